@@ -1,0 +1,231 @@
+/**
+ * Index expressions: integer functions of the axes of an iteration space that are affine in the axes,
+ * in N, and in floor quotients (`div`) and remainders (`mod`) of such expressions by constants.
+ *
+ * Affines are plain values in a canonical form: terms are merged, without zero coefficients and sorted by
+ * key, so two affines are the same function (up to identities on div and mod that are not applied) when
+ * their keys are equal.
+ */
+
+import { type Extent, sizeAt } from "./extent.ts";
+
+export type Atom =
+  | { readonly kind: "axis"; readonly axis: number }
+  /** floor(base / divisor); divisor > 1. */
+  | { readonly kind: "div"; readonly base: Affine; readonly divisor: number }
+  /** base − divisor·floor(base / divisor), in 0 … divisor−1; divisor > 1. */
+  | { readonly kind: "mod"; readonly base: Affine; readonly divisor: number };
+
+export interface Term {
+  readonly coefficient: number;
+  readonly atom: Atom;
+}
+
+/** constant + batch·N + Σ coefficient·atom. */
+export interface Affine {
+  readonly constant: number;
+  readonly batch: number;
+  readonly terms: readonly Term[];
+  /** The content, as text: equal keys mean equal affines. */
+  readonly key: string;
+}
+
+function atomKey(atom: Atom): string {
+  switch (atom.kind) {
+    case "axis":
+      return `i${atom.axis}`;
+    case "div":
+      return `(${atom.base.key})/${atom.divisor}`;
+    case "mod":
+      return `(${atom.base.key})%${atom.divisor}`;
+  }
+}
+
+function make(constant: number, batch: number, unmerged: readonly Term[]): Affine {
+  const merged = new Map<string, Term>();
+  for (const { coefficient, atom } of unmerged) {
+    const key = atomKey(atom);
+    merged.set(key, { coefficient: (merged.get(key)?.coefficient ?? 0) + coefficient, atom });
+  }
+  const entries = [...merged].filter(([, term]) => term.coefficient !== 0);
+  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const parts = entries.map(([key, { coefficient }]) =>
+    coefficient === 1 ? key : `${coefficient}*${key}`,
+  );
+  if (batch !== 0) parts.push(batch === 1 ? "N" : `${batch}*N`);
+  if (constant !== 0 || parts.length === 0) parts.push(String(constant));
+  return { constant, batch, terms: entries.map(([, term]) => term), key: parts.join("+") };
+}
+
+export function constantAffine(value: number): Affine {
+  return make(value, 0, []);
+}
+
+export const zeroAffine: Affine = constantAffine(0);
+
+export function axisAffine(axis: number): Affine {
+  return make(0, 0, [{ coefficient: 1, atom: { kind: "axis", axis } }]);
+}
+
+/** The value of an extent: batch·N + constant. */
+export function extentAffine(extent: Extent): Affine {
+  return make(extent.constant, extent.batch, []);
+}
+
+export function addAffine(a: Affine, b: Affine): Affine {
+  return make(a.constant + b.constant, a.batch + b.batch, [...a.terms, ...b.terms]);
+}
+
+export function scaleAffine(a: Affine, factor: number): Affine {
+  return make(
+    a.constant * factor,
+    a.batch * factor,
+    a.terms.map(({ coefficient, atom }) => ({ coefficient: coefficient * factor, atom })),
+  );
+}
+
+export function subtractAffine(a: Affine, b: Affine): Affine {
+  return addAffine(a, scaleAffine(b, -1));
+}
+
+export function offsetAffine(a: Affine, offset: number): Affine {
+  return make(a.constant + offset, a.batch, a.terms);
+}
+
+/** The value, if the affine is a number. */
+export function constantValue(a: Affine): number | undefined {
+  return a.terms.length === 0 && a.batch === 0 ? a.constant : undefined;
+}
+
+/** The axis, if the affine is that axis alone. */
+export function bareAxis(a: Affine): number | undefined {
+  const [term] = a.terms;
+  if (a.terms.length !== 1 || a.constant !== 0 || a.batch !== 0 || term === undefined) {
+    return undefined;
+  }
+  return term.coefficient === 1 && term.atom.kind === "axis" ? term.atom.axis : undefined;
+}
+
+/** floor(a / divisor), simplified where terms are multiples of the divisor. */
+export function divAffine(a: Affine, divisor: number): Affine {
+  if (divisor === 1) return a;
+  const [whole, rest] = splitMultiples(a, divisor);
+  const value = constantValue(rest);
+  if (value !== undefined) return offsetAffine(whole, Math.floor(value / divisor));
+  return make(whole.constant, whole.batch, [
+    ...whole.terms,
+    { coefficient: 1, atom: { kind: "div", base: rest, divisor } },
+  ]);
+}
+
+/** a − divisor·floor(a / divisor), simplified where terms are multiples of the divisor. */
+export function modAffine(a: Affine, divisor: number): Affine {
+  if (divisor === 1) return zeroAffine;
+  const [, rest] = splitMultiples(a, divisor);
+  const value = constantValue(rest);
+  if (value !== undefined) return constantAffine(value - divisor * Math.floor(value / divisor));
+  return make(0, 0, [{ coefficient: 1, atom: { kind: "mod", base: rest, divisor } }]);
+}
+
+/** a = divisor·whole + rest, with every multiple of the divisor in whole and 0 ≤ rest.constant < divisor. */
+function splitMultiples(a: Affine, divisor: number): [whole: Affine, rest: Affine] {
+  const quotient = (c: number) => Math.floor(c / divisor);
+  const whole: Term[] = [];
+  const rest: Term[] = [];
+  for (const term of a.terms) {
+    if (term.coefficient % divisor === 0) {
+      whole.push({ coefficient: term.coefficient / divisor, atom: term.atom });
+    } else {
+      rest.push(term);
+    }
+  }
+  const wholeBatch = a.batch % divisor === 0 ? a.batch / divisor : 0;
+  return [
+    make(quotient(a.constant), wholeBatch, whole),
+    make(a.constant - divisor * quotient(a.constant), a.batch - divisor * wholeBatch, rest),
+  ];
+}
+
+/** Replaces every axis; the results are affines over the new space. */
+export function substituteAffine(a: Affine, replace: (axis: number) => Affine): Affine {
+  let result = make(a.constant, a.batch, []);
+  for (const { coefficient, atom } of a.terms) {
+    result = addAffine(result, scaleAffine(substituteAtom(atom, replace), coefficient));
+  }
+  return result;
+}
+
+function substituteAtom(atom: Atom, replace: (axis: number) => Affine): Affine {
+  switch (atom.kind) {
+    case "axis":
+      return replace(atom.axis);
+    case "div":
+      return divAffine(substituteAffine(atom.base, replace), atom.divisor);
+    case "mod":
+      return modAffine(substituteAffine(atom.base, replace), atom.divisor);
+  }
+}
+
+/** The value at a point of the iteration space. */
+export function evaluateAffine(a: Affine, point: ArrayLike<number>, n: number): number {
+  let value = a.constant + a.batch * n;
+  for (const { coefficient, atom } of a.terms) {
+    value += coefficient * evaluateAtom(atom, point, n);
+  }
+  return value;
+}
+
+function evaluateAtom(atom: Atom, point: ArrayLike<number>, n: number): number {
+  if (atom.kind === "axis") return point[atom.axis]!;
+  const base = evaluateAffine(atom.base, point, n);
+  const quotient = Math.floor(base / atom.divisor);
+  return atom.kind === "div" ? quotient : base - atom.divisor * quotient;
+}
+
+/** Every axis that occurs, div and mod looked through. */
+export function axesOf(a: Affine, into: Set<number> = new Set()): Set<number> {
+  for (const { atom } of a.terms) {
+    if (atom.kind === "axis") into.add(atom.axis);
+    else axesOf(atom.base, into);
+  }
+  return into;
+}
+
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Bounds over the box of the axes (each 0 … extent−1) at one N; sound, and tight without div and mod. */
+export function rangeAt(a: Affine, axes: readonly Extent[], n: number): Range {
+  let min = a.constant + a.batch * n;
+  let max = min;
+  for (const { coefficient, atom } of a.terms) {
+    const inner = atomRangeAt(atom, axes, n);
+    min += coefficient * (coefficient > 0 ? inner.min : inner.max);
+    max += coefficient * (coefficient > 0 ? inner.max : inner.min);
+  }
+  return { min, max };
+}
+
+function atomRangeAt(atom: Atom, axes: readonly Extent[], n: number): Range {
+  if (atom.kind === "axis") return { min: 0, max: sizeAt(axes[atom.axis]!, n) - 1 };
+  const base = rangeAt(atom.base, axes, n);
+  const low = Math.floor(base.min / atom.divisor);
+  const high = Math.floor(base.max / atom.divisor);
+  if (atom.kind === "div") return { min: low, max: high };
+  if (low === high) {
+    return { min: base.min - low * atom.divisor, max: base.max - low * atom.divisor };
+  }
+  return { min: 0, max: atom.divisor - 1 };
+}
+
+/**
+ * Bounds that hold for every 1 ≤ N ≤ nmax. An affine over a box whose extents are affine in N is itself
+ * affine in N at each corner, so its bounds over N are taken at the ends.
+ */
+export function rangeOf(a: Affine, axes: readonly Extent[], nmax: number): Range {
+  const first = rangeAt(a, axes, 1);
+  const last = rangeAt(a, axes, nmax);
+  return { min: Math.min(first.min, last.min), max: Math.max(first.max, last.max) };
+}

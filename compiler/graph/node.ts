@@ -1,0 +1,126 @@
+/**
+ * The graph: what a program means between lowering and scheduling.
+ *
+ * A **value** is one result of a node, with an element type and a shape. A **leaf** names a tensor that
+ * exists before the step: a batch of an input, a parameter, a state. Everything else is `compute`, the one
+ * tensor operation, in gather form:
+ *
+ *     for each point p of the parallel box:
+ *       s = identity
+ *       for each r of the reduction box, in reading order, with where(p, r):
+ *         s = combine(s, lift(body(p, r)))
+ *       results[p] = finish(s)
+ *
+ * and without a reducer `results[p] = body(p)`. Axes are numbered: 0 … P−1 are parallel, P … P+R−1 are
+ * reduction axes, and reading order has the last axis run fastest. A body is a DAG of scalars; its loads
+ * index values by affine functions of the axes, and a load whose guard is false reads 0 and touches nothing.
+ * Every load is in range wherever `where` and its guard hold; the verifier proves it for 1 ≤ N ≤ Nmax.
+ *
+ * Integers wrap at 32 bits. Reducers say what an empty reduction, a NaN and a tie give (`reducers.ts`).
+ * Nodes are immutable and hash-consed by content within one `GraphContext`: same content, same object.
+ */
+
+import type { Affine } from "./affine.ts";
+import type { Condition } from "./condition.ts";
+import type { DType } from "./dtype.ts";
+import type { Extent, Shape } from "./extent.ts";
+import type { ReducerName } from "./reducers.ts";
+import type { ScalarFunctionName } from "./scalar-functions.ts";
+
+/**
+ * What a leaf stands for:
+ * - `input`: a column of the batch, [N, …]
+ * - `param`: trained by the optimizer; `state`: carried from step to step by assignments (moving
+ *   averages, optimizer slots, metric totals)
+ * - `gradient`: the derivative of the loss by the param of the same path, before differentiation
+ * - `hyper`: a run-time number such as `learning_rate`, rank 0
+ * - `counter`: `t`, the optimizer's updates from 1, or `batch`, trained batches from 0; rank 0
+ * - `scalar`: a step scalar that the trainer computes and uploads, rank 0
+ */
+export type LeafRole = "input" | "param" | "state" | "gradient" | "hyper" | "counter" | "scalar";
+
+export interface Leaf {
+  readonly kind: "leaf";
+  readonly id: number;
+  readonly role: LeafRole;
+  /** Unique within its role: `Digits/dense_1/kernel`. */
+  readonly path: string;
+  readonly values: readonly [Value];
+}
+
+export interface Compute {
+  readonly kind: "compute";
+  readonly id: number;
+  readonly parallel: readonly Extent[];
+  readonly reduction: readonly Extent[];
+  /** Points that take part in the reduction; `always` without a reducer. */
+  readonly where: Condition;
+  readonly reducer: ReducerName | null;
+  readonly body: Scalar;
+  /** One for most; value and arg for `max`, `min`; mean and variance for `moments`. */
+  readonly values: readonly Value[];
+  /** The distinct values that the body loads, in order of first occurrence. */
+  readonly operands: readonly Value[];
+}
+
+export type Node = Leaf | Compute;
+
+export interface Value {
+  readonly node: Node;
+  readonly result: number;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export type Scalar = {
+  readonly id: number;
+  readonly dtype: DType;
+} & (
+  | { readonly kind: "constant"; readonly value: number }
+  /** The integer value of an affine of the axes. */
+  | { readonly kind: "index"; readonly index: Affine }
+  /** Whether a condition on the axes holds. */
+  | { readonly kind: "condition"; readonly condition: Condition }
+  | {
+      readonly kind: "load";
+      readonly value: Value;
+      readonly index: readonly Affine[];
+      readonly guard: Condition;
+    }
+  /**
+   * Uniform in [0, 1), multiples of 2⁻²⁴: Threefry-2x32-20 with key (seed, hash32(stream)) and counter
+   * (index >> 1, batch), of whose two words word index & 1 is taken.
+   */
+  | { readonly kind: "random"; readonly stream: string; readonly index: Affine }
+  | { readonly kind: "cast"; readonly of: Scalar }
+  | { readonly kind: "call"; readonly fn: ScalarFunctionName; readonly args: readonly Scalar[] }
+);
+
+export type LoadScalar = Extract<Scalar, { kind: "load" }>;
+
+/** `target <- value`, committed at the end of the step. */
+export interface Assignment {
+  /** A param or a state. */
+  readonly target: Value;
+  readonly value: Value;
+}
+
+/** Named results and assignments; the nodes are whatever these reach. */
+export interface Graph {
+  readonly name: string;
+  /** The largest N. */
+  readonly batchMax: number;
+  readonly results: readonly { readonly name: string; readonly value: Value }[];
+  readonly assignments: readonly Assignment[];
+}
+
+/** Where a node comes from in the source; kept beside the graph so that equal nodes still unify. */
+export interface Origin {
+  readonly span: { readonly file: string; readonly start: number; readonly end: number };
+  /** What the user would call it: `Dense`, `mean_squared_error`. */
+  readonly label: string;
+  /** Path of the layer instance: `Digits/dense_1`; empty outside layers. */
+  readonly path: string;
+  /** Whether it belongs to the derivative of what stands there. */
+  readonly backward: boolean;
+}

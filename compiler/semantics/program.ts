@@ -1,0 +1,54 @@
+/**
+ * What lowering hands on: one model with its graphs, its training and its data, everything named, typed and
+ * with shapes inferred. The training graph's updates still read `gradient` leaves; `autodiff` replaces them.
+ */
+
+import type { Span } from "../diagnostics/diagnostic.ts";
+import type { GraphContext } from "../graph/context.ts";
+import type { Graph, Value } from "../graph/node.ts";
+import type {
+  ColumnPlan,
+  DataPlan,
+  LayerSummary,
+  StatisticPlan,
+  TrainingPlan,
+} from "../../runtime/plan.ts";
+
+/** A param or state with what fills it. */
+export interface PersistentLeaf {
+  readonly leaf: Value;
+  readonly role: "param" | "slot" | "state" | "metric";
+  readonly trainable: boolean;
+  readonly span: Span;
+}
+
+export interface LoweredProgram {
+  readonly context: GraphContext;
+  readonly model: string;
+  /** Model inputs first, then targets and weights: the columns of a batch; slot = index. */
+  readonly columns: readonly ColumnPlan[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly ColumnPlan[];
+  readonly layers: readonly LayerSummary[];
+  readonly persistent: readonly PersistentLeaf[];
+  readonly batchMax: number;
+  /** Results named by path: the initial value of every param, slot and state. `batch` is 0. */
+  readonly init: Graph;
+  /** Results named after the model's outputs. */
+  readonly predict: Graph;
+  readonly training: LoweredTraining | null;
+  readonly statistics: readonly (StatisticPlan & { readonly body: Graph })[];
+  readonly data: DataPlan | null;
+}
+
+export interface LoweredTraining {
+  readonly plan: TrainingPlan;
+  /** Initial values of `hyper` leaves: `learning_rate`. */
+  readonly hypers: Readonly<Record<string, number>>;
+  /** Result `loss` (rank 0); assignments to states, metric totals, and, through `gradient` leaves, updates. */
+  readonly train: Graph;
+  /** Result `loss`; assignments to metric totals only. */
+  readonly evaluate: Graph;
+  /** Rank-0 results, `loss` first, then each metric by name, from the metric totals. */
+  readonly readout: Graph;
+}

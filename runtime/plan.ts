@@ -1,0 +1,153 @@
+/**
+ * What a generated trainer hands to the runtime: everything that the compiler decided, as plain data, and
+ * the few functions that it wrote. The runtime reads this and knows neither the language nor the compiler.
+ */
+
+export type ElementType = "f32" | "i32" | "u8" | "bool";
+
+/** A tensor in memory; `shape` in elements, offsets in bytes from the start of its arena. */
+export interface TensorPlan {
+  readonly name: string;
+  readonly dtype: ElementType;
+  readonly shape: readonly number[];
+  readonly offset: number;
+}
+
+/** A column of the data: one row a sample, `shape` without the batch dimension. */
+export interface ColumnPlan {
+  readonly name: string;
+  readonly dtype: ElementType;
+  readonly shape: readonly number[];
+}
+
+/** A parameter, optimizer slot, layer state or metric total, in the persistent arena, row-major. */
+export interface PersistentTensor extends TensorPlan {
+  /** Equal to `name`, the path: `Digits/dense_1/kernel`. */
+  readonly role: "param" | "slot" | "state" | "metric";
+}
+
+/** One compiled graph: a function of the kernel library. */
+export interface GraphPlan {
+  readonly name: string;
+  /** The exported symbol. */
+  readonly symbol: string;
+  /** Numbers uploaded for every step, see `TrainerDefinition.stepScalars`. */
+  readonly scalars: number;
+  /** Slots of `TrainerPlan.columns` that the graph reads. */
+  readonly columns: readonly number[];
+  /** In the results arena; a leading dimension of N is given as the batch maximum. */
+  readonly results: readonly TensorPlan[];
+}
+
+/** Where the rows of one column come from. */
+export interface ColumnSource {
+  readonly column: ColumnPlan;
+  readonly reader: "idx" | "csv" | "npy" | "npz" | "jsonl";
+  /** As written in the model, relative to the model's folder. */
+  readonly path: string;
+  readonly options: Readonly<Record<string, OptionValue>>;
+}
+
+export type OptionValue = string | number | boolean | null | readonly OptionValue[];
+
+/** A Keras callback by name, with the arguments written in the train block. */
+export interface CallbackSpec {
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, OptionValue>>;
+}
+
+export interface TrainingPlan {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly shuffle: boolean;
+  /** A share of the training rows taken from their end (Keras' validation_split), or the data's own block. */
+  readonly validation: { readonly fraction: number } | "block" | null;
+  readonly callbacks: readonly CallbackSpec[];
+  /** Weight of each class, by integer label in `column`; multiplied into the sample weights. */
+  readonly classWeight: {
+    readonly column: string;
+    readonly weights: Readonly<Record<string, number>>;
+  } | null;
+  /** The column of sample weights, if the train block names one. */
+  readonly sampleWeight: string | null;
+}
+
+export interface DataPlan {
+  readonly name: string;
+  readonly blocks: {
+    readonly train: readonly ColumnSource[];
+    readonly validation?: readonly ColumnSource[];
+    readonly test?: readonly ColumnSource[];
+  };
+}
+
+/** A state filled by one pass over the training data before the first epoch: count-weighted mean. */
+export interface StatisticPlan {
+  /** The state, in the persistent arena. */
+  readonly state: string;
+  /** The graph whose only result is the sum over the rows of one batch; the state is Σ results / Σ rows. */
+  readonly graph: string;
+}
+
+/** A row of the model's summary, as Keras prints it. */
+export interface LayerSummary {
+  readonly name: string;
+  readonly type: string;
+  /** `(None, 32)` is [null, 32]. */
+  readonly outputShape: readonly (number | null)[];
+  readonly parameters: number;
+  readonly connectedTo: readonly string[];
+}
+
+export interface TrainerPlan {
+  readonly format: 1;
+  readonly model: string;
+  readonly target: "cpu";
+  /** CPU features that the kernels were compiled for, in the spelling of `__builtin_cpu_supports`. */
+  readonly requiredFeatures: readonly string[];
+  /** The largest batch the arenas hold. */
+  readonly batchMax: number;
+  /** Bytes of each arena. */
+  readonly arenas: {
+    readonly persistent: number;
+    readonly temporaries: number;
+    readonly results: number;
+  };
+  /** Model inputs first, then targets and weights, in slot order. */
+  readonly columns: readonly ColumnPlan[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly ColumnPlan[];
+  readonly tensors: readonly PersistentTensor[];
+  /** By name: `train`, `evaluate`, `predict`, and one for each statistic. */
+  readonly graphs: Readonly<Record<string, GraphPlan>>;
+  readonly statistics: readonly StatisticPlan[];
+  readonly layers: readonly LayerSummary[];
+  /** Names of what `readMetrics` returns, in order, `loss` first. */
+  readonly metrics: readonly string[];
+  /** Run-time numbers and their values as written: `learning_rate`. */
+  readonly hypers: Readonly<Record<string, number>>;
+  readonly training: TrainingPlan | null;
+  readonly data: DataPlan | null;
+}
+
+/** Counters as step scalars see them: `t` is the update about to be made, from 1; `batch` from 0. */
+export interface StepCounters {
+  readonly t: number;
+  readonly batch: number;
+}
+
+/** What `trainer.js` consists of besides the runtime. */
+export interface TrainerDefinition {
+  readonly plan: TrainerPlan;
+  /** Initial values of params, slots and states by path, for a seed; the same bits on every target. */
+  readonly initialize: (seed: number) => Readonly<Record<string, Float32Array>>;
+  /** Step scalars of a graph in float64, as the graph's `scalars` says how many. */
+  readonly stepScalars: (
+    graph: string,
+    hypers: Readonly<Record<string, number>>,
+    counters: StepCounters,
+  ) => readonly number[];
+  /** Metrics from their totals, which `read` gives by path. */
+  readonly readMetrics: (read: (path: string) => Float32Array) => Readonly<Record<string, number>>;
+}
