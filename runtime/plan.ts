@@ -90,6 +90,31 @@ export interface StatisticPlan {
   readonly graph: string;
 }
 
+/**
+ * Figures that the reference interpreter computed at build time, to find a device that computes wrongly. The
+ * model starts from `initialize(seed)`; columns are filled by `selfTestColumns`; `predict` runs once, then one
+ * update. A value passes if it differs by no more than its tolerance.
+ */
+export interface SelfTestPlan {
+  readonly seed: number;
+  /** Rows of the batch, at most `batchMax`. */
+  readonly rows: number;
+  /** By column: elements are drawn uniformly from low ≤ x < high, rounded down for integers. */
+  readonly ranges: Readonly<Record<string, readonly [low: number, high: number]>>;
+  readonly checks: readonly SelfTestCheck[];
+}
+
+/** Chosen elements (row-major positions) of an output of `predict`, or of a tensor after one update. */
+export interface SelfTestCheck {
+  readonly of: "output" | "tensor";
+  /** Output or path; a check of the loss reads the `loss` result of `train`, as `of: "output"`. */
+  readonly name: string;
+  readonly positions: readonly number[];
+  readonly expected: readonly number[];
+  /** Absolute, one for each position. */
+  readonly tolerances: readonly number[];
+}
+
 /** A row of the model's summary, as Keras prints it. */
 export interface LayerSummary {
   readonly name: string;
@@ -129,6 +154,7 @@ export interface TrainerPlan {
   readonly hypers: Readonly<Record<string, number>>;
   readonly training: TrainingPlan | null;
   readonly data: DataPlan | null;
+  readonly selfTest: SelfTestPlan | null;
 }
 
 /** Counters as step scalars see them: `t` is the update about to be made, from 1; `batch` from 0. */

@@ -1,0 +1,58 @@
+/**
+ * What `compile` hands to the command line: everything a trainer consists of, as text and plain data. Writing
+ * files, calling the C compiler and running the result belong to `cli/` and `trainer/`.
+ */
+
+import type { TrainerPlan } from "../runtime/plan.ts";
+
+/**
+ * The functions of a `TrainerDefinition` as JavaScript source. They are evaluated in process by `nnc train` and
+ * printed into `trainer.ts` by `nnc build`, which types untyped parameters of the prelude as `number`.
+ */
+export interface TrainerFunctions {
+  /** Function declarations that the three bodies call (random numbers, erfinv); may be empty. Pure, no imports. */
+  readonly prelude: string;
+  /** Statements of `initialize(seed)`, ending in `return { "path": Float32Array, … };`. */
+  readonly initialize: string;
+  /** Statements of `stepScalars(graph, hypers, counters)`, returning float64 numbers. */
+  readonly stepScalars: string;
+  /** Statements of `readMetrics(read)`, returning numbers by metric name, `loss` first. */
+  readonly readMetrics: string;
+}
+
+/** One kernel as `nnc explain` shows it. */
+export interface KernelReport {
+  /** `train`, `evaluate`, `predict` or the name of a statistic. */
+  readonly graph: string;
+  /** The C function. */
+  readonly name: string;
+  /** What the schedule made of it: `contraction`, `rows`, `update`, `map`, … */
+  readonly kind: string;
+  /** What is fused, in order, in the model's words: `dense_1 matmul`, `bias`, `relu`. */
+  readonly fuses: readonly string[];
+  /** Why the group former joined them (or why it stopped). */
+  readonly why: string;
+  /** Places in the source, `digits.nn:5:30`. */
+  readonly origins: readonly string[];
+  /** Of one launch with a full batch. */
+  readonly flops: number;
+  readonly bytes: number;
+  readonly predictedSeconds: number;
+}
+
+export interface PassTiming {
+  readonly pass: string;
+  readonly milliseconds: number;
+}
+
+export interface CompiledProgram {
+  readonly plan: TrainerPlan;
+  /** C source of the kernel library, see runtime/native/nnc_step.h. */
+  readonly kernelsC: string;
+  readonly functions: TrainerFunctions;
+  readonly kernels: readonly KernelReport[];
+  /** In order of the pipeline. */
+  readonly timings: readonly PassTiming[];
+  /** Textual forms by stage, of those that `--print after-<stage>` asked for. */
+  readonly printed: Readonly<Record<string, string>>;
+}
