@@ -1,0 +1,75 @@
+/**
+ * Fusion groups: the unit of execution. A group becomes one kernel; its stages are graph nodes, computed
+ * tile by tile over a shared tile space, so that what one stage makes the next can read from registers or
+ * from memory near by.
+ *
+ * A group is legal if
+ * - it is convex: no path leaves it and comes back;
+ * - it is tile-local: a stage reads a value made in the group only at points of its own tile;
+ * - what it overwrites (the old value of a param or state) has no reader that runs later, and its own
+ *   readers read each element no later than it is written.
+ *
+ * Which schedule a group gets follows from its structure alone, see `GroupKind`.
+ */
+
+import type { Extent } from "../graph/extent.ts";
+import type { Compute, Graph, Value } from "../graph/node.ts";
+
+/**
+ * Where a value made in a group lives:
+ * - `inline`: nowhere; its body is substituted into the loads of its readers
+ * - `register`: in the registers of the tile that computes it; no reader outside the group
+ * - `tile`: in memory private to a tile; no reader outside the group
+ * - `global`: in an arena; read by other groups, by the runtime, or kept as a param or state
+ */
+export type Scope = "inline" | "register" | "tile" | "global";
+
+/**
+ * The structure of a group:
+ * - `contraction`: the first stage sums products of two operands; the others are maps over the same points,
+ *   computed on its accumulators
+ * - `rows`: all stages share the tile axes; maps and reductions over what is left of each row
+ * - `map`: stages without reducers over one iteration space
+ * - `reduction`: a reduction, with maps over the same points on its results
+ * - `serial`: unrelated small stages that run one after the other in one task
+ */
+export type GroupKind = "contraction" | "rows" | "map" | "reduction" | "serial";
+
+/** An outer axis shared by all stages: each tile takes `tile` points of it, the last one what is left. */
+export interface TileAxis {
+  readonly extent: Extent;
+  readonly tile: number;
+}
+
+export interface Group {
+  /** Position in the order of execution. */
+  readonly index: number;
+  readonly kind: GroupKind;
+  /** The leading parallel axes of every stage, outermost first; empty for one tile. */
+  readonly tileSpace: readonly TileAxis[];
+  /** Operands before users. */
+  readonly stages: readonly Compute[];
+  /** For every value that the stages make. */
+  readonly scopes: ReadonlyMap<Value, Scope>;
+  /** Values from outside that the stages load, leaves included. */
+  readonly reads: readonly Value[];
+  /** The values of scope `global`. */
+  readonly writes: readonly Value[];
+  /** For `explain`: why these stages are together, and why neighbours are not. */
+  readonly reasons: readonly string[];
+}
+
+/** A graph cut into groups, in an order of execution that keeps data and overwriting dependences. */
+export interface GroupedGraph {
+  /**
+   * The graph that the groups compute. It is the one that came in but for identity maps: every assigned
+   * value and every result is computed by a node of its own, so that each has exactly one place.
+   */
+  readonly graph: Graph;
+  readonly groups: readonly Group[];
+  /**
+   * Values stored straight into the memory of the param or state they are assigned to; they have no other
+   * memory. Every assignment of the graph is one of these. The order of groups makes it safe.
+   */
+  readonly stored: ReadonlyMap<Value, Value>;
+}
