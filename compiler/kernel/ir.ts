@@ -1,0 +1,271 @@
+/**
+ * The kernel IR: what schedules produce and printers print. It says loops, memory and machine arithmetic,
+ * and nothing of any one target. What it means:
+ *
+ * A **kernel** is run as `tasks` independent tasks, numbered by the symbol `task`, in any order and at the
+ * same time; no task may read what another writes. Its parameters are **windows** (one tensor each, row-major,
+ * indexed in elements from 0), **columns** of the data (indexed within one row of the batch, see `load`) and
+ * step **scalars**. Shapes and strides are literals taken at N = Nmax; the symbol `n` is the current batch
+ * size. A written window overlaps no other one, except for the pairs in `inPlace`.
+ *
+ * A **type** is an element type and a number of lanes; more than one lane is a vector, and every operation
+ * works lane by lane. Index arithmetic is `i32` with one lane, and never overflows; other `i32` and all
+ * `u32` arithmetic wraps. `bool` is true or false, as a vector a mask. Floating-point operations are the IEEE
+ * ones, rounded each; only `fma` rounds once for two operations, and no printer may contract on its own.
+ *
+ * **Statements** run in order. `let` names a value once; `mutable` names one that `assign` changes, and is what
+ * accumulators of register tiles are: single named scalars or vectors, never arrays, because compilers keep
+ * arrays in memory. Names are unique within a kernel or function. An unguarded access is in range; under a
+ * `mask` lanes that are false read 0 or store nothing, and their addresses are not touched. Expressions have
+ * no effects and may be evaluated in any order or not at all; a `select` evaluates both sides.
+ *
+ * `call` (a row of the table of scalar functions) and `random` mean what they mean in a graph. Targets rewrite
+ * them before printing, into operations and functions of their own (`legalize`).
+ */
+
+import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
+
+/** Types of elements in memory and of values. `f64` is for targets that compute in it; `u32` for bits. */
+export type ElementType = "f32" | "f64" | "i32" | "u32" | "u8" | "bool";
+
+export interface Type {
+  readonly dtype: ElementType;
+  /** 1, or a power of two. */
+  readonly lanes: number;
+}
+
+/**
+ * - `n`: rows in this batch; `task`: number of this task (both i32)
+ * - `seed`, `batch`: key and counter of random numbers (both u32)
+ */
+export type KernelSymbol = "n" | "task" | "seed" | "batch";
+
+/**
+ * Machine operations, lane by lane. Arguments have one type but for `select`, whose first is a bool.
+ *
+ * - `add` … `negate`, `absolute`: numbers; `divide`: floats only
+ * - `min`, `max`: integers only (floats have `maximum`, which says what NaN gives)
+ * - `quotient`, `remainder`: integers, first argument ≥ 0, second > 0
+ * - `floorQuotient`, `floorRemainder`: integers, any first argument, second > 0
+ * - `and`, `or`, `xor`, `not`: bools, or bits of u32 and i32
+ * - `shiftLeft`, `shiftRight`: u32 and i32 by 0 … 31 bits; `shiftRight` of an i32 keeps the sign
+ * - comparisons: any type, to bool; with a NaN all are false but `notEqual`
+ * - `fma`: a·b + c rounded once; `sqrt`, `floor`, `ceil`, `trunc`, `rint` (ties to even): floats, exact
+ */
+export type Operation =
+  | "add"
+  | "subtract"
+  | "multiply"
+  | "divide"
+  | "negate"
+  | "absolute"
+  | "min"
+  | "max"
+  | "quotient"
+  | "remainder"
+  | "floorQuotient"
+  | "floorRemainder"
+  | "and"
+  | "or"
+  | "xor"
+  | "not"
+  | "shiftLeft"
+  | "shiftRight"
+  | "equal"
+  | "notEqual"
+  | "less"
+  | "lessEqual"
+  | "greater"
+  | "greaterEqual"
+  | "select"
+  | "fma"
+  | "sqrt"
+  | "floor"
+  | "ceil"
+  | "trunc"
+  | "rint";
+
+/** How the lanes of a vector become one value; always as a tree: lane i with lane i + L/2, then halves. */
+export type LaneReduction = "add" | "multiply" | "maximum" | "minimum" | "and" | "or";
+
+export type Expression = { readonly type: Type } & (
+  | { readonly kind: "constant"; readonly value: number }
+  /** A let, a mutable, a loop variable, a scalar parameter or a value parameter of a function. */
+  | { readonly kind: "variable"; readonly name: string }
+  | { readonly kind: "symbol"; readonly symbol: KernelSymbol }
+  | LoadExpression
+  | {
+      readonly kind: "operation";
+      readonly operation: Operation;
+      readonly args: readonly Expression[];
+    }
+  | { readonly kind: "call"; readonly fn: ScalarFunctionName; readonly args: readonly Expression[] }
+  /** A call of a function that returns a value. */
+  | {
+      readonly kind: "invoke";
+      readonly function: KernelFunction;
+      readonly args: readonly Expression[];
+    }
+  /**
+   * The same number in another type: floats to integers truncate and saturate (NaN gives 0), integers to
+   * floats round to nearest even, integers wrap, bools are 0 and 1, and a number is true when it is not 0.
+   */
+  | { readonly kind: "convert"; readonly of: Expression }
+  /** The same 32 bits as another type. */
+  | { readonly kind: "bitcast"; readonly of: Expression }
+  /** One value in every lane. */
+  | { readonly kind: "broadcast"; readonly of: Expression }
+  /** 0, 1, 2 … in lanes of i32. */
+  | { readonly kind: "ramp" }
+  /** One lane of a vector. */
+  | { readonly kind: "lane"; readonly of: Expression; readonly lane: number }
+  | { readonly kind: "reduce"; readonly reduction: LaneReduction; readonly of: Expression }
+  /** Lanes of a followed by b, each by its number; with it blocks are transposed in registers. */
+  | {
+      readonly kind: "shuffle";
+      readonly a: Expression;
+      readonly b: Expression;
+      readonly lanes: readonly number[];
+    }
+  /** Uniform in [0, 1), see `random` in `graph/node.ts`; `index` is the element's, in i32 lanes. */
+  | { readonly kind: "random"; readonly stream: string; readonly index: Expression }
+);
+
+/** Where in a buffer. On a column, `row` is the row of the batch and `index` the element within it. */
+export interface Place {
+  readonly buffer: string;
+  /** In elements. One lane: that element and the lanes − 1 after it. As many lanes as the value: each its own. */
+  readonly index: Expression;
+  /** For columns only: a row of the batch, 0 … n−1, in i32; element `rows[row]·rowElements + index`. */
+  readonly row: Expression | null;
+}
+
+export type LoadExpression = { readonly type: Type } & {
+  readonly kind: "load";
+  readonly place: Place;
+  /** One bool for all lanes, or one each; null reads all. */
+  readonly mask: Expression | null;
+  /** Only lanes 0 … active−1 are read, the others are 0; a literal, so it costs no mask. */
+  readonly active: number;
+};
+
+export type Statement =
+  | { readonly kind: "let"; readonly name: string; readonly value: Expression }
+  | { readonly kind: "mutable"; readonly name: string; readonly value: Expression }
+  | { readonly kind: "assign"; readonly name: string; readonly value: Expression }
+  | {
+      readonly kind: "store";
+      readonly place: Place;
+      readonly value: Expression;
+      readonly mask: Expression | null;
+      readonly active: number;
+    }
+  | Loop
+  | {
+      readonly kind: "if";
+      readonly condition: Expression;
+      readonly then: readonly Statement[];
+      readonly else: readonly Statement[];
+    }
+  /** A call of a function that returns nothing, such as a micro-kernel. */
+  | {
+      readonly kind: "invoke";
+      readonly function: KernelFunction;
+      readonly args: readonly Argument[];
+    }
+  /** A buffer of this task alone (`local`) or of a workgroup (`shared`), with undefined content. */
+  | {
+      readonly kind: "buffer";
+      readonly name: string;
+      readonly scope: "local" | "shared";
+      readonly dtype: ElementType;
+      readonly elements: number;
+    }
+  | { readonly kind: "barrier"; readonly scope: "shared" }
+  | { readonly kind: "comment"; readonly text: string };
+
+/** `variable` (i32) = from, from + step, … while it is < to. */
+export interface Loop {
+  readonly kind: "loop";
+  /** `unrolled` asks the target's compiler to repeat the body instead of looping; trip counts are literals. */
+  readonly mode: "serial" | "unrolled";
+  readonly variable: string;
+  readonly from: Expression;
+  readonly to: Expression;
+  /** A positive literal. */
+  readonly step: number;
+  readonly body: readonly Statement[];
+}
+
+export type Argument = Expression | Address;
+
+/** A pointer into a buffer, passed to a function; the callee sees it as a window that starts there. */
+export interface Address {
+  readonly kind: "address";
+  readonly place: Place;
+}
+
+export type Access = "read" | "write" | "read_write";
+
+/** Emitted once per module however often it is called; equal content has an equal name. */
+export interface KernelFunction {
+  readonly name: string;
+  readonly comment: string;
+  readonly parameters: readonly FunctionParameter[];
+  readonly body: readonly Statement[];
+  /** What it returns after its body, or null. */
+  readonly result: Expression | null;
+  /** Asks for inlining; micro-kernels are not, so that they are emitted once. */
+  readonly inline: boolean;
+}
+
+export type FunctionParameter =
+  | { readonly kind: "value"; readonly name: string; readonly type: Type }
+  | {
+      readonly kind: "pointer";
+      readonly name: string;
+      readonly dtype: ElementType;
+      readonly access: Access;
+    };
+
+export type KernelParameter =
+  | {
+      readonly kind: "window";
+      readonly name: string;
+      readonly dtype: ElementType;
+      readonly access: Access;
+      /** Elements of the whole tensor at Nmax. */
+      readonly elements: number;
+    }
+  /** A data column of native type, read through the row numbers of the batch. */
+  | {
+      readonly kind: "column";
+      readonly name: string;
+      readonly dtype: ElementType;
+      readonly rowElements: number;
+    }
+  | { readonly kind: "scalar"; readonly name: string };
+
+export interface Kernel {
+  /** From the model: `dense_1_relu`. */
+  readonly name: string;
+  readonly comment: KernelComment;
+  readonly parameters: readonly KernelParameter[];
+  /** Number of tasks: an i32 of literals and `n`. */
+  readonly tasks: Expression;
+  readonly body: readonly Statement[];
+  /** Windows that may be the same memory because each element is read before its own store, by one task. */
+  readonly inPlace: readonly { readonly read: string; readonly write: string }[];
+}
+
+/** What `explain` and the head comment say of a kernel; figures at N = Nmax. */
+export interface KernelComment {
+  /** What is computed, one line per fused node, in order. */
+  readonly lines: readonly string[];
+  /** Places in the source, such as `digits.nn:5`. */
+  readonly sources: readonly string[];
+  /** Floating-point operations, counting fma as two. */
+  readonly flops: number;
+  /** Bytes of distinct memory read and written. */
+  readonly bytes: number;
+}
