@@ -6,7 +6,7 @@
  * same time; no task may read what another writes. Its parameters are **windows** (one tensor each, row-major,
  * indexed in elements from 0), **columns** of the data (indexed within one row of the batch, see `load`) and
  * step **scalars**. Shapes and strides are literals taken at N = Nmax; the symbol `n` is the current batch
- * size. A written window overlaps no other one, except for the pairs in `inPlace`.
+ * size. A written window overlaps no other one: memory that is read and written is one parameter.
  *
  * A **type** is an element type and a number of lanes; more than one lane is a vector, and every operation
  * works lane by lane. Index arithmetic is `i32` with one lane, and never overflows; other `i32` and all
@@ -254,8 +254,6 @@ export interface Kernel {
   /** Number of tasks: an i32 of literals and `n`. */
   readonly tasks: Expression;
   readonly body: readonly Statement[];
-  /** Windows that may be the same memory because each element is read before its own store, by one task. */
-  readonly inPlace: readonly { readonly read: string; readonly write: string }[];
 }
 
 /** What `explain` and the head comment say of a kernel; figures at N = Nmax. */

@@ -1,0 +1,103 @@
+/**
+ * Scalar bodies as kernel IR: a body's DAG becomes named values, each computed once, with loads from memory
+ * or, where the schedule says so, from registers. Along the vector axis a load is one value for all lanes, a
+ * run of consecutive elements, or a gather, as its index has it.
+ */
+
+import { invariant } from "../diagnostics/diagnostic.ts";
+import type { LoadScalar, Scalar } from "../graph/node.ts";
+import { and, broadcast, call, constant, convert, load, random } from "../kernel/build.ts";
+import type { Expression } from "../kernel/ir.ts";
+import {
+  conditionValue,
+  laneStep,
+  type Point,
+  recombine,
+  scalarIndex,
+  vectorIndex,
+} from "./indexes.ts";
+import { elementType, isStepScalar, type KernelBuilder, linearIndex } from "./kernel-builder.ts";
+
+export interface BodyOptions {
+  /** A load that needs no memory; undefined where it does. Its guard is the caller's to apply. */
+  readonly fromRegister?: (load: LoadScalar) => Expression | undefined;
+  /** Lanes 0 … active−1 take part; the others hold anything. */
+  readonly active?: number;
+  /** A bool under which all loads stand, because the body is only wanted where it holds. */
+  readonly mask?: Expression | null;
+}
+
+/** The value of a body at a point: one lane where it is the same in all lanes of the vector. */
+export function lowerBody(
+  builder: KernelBuilder,
+  body: Scalar,
+  point: Point,
+  options: BodyOptions = {},
+): Expression {
+  const known = new Map<Scalar, Expression>();
+  const visit = (scalar: Scalar): Expression => {
+    const before = known.get(scalar);
+    if (before !== undefined) return before;
+    const value = lower(scalar);
+    known.set(scalar, value);
+    return value;
+  };
+  const lower = (scalar: Scalar): Expression => {
+    const dtype = elementType(scalar.dtype);
+    switch (scalar.kind) {
+      case "constant":
+        return constant(scalar.value, dtype);
+      case "index":
+        return builder.let("index", vectorIndex(scalar.index, point));
+      case "condition":
+        return builder.let("holds", conditionValue(scalar.condition, point) ?? constant(1, "bool"));
+      case "load":
+        return options.fromRegister?.(scalar) ?? lowerLoad(builder, scalar, point, options);
+      case "random":
+        return builder.let("uniform", random(scalar.stream, vectorIndex(scalar.index, point)));
+      case "cast":
+        return builder.let("cast", convert(visit(scalar.of), dtype));
+      case "call":
+        return builder.let(scalar.fn, call(scalar.fn, ...scalar.args.map(visit)));
+    }
+  };
+  return visit(body);
+}
+
+/** A load from memory at a point. */
+export function lowerLoad(
+  builder: KernelBuilder,
+  { value, index, guard }: LoadScalar,
+  point: Point,
+  { active, mask = null }: BodyOptions = {},
+): Expression {
+  const dtype = elementType(value.dtype);
+  const hint = builder.surroundings.nameOf(value);
+  const condition = and(mask, conditionValue(guard, point));
+  if (value.node.kind === "leaf" && isStepScalar(value.node)) {
+    invariant(condition === null, `the load of ${hint} has a guard`);
+    return builder.scalar(value);
+  }
+  const buffer = builder.buffer(value, "read");
+  const at = linearIndex(value, index, point.batchMax);
+  const offset = recombine(at.offset);
+  const step = laneStep(offset, point);
+  const isRowUniform = at.row === null || laneStep(at.row, point) === 0;
+  const maskLanes = condition?.type.lanes ?? 1;
+
+  // The same element in every lane.
+  if (step === 0 && isRowUniform && maskLanes === 1) {
+    const row = at.row && scalarIndex(at.row, point);
+    const place = { buffer, index: scalarIndex(offset, point), row };
+    return builder.let(hint, load(place, { dtype, lanes: 1 }, { mask: condition }));
+  }
+  const lanes = point.vector?.lanes ?? 1;
+  const isRun = step === 1 && isRowUniform;
+  const place = {
+    buffer,
+    index: isRun ? scalarIndex(offset, point) : broadcast(vectorIndex(offset, point), lanes),
+    row: at.row && (isRowUniform ? scalarIndex(at.row, point) : vectorIndex(at.row, point)),
+  };
+  const type = { dtype, lanes };
+  return builder.let(hint, load(place, type, { mask: condition, active: active ?? lanes }));
+}

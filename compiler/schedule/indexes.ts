@@ -1,0 +1,181 @@
+/**
+ * Index expressions and conditions of a graph as kernel IR, at a point of an iteration space: one value for
+ * each axis, of which one may run over the lanes of a vector.
+ */
+
+import {
+  type Affine,
+  type Atom,
+  addAffine,
+  axesOf,
+  extentAffine,
+  rangeOf,
+  scaleAffine,
+  subtractAffine,
+} from "../graph/affine.ts";
+import { type Condition, simplifyCondition } from "../graph/condition.ts";
+import type { Extent } from "../graph/extent.ts";
+import {
+  add,
+  broadcast,
+  constant,
+  floorQuotient,
+  floorRemainder,
+  multiply,
+  operation,
+  quotient,
+  ramp,
+  remainder,
+  subtract,
+  symbol,
+} from "../kernel/build.ts";
+import type { Expression } from "../kernel/ir.ts";
+
+export interface Point {
+  /** Extents of the axes, for what is known about the signs of indexes. */
+  readonly extents: readonly Extent[];
+  /** The largest N. */
+  readonly batchMax: number;
+  /** The value of each axis in i32 with one lane: that of lane 0. */
+  readonly axes: readonly Expression[];
+  /** The axis that grows by one from lane to lane. */
+  readonly vector: { readonly axis: number; readonly lanes: number } | null;
+}
+
+/** An affine in lane 0. */
+export function scalarIndex(a: Affine, point: Point): Expression {
+  return lowerAffine(a, point, (axis) => point.axes[axis]!);
+}
+
+/** An affine in all lanes; one lane where it is the same in all. */
+export function vectorIndex(a: Affine, point: Point): Expression {
+  const step = laneStep(a, point);
+  if (step === 0 || point.vector === null) return scalarIndex(a, point);
+  const { axis: vectorAxis, lanes } = point.vector;
+  if (step !== null) {
+    return add(broadcast(scalarIndex(a, point), lanes), multiply(ramp(lanes), constant(step)));
+  }
+  return lowerAffine(a, point, (axis) =>
+    axis === vectorAxis ? add(broadcast(point.axes[axis]!, lanes), ramp(lanes)) : point.axes[axis]!,
+  );
+}
+
+/** By how much an affine grows from lane to lane; null if it does not grow evenly. */
+export function laneStep(a: Affine, point: Point): number | null {
+  if (point.vector === null) return 0;
+  let step = 0;
+  for (const { coefficient, atom } of a.terms) {
+    if (atom.kind === "axis") {
+      if (atom.axis === point.vector.axis) step = coefficient;
+    } else if (axesOf(atom.base).has(point.vector.axis)) {
+      return null;
+    }
+  }
+  return step;
+}
+
+function lowerAffine(a: Affine, point: Point, axisValue: (axis: number) => Expression): Expression {
+  let sum: Expression | null = null;
+  const push = (value: Expression, coefficient: number): void => {
+    if (sum === null) sum = multiply(value, constant(coefficient));
+    else if (coefficient < 0) sum = subtract(sum, multiply(value, constant(-coefficient)));
+    else sum = add(sum, multiply(value, constant(coefficient)));
+  };
+  // Terms with larger strides first, as one writes them.
+  const terms = [...a.terms].sort((x, y) => y.coefficient - x.coefficient);
+  if (a.batch !== 0) push(symbol("n"), a.batch);
+  for (const { coefficient, atom } of terms) {
+    push(lowerAtom(atom, point, axisValue), coefficient);
+  }
+  return sum === null ? constant(a.constant) : add(sum, constant(a.constant));
+}
+
+function lowerAtom(atom: Atom, point: Point, axisValue: (axis: number) => Expression): Expression {
+  if (atom.kind === "axis") return axisValue(atom.axis);
+  const base = lowerAffine(atom.base, point, axisValue);
+  const isNonnegative = rangeOf(atom.base, point.extents, point.batchMax).min >= 0;
+  if (atom.kind === "div") {
+    return isNonnegative ? quotient(base, atom.divisor) : floorQuotient(base, atom.divisor);
+  }
+  return isNonnegative ? remainder(base, atom.divisor) : floorRemainder(base, atom.divisor);
+}
+
+/** A condition as a bool, one lane or as many as the vector; null if it always holds. */
+export function conditionValue(c: Condition, point: Point): Expression | null {
+  const simple = simplifyCondition(c, point.extents, point.batchMax);
+  return simple.kind === "true" ? null : lowerCondition(simple, point);
+}
+
+function lowerCondition(c: Condition, point: Point): Expression {
+  switch (c.kind) {
+    case "true":
+    case "false":
+      return constant(c.kind === "true" ? 1 : 0, "bool");
+    case "nonnegative":
+      return comparison("greaterEqual", c.value, point);
+    case "zero":
+      return comparison("equal", c.value, point);
+    case "divides": {
+      const value = vectorIndex(c.value, point);
+      return operation("equal", floorRemainder(value, c.divisor), constant(0));
+    }
+    case "not":
+      return operation("not", lowerCondition(c.of, point));
+    case "and":
+    case "or":
+      return c.of
+        .map((part) => lowerCondition(part, point))
+        .reduce((a, b) => operation(c.kind, a, b));
+  }
+}
+
+/** value ≥ 0 or value = 0, with negative terms on the right side: i < 28 rather than 27 − i ≥ 0. */
+function comparison(kind: "greaterEqual" | "equal", value: Affine, point: Point): Expression {
+  const [left, right] = splitSigns(value);
+  if (left.terms.length === 0 && left.batch === 0) {
+    // constant ≥ right  ⇔  right < constant + 1
+    if (kind === "equal") {
+      return operation("equal", vectorIndex(right, point), constant(left.constant));
+    }
+    return operation("less", vectorIndex(right, point), constant(left.constant + 1));
+  }
+  return operation(kind, vectorIndex(left, point), vectorIndex(right, point));
+}
+
+/** value = left − right, with positive coefficients in both. */
+function splitSigns(value: Affine): [left: Affine, right: Affine] {
+  let right = extentAffine({ batch: Math.max(0, -value.batch), constant: 0 });
+  for (const term of value.terms) {
+    if (term.coefficient < 0) {
+      const single: Affine = { ...extentAffine({ batch: 0, constant: 0 }), terms: [term] };
+      right = subtractAffine(right, single);
+    }
+  }
+  if (value.constant < 0 && right.terms.length === 0 && right.batch === 0) {
+    right = extentAffine({ batch: 0, constant: -value.constant });
+  }
+  return [addAffine(value, right), right];
+}
+
+/** Joins m·⌊x / m⌋ + (x mod m) back to x, as flattening what was split gives. */
+export function recombine(a: Affine): Affine {
+  for (const quotientTerm of a.terms) {
+    const { atom, coefficient } = quotientTerm;
+    if (atom.kind !== "div" || coefficient % atom.divisor !== 0) continue;
+    const unit = coefficient / atom.divisor;
+    const partner = a.terms.find(
+      (term) =>
+        term.atom.kind === "mod" &&
+        term.atom.divisor === atom.divisor &&
+        term.atom.base.key === atom.base.key &&
+        term.coefficient === unit,
+    );
+    if (partner === undefined) continue;
+    const rest: Affine = {
+      ...a,
+      terms: a.terms.filter((t) => t !== quotientTerm && t !== partner),
+    };
+    return recombine(addAffine(rest, scaleAffine(atom.base, unit)));
+  }
+  return a;
+}

@@ -1,0 +1,257 @@
+/**
+ * Makes one kernel: hands out names, turns graph values into parameters (memory that is read and written by
+ * the same kernel is one parameter), and collects statements into nested blocks. Schedules describe loops
+ * with it; the memory plan later resolves what each parameter is bound to.
+ */
+
+import { invariant } from "../diagnostics/diagnostic.ts";
+import { type Affine, addAffine, scaleAffine, zeroAffine } from "../graph/affine.ts";
+import type { DType } from "../graph/dtype.ts";
+import { elementsAt, type Shape, sizeAt } from "../graph/extent.ts";
+import type { Leaf, Value } from "../graph/node.ts";
+import { f32, variable } from "../kernel/build.ts";
+import type {
+  Access,
+  ElementType,
+  Expression,
+  Kernel,
+  KernelComment,
+  KernelParameter,
+  Statement,
+} from "../kernel/ir.ts";
+
+/** Memory that a kernel needs beside graph values: partial results, packed operands. Known by identity. */
+export interface Scratch {
+  readonly name: string;
+  readonly dtype: ElementType;
+  readonly elements: number;
+}
+
+/** What a parameter stands for, in the order of the kernel's parameters. */
+export type Binding =
+  | { readonly kind: "tensor"; readonly value: Value }
+  | { readonly kind: "column"; readonly leaf: Value }
+  | { readonly kind: "scalar"; readonly leaf: Value }
+  | { readonly kind: "scratch"; readonly scratch: Scratch };
+
+/** A kernel with what its parameters stand for: one launch. */
+export interface ScheduledKernel {
+  readonly kernel: Kernel;
+  readonly bindings: readonly Binding[];
+}
+
+/** What all kernels of one graph share. */
+export interface Surroundings {
+  /** Values that live in the memory of the param or state they are assigned to. */
+  readonly stored: ReadonlyMap<Value, Value>;
+  /** The largest N. */
+  readonly batchMax: number;
+  /** An identifier for a value, from the model's names. */
+  readonly nameOf: (value: Value) => string;
+}
+
+/** The element type in kernels; narrow floats are converted away before scheduling. */
+export function elementType(dtype: DType): ElementType {
+  invariant(dtype !== "f16" && dtype !== "bf16", `${dtype} is not supported by this target`);
+  return dtype;
+}
+
+/** Row-major strides in elements at N = Nmax. */
+export function stridesOf(shape: Shape, batchMax: number): number[] {
+  const strides = shape.map(() => 1);
+  for (let d = shape.length - 2; d >= 0; d--) {
+    strides[d] = strides[d + 1]! * sizeAt(shape[d + 1]!, batchMax);
+  }
+  return strides;
+}
+
+/** Whether a leaf is a number that the trainer uploads for every step. */
+export function isStepScalar(leaf: Leaf): boolean {
+  return leaf.role === "hyper" || leaf.role === "counter" || leaf.role === "scalar";
+}
+
+const reservedWords =
+  "auto break case char const continue default do double else enum extern float for goto if inline int " +
+  "long register restrict return short signed sizeof static struct switch typedef union unsigned void " +
+  "volatile while asm typeof bool true false main n task seed batch step rows let var function class new " +
+  "this null delete in of export import";
+
+/** Letters, digits and underscores, not starting with a digit. */
+export function identifier(text: string): string {
+  const plain = text.replace(/[^A-Za-z0-9]+/g, "_").replace(/^_+|_+$/g, "");
+  return /^[0-9]/.test(plain) || plain === "" ? `v${plain}` : plain;
+}
+
+export class KernelBuilder {
+  readonly surroundings: Surroundings;
+  readonly #names = new Set<string>(reservedWords.split(" "));
+  readonly #parameters: KernelParameter[] = [];
+  readonly #bindings: Binding[] = [];
+  readonly #byMemory = new Map<Value | Scratch, number>();
+  #block: Statement[] = [];
+
+  constructor(surroundings: Surroundings) {
+    this.surroundings = surroundings;
+  }
+
+  get batchMax(): number {
+    return this.surroundings.batchMax;
+  }
+
+  /** A name not used before in this kernel: `hint`, or `hint_2`, `hint_3`, … */
+  name(hint: string): string {
+    const base = identifier(hint);
+    let name = base;
+    for (let i = 2; this.#names.has(name); i++) name = `${base}_${i}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  // Statements
+
+  emit(...statements: readonly Statement[]): void {
+    this.#block.push(...statements);
+  }
+
+  /** Names a value, unless it has a name or is a literal. */
+  let(hint: string, value: Expression): Expression {
+    if (value.kind === "variable" || value.kind === "constant" || value.kind === "symbol") {
+      return value;
+    }
+    const name = this.name(hint);
+    this.emit({ kind: "let", name, value });
+    return variable(name, value.type);
+  }
+
+  /** A named accumulator. */
+  mutable(hint: string, value: Expression): { readonly name: string; readonly value: Expression } {
+    const name = this.name(hint);
+    this.emit({ kind: "mutable", name, value });
+    return { name, value: variable(name, value.type) };
+  }
+
+  assign(name: string, value: Expression): void {
+    this.emit({ kind: "assign", name, value });
+  }
+
+  /** The statements that `fill` emits, instead of emitting them here. */
+  block(fill: () => void): Statement[] {
+    const outer = this.#block;
+    this.#block = [];
+    try {
+      fill();
+      return this.#block;
+    } finally {
+      this.#block = outer;
+    }
+  }
+
+  // Parameters
+
+  /** The parameter through which a value's memory is accessed: a window, or a column for a model input. */
+  buffer(value: Value, access: Access): string {
+    const { node } = value;
+    if (node.kind === "leaf") {
+      invariant(!isStepScalar(node), `${node.path} is a step scalar, not memory`);
+      invariant(node.role !== "gradient", `${node.path} has no derivative yet`);
+      if (node.role === "input") return this.#column(value);
+    }
+    const root = this.surroundings.stored.get(value) ?? value;
+    return this.#window(
+      root,
+      { kind: "tensor", value: root },
+      access,
+      elementType(value.dtype),
+      elementsAt(value.shape, this.batchMax),
+      this.surroundings.nameOf(root),
+    );
+  }
+
+  scratch(scratch: Scratch, access: Access): string {
+    const { dtype, elements, name } = scratch;
+    return this.#window(scratch, { kind: "scratch", scratch }, access, dtype, elements, name);
+  }
+
+  /** A step scalar's value. */
+  scalar(leaf: Value): Expression {
+    const known = this.#byMemory.get(leaf);
+    if (known !== undefined) return variable(this.#parameters[known]!.name, f32);
+    const name = this.name(this.surroundings.nameOf(leaf));
+    this.#add(leaf, { kind: "scalar", name }, { kind: "scalar", leaf });
+    return variable(name, f32);
+  }
+
+  #column(leaf: Value): string {
+    const known = this.#byMemory.get(leaf);
+    if (known !== undefined) return this.#parameters[known]!.name;
+    const name = this.name(this.surroundings.nameOf(leaf));
+    const rowElements = elementsAt(leaf.shape.slice(1), this.batchMax);
+    this.#add(
+      leaf,
+      { kind: "column", name, dtype: elementType(leaf.dtype), rowElements },
+      { kind: "column", leaf },
+    );
+    return name;
+  }
+
+  #window(
+    memory: Value | Scratch,
+    binding: Binding,
+    access: Access,
+    dtype: ElementType,
+    elements: number,
+    hint: string,
+  ): string {
+    const known = this.#byMemory.get(memory);
+    if (known === undefined) {
+      const name = this.name(hint);
+      this.#add(memory, { kind: "window", name, dtype, access, elements }, binding);
+      return name;
+    }
+    const parameter = this.#parameters[known]!;
+    invariant(parameter.kind === "window", `${parameter.name} is not a window`);
+    if (parameter.access !== access) {
+      this.#parameters[known] = { ...parameter, access: "read_write" };
+    }
+    return parameter.name;
+  }
+
+  #add(memory: Value | Scratch, parameter: KernelParameter, binding: Binding): void {
+    this.#byMemory.set(memory, this.#parameters.length);
+    this.#parameters.push(parameter);
+    this.#bindings.push(binding);
+  }
+
+  /** The kernel of all statements emitted outside blocks. */
+  finish(name: string, tasks: Expression, comment: KernelComment): ScheduledKernel {
+    return {
+      kernel: {
+        name: identifier(name),
+        comment,
+        parameters: this.#parameters,
+        tasks,
+        body: this.#block,
+      },
+      bindings: this.#bindings,
+    };
+  }
+}
+
+/**
+ * Where an element of a value lies: `offset` in elements of its window; for a model input `row` of the batch
+ * and `offset` within the row. Both are affines of the axes of the loading node.
+ */
+export interface LinearIndex {
+  readonly row: Affine | null;
+  readonly offset: Affine;
+}
+
+export function linearIndex(value: Value, index: readonly Affine[], batchMax: number): LinearIndex {
+  const strides = stridesOf(value.shape, batchMax);
+  const isColumn = value.node.kind === "leaf" && value.node.role === "input";
+  let offset = zeroAffine;
+  index.forEach((at, d) => {
+    if (!(isColumn && d === 0)) offset = addAffine(offset, scaleAffine(at, strides[d]!));
+  });
+  return { row: isColumn ? index[0]! : null, offset };
+}
