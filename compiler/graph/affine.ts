@@ -54,7 +54,13 @@ function make(constant: number, batch: number, unmerged: readonly Term[]): Affin
   );
   if (batch !== 0) parts.push(batch === 1 ? "N" : `${batch}*N`);
   if (constant !== 0 || parts.length === 0) parts.push(String(constant));
-  return { constant, batch, terms: entries.map(([, term]) => term), key: parts.join("+") };
+  // + 0 turns −0, from scaling by a negative number, into 0
+  return {
+    constant: constant + 0,
+    batch: batch + 0,
+    terms: entries.map(([, term]) => term),
+    key: parts.join("+"),
+  };
 }
 
 export function constantAffine(value: number): Affine {
@@ -210,22 +216,39 @@ export function rangeAt(a: Affine, axes: readonly Extent[], n: number): Range {
 
 function atomRangeAt(atom: Atom, axes: readonly Extent[], n: number): Range {
   if (atom.kind === "axis") return { min: 0, max: sizeAt(axes[atom.axis]!, n) - 1 };
-  const base = rangeAt(atom.base, axes, n);
-  const low = Math.floor(base.min / atom.divisor);
-  const high = Math.floor(base.max / atom.divisor);
-  if (atom.kind === "div") return { min: low, max: high };
-  if (low === high) {
-    return { min: base.min - low * atom.divisor, max: base.max - low * atom.divisor };
-  }
-  return { min: 0, max: atom.divisor - 1 };
+  return quotientRange(atom.kind, rangeAt(atom.base, axes, n), atom.divisor);
+}
+
+/** Bounds of the quotient or remainder of a number between `base.min` and `base.max`. */
+function quotientRange(kind: "div" | "mod", base: Range, divisor: number): Range {
+  const low = Math.floor(base.min / divisor);
+  const high = Math.floor(base.max / divisor);
+  if (kind === "div") return { min: low, max: high };
+  if (low === high) return { min: base.min - low * divisor, max: base.max - low * divisor };
+  return { min: 0, max: divisor - 1 };
 }
 
 /**
- * Bounds that hold for every 1 ≤ N ≤ nmax. An affine over a box whose extents are affine in N is itself
- * affine in N at each corner, so its bounds over N are taken at the ends.
+ * Bounds that hold for every 1 ≤ N ≤ nmax. The part that is affine over a box whose extents are affine in N
+ * is itself affine in N at each corner, so its bounds are taken at both ends; quotients and remainders are
+ * not monotone in N, so the bounds of each are added.
  */
 export function rangeOf(a: Affine, axes: readonly Extent[], nmax: number): Range {
-  const first = rangeAt(a, axes, 1);
-  const last = rangeAt(a, axes, nmax);
-  return { min: Math.min(first.min, last.min), max: Math.max(first.max, last.max) };
+  const linear = make(
+    a.constant,
+    a.batch,
+    a.terms.filter(({ atom }) => atom.kind === "axis"),
+  );
+  const first = rangeAt(linear, axes, 1);
+  const last = rangeAt(linear, axes, nmax);
+  let min = Math.min(first.min, last.min);
+  let max = Math.max(first.max, last.max);
+  for (const { coefficient, atom } of a.terms) {
+    if (atom.kind === "axis") continue;
+    const base = rangeOf(atom.base, axes, nmax);
+    const inner = quotientRange(atom.kind, base, atom.divisor);
+    min += coefficient * (coefficient > 0 ? inner.min : inner.max);
+    max += coefficient * (coefficient > 0 ? inner.max : inner.min);
+  }
+  return { min, max };
 }

@@ -147,6 +147,7 @@ export class GraphContext {
       values,
       operands: operandsOf(body),
     };
+    invariant(types !== undefined, `${reducer} does not take ${body.dtype}`);
     types.forEach((dtype, result) => {
       values.push({ node, result, dtype, shape: parallel });
     });
