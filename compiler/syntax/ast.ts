@@ -228,6 +228,7 @@ export type Statement =
   | DeclareStatement
   | AssignStatement
   | PenaltyStatement
+  | AssertStatement
   | IfStatement
   | ForStatement
   | ReturnStatement
@@ -287,6 +288,14 @@ export interface AssignStatement {
 export interface PenaltyStatement {
   readonly kind: "penalty";
   readonly value: Expression;
+  readonly span: Span;
+}
+
+/** `assert rate < 1, "rate is less than 1"`: a static condition the caller's arguments must meet. */
+export interface AssertStatement {
+  readonly kind: "assert";
+  readonly condition: Expression;
+  readonly message: StringLiteral;
   readonly span: Span;
 }
 
