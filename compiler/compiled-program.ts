@@ -4,6 +4,7 @@
  */
 
 import type { TrainerPlan } from "../runtime/plan.ts";
+import type { PassTiming } from "./pipeline.ts";
 
 /**
  * The functions of a `TrainerDefinition` as JavaScript source. They are evaluated in process by `nnc train` and
@@ -38,11 +39,6 @@ export interface KernelReport {
   readonly flops: number;
   readonly bytes: number;
   readonly predictedSeconds: number;
-}
-
-export interface PassTiming {
-  readonly pass: string;
-  readonly milliseconds: number;
 }
 
 export interface CompiledProgram {

@@ -104,10 +104,10 @@ export interface SelfTestPlan {
   readonly checks: readonly SelfTestCheck[];
 }
 
-/** Chosen elements (row-major positions) of an output of `predict`, or of a tensor after one update. */
+/** Chosen elements (row-major positions) of an output of `predict`, of the loss, or of a tensor after the update. */
 export interface SelfTestCheck {
-  readonly of: "output" | "tensor";
-  /** Output or path; a check of the loss reads the `loss` result of `train`, as `of: "output"`. */
+  readonly of: "output" | "loss" | "tensor";
+  /** Of the output, `loss`, or the path of the tensor. */
   readonly name: string;
   readonly positions: readonly number[];
   readonly expected: readonly number[];

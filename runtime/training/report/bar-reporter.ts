@@ -1,0 +1,58 @@
+/** A progress bar while an epoch runs, and its line when it is done. For terminals only. */
+
+import { Format, SingleBar } from "cli-progress";
+import { formatLogs } from "./format.ts";
+import { LineReporter, type TextSink } from "./line-reporter.ts";
+import type { EpochReport } from "./reporter.ts";
+
+export class BarReporter extends LineReporter {
+  override readonly wantsProgress = true;
+  readonly #terminal: NodeJS.WriteStream;
+  #bar: SingleBar | undefined;
+
+  /** `terminal` shows the bar; `out` gets the lines, and may be a pipe. */
+  constructor(out: TextSink, terminal: NodeJS.WriteStream) {
+    super(out, terminal);
+    this.#terminal = terminal;
+  }
+
+  override epochBegin(epoch: number, epochs: number, batches: number): void {
+    this.#bar = new SingleBar({
+      stream: this.#terminal,
+      format: `Epoch ${epoch + 1}/${epochs}  {value}/{total}  [{bar}]  eta {eta}s  {metrics}`,
+      formatBar: Format.BarFormat,
+      barCompleteChar: "█",
+      barIncompleteChar: "░",
+      barsize: 24,
+      hideCursor: true,
+      clearOnComplete: true,
+      linewrap: false,
+      fps: 20,
+    });
+    this.#bar.start(batches, 0, { metrics: "" });
+  }
+
+  override progress(batch: number, logs: Readonly<Record<string, number>>): void {
+    this.#bar?.update(batch, { metrics: formatLogs(logs) });
+  }
+
+  override epochEnd(report: EpochReport): void {
+    this.close();
+    super.epochEnd(report);
+  }
+
+  override message(text: string): void {
+    this.#terminal.write("\r\x1b[K");
+    super.message(text);
+  }
+
+  override warn(text: string): void {
+    this.#terminal.write("\r\x1b[K");
+    super.warn(text);
+  }
+
+  override close(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+}
