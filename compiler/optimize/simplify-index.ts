@@ -274,7 +274,7 @@ function simplifyZero(value: Affine): Condition {
 
 function coefficientDivisor(value: Affine): number {
   const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
-  return value.terms.reduce((g, term) => gcd(g, term.coefficient), value.batch);
+  return value.terms.reduce((g, term) => gcd(g, term.coefficient), Math.abs(value.batch));
 }
 
 /** The value with every coefficient and the constant brought into 0 … divisor−1. */
