@@ -6,6 +6,7 @@
 
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { LoadScalar, Scalar } from "../graph/node.ts";
+import { elementType } from "../kernel/algebra.ts";
 import { and, broadcast, call, constant, convert, load, random } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import {
@@ -16,7 +17,7 @@ import {
   scalarIndex,
   vectorIndex,
 } from "./indexes.ts";
-import { elementType, isStepScalar, type KernelBuilder, linearIndex } from "./kernel-builder.ts";
+import { isStepScalar, type KernelBuilder, linearIndex } from "./kernel-builder.ts";
 
 export interface BodyOptions {
   /** A load that needs no memory; undefined where it does. Its guard is the caller's to apply. */

@@ -6,9 +6,10 @@
 
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { type Affine, addAffine, scaleAffine, zeroAffine } from "../graph/affine.ts";
-import type { DType } from "../graph/dtype.ts";
 import { elementsAt, type Shape, sizeAt } from "../graph/extent.ts";
 import type { Leaf, Value } from "../graph/node.ts";
+import { elementType } from "../kernel/algebra.ts";
+import { BlockBuilder, identifier } from "../kernel/block-builder.ts";
 import { f32, variable } from "../kernel/build.ts";
 import type {
   Access,
@@ -17,7 +18,6 @@ import type {
   Kernel,
   KernelComment,
   KernelParameter,
-  Statement,
 } from "../kernel/ir.ts";
 
 /** Memory that a kernel needs beside graph values: partial results, packed operands. Known by identity. */
@@ -50,12 +50,6 @@ export interface Surroundings {
   readonly nameOf: (value: Value) => string;
 }
 
-/** The element type in kernels; narrow floats are converted away before scheduling. */
-export function elementType(dtype: DType): ElementType {
-  invariant(dtype !== "f16" && dtype !== "bf16", `${dtype} is not supported by this target`);
-  return dtype;
-}
-
 /** Row-major strides in elements at N = Nmax. */
 export function stridesOf(shape: Shape, batchMax: number): number[] {
   const strides = shape.map(() => 1);
@@ -70,80 +64,19 @@ export function isStepScalar(leaf: Leaf): boolean {
   return leaf.role === "hyper" || leaf.role === "counter" || leaf.role === "scalar";
 }
 
-const reservedWords =
-  "auto break case char const continue default do double else enum extern float for goto if inline int " +
-  "long register restrict return short signed sizeof static struct switch typedef union unsigned void " +
-  "volatile while asm typeof bool true false main n task seed batch step rows let var function class new " +
-  "this null delete in of export import";
-
-/** Letters, digits and underscores, not starting with a digit. */
-export function identifier(text: string): string {
-  const plain = text.replace(/[^A-Za-z0-9]+/g, "_").replace(/^_+|_+$/g, "");
-  return /^[0-9]/.test(plain) || plain === "" ? `v${plain}` : plain;
-}
-
-export class KernelBuilder {
+export class KernelBuilder extends BlockBuilder {
   readonly surroundings: Surroundings;
-  readonly #names = new Set<string>(reservedWords.split(" "));
   readonly #parameters: KernelParameter[] = [];
   readonly #bindings: Binding[] = [];
   readonly #byMemory = new Map<Value | Scratch, number>();
-  #block: Statement[] = [];
 
   constructor(surroundings: Surroundings) {
+    super();
     this.surroundings = surroundings;
   }
 
   get batchMax(): number {
     return this.surroundings.batchMax;
-  }
-
-  /** A name not used before in this kernel: `hint`, or `hint_2`, `hint_3`, … */
-  name(hint: string): string {
-    const base = identifier(hint);
-    let name = base;
-    for (let i = 2; this.#names.has(name); i++) name = `${base}_${i}`;
-    this.#names.add(name);
-    return name;
-  }
-
-  // Statements
-
-  emit(...statements: readonly Statement[]): void {
-    this.#block.push(...statements);
-  }
-
-  /** Names a value, unless it has a name or is a literal. */
-  let(hint: string, value: Expression): Expression {
-    if (value.kind === "variable" || value.kind === "constant" || value.kind === "symbol") {
-      return value;
-    }
-    const name = this.name(hint);
-    this.emit({ kind: "let", name, value });
-    return variable(name, value.type);
-  }
-
-  /** A named accumulator. */
-  mutable(hint: string, value: Expression): { readonly name: string; readonly value: Expression } {
-    const name = this.name(hint);
-    this.emit({ kind: "mutable", name, value });
-    return { name, value: variable(name, value.type) };
-  }
-
-  assign(name: string, value: Expression): void {
-    this.emit({ kind: "assign", name, value });
-  }
-
-  /** The statements that `fill` emits, instead of emitting them here. */
-  block(fill: () => void): Statement[] {
-    const outer = this.#block;
-    this.#block = [];
-    try {
-      fill();
-      return this.#block;
-    } finally {
-      this.#block = outer;
-    }
   }
 
   // Parameters
@@ -230,7 +163,7 @@ export class KernelBuilder {
         comment,
         parameters: this.#parameters,
         tasks,
-        body: this.#block,
+        body: this.statements,
       },
       bindings: this.#bindings,
     };

@@ -1,0 +1,122 @@
+/**
+ * Collects statements into nested blocks and hands out names: the common part of what makes kernels and
+ * kernel functions.
+ */
+
+import { variable } from "./build.ts";
+import type {
+  ElementType,
+  Expression,
+  FunctionParameter,
+  KernelFunction,
+  Statement,
+  Type,
+} from "./ir.ts";
+
+/** Words that mean something in C, JavaScript or the kernel IR. */
+const reservedWords =
+  "auto break case char const continue default do double else enum extern float for goto if inline int " +
+  "long register restrict return short signed sizeof static struct switch typedef union unsigned void " +
+  "volatile while asm typeof bool true false main n task seed batch step rows let var function class new " +
+  "this null delete in of export import select";
+
+/** Letters, digits and underscores, not starting with a digit. */
+export function identifier(text: string): string {
+  const plain = text.replace(/[^A-Za-z0-9]+/g, "_").replace(/^_+|_+$/g, "");
+  return /^[0-9]/.test(plain) || plain === "" ? `v${plain}` : plain;
+}
+
+export class BlockBuilder {
+  readonly #names = new Set<string>(reservedWords.split(" "));
+  #block: Statement[] = [];
+
+  /** A name not used before in this kernel: `hint`, or `hint_2`, `hint_3`, … */
+  name(hint: string): string {
+    const base = identifier(hint);
+    let name = base;
+    for (let i = 2; this.#names.has(name); i++) name = `${base}_${i}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** What was emitted outside blocks. */
+  get statements(): readonly Statement[] {
+    return this.#block;
+  }
+
+  emit(...statements: readonly Statement[]): void {
+    this.#block.push(...statements);
+  }
+
+  /** Names a value, unless it has a name or is a literal. */
+  let(hint: string, value: Expression): Expression {
+    if (value.kind === "variable" || value.kind === "constant" || value.kind === "symbol") {
+      return value;
+    }
+    const name = this.name(hint);
+    this.emit({ kind: "let", name, value });
+    return variable(name, value.type);
+  }
+
+  /** A named accumulator. */
+  mutable(hint: string, value: Expression): { readonly name: string; readonly value: Expression } {
+    const name = this.name(hint);
+    this.emit({ kind: "mutable", name, value });
+    return { name, value: variable(name, value.type) };
+  }
+
+  assign(name: string, value: Expression): void {
+    this.emit({ kind: "assign", name, value });
+  }
+
+  /** Memory of this task alone, with undefined content. */
+  local(hint: string, dtype: ElementType, elements: number): string {
+    const name = this.name(hint);
+    this.emit({ kind: "buffer", name, scope: "local", dtype, elements });
+    return name;
+  }
+
+  /** A serial loop over from, from + step, … < to; the body gets the loop variable. */
+  loop(
+    hint: string,
+    from: Expression,
+    to: Expression,
+    body: (variable: Expression) => void,
+    step = 1,
+  ): void {
+    const name = this.name(hint);
+    const statements = this.block(() => body(variable(name)));
+    this.emit({ kind: "loop", mode: "serial", variable: name, from, to, step, body: statements });
+  }
+
+  /** The statements that `fill` emits, instead of emitting them here. */
+  block(fill: () => void): Statement[] {
+    const outer = this.#block;
+    this.#block = [];
+    try {
+      fill();
+      return this.#block;
+    } finally {
+      this.#block = outer;
+    }
+  }
+}
+
+/** A function of values with a result, written as a formula over its parameters. */
+export function valueFunction(
+  name: string,
+  comment: string,
+  parameters: readonly (readonly [name: string, type: Type])[],
+  formula: (builder: BlockBuilder, ...args: readonly Expression[]) => Expression,
+): KernelFunction {
+  const builder = new BlockBuilder();
+  const declared = parameters.map(
+    ([hint, type]): FunctionParameter & { readonly kind: "value" } => ({
+      kind: "value",
+      name: builder.name(hint),
+      type,
+    }),
+  );
+  const result = formula(builder, ...declared.map((p) => variable(p.name, p.type)));
+  return { name, comment, parameters: declared, body: builder.statements, result, inline: true };
+}
