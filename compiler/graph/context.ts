@@ -9,7 +9,17 @@ import type { Affine } from "./affine.ts";
 import { always, type Condition } from "./condition.ts";
 import type { DType } from "./dtype.ts";
 import { type Extent, printShape, type Shape } from "./extent.ts";
-import type { Compute, Leaf, LeafRole, LoadScalar, Node, Origin, Scalar, Value } from "./node.ts";
+import type {
+  Compute,
+  Graph,
+  Leaf,
+  LeafRole,
+  LoadScalar,
+  Node,
+  Origin,
+  Scalar,
+  Value,
+} from "./node.ts";
 import { type ReducerName, reducers } from "./reducers.ts";
 import { type ScalarFunctionName, scalarFunctions } from "./scalar-functions.ts";
 
@@ -238,4 +248,12 @@ export function reachableNodes(roots: Iterable<Value>): Node[] {
     if (node.kind === "compute") pending.push(...node.operands.map((value) => value.node));
   }
   return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** Every node of a graph, operands before users. */
+export function graphNodes(graph: Graph): Node[] {
+  return reachableNodes([
+    ...graph.results.map((result) => result.value),
+    ...graph.assignments.map((assignment) => assignment.value),
+  ]);
 }

@@ -1,0 +1,140 @@
+/**
+ * Rebuilding scalars and graphs. Everything is shared with the original where nothing changed, so a pass that
+ * changes nothing returns the same object.
+ */
+
+import { type Affine, axisAffine, substituteAffine } from "./affine.ts";
+import { type Condition, substituteCondition } from "./condition.ts";
+import { type GraphContext, graphNodes } from "./context.ts";
+import type { Compute, Graph, LoadScalar, Node, Scalar, Value } from "./node.ts";
+
+/** What to do with the leaves of a body; what is left out stays as it is. */
+export interface ScalarMapping {
+  /** Index expressions, of `index` scalars, `random` and loads (their places and guards). */
+  readonly affine?: (index: Affine) => Affine;
+  readonly condition?: (condition: Condition) => Condition;
+  /** A load, its places and guard mapped already. */
+  readonly load?: (load: LoadScalar) => Scalar;
+  /** A call, its arguments mapped already: where rules apply, from the leaves to the root. */
+  readonly call?: (call: Extract<Scalar, { kind: "call" }>) => Scalar;
+}
+
+/** Rebuilds a body from its leaves; each shared scalar once. */
+export function mapScalar(context: GraphContext, body: Scalar, mapping: ScalarMapping): Scalar {
+  return scalarMapper(context, mapping)(body);
+}
+
+/** `mapScalar` for several bodies that share scalars. */
+export function scalarMapper(
+  context: GraphContext,
+  { affine = (a) => a, condition = (c) => c, load = (l) => l, call = (c) => c }: ScalarMapping,
+): (body: Scalar) => Scalar {
+  const mapped = new Map<Scalar, Scalar>();
+  const visit = (scalar: Scalar): Scalar => {
+    const known = mapped.get(scalar);
+    if (known !== undefined) return known;
+    const result = rebuild(scalar);
+    mapped.set(scalar, result);
+    return result;
+  };
+  const rebuild = (scalar: Scalar): Scalar => {
+    switch (scalar.kind) {
+      case "constant":
+        return scalar;
+      case "index":
+        return context.index(affine(scalar.index));
+      case "condition":
+        return context.condition(condition(scalar.condition));
+      case "load":
+        return load(context.load(scalar.value, scalar.index.map(affine), condition(scalar.guard)));
+      case "random":
+        return context.random(scalar.stream, affine(scalar.index));
+      case "cast":
+        return context.cast(visit(scalar.of), scalar.dtype);
+      case "call": {
+        const rebuilt = context.call(scalar.fn, ...scalar.args.map(visit));
+        return rebuilt.kind === "call" ? call(rebuilt) : rebuilt;
+      }
+    }
+  };
+  return visit;
+}
+
+/** Replaces every axis in a body, in conditions and guards too. */
+export function substituteAxes(
+  context: GraphContext,
+  body: Scalar,
+  replace: (axis: number) => Affine,
+): Scalar {
+  return mapScalar(context, body, {
+    affine: (index) => substituteAffine(index, replace),
+    condition: (condition) => substituteCondition(condition, replace),
+  });
+}
+
+/** Renumbers axes: axis i becomes `numbers[i]`. */
+export function renumberAxes(
+  context: GraphContext,
+  body: Scalar,
+  numbers: readonly number[],
+): Scalar {
+  return substituteAxes(context, body, (axis) => axisAffine(numbers[axis]!));
+}
+
+/** The same compute node over other operands. */
+export function replaceOperands(
+  context: GraphContext,
+  node: Compute,
+  replacement: (value: Value) => Value,
+): Compute {
+  if (node.operands.every((value) => replacement(value) === value)) return node;
+  const body = mapScalar(context, node.body, {
+    load: (load) => {
+      const value = replacement(load.value);
+      return value === load.value ? load : context.load(value, load.index, load.guard);
+    },
+  });
+  const { parallel, reduction, where, reducer } = node;
+  const replaced = context.compute({ parallel, reduction, where, reducer, body });
+  context.inheritOrigins(replaced, node);
+  return replaced;
+}
+
+/**
+ * Walks a graph from the leaves on. Each node is rebuilt over its rewritten operands and handed to `rewrite`,
+ * which gives the values to use in place of its own, result by result, or undefined to keep them. New nodes
+ * inherit the origins of what they replace.
+ */
+export function rewriteGraph(
+  context: GraphContext,
+  graph: Graph,
+  rewrite: (node: Node, original: Node) => readonly Value[] | undefined,
+): Graph {
+  const replacements = new Map<Value, Value>();
+  const replacement = (value: Value): Value => replacements.get(value) ?? value;
+  for (const node of graphNodes(graph)) {
+    const rebuilt = node.kind === "leaf" ? node : replaceOperands(context, node, replacement);
+    const values = rewrite(rebuilt, node) ?? rebuilt.values;
+    node.values.forEach((value, i) => {
+      const other = values[i]!;
+      if (other === value) return;
+      replacements.set(value, other);
+      if (other.node !== rebuilt && other.node.kind === "compute") {
+        context.inheritOrigins(other.node, node);
+      }
+    });
+  }
+  return replacements.size === 0 ? graph : replaceValues(graph, replacement);
+}
+
+/** The graph with other results and assigned values; nodes are not touched. */
+export function replaceValues(graph: Graph, replacement: (value: Value) => Value): Graph {
+  return {
+    ...graph,
+    results: graph.results.map(({ name, value }) => ({ name, value: replacement(value) })),
+    assignments: graph.assignments.map(({ target, value }) => ({
+      target,
+      value: replacement(value),
+    })),
+  };
+}

@@ -1,0 +1,37 @@
+import { describe, expect, test } from "vitest";
+import { hash32, threefry2x32, uniformAt } from "../../compiler/graph/threefry.ts";
+
+describe("Threefry-2x32-20", () => {
+  // Known answers of the authors' Random123 library (kat_vectors).
+  test.each([
+    [
+      [0, 0],
+      [0, 0],
+      [0x6b200159, 0x99ba4efe],
+    ],
+    [
+      [0xffffffff, 0xffffffff],
+      [0xffffffff, 0xffffffff],
+      [0x1cb996fc, 0xbb002be7],
+    ],
+    [
+      [0x13198a2e, 0x03707344],
+      [0x243f6a88, 0x85a308d3],
+      [0xc4923a9c, 0x483df7a0],
+    ],
+  ] as const)("key %j, counter %j", (key, counter, words) => {
+    expect(threefry2x32(key[0], key[1], counter[0], counter[1])).toEqual(words);
+  });
+
+  test("a uniform number takes the word of its index, and 24 of its bits", () => {
+    const [even, odd] = threefry2x32(7, 9, 21, 3);
+    expect(uniformAt(7, 9, 3, 42)).toBe((even >>> 8) / 2 ** 24);
+    expect(uniformAt(7, 9, 3, 43)).toBe((odd >>> 8) / 2 ** 24);
+  });
+});
+
+test("streams are hashed by FNV-1a", () => {
+  expect(hash32("")).toBe(0x811c9dc5);
+  expect(hash32("a")).toBe(0xe40c292c);
+  expect(hash32("foobar")).toBe(0xbf9cf968);
+});
