@@ -1,0 +1,336 @@
+/**
+ * Forms fusion groups. Every node starts as a group of its own; then, as long as there is one, the legal merge
+ * of largest predicted gain is made, ties by node order. A merge is legal if the stages together have a
+ * structure that a schedule can run (`structure.ts`) and no path leaves the merged group and comes back.
+ */
+
+import { type GraphContext, loadsOf } from "../../graph/context.ts";
+import type { Compute, Graph, Value } from "../../graph/node.ts";
+import type { Group, GroupedGraph, Scope } from "../group.ts";
+import type { TargetDescription } from "../target-description.ts";
+import { bytesOf, type Gain, gainOf, type Passage } from "./gain.ts";
+import { gatherColumns } from "./gather-columns.ts";
+import { inlineMaps } from "./inline-maps.ts";
+import { BitSet, type Order, sortTopologically } from "./order.ts";
+import { assignPlaces, type PlacedGraph } from "./places.ts";
+import { splitReductions } from "./split-reductions.ts";
+import {
+  type Structure,
+  type StructureOptions,
+  structureOf,
+  structureOfNode,
+} from "./structure.ts";
+
+export interface GroupingOptions {
+  /** False leaves every node a group of its own: the baseline that fused code is measured and checked by. */
+  readonly fusion: boolean;
+}
+
+/**
+ * Cuts a graph into groups. Needs a canonical, differentiated graph; adds identity maps, and with fusion moves
+ * cheap maps into their readers and cuts sums over the batch in two. Values stay the same up to the rounding of regrouped sums.
+ */
+export function formGroups(
+  context: GraphContext,
+  graph: Graph,
+  target: TargetDescription,
+  { fusion }: GroupingOptions,
+): GroupedGraph {
+  let prepared = gatherColumns(context, graph);
+  if (fusion) {
+    prepared = splitReductions(context, inlineMaps(context, prepared));
+  }
+  const placed = assignPlaces(context, prepared);
+  const former = new GroupFormer(placed, target);
+  if (fusion) former.mergeGreedily();
+  return former.finish();
+}
+
+/** A group while it is being formed. */
+interface Draft {
+  readonly id: number;
+  /** In the order of nodes. */
+  readonly stages: readonly Compute[];
+  readonly structure: Structure;
+  readonly reasons: readonly string[];
+}
+
+interface Merge {
+  readonly first: Draft;
+  readonly second: Draft;
+  readonly stages: readonly Compute[];
+  readonly structure: Structure;
+  readonly gain: Gain;
+  readonly passages: readonly Passage[];
+}
+
+/** Operands shared by siblings count as saved from this size; smaller ones stay in the cache anyway. */
+const leastSharedBytes = 1024;
+
+class GroupFormer {
+  readonly #placed: PlacedGraph;
+  readonly #target: TargetDescription;
+  readonly #options: StructureOptions;
+  readonly #position: ReadonlyMap<Compute, number>;
+  readonly #readers = new Map<Value, Compute[]>();
+  /** Values that must be in memory at the end of the step. */
+  readonly #kept: ReadonlySet<Value>;
+  readonly #drafts: Map<number, Draft>;
+  readonly #draftOf = new Map<Compute, Draft>();
+  /** What is tried once need not be tried again: drafts never change. */
+  readonly #tried = new Map<string, Merge | string>();
+  #nextId: number;
+
+  constructor(placed: PlacedGraph, target: TargetDescription) {
+    this.#placed = placed;
+    this.#target = target;
+    const { nodes } = placed.order;
+    this.#options = { target, batchMax: placed.graph.batchMax, stored: placed.stored };
+    this.#position = new Map(nodes.map((node, i) => [node, i]));
+    for (const node of nodes) {
+      for (const value of node.operands) {
+        const readers = this.#readers.get(value) ?? [];
+        this.#readers.set(value, readers);
+        readers.push(node);
+      }
+    }
+    this.#kept = new Set([
+      ...placed.stored.keys(),
+      ...placed.graph.results.map(({ value }) => value),
+    ]);
+    this.#drafts = new Map();
+    this.#nextId = nodes.length;
+    nodes.forEach((node, id) => {
+      this.#add({
+        id,
+        stages: [node],
+        structure: structureOfNode(node, this.#options),
+        reasons: [],
+      });
+    });
+  }
+
+  #add(draft: Draft): void {
+    this.#drafts.set(draft.id, draft);
+    for (const stage of draft.stages) this.#draftOf.set(stage, draft);
+  }
+
+  mergeGreedily(): void {
+    for (let best = this.#bestMerge(); best !== undefined; best = this.#bestMerge()) {
+      const { first, second, stages, structure } = best;
+      this.#drafts.delete(first.id);
+      this.#drafts.delete(second.id);
+      this.#add({
+        id: this.#nextId++,
+        stages,
+        structure,
+        reasons: [...first.reasons, ...second.reasons, explainMerge(best)],
+      });
+    }
+  }
+
+  #bestMerge(): Merge | undefined {
+    const reach = this.#reachability();
+    let best: Merge | undefined;
+    for (const [first, second] of this.#neighbours()) {
+      const merge = this.#try(first, second);
+      if (typeof merge === "string") continue;
+      if (best !== undefined && merge.gain.seconds <= best.gain.seconds) continue;
+      if (reach.isConvex(first, second)) best = merge;
+    }
+    return best;
+  }
+
+  /** Pairs of drafts that a value passes between, or that read the same large value, in order of nodes. */
+  *#neighbours(): Iterable<readonly [Draft, Draft]> {
+    const seen = new Set<string>();
+    for (const node of this.#placed.order.nodes) {
+      const mine = this.#draftOf.get(node)!;
+      for (const value of [...node.values, ...node.operands]) {
+        if (
+          !node.values.includes(value) &&
+          bytesOf(value, this.#options.batchMax) < leastSharedBytes
+        ) {
+          continue;
+        }
+        for (const reader of this.#readers.get(value) ?? []) {
+          const other = this.#draftOf.get(reader)!;
+          if (other === mine) continue;
+          const pair = [mine, other].sort((a, b) => this.#firstOf(a) - this.#firstOf(b));
+          const key = `${pair[0]!.id} ${pair[1]!.id}`;
+          if (seen.has(key)) continue;
+          seen.add(key);
+          yield [pair[0]!, pair[1]!];
+        }
+      }
+    }
+  }
+
+  #firstOf(draft: Draft): number {
+    return this.#position.get(draft.stages[0]!)!;
+  }
+
+  #try(first: Draft, second: Draft): Merge | string {
+    const key = `${first.id} ${second.id}`;
+    const known = this.#tried.get(key);
+    if (known !== undefined) return known;
+    const stages = [...first.stages, ...second.stages].sort(
+      (a, b) => this.#position.get(a)! - this.#position.get(b)!,
+    );
+    const structure = structureOf(stages, this.#options);
+    const merge =
+      "refusal" in structure ? structure.refusal : this.#merge(first, second, stages, structure);
+    this.#tried.set(key, merge);
+    return merge;
+  }
+
+  #merge(first: Draft, second: Draft, stages: readonly Compute[], structure: Structure): Merge {
+    const passages = this.#passages(first, second);
+    const gain = gainOf(passages, this.#options.batchMax, this.#target);
+    return { first, second, stages, structure, gain, passages };
+  }
+
+  #passages(first: Draft, second: Draft): Passage[] {
+    const inside = new Set<Compute>([...first.stages, ...second.stages]);
+    const passages: Passage[] = [];
+    for (const value of readsOf(first)) {
+      if (!readsOf(second).has(value)) continue;
+      passages.push({ value, vanishes: false, isShared: true });
+    }
+    for (const [from, to] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      for (const value of from.stages.flatMap((stage) => stage.values)) {
+        if (!readsOf(to).has(value)) continue;
+        const readers = this.#readers.get(value) ?? [];
+        const vanishes = !this.#kept.has(value) && readers.every((reader) => inside.has(reader));
+        passages.push({ value, vanishes, isShared: false });
+      }
+    }
+    return passages;
+  }
+
+  #reachability(): Reachability {
+    return new Reachability(
+      [...this.#drafts.values()],
+      this.#placed.order,
+      this.#position,
+      (node) => this.#draftOf.get(node)!,
+    );
+  }
+
+  finish(): GroupedGraph {
+    const order = this.#reachability().inOrder();
+    return {
+      graph: this.#placed.graph,
+      groups: order.map((draft, index) => this.#group(draft, index)),
+      stored: this.#placed.stored,
+    };
+  }
+
+  #group(draft: Draft, index: number): Group {
+    const inside = new Set(draft.stages);
+    const scopes = new Map<Value, Scope>();
+    for (const value of draft.stages.flatMap((stage) => stage.values)) {
+      const readers = this.#readers.get(value) ?? [];
+      const isLocal = !this.#kept.has(value) && readers.every((reader) => inside.has(reader));
+      const near = draft.structure.kind === "rows" ? "tile" : "register";
+      scopes.set(
+        value,
+        isLocal && (readers.length > 0 || draft.stages.length > 1) ? near : "global",
+      );
+    }
+    const reads = new Set<Value>();
+    for (const stage of draft.stages) {
+      for (const value of stage.operands) if (!scopes.has(value)) reads.add(value);
+    }
+    const writes = [...scopes].filter(([, scope]) => scope === "global").map(([value]) => value);
+    return {
+      index,
+      kind: draft.structure.kind,
+      tileSpace: draft.structure.tileSpace,
+      stages: draft.stages,
+      scopes,
+      reads: [...reads],
+      writes,
+      reasons: [...draft.reasons, ...this.#refusals(draft)],
+    };
+  }
+
+  /** Why the neighbours of a group are not part of it. */
+  #refusals(draft: Draft): string[] {
+    const reasons = new Set<string>();
+    for (const [key, merge] of this.#tried) {
+      const [a, b] = key.split(" ").map(Number);
+      if (typeof merge !== "string" || (a !== draft.id && b !== draft.id)) continue;
+      if (!this.#drafts.has(a!) || !this.#drafts.has(b!)) continue;
+      reasons.add(`apart from its ${a === draft.id ? "reader" : "operand"}: ${merge}`);
+    }
+    return [...reasons];
+  }
+}
+
+function readsOf(draft: Draft): ReadonlySet<Value> {
+  const values = new Set<Value>();
+  for (const stage of draft.stages) for (const load of loadsOf(stage.body)) values.add(load.value);
+  return values;
+}
+
+function explainMerge({ passages, gain }: Merge): string {
+  const gone = passages.filter((passage) => passage.vanishes).length;
+  const kilobytes = (gain.bytes / 1024).toFixed(1);
+  const what = gone > 0 ? `${gone} value${gone > 1 ? "s" : ""} never in memory, ` : "";
+  return `fused: ${what}${kilobytes} KiB less to move`;
+}
+
+/** Paths between drafts. */
+class Reachability {
+  readonly #drafts: readonly Draft[];
+  readonly #number: ReadonlyMap<Draft, number>;
+  readonly #successors: readonly ReadonlySet<number>[];
+  readonly #reached: readonly BitSet[];
+  readonly #sorted: readonly number[];
+
+  constructor(
+    unsorted: readonly Draft[],
+    order: Order,
+    position: ReadonlyMap<Compute, number>,
+    draftOf: (node: Compute) => Draft,
+  ) {
+    const first = (draft: Draft) => position.get(draft.stages[0]!)!;
+    this.#drafts = [...unsorted].sort((a, b) => first(a) - first(b));
+    this.#number = new Map(this.#drafts.map((draft, i) => [draft, i]));
+    const successors = this.#drafts.map(() => new Set<number>());
+    order.nodes.forEach((node, i) => {
+      const from = this.#number.get(draftOf(node))!;
+      for (const j of order.successors[i]!) {
+        const to = this.#number.get(draftOf(order.nodes[j]!))!;
+        if (to !== from) successors[from]!.add(to);
+      }
+    });
+    this.#successors = successors;
+    this.#sorted = sortTopologically(successors)!;
+    const reached = this.#drafts.map(() => new BitSet(this.#drafts.length));
+    for (const i of [...this.#sorted].reverse()) {
+      for (const j of successors[i]!) {
+        reached[i]!.add(j);
+        reached[i]!.addAll(reached[j]!);
+      }
+    }
+    this.#reached = reached;
+  }
+
+  /** Whether no path leads from one draft to the other through a third. */
+  isConvex(first: Draft, second: Draft): boolean {
+    const a = this.#number.get(first)!;
+    const b = this.#number.get(second)!;
+    const detour = (from: number, to: number) =>
+      [...this.#successors[from]!].some((via) => via !== to && this.#reached[via]!.has(to));
+    return !detour(a, b) && !detour(b, a);
+  }
+
+  inOrder(): Draft[] {
+    return this.#sorted.map((i) => this.#drafts[i]!);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Moves cheap maps into the loads of their readers (prologue fusion), where the reader does not run over the
+ * same points and could not share a kernel with the map: broadcasts, masks, one-hot labels, casts, and what
+ * only rearranges another value. The map is computed again for each point that reads it, which is cheaper
+ * than a round trip through memory.
+ */
+
+import { substituteAffine } from "../../graph/affine.ts";
+import { always, and, substituteCondition } from "../../graph/condition.ts";
+import { type GraphContext, scalarChildren } from "../../graph/context.ts";
+import { sameShape } from "../../graph/extent.ts";
+import type { Compute, Graph, LoadScalar, Scalar } from "../../graph/node.ts";
+import { scalarFunctions } from "../../graph/scalar-functions.ts";
+import { isProductSum } from "./gather-columns.ts";
+import { isColumn } from "./linear-access.ts";
+import { isIdentity } from "./places.ts";
+import { rebuildGraph, withLoads } from "./rebuild.ts";
+
+/** Floating-point operations a point that are cheaper than writing and reading four bytes. */
+const cheapest = 4;
+
+/** Needs nothing; values stay the same bits. */
+export function inlineMaps(context: GraphContext, graph: Graph): Graph {
+  return rebuildGraph(
+    context,
+    graph,
+    (node) => withLoads(context, node, (load) => inlined(context, load, node) ?? load).values,
+  );
+}
+
+function inlined(context: GraphContext, load: LoadScalar, reader: Compute): Scalar | undefined {
+  const map = load.value.node;
+  if (map.kind !== "compute" || map.reducer !== null) return undefined;
+  const { body } = map;
+  if (isProductSum(reader)) {
+    // The operands of a contraction stay bare loads of memory.
+    return body.kind === "load" && !isColumn(body.value) ? at(context, body, load) : undefined;
+  }
+  const isFusible = sameShape(map.parallel, reader.parallel) && isIdentity(load);
+  if (isFusible || !isCheap(body)) return undefined;
+  const value = at(context, body, load);
+  // Outside the guard the load is 0; a bare load carries the guard itself.
+  if (load.guard.kind === "true" || value.kind === "load") return value;
+  const zero = context.constant(0, value.dtype);
+  return context.call("select", context.condition(load.guard), value, zero);
+}
+
+/** A body at the point that a load reads; its own loads touch memory only where the load would have. */
+function at(context: GraphContext, body: Scalar, { index, guard }: LoadScalar): Scalar {
+  const replace = (axis: number) => index[axis]!;
+  const known = new Map<Scalar, Scalar>();
+  const visit = (scalar: Scalar): Scalar => {
+    const before = known.get(scalar);
+    if (before !== undefined) return before;
+    const after = move(scalar);
+    known.set(scalar, after);
+    return after;
+  };
+  const move = (scalar: Scalar): Scalar => {
+    switch (scalar.kind) {
+      case "constant":
+        return scalar;
+      case "index":
+        return context.index(substituteAffine(scalar.index, replace));
+      case "condition":
+        return context.condition(substituteCondition(scalar.condition, replace));
+      case "load":
+        return context.load(
+          scalar.value,
+          scalar.index.map((place) => substituteAffine(place, replace)),
+          and(substituteCondition(scalar.guard, replace), guard ?? always),
+        );
+      case "random":
+        return context.random(scalar.stream, substituteAffine(scalar.index, replace));
+      case "cast":
+        return context.cast(visit(scalar.of), scalar.dtype);
+      case "call":
+        return context.call(scalar.fn, ...scalar.args.map(visit));
+    }
+  };
+  return visit(body);
+}
+
+/** Whether computing a body again costs less than storing it. */
+function isCheap(body: Scalar): boolean {
+  if (body.kind === "load") return true;
+  let operations = 0;
+  let loads = 0;
+  const seen = new Set<Scalar>();
+  const visit = (scalar: Scalar): void => {
+    if (seen.has(scalar)) return;
+    seen.add(scalar);
+    if (scalar.kind === "call") operations += scalarFunctions[scalar.fn].cost;
+    else if (scalar.kind === "random") operations += cheapest + 1;
+    else if (scalar.kind === "load") loads++;
+    else if (scalar.kind === "cast" || scalar.kind === "condition") operations++;
+    for (const child of scalarChildren(scalar)) visit(child);
+  };
+  visit(body);
+  return operations <= cheapest && loads <= 1;
+}

@@ -1,0 +1,54 @@
+/**
+ * Loads whose place in memory is a linear function of the axes: what tiles, vectors and packing are made for.
+ * Reshapes, transposes, slices and broadcasts are linear once the index is flattened; padding and gathers
+ * are not.
+ */
+
+import type { Affine } from "../../graph/affine.ts";
+import type { Extent } from "../../graph/extent.ts";
+import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
+import { type Box, linearOffset, simplifyAffine } from "../simplify-index.ts";
+
+/** `memory[constant + batch·N + Σ steps[axis]·axis]`, in elements. */
+export interface LinearAccess {
+  readonly load: LoadScalar;
+  readonly constant: number;
+  readonly batch: number;
+  /** One for each axis of the node, 0 where the element does not depend on it or the axis has one point. */
+  readonly steps: readonly number[];
+}
+
+/** All axes of a node, parallel ones first. */
+export function axesOfNode(node: Compute): readonly Extent[] {
+  return [...node.parallel, ...node.reduction];
+}
+
+export function boxOf(node: Compute, batchMax: number): Box {
+  return { axes: axesOfNode(node), batchMax };
+}
+
+/** Whether a value is a column of the data, whose rows lie wherever the batch takes them from. */
+export function isColumn({ node }: Value): boolean {
+  return node.kind === "leaf" && node.role === "input";
+}
+
+/** The linear form of a load, or undefined if it is guarded, gathers rows of a column, or is not linear. */
+export function linearAccess(load: LoadScalar, box: Box): LinearAccess | undefined {
+  if (load.guard.kind !== "true" || isColumn(load.value)) return undefined;
+  const steps = linearSteps(linearOffset(load.index, load.value.shape, box), box);
+  return steps && { load, ...steps };
+}
+
+/** The coefficients of an affine, or undefined if it has quotients or remainders. */
+export function linearSteps(
+  affine: Affine,
+  box: Box,
+): Pick<LinearAccess, "constant" | "batch" | "steps"> | undefined {
+  const { constant, batch, terms } = simplifyAffine(affine, box);
+  const steps = box.axes.map(() => 0);
+  for (const { coefficient, atom } of terms) {
+    if (atom.kind !== "axis") return undefined;
+    steps[atom.axis] = coefficient;
+  }
+  return { constant, batch, steps };
+}

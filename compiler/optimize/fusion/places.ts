@@ -1,0 +1,101 @@
+/**
+ * Gives every assigned value and every result a place of its own. A value that is assigned is stored straight
+ * into the memory of its target where every reader of the target's old value can run before; elsewhere, and
+ * where a value is wanted in several places, it is copied by an identity map of its own, which can run last.
+ *
+ * From here on a graph carries order besides data: a reader of an old value precedes the node that
+ * overwrites it.
+ */
+
+import { invariant } from "../../diagnostics/diagnostic.ts";
+import { bareAxis, constantValue } from "../../graph/affine.ts";
+import { type GraphContext, loadsOf } from "../../graph/context.ts";
+import { isFixed } from "../../graph/extent.ts";
+import type { Assignment, Compute, Graph, LoadScalar, Value } from "../../graph/node.ts";
+import { type Order, orderOf } from "./order.ts";
+import { computeNodes, copyOf } from "./rebuild.ts";
+
+export interface PlacedGraph {
+  readonly graph: Graph;
+  /** Assigned values and the params and states whose memory they are stored into. */
+  readonly stored: ReadonlyMap<Value, Value>;
+  readonly order: Order;
+}
+
+/** Needs nothing; guarantees `GroupedGraph.graph` and `stored`; adds identity maps only. */
+export function assignPlaces(context: GraphContext, graph: Graph): PlacedGraph {
+  const targets = new Set(graph.assignments.map(({ target }) => target));
+  const taken = new Set<Value>();
+
+  const own = (value: Value): Value => {
+    // A leaf that is overwritten itself is saved first: `a <- b` beside `b <- a`.
+    let place = targets.has(value) ? copyOf(context, value) : value;
+    while (taken.has(place) || place.node.kind === "leaf") place = copyOf(context, place);
+    taken.add(place);
+    return place;
+  };
+
+  const stored = new Map<Value, Value>();
+  const assignments: Assignment[] = [];
+  const precedence: (readonly [before: Compute, after: Compute])[] = [];
+  const nodes = computeNodes(graph);
+  const readersOf = (target: Value) => nodes.filter((node) => node.operands.includes(target));
+  const place = (target: Value, value: Value): void => {
+    stored.set(value, target);
+    assignments.push({ target, value });
+  };
+
+  const copied: Assignment[] = [];
+  for (const { target, value } of graph.assignments) {
+    const writer = value.node;
+    if (writer.kind === "leaf" || taken.has(value) || !readsOnlyOwnElement(writer, target)) {
+      copied.push({ target, value });
+      continue;
+    }
+    const added = readersOf(target)
+      .filter((reader) => reader !== writer)
+      .map((reader) => [reader, writer] as const);
+    if (orderOf(nodes, [...precedence, ...added]) === undefined) {
+      copied.push({ target, value });
+      continue;
+    }
+    precedence.push(...added);
+    taken.add(value);
+    place(target, value);
+  }
+  for (const { target, value } of copied) place(target, own(value));
+
+  // A loss may be named twice; the copy is then the same value, and one place serves both names.
+  const resultPlaces = new Map<Value, Value>();
+  const results = graph.results.map(({ name, value }) => {
+    const known = resultPlaces.get(value) ?? own(value);
+    resultPlaces.set(value, known);
+    return { name, value: known };
+  });
+
+  const placed: Graph = { ...graph, results, assignments };
+  const allNodes = computeNodes(placed);
+  const inOrder = assignments.flatMap(({ target, value }) =>
+    allNodes
+      .filter((node) => node !== value.node && node.operands.includes(target))
+      .map((reader) => [reader, value.node as Compute] as const),
+  );
+  const order = orderOf(allNodes, inOrder);
+  invariant(order !== undefined, `${graph.name}: no order keeps old values until they are read`);
+  return { graph: placed, stored, order };
+}
+
+/** Whether a node that overwrites `target` reads of it only the very element that it is about to write. */
+function readsOnlyOwnElement(writer: Compute, target: Value): boolean {
+  return loadsOf(writer.body).every((load) => load.value !== target || isIdentity(load));
+}
+
+/** Whether a load reads, at every point, the element with the point's own parallel indices. */
+export function isIdentity({ index, value }: LoadScalar, rank = index.length): boolean {
+  if (index.length !== value.shape.length) return false;
+  return index.slice(0, rank).every((at, d) => {
+    if (bareAxis(at) === d) return true;
+    const extent = value.shape[d]!;
+    return isFixed(extent) && extent.constant === 1 && constantValue(at) === 0;
+  });
+}

@@ -1,0 +1,41 @@
+/**
+ * Cuts a reduction over the batch and over each of its rows in two: first along each row, then over the rows.
+ * The first part can then be computed where the row is, with what made it; the second has little to read.
+ *
+ *     sum[n, c] b   =   sum[n] (sum[c] b)        mean[n, c] b   =   mean[n] (mean[c] b)
+ */
+
+import { axisAffine } from "../../graph/affine.ts";
+import type { GraphContext } from "../../graph/context.ts";
+import { isFixed } from "../../graph/extent.ts";
+import type { Compute, Graph, Value } from "../../graph/node.ts";
+import type { ReducerName } from "../../graph/reducers.ts";
+import { rebuildGraph } from "./rebuild.ts";
+
+/** Reducers r with r over rows of (r along the row) = r over all, if all rows have as many points. */
+const nesting: ReadonlySet<ReducerName> = new Set(["sum", "mean", "any", "all"]);
+
+/** Needs nothing; regroups sums, so results may differ in rounding. */
+export function splitReductions(context: GraphContext, graph: Graph): Graph {
+  return rebuildGraph(context, graph, (node) => split(context, node) ?? node.values);
+}
+
+function split(context: GraphContext, node: Compute): readonly Value[] | undefined {
+  const { parallel, reduction, reducer, where, body } = node;
+  const [rows, ...rest] = reduction;
+  if (reducer === null || !nesting.has(reducer) || where.kind !== "true") return undefined;
+  if (parallel.length > 0 || rows === undefined || isFixed(rows) || rest.length === 0) {
+    return undefined;
+  }
+  // Axes keep their numbers: the rows' axis comes first among the reduction axes, and there are no others.
+  const alongRows = context.compute({ parallel: [rows], reduction: rest, reducer, body });
+  context.inheritOrigins(alongRows, node);
+  const total = context.compute({
+    parallel,
+    reduction: [rows],
+    reducer,
+    body: context.load(alongRows.values[0]!, [axisAffine(0)]),
+  });
+  context.inheritOrigins(total, node);
+  return total.values;
+}

@@ -1,0 +1,67 @@
+/**
+ * Contractions that the register-tiled schedule can run: sums of a product of two loads, both linear in the
+ * axes, where the output's contiguous axis occurs in exactly one of them. Matrix products in every transpose,
+ * their gradients, batched products and unpadded convolutions are of this form.
+ */
+
+import { isFixed, sizeAt } from "../../graph/extent.ts";
+import type { Compute } from "../../graph/node.ts";
+import { axesOfNode, boxOf, type LinearAccess, linearAccess } from "./linear-access.ts";
+
+export interface StridedContraction {
+  readonly node: Compute;
+  /** The operand that is the same along the vector axis: one element is broadcast to all lanes. */
+  readonly broadcast: LinearAccess;
+  /** The operand that runs along the vector axis. */
+  readonly run: LinearAccess;
+  /** The innermost parallel axis with more than one point. */
+  readonly vectorAxis: number;
+  /** The parallel axes along which only `broadcast` moves, the longest of which a register tile has as rows. */
+  readonly rowAxes: readonly number[];
+  /** The other parallel axes. */
+  readonly outerAxes: readonly number[];
+  /** The reduction axes with more than one point. */
+  readonly sumAxes: readonly number[];
+}
+
+/** Fewer points along the vector axis waste most of every register; a dot product is then better. */
+const fewestColumns = 4;
+
+export function stridedContraction(
+  node: Compute,
+  batchMax: number,
+): StridedContraction | undefined {
+  const { reducer, body, where } = node;
+  if (reducer !== "sum" || where.kind !== "true" || body.dtype !== "f32") return undefined;
+  if (body.kind !== "call" || body.fn !== "multiply") return undefined;
+  const [left, right] = body.args;
+  if (left?.kind !== "load" || right?.kind !== "load") return undefined;
+  const box = boxOf(node, batchMax);
+  const a = linearAccess(left, box);
+  const b = linearAccess(right, box);
+  if (a === undefined || b === undefined) return undefined;
+
+  const extents = axesOfNode(node);
+  const isLong = (axis: number) => sizeAt(extents[axis]!, batchMax) > 1;
+  const parallel = node.parallel.map((_, axis) => axis).filter(isLong);
+  const sumAxes = node.reduction.map((_, r) => node.parallel.length + r).filter(isLong);
+  const vectorAxis = parallel.at(-1);
+  if (vectorAxis === undefined || sumAxes.length === 0) return undefined;
+  const columns = extents[vectorAxis]!;
+  if (!isFixed(columns) || columns.constant < fewestColumns) return undefined;
+
+  const moves = (access: LinearAccess, axis: number) => access.steps[axis] !== 0;
+  if (moves(a, vectorAxis) === moves(b, vectorAxis)) return undefined;
+  const [broadcast, run] = moves(a, vectorAxis) ? [b, a] : [a, b];
+  const others = parallel.filter((axis) => axis !== vectorAxis);
+  const isRow = (axis: number) => moves(broadcast, axis) && !moves(run, axis);
+  return {
+    node,
+    broadcast,
+    run,
+    vectorAxis,
+    rowAxes: others.filter(isRow),
+    outerAxes: others.filter((axis) => !isRow(axis)),
+    sumAxes,
+  };
+}

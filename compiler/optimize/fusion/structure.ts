@@ -1,0 +1,215 @@
+/**
+ * What a set of stages is to the schedules: the structure that lets them share one kernel, or the reason why
+ * they cannot. Two structures cover all kinds of group:
+ *
+ * - **pointwise**: all stages have one parallel box and read each other at their own point. At most the stages
+ *   that read nothing of the group reduce: a contraction or reductions, with maps on their results.
+ * - **rows**: all stages share their leading axes and read each other within their own row. Within a row they
+ *   map and reduce in any order; the first one may be a contraction narrow enough that a register tile
+ *   holds whole rows.
+ */
+
+import { loadsOf } from "../../graph/context.ts";
+import { sameExtent, sameShape, sizeAt } from "../../graph/extent.ts";
+import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
+import type { GroupKind, TileAxis } from "../group.ts";
+import type { TargetDescription } from "../target-description.ts";
+import { axesOfNode, boxOf, linearAccess } from "./linear-access.ts";
+import { isIdentity } from "./places.ts";
+import { stridedContraction } from "./strided-contraction.ts";
+
+export interface Structure {
+  readonly kind: GroupKind;
+  readonly tileSpace: readonly TileAxis[];
+}
+
+/** Why stages do not go together, for `explain`. */
+export interface Refusal {
+  readonly refusal: string;
+}
+
+export interface StructureOptions {
+  readonly target: TargetDescription;
+  readonly batchMax: number;
+  /** Assigned values and where they are stored. */
+  readonly stored: ReadonlyMap<Value, Value>;
+}
+
+/** Vectors in a row that a register tile may span. */
+const widestRowTile = 4;
+
+/** Points of a row, reduction included, beyond which a row is too long to be one piece of work. */
+const longestRow = 1 << 15;
+
+/** The structure of one node: every node has one. */
+export function structureOfNode(node: Compute, options: StructureOptions): Structure {
+  if (stridedContraction(node, options.batchMax) !== undefined) return pointwise("contraction");
+  if (node.reducer === null) return pointwise("map");
+  const rows = rowsStructure([node], options);
+  return "kind" in rows && runsAlongReduction(node, options.batchMax)
+    ? rows
+    : pointwise("reduction");
+}
+
+/** The structure of stages in order, operands before users. */
+export function structureOf(
+  stages: readonly Compute[],
+  options: StructureOptions,
+): Structure | Refusal {
+  const conflict = overwritingConflict(stages, options.stored);
+  if (conflict !== undefined) return { refusal: conflict };
+  const asPoints = pointwiseStructure(stages, options);
+  if ("kind" in asPoints) return asPoints;
+  const asRows = rowsStructure(stages, options);
+  return "kind" in asRows ? asRows : { refusal: `${asPoints.refusal}; ${asRows.refusal}` };
+}
+
+/** Loads of values that the stages themselves make. */
+function innerLoads(
+  stages: readonly Compute[],
+): readonly { readonly reader: Compute; readonly load: LoadScalar }[] {
+  const made = new Set<Value>(stages.flatMap((stage) => stage.values));
+  return stages.flatMap((reader) =>
+    loadsOf(reader.body)
+      .filter((load) => made.has(load.value))
+      .map((load) => ({ reader, load })),
+  );
+}
+
+/** A stage that reads what another stage overwrites must read just the element written at its own point. */
+function overwritingConflict(
+  stages: readonly Compute[],
+  stored: ReadonlyMap<Value, Value>,
+): string | undefined {
+  for (const writer of stages) {
+    for (const value of writer.values) {
+      const target = stored.get(value);
+      if (target === undefined) continue;
+      const clash = stages.some(
+        (reader) =>
+          reader !== writer &&
+          reader.operands.includes(target) &&
+          !(
+            sameShape(reader.parallel, writer.parallel) &&
+            loadsOf(reader.body).every((load) => load.value !== target || isIdentity(load))
+          ),
+      );
+      if (clash) return "one reads elsewhere what the other overwrites";
+    }
+  }
+  return undefined;
+}
+
+function pointwise(kind: GroupKind): Structure {
+  return { kind, tileSpace: [] };
+}
+
+function pointwiseStructure(
+  stages: readonly Compute[],
+  { batchMax }: StructureOptions,
+): Structure | Refusal {
+  const [first] = stages;
+  if (!stages.every((stage) => sameShape(stage.parallel, first!.parallel))) {
+    return { refusal: "their iteration spaces differ" };
+  }
+  const inner = innerLoads(stages);
+  if (!inner.every(({ load }) => isIdentity(load))) {
+    return { refusal: "one reads other points than its own" };
+  }
+  const anchors = stages.filter((stage) => stage.reducer !== null);
+  if (anchors.length === 0) return pointwise("map");
+  if (inner.some(({ reader }) => reader.reducer !== null)) {
+    return { refusal: "a reduction reads the other" };
+  }
+  const contractions = anchors.filter((anchor) => stridedContraction(anchor, batchMax));
+  if (anchors.length === 1) {
+    if (contractions.length === 1) return pointwise("contraction");
+    return anchors.some((anchor) => runsAlongReduction(anchor, batchMax))
+      ? { refusal: "the reduction runs along its row" }
+      : pointwise("reduction");
+  }
+  if (contractions.length > 0) return { refusal: "each has a register tile of its own" };
+  const [anchor] = anchors;
+  const isSibling = (other: Compute) =>
+    sameShape(other.reduction, anchor!.reduction) && !runsAlongReduction(other, batchMax);
+  return anchors.every(isSibling)
+    ? pointwise("reduction")
+    : { refusal: "their reductions run over different points" };
+}
+
+function rowsStructure(
+  stages: readonly Compute[],
+  { batchMax, target, stored }: StructureOptions,
+): Structure | Refusal {
+  const depth = sharedDepth(stages);
+  if (depth === 0) return { refusal: "they share no leading axis" };
+  for (const [s, stage] of stages.entries()) {
+    if (stage.reduction.some((extent) => extent.batch !== 0)) {
+      return { refusal: "one reduces over the batch" };
+    }
+    const rowAxes = axesOfNode(stage).slice(depth);
+    const points = rowAxes.reduce((product, extent) => product * sizeAt(extent, batchMax), 1);
+    const contraction = stridedContraction(stage, batchMax);
+    if (contraction !== undefined && stages.length > 1) {
+      if (s !== 0) return { refusal: "a contraction reads what the others make" };
+      const columns = stage.parallel[contraction.vectorAxis]!.constant;
+      const isRowTile =
+        contraction.vectorAxis >= depth &&
+        contraction.rowAxes.length > 0 &&
+        contraction.rowAxes.every((axis) => axis < depth) &&
+        contraction.outerAxes.length === 0 &&
+        columns <= widestRowTile * target.vectorLanes;
+      if (!isRowTile) return { refusal: "the contraction's register tile does not span a row" };
+    } else if (points > longestRow) {
+      return { refusal: "a row is too long to stay near by" };
+    }
+  }
+  const overwritten = stages.some((writer) =>
+    writer.values.some((value) => {
+      const target = stored.get(value);
+      return stages.some((reader) => reader !== writer && reader.operands.includes(target!));
+    }),
+  );
+  if (overwritten)
+    return { refusal: "one overwrites what another reads in a later pass of the row" };
+  const tileSpace = stages[0]!.parallel.slice(0, depth).map((extent) => ({ extent, tile: 1 }));
+  return { kind: "rows", tileSpace };
+}
+
+/** How many leading axes the stages share so that each reads the others within its own row. */
+function sharedDepth(stages: readonly Compute[]): number {
+  const [first] = stages;
+  let depth = Math.min(...stages.map((stage) => stage.parallel.length));
+  const shares = (d: number) =>
+    stages.every((stage) => sameExtent(stage.parallel[d]!, first!.parallel[d]!));
+  for (let d = 0; d < depth; d++) if (!shares(d)) depth = d;
+  const inner = innerLoads(stages);
+  while (depth > 0 && !inner.every(({ load }) => isIdentity(load, depth))) depth--;
+  return depth;
+}
+
+/**
+ * Whether consecutive points of the reduction lie side by side in memory, and those of the innermost
+ * parallel axis do not: then the lanes of a vector are points of the reduction.
+ */
+export function runsAlongReduction(node: Compute, batchMax: number): boolean {
+  const box = boxOf(node, batchMax);
+  const rank = node.parallel.length;
+  const isLong = (axis: number) => sizeAt(box.axes[axis]!, batchMax) > 1;
+  const summed = box.axes.map((_, axis) => axis).filter((axis) => axis >= rank && isLong(axis));
+  const innermost = summed.at(-1);
+  if (innermost === undefined) return false;
+  const outer = box.axes
+    .map((_, axis) => axis)
+    .filter((axis) => axis < rank && isLong(axis))
+    .at(-1);
+  if (outer === undefined) return true;
+  let votes = 0;
+  for (const load of loadsOf(node.body)) {
+    const access = linearAccess(load, box);
+    if (access === undefined) continue;
+    if (access.steps[innermost] === 1) votes++;
+    if (access.steps[outer] === 1) votes--;
+  }
+  return votes > 0;
+}
