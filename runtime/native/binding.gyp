@@ -1,0 +1,34 @@
+{
+  "targets": [
+    {
+      "target_name": "nnc",
+      "sources": [
+        "addon.cc",
+        "allocations.cc",
+        "cpu_features.cc",
+        "library.cc",
+        "memory.cc",
+        "session.cc",
+        "step_thread.cc",
+        "thread_pool.cc",
+        "wait_word.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS"],
+      "cflags": ["-O2", "-Wall", "-Wextra"],
+      "cflags!": ["-fno-exceptions"],
+      "cflags_cc!": ["-fno-exceptions"],
+      "cflags_cc": ["-std=c++17"],
+      "conditions": [
+        ["OS=='linux'", { "ldflags": ["-Wl,-Bsymbolic-functions"], "libraries": ["-ldl", "-lpthread"] }],
+        ["OS=='mac'", {
+          "xcode_settings": {
+            "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+            "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+            "MACOSX_DEPLOYMENT_TARGET": "11.0"
+          }
+        }]
+      ]
+    }
+  ]
+}

@@ -1,0 +1,107 @@
+/**
+ * Builds the native addon when the package is installed, with node-gyp, or, where that finds no Python or
+ * make, by calling the C++ compiler itself. A machine that can do neither still gets the rest of nnc, and
+ * is told what is missing. Nothing is done if the addon is newer than what it is made of.
+ */
+
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const require = createRequire(import.meta.url);
+const folder = dirname(fileURLToPath(import.meta.url));
+const release = join(folder, "build", "Release");
+const addon = join(release, "nnc.node");
+const stamp = join(release, "nnc.stamp");
+
+/** Folders of headers: the C++ ones of the addon interface, and Node's C ones where they came with Node. */
+const addonHeaders = dirname(require.resolve("node-addon-api"));
+const prefix = join(dirname(process.execPath), "..");
+const nodeHeaders = [
+  process.env.npm_config_nodedir && join(process.env.npm_config_nodedir, "include", "node"),
+  join(prefix, "include", "node"),
+  join(homedir(), ".cache", "node-gyp", process.versions.node, "include", "node"),
+].find((candidate) => candidate && existsSync(join(candidate, "node_api.h")));
+
+/** What the binary depends on; Node-API makes it independent of Node's version. */
+function fingerprint() {
+  const hash = createHash("sha256");
+  hash.update(`${process.platform} ${process.arch} ${require("node-addon-api").version}\n`);
+  for (const name of readdirSync(folder).sort()) {
+    if (/\.(cc|h|gyp)$/.test(name)) hash.update(name).update(readFileSync(join(folder, name)));
+  }
+  return hash.digest("hex");
+}
+
+function run(command, args) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, {
+    cwd: folder,
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
+  return { succeeded: status === 0, log: error ? error.message : `${stdout}${stderr}` };
+}
+
+function buildWithGyp() {
+  const gyp = require.resolve("node-gyp/bin/node-gyp.js");
+  const args = [gyp, "rebuild", "-C", folder];
+  // Headers beside Node save a download.
+  if (nodeHeaders) args.push(`--nodedir=${join(nodeHeaders, "..", "..")}`);
+  return run(process.execPath, args);
+}
+
+function buildWithCompiler() {
+  if (!nodeHeaders) return { succeeded: false, log: "Node's C headers were not found" };
+  mkdirSync(release, { recursive: true });
+  const sources = readdirSync(folder).filter((name) => name.endsWith(".cc"));
+  const link =
+    process.platform === "darwin"
+      ? ["-undefined", "dynamic_lookup"]
+      : ["-Wl,-Bsymbolic-functions", "-ldl", "-lpthread"];
+  return run(process.env.CXX ?? "c++", [
+    ...["-std=c++17", "-O2", "-fPIC", "-shared", "-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS"],
+    ...["-DNODE_GYP_MODULE_NAME=nnc", `-I${addonHeaders}`, `-I${nodeHeaders}`],
+    ...[...sources, "-o", addon, ...link],
+  ]);
+}
+
+function loads() {
+  const code = `require(${JSON.stringify(addon)}).cpuFeatures()`;
+  return run(process.execPath, ["-e", code]);
+}
+
+function main() {
+  const wanted = fingerprint();
+  if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  const logs = [];
+  for (const build of [buildWithGyp, buildWithCompiler]) {
+    const built = build();
+    const tried = built.succeeded ? loads() : built;
+    if (tried.succeeded) {
+      writeFileSync(stamp, wanted);
+      return;
+    }
+    logs.push(tried.log.trim().split("\n").slice(-12).join("\n"));
+  }
+  console.warn(`
+nnc: the native addon could not be built, so models cannot be run here.
+
+  Works without it:   nnc check, nnc summary, nnc explain, nnc build
+  Needs it:           nnc train, nnc evaluate, nnc predict, running a built trainer
+
+It takes a C++17 compiler. On Debian or Ubuntu:
+
+  apt-get install g++ make python3
+  npm ci
+
+What was tried:
+
+${logs.join("\n\n").replace(/^/gm, "  ")}
+`);
+}
+
+main();
