@@ -5,13 +5,14 @@
 
 import type { GraphContext } from "../../graph/context.ts";
 import type { Compute, Graph } from "../../graph/node.ts";
+import { rewriteGraph } from "../../graph/rewrite.ts";
+import { copyOf, replaceLoads } from "./copies.ts";
 import { isColumn } from "./linear-access.ts";
-import { copyOf, rebuildGraph, withLoads } from "./rebuild.ts";
 
 export function gatherColumns(context: GraphContext, graph: Graph): Graph {
-  return rebuildGraph(context, graph, (node) => {
-    if (!isProductSum(node)) return node.values;
-    return withLoads(context, node, (load) =>
+  return rewriteGraph(context, graph, (node) => {
+    if (node.kind !== "compute" || !isProductSum(node)) return undefined;
+    return replaceLoads(context, node, (load) =>
       isColumn(load.value)
         ? context.load(copyOf(context, load.value), load.index, load.guard)
         : load,

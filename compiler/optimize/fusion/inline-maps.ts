@@ -6,25 +6,26 @@
  */
 
 import { substituteAffine } from "../../graph/affine.ts";
-import { always, and, substituteCondition } from "../../graph/condition.ts";
+import { and, substituteCondition } from "../../graph/condition.ts";
 import { type GraphContext, scalarChildren } from "../../graph/context.ts";
 import { sameShape } from "../../graph/extent.ts";
 import type { Compute, Graph, LoadScalar, Scalar } from "../../graph/node.ts";
+import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
+import { replaceLoads } from "./copies.ts";
 import { isProductSum } from "./gather-columns.ts";
 import { isColumn } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
-import { rebuildGraph, withLoads } from "./rebuild.ts";
 
 /** Floating-point operations a point that are cheaper than writing and reading four bytes. */
 const cheapest = 4;
 
 /** Needs nothing; values stay the same bits. */
 export function inlineMaps(context: GraphContext, graph: Graph): Graph {
-  return rebuildGraph(
-    context,
-    graph,
-    (node) => withLoads(context, node, (load) => inlined(context, load, node) ?? load).values,
+  return rewriteGraph(context, graph, (node) =>
+    node.kind === "compute"
+      ? replaceLoads(context, node, (load) => inlined(context, load, node) ?? load).values
+      : undefined,
   );
 }
 
@@ -48,37 +49,11 @@ function inlined(context: GraphContext, load: LoadScalar, reader: Compute): Scal
 /** A body at the point that a load reads; its own loads touch memory only where the load would have. */
 function at(context: GraphContext, body: Scalar, { index, guard }: LoadScalar): Scalar {
   const replace = (axis: number) => index[axis]!;
-  const known = new Map<Scalar, Scalar>();
-  const visit = (scalar: Scalar): Scalar => {
-    const before = known.get(scalar);
-    if (before !== undefined) return before;
-    const after = move(scalar);
-    known.set(scalar, after);
-    return after;
-  };
-  const move = (scalar: Scalar): Scalar => {
-    switch (scalar.kind) {
-      case "constant":
-        return scalar;
-      case "index":
-        return context.index(substituteAffine(scalar.index, replace));
-      case "condition":
-        return context.condition(substituteCondition(scalar.condition, replace));
-      case "load":
-        return context.load(
-          scalar.value,
-          scalar.index.map((place) => substituteAffine(place, replace)),
-          and(substituteCondition(scalar.guard, replace), guard ?? always),
-        );
-      case "random":
-        return context.random(scalar.stream, substituteAffine(scalar.index, replace));
-      case "cast":
-        return context.cast(visit(scalar.of), scalar.dtype);
-      case "call":
-        return context.call(scalar.fn, ...scalar.args.map(visit));
-    }
-  };
-  return visit(body);
+  return mapScalar(context, body, {
+    affine: (place) => substituteAffine(place, replace),
+    condition: (condition) => substituteCondition(condition, replace),
+    load: (load) => context.load(load.value, load.index, and(load.guard, guard)),
+  });
 }
 
 /** Whether computing a body again costs less than storing it. */

@@ -12,8 +12,8 @@ import { bareAxis, constantValue } from "../../graph/affine.ts";
 import { type GraphContext, loadsOf } from "../../graph/context.ts";
 import { isFixed } from "../../graph/extent.ts";
 import type { Assignment, Compute, Graph, LoadScalar, Value } from "../../graph/node.ts";
+import { computeNodes, copyOf } from "./copies.ts";
 import { type Order, orderOf } from "./order.ts";
-import { computeNodes, copyOf } from "./rebuild.ts";
 
 export interface PlacedGraph {
   readonly graph: Graph;

@@ -10,14 +10,16 @@ import type { GraphContext } from "../../graph/context.ts";
 import { isFixed } from "../../graph/extent.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
 import type { ReducerName } from "../../graph/reducers.ts";
-import { rebuildGraph } from "./rebuild.ts";
+import { rewriteGraph } from "../../graph/rewrite.ts";
 
 /** Reducers r with r over rows of (r along the row) = r over all, if all rows have as many points. */
 const nesting: ReadonlySet<ReducerName> = new Set(["sum", "mean", "any", "all"]);
 
 /** Needs nothing; regroups sums, so results may differ in rounding. */
 export function splitReductions(context: GraphContext, graph: Graph): Graph {
-  return rebuildGraph(context, graph, (node) => split(context, node) ?? node.values);
+  return rewriteGraph(context, graph, (node) =>
+    node.kind === "compute" ? split(context, node) : undefined,
+  );
 }
 
 function split(context: GraphContext, node: Compute): readonly Value[] | undefined {

@@ -1,0 +1,38 @@
+/** Identity maps, and bodies with some of their loads replaced. */
+
+import { type Affine, axisAffine } from "../../graph/affine.ts";
+import { type GraphContext, graphNodes } from "../../graph/context.ts";
+import type { Compute, Graph, LoadScalar, Node, Scalar, Value } from "../../graph/node.ts";
+import { mapScalar } from "../../graph/rewrite.ts";
+
+/** The axes in order: where an identity map reads and writes. */
+export function identityIndex(rank: number): readonly Affine[] {
+  return Array.from({ length: rank }, (_, axis) => axisAffine(axis));
+}
+
+/** A map that only copies: `result[p] = value[p]`. */
+export function copyOf(context: GraphContext, value: Value): Value {
+  const body = context.load(value, identityIndex(value.shape.length));
+  const copy = context.compute({ parallel: value.shape, body });
+  context.inheritOrigins(copy, value.node);
+  return copy.values[0]!;
+}
+
+/** A node with the loads of its body replaced; the same object if none is. */
+export function replaceLoads(
+  context: GraphContext,
+  node: Compute,
+  replace: (load: LoadScalar) => Scalar,
+): Compute {
+  const body = mapScalar(context, node.body, { load: replace });
+  if (body === node.body) return node;
+  const { parallel, reduction, where, reducer } = node;
+  const made = context.compute({ parallel, reduction, where, reducer, body });
+  context.inheritOrigins(made, node);
+  return made;
+}
+
+/** The compute nodes of a graph, operands before users. */
+export function computeNodes(graph: Graph): Compute[] {
+  return graphNodes(graph).filter((node: Node) => node.kind === "compute");
+}
