@@ -1,11 +1,13 @@
 /**
  * The rows of the scalar and reducer tables are formulas over any representation of scalars; this is the
- * representation as kernel IR, of any number of lanes.
+ * representation as kernel IR, of any number of lanes. Every application gets a name, because formulas use
+ * their parts more than once.
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { DType } from "../graph/dtype.ts";
-import { type Algebra, algebraOf, type ScalarBuilder } from "../graph/scalar-functions.ts";
+import { type Algebra, algebraOf } from "../graph/scalar-functions.ts";
+import type { BlockBuilder } from "./block-builder.ts";
 import { call, constant, convert } from "./build.ts";
 import type { ElementType, Expression } from "./ir.ts";
 
@@ -15,13 +17,14 @@ export function elementType(dtype: DType): ElementType {
   return dtype;
 }
 
-const builder: ScalarBuilder<Expression> = {
-  constant: (value, dtype) => constant(value, elementType(dtype)),
-  cast: (of, dtype) => convert(of, elementType(dtype)),
-  call: (fn, ...args) => call(fn, ...args),
-};
-
-/** Formulas over values of a type. */
-export function expressionAlgebra(dtype: DType): Algebra<Expression> {
-  return algebraOf(builder, dtype);
+/** Formulas over values of a type, computed where the builder stands. */
+export function expressionAlgebra(builder: BlockBuilder, dtype: DType): Algebra<Expression> {
+  return algebraOf<Expression>(
+    {
+      constant: (value, of) => constant(value, elementType(of)),
+      cast: (of, to) => builder.let("cast", convert(of, elementType(to))),
+      call: (fn, ...args) => builder.let(fn, call(fn, ...args)),
+    },
+    dtype,
+  );
 }

@@ -276,8 +276,8 @@ export function loop(
 
 export function when(
   condition: Expression,
-  then: readonly Statement[],
-  otherwise: readonly Statement[] = [],
+  whenTrue: readonly Statement[],
+  whenFalse: readonly Statement[] = [],
 ): Statement {
-  return { kind: "if", condition, then, else: otherwise };
+  return { kind: "if", condition, whenTrue, whenFalse };
 }

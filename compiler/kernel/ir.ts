@@ -45,7 +45,7 @@ export type KernelSymbol = "n" | "task" | "seed" | "batch";
  *
  * - `add` … `negate`, `absolute`: numbers; `divide`: floats only
  * - `min`, `max`: integers only (floats have `maximum`, which says what NaN gives)
- * - `quotient`, `remainder`: integers, first argument ≥ 0, second > 0
+ * - `quotient`, `remainder`: integers, rounding towards zero, second argument ≠ 0
  * - `floorQuotient`, `floorRemainder`: integers, any first argument, second > 0
  * - `and`, `or`, `xor`, `not`: bools, or bits of u32 and i32
  * - `shiftLeft`, `shiftRight`: u32 and i32 by 0 … 31 bits; `shiftRight` of an i32 keeps the sign
@@ -164,8 +164,8 @@ export type Statement =
   | {
       readonly kind: "if";
       readonly condition: Expression;
-      readonly then: readonly Statement[];
-      readonly else: readonly Statement[];
+      readonly whenTrue: readonly Statement[];
+      readonly whenFalse: readonly Statement[];
     }
   /** A call of a function that returns nothing, such as a micro-kernel. */
   | {

@@ -1,0 +1,318 @@
+/**
+ * C with the vector extensions of GCC and Clang. A vector of floats is `f32x16`; a mask is the integer vector
+ * that a comparison gives. Accesses and operations that take a loop or an odd spelling are small inline
+ * functions from `prelude.ts`; printing notes which of them are used.
+ */
+
+import { assertExhaustive, InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
+import type {
+  ElementType,
+  Expression,
+  FunctionParameter,
+  KernelFunction,
+  Operation,
+  Place,
+  Type,
+} from "../../kernel/ir.ts";
+import {
+  callOf,
+  conditional,
+  type Dialect,
+  infix,
+  infixOperators,
+  inside,
+  type Print,
+  type Printed,
+  precedence,
+  prefix,
+  primary,
+} from "../c-like-printer.ts";
+import { type Helper, type HelperKind, helperName, memoryTypeName, typeName } from "./prelude.ts";
+
+function literal(value: number, dtype: ElementType): Printed {
+  switch (dtype) {
+    case "f32":
+    case "f64": {
+      const suffix = dtype === "f32" ? "f" : "";
+      const rounded = dtype === "f32" ? Math.fround(value) : value;
+      if (Number.isNaN(rounded)) return primary("NAN");
+      if (!Number.isFinite(rounded)) {
+        return rounded > 0 ? primary("INFINITY") : prefix("-", primary("INFINITY"));
+      }
+      const digits = shortest(Math.abs(rounded), dtype);
+      const text = `${/[.e]/.test(digits) ? digits : `${digits}.0`}${suffix}`;
+      const isNegative = rounded < 0 || Object.is(rounded, -0);
+      return isNegative ? prefix("-", primary(text)) : primary(text);
+    }
+    case "i32":
+      if (value === -2147483648) return primary("INT32_MIN");
+      return value < 0 ? prefix("-", primary(String(-value))) : primary(String(value));
+    case "u32":
+      return primary(value > 9 ? `0x${(value >>> 0).toString(16)}u` : `${value}u`);
+    case "u8":
+    case "bool":
+      return primary(String(value));
+    default:
+      return assertExhaustive(dtype);
+  }
+}
+
+/** The shortest decimal that reads back as the same float32 (or float64). */
+function shortest(value: number, dtype: "f32" | "f64"): string {
+  if (dtype === "f64") return String(value);
+  for (let digits = 6; digits <= 9; digits++) {
+    const text = String(Number(value.toPrecision(digits)));
+    if (Math.fround(Number(text)) === value) return text;
+  }
+  return String(value);
+}
+
+/** `use` hears of every type and helper that the text needs. */
+export function cDialect(use: (helper: Helper) => void): Dialect {
+  const typed = (type: Type): string => {
+    if (type.lanes > 1) use({ kind: "type", type });
+    return typeName(type);
+  };
+  const helper = (kind: HelperKind, type: Type, args: readonly Printed[]): Printed => {
+    use({ kind, type });
+    return callOf(helperName({ kind, type }), args);
+  };
+  const element = (place: Place, print: Print): Printed =>
+    primary(`${place.buffer}[${columnIndex(place, print)}]`);
+  const pointer = (place: Place, print: Print): Printed => {
+    if (place.index.kind === "constant" && place.index.value === 0 && place.row === null) {
+      return primary(place.buffer);
+    }
+    const at = `${place.buffer} + ${columnIndex(place, print)}`;
+    return { text: at, precedence: precedence.sum };
+  };
+  /** What is printed where a vector or a single value will do: C spreads the value itself. */
+  const spread = (e: Expression, print: Print): Printed => {
+    if (e.kind === "broadcast") return print(e.of);
+    if (e.kind === "constant") return literal(e.value, e.type.dtype);
+    return print(e);
+  };
+
+  return {
+    constant(value, type) {
+      const single = literal(value, type.dtype === "bool" && type.lanes > 1 ? "i32" : type.dtype);
+      if (type.lanes === 1) return single;
+      if (type.dtype === "bool")
+        return helper("splat", { ...type, dtype: "i32" }, [
+          value === 0 ? single : prefix("-", single),
+        ]);
+      return helper("splat", type, [single]);
+    },
+    symbol: (name) => primary(name),
+    load({ place, type, mask, active }, print) {
+      if (type.lanes === 1) {
+        const plain = element(place, print);
+        const value =
+          type.dtype === "bool" ? infix("!=", precedence.equality, plain, primary("0")) : plain;
+        if (mask === null) return value;
+        return conditional(print(mask), value, literal(0, type.dtype));
+      }
+      if (place.row !== null && place.row.type.lanes > 1) {
+        const rows = [primary(place.buffer), primary("rows"), primary(`${place.buffer}_row`)];
+        const at = [print(place.row), print(place.index)];
+        if (mask === null) return helper("gather_rows", type, [...rows, ...at]);
+        return helper("gather_rows_where", type, [...rows, ...at, laneMask(mask, type, print)]);
+      }
+      if (place.index.type.lanes > 1) {
+        const from = place.row === null ? primary(place.buffer) : primary(rowBase(place, print));
+        if (mask === null) return helper("gather", type, [from, print(place.index)]);
+        return helper("gather_where", type, [
+          from,
+          print(place.index),
+          laneMask(mask, type, print),
+        ]);
+      }
+      const from = pointer(place, print);
+      if (mask !== null && mask.type.lanes > 1) {
+        return helper("load_where", type, [from, laneMask(mask, type, print)]);
+      }
+      const whole =
+        active < type.lanes
+          ? helper("load_first", type, [from, primary(String(active))])
+          : helper("load", type, [from]);
+      if (mask === null) return whole;
+      return conditional(print(mask), whole, helper("splat", type, [literal(0, type.dtype)]));
+    },
+    operation: (name, type, args, print) => operation(name, type, args, print),
+    call(fn) {
+      throw new InvariantError(`${fn} was not rewritten for C`);
+    },
+    convert(of, type, print) {
+      if (type.lanes === 1) return prefix(`(${typeName(type)})`, print(of));
+      typed(of.type);
+      return primary(`__builtin_convertvector(${print(of).text}, ${typed(type)})`);
+    },
+    bitcast(of, type, print) {
+      if (type.lanes > 1) return prefix(`(${typed(type)})`, print(of));
+      const bits: Helper = { kind: "bitcast", type, from: of.type.dtype };
+      use(bits);
+      return callOf(helperName(bits), [print(of)]);
+    },
+    broadcast: (of, type, print) =>
+      type.dtype === "bool"
+        ? helper("splat", { ...type, dtype: "i32" }, [prefix("-", print(of))])
+        : helper("splat", type, [print(of)]),
+    ramp(type) {
+      const lanes = Array.from({ length: type.lanes }, (_, i) => i);
+      return primary(`(${typed(type)}){${lanes.join(", ")}}`);
+    },
+    lane(of, lane, print) {
+      const value = primary(`${inside(print(of), precedence.primary)}[${lane}]`);
+      const isBool = of.type.dtype === "bool";
+      return isBool ? infix("!=", precedence.equality, value, primary("0")) : value;
+    },
+    shuffle({ a, b, lanes, type }, print) {
+      typed(type);
+      return primary(
+        `__builtin_shufflevector(${print(a).text}, ${print(b).text}, ${lanes.join(", ")})`,
+      );
+    },
+    reduce() {
+      throw new InvariantError("a reduction of lanes was not rewritten for C");
+    },
+    random() {
+      throw new InvariantError("a random number was not rewritten for C");
+    },
+    address: pointer,
+
+    declare: (name, type, value, isMutable) =>
+      `${isMutable ? "" : "const "}${typed(type)} ${name} = ${value};`,
+    declareBuffer: (name, dtype, elements) =>
+      `_Alignas(64) ${memoryTypeName(dtype)} ${name}[${elements}];`,
+    store({ place, value, mask, active }, print) {
+      const { type } = value;
+      if (type.lanes === 1) {
+        const text = `${element(place, print).text} = ${print(value).text};`;
+        return mask === null ? text : `if (${print(mask).text}) ${text}`;
+      }
+      if (place.index.type.lanes > 1) {
+        const args = [primary(place.buffer), print(place.index), print(value)];
+        return mask === null
+          ? `${helper("scatter", type, args).text};`
+          : `${helper("scatter_where", type, [...args, laneMask(mask, type, print)]).text};`;
+      }
+      const at = pointer(place, print);
+      if (mask !== null && mask.type.lanes > 1) {
+        const where = laneMask(mask, type, print);
+        return `${helper("store_where", type, [at, print(value), where]).text};`;
+      }
+      const whole =
+        active < type.lanes
+          ? helper("store_first", type, [at, print(value), primary(String(active))])
+          : helper("store", type, [at, print(value)]);
+      return mask === null ? `${whole.text};` : `if (${print(mask).text}) ${whole.text};`;
+    },
+    loopHeader(variable, from, to, step) {
+      const next = step === 1 ? `${variable}++` : `${variable} += ${step}`;
+      return `for (int32_t ${variable} = ${from}; ${variable} < ${to}; ${next})`;
+    },
+    unrollHint: (trips) => (trips === null ? null : `#pragma GCC unroll ${Math.max(1, trips)}`),
+    barrier() {
+      throw new InvariantError("C tasks have no barriers");
+    },
+    functionHeader: (fn) => functionHeader(fn, typed),
+  };
+
+  function laneMask(mask: Expression, type: Type, print: Print): Printed {
+    if (mask.type.lanes === type.lanes) return print(mask);
+    return helper("splat", { dtype: "i32", lanes: type.lanes }, [prefix("-", print(mask))]);
+  }
+
+  function operation(
+    name: Operation,
+    type: Type,
+    args: readonly Expression[],
+    print: Print,
+  ): Printed {
+    const like = args[name === "select" ? 1 : 0]!;
+    const isVector = type.lanes > 1;
+    // Operators take a single value beside a vector, as long as one operand is a vector.
+    const isPlain = (e: Expression) => e.kind !== "broadcast" && e.kind !== "constant";
+    const canSpread = isVector && args.some(isPlain) && like.type.dtype !== "bool";
+    const operand = (e: Expression) => (canSpread ? spread(e, print) : print(e));
+    const known = infixOperators[name];
+    if (known !== undefined) {
+      return infix(known[0], known[1], operand(args[0]!), operand(args[1]!));
+    }
+    const isBool = like.type.dtype === "bool";
+    switch (name) {
+      case "negate":
+        return prefix("-", print(args[0]!));
+      case "not":
+        return prefix(isBool && !isVector ? "!" : "~", print(args[0]!));
+      case "and":
+      case "or": {
+        const [word, bits] = name === "and" ? ["&&", "&"] : ["||", "|"];
+        const [wordLevel, bitLevel] =
+          name === "and" ? [precedence.and, precedence.bitAnd] : [precedence.or, precedence.bitOr];
+        return isBool && !isVector
+          ? infix(word, wordLevel, operand(args[0]!), operand(args[1]!))
+          : infix(bits, bitLevel, operand(args[0]!), operand(args[1]!));
+      }
+      case "xor":
+        return infix("^", precedence.bitXor, operand(args[0]!), operand(args[1]!));
+      case "equal":
+      case "notEqual":
+        return infix(
+          name === "equal" ? "==" : "!=",
+          precedence.equality,
+          operand(args[0]!),
+          operand(args[1]!),
+        );
+      case "shiftRight":
+        return infix(">>", precedence.shift, operand(args[0]!), operand(args[1]!));
+      case "quotient":
+        return infix("/", precedence.product, operand(args[0]!), operand(args[1]!));
+      case "remainder":
+        return infix("%", precedence.product, operand(args[0]!), operand(args[1]!));
+      case "select":
+        if (!isVector) return conditional(print(args[0]!), print(args[1]!), print(args[2]!));
+        return helper("select", isBool ? { ...type, dtype: "i32" } : type, args.map(print));
+      case "min":
+      case "max":
+      case "absolute":
+      case "fma":
+      case "sqrt":
+      case "floor":
+      case "ceil":
+      case "trunc":
+      case "rint":
+        return helper(name, type, args.map(print));
+      default:
+        throw new InvariantError(`${name} was not rewritten for C`);
+    }
+  }
+}
+
+/** Parameters as `const float *restrict x`, `f32x16 y`. */
+export function parameterText(parameter: FunctionParameter, typed: (type: Type) => string): string {
+  if (parameter.kind === "value") return `${typed(parameter.type)} ${parameter.name}`;
+  const qualifier = parameter.access === "read" ? "const " : "";
+  return `${qualifier}${memoryTypeName(parameter.dtype)} *restrict ${parameter.name}`;
+}
+
+function functionHeader(fn: KernelFunction, typed: (type: Type) => string): string {
+  const qualifier = fn.inline ? "static inline" : "static __attribute__((noinline))";
+  const result = fn.result === null ? "void" : typed(fn.result.type);
+  const parameters = fn.parameters.map((parameter) => parameterText(parameter, typed));
+  return `${qualifier} ${result} ${fn.name}(${parameters.join(", ")})`;
+}
+
+/** Index within the buffer; on a column the sample's start comes first, in 64 bits. */
+function columnIndex(place: Place, print: Print): string {
+  const index = print(place.index);
+  if (place.row === null) return index.text;
+  invariant(place.row.type.lanes === 1, "a vector of rows needs a gather");
+  const start = `(size_t)rows[${print(place.row).text}] * ${place.buffer}_row`;
+  const isZero = place.index.kind === "constant" && place.index.value === 0;
+  return isZero ? start : `${start} + ${inside(index, precedence.sum)}`;
+}
+
+function rowBase(place: Place, print: Print): string {
+  return `${place.buffer} + (size_t)rows[${print(place.row!).text}] * ${place.buffer}_row`;
+}

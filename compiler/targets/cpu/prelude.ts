@@ -1,0 +1,254 @@
+/**
+ * The small inline functions that generated C is written with: vector types, unaligned, partial, masked and
+ * gathering accesses, and operations for which C has no operator. Loops over the lanes of a vector become
+ * single instructions where the machine has them; only where compilers miss that is an intrinsic spelled.
+ */
+
+import { assertExhaustive } from "../../diagnostics/diagnostic.ts";
+import type { ElementType, Type } from "../../kernel/ir.ts";
+
+export type HelperKind =
+  | "splat"
+  | "load"
+  | "load_first"
+  | "load_where"
+  | "store"
+  | "store_first"
+  | "store_where"
+  | "gather"
+  | "gather_where"
+  | "gather_rows"
+  | "gather_rows_where"
+  | "scatter"
+  | "scatter_where"
+  | "select"
+  | "min"
+  | "max"
+  | "absolute"
+  | "fma"
+  | "sqrt"
+  | "floor"
+  | "ceil"
+  | "trunc"
+  | "rint";
+
+export type Helper =
+  /** A vector type. */
+  | { readonly kind: "type"; readonly type: Type }
+  /** The bits of a single `from` as another type. */
+  | { readonly kind: "bitcast"; readonly type: Type; readonly from: ElementType }
+  | { readonly kind: HelperKind; readonly type: Type };
+
+const scalarTypes: { readonly [K in ElementType]: string } = {
+  f32: "float",
+  f64: "double",
+  i32: "int32_t",
+  u32: "uint32_t",
+  u8: "uint8_t",
+  bool: "int32_t",
+};
+
+const bytes: { readonly [K in ElementType]: number } = {
+  f32: 4,
+  f64: 8,
+  i32: 4,
+  u32: 4,
+  u8: 1,
+  bool: 4,
+};
+
+/** The C type of a value; a bool is an int, and a mask the integer vector that comparisons give. */
+export function typeName({ dtype, lanes }: Type): string {
+  if (lanes === 1) return scalarTypes[dtype];
+  return `${dtype === "bool" ? "i32" : dtype}x${lanes}`;
+}
+
+/** The C type of an element in memory; a bool takes one byte. */
+export function memoryTypeName(dtype: ElementType): string {
+  return dtype === "bool" ? "uint8_t" : scalarTypes[dtype];
+}
+
+export function helperName(helper: Helper): string {
+  const { dtype, lanes } = helper.type;
+  if (helper.kind === "type") return typeName(helper.type);
+  if (helper.kind === "bitcast") return `${dtype}_from_bits_of_${helper.from}`;
+  return `${helper.kind}_${dtype}${lanes === 1 ? "" : `x${lanes}`}`;
+}
+
+/** The text of all helpers, types first; each once, in an order that depends on nothing else. */
+export function printHelpers(helpers: readonly Helper[], features: ReadonlySet<string>): string[] {
+  const wanted = new Map<string, Helper>();
+  const want = (helper: Helper): void => {
+    const name = helperName(helper);
+    if (wanted.has(name)) return;
+    wanted.set(name, helper);
+    for (const other of needs(helper)) want(other);
+  };
+  for (const helper of helpers) want(helper);
+  const named = [...wanted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, helper]) => helper);
+  const types = named.filter((helper) => helper.kind === "type");
+  const functions = named.filter((helper) => helper.kind !== "type");
+  return [
+    ...types.flatMap(({ type }) => vectorType(type)),
+    ...functions.flatMap((helper) => printHelper(helper, features)),
+  ];
+}
+
+const mask = (lanes: number): Type => ({ dtype: "i32", lanes });
+
+function needs(helper: Helper): Helper[] {
+  const { type } = helper;
+  if (type.lanes === 1 || helper.kind === "type") return [];
+  return [
+    { kind: "type", type },
+    { kind: "type", type: mask(type.lanes) },
+  ];
+}
+
+function vectorType(type: Type): string[] {
+  const name = typeName(type);
+  const size = bytes[type.dtype] * type.lanes;
+  const scalar = scalarTypes[type.dtype];
+  const alignment = bytes[type.dtype];
+  return [
+    `typedef ${scalar} ${name} __attribute__((vector_size(${size})));`,
+    `typedef ${scalar} ${name}_unaligned __attribute__((vector_size(${size}), aligned(${alignment}), may_alias));`,
+  ];
+}
+
+function printHelper(
+  helper: Exclude<Helper, { readonly kind: "type" }>,
+  features: ReadonlySet<string>,
+): string[] {
+  const { type } = helper;
+  const { lanes, dtype } = type;
+  const t = typeName(type);
+  const e = memoryTypeName(dtype);
+  const name = helperName(helper);
+  const index = `i32x${lanes}`;
+  const header = (result: string, parameters: string): string =>
+    `static inline __attribute__((always_inline)) ${result} ${name}(${parameters})`;
+  const each = (body: string): string => `for (int l = 0; l < ${lanes}; l++) ${body}`;
+  const laneByLane = (parameters: string, value: string): string[] => [
+    `${header(t, parameters)} { ${t} v; ${each(`v[l] = ${value};`)} return v; }`,
+  ];
+  const oneOperand = (scalar: string): string[] =>
+    lanes === 1
+      ? [`${header(t, `${t} a`)} { return ${scalar.replaceAll("@", "a")}; }`]
+      : laneByLane(`${t} a`, scalar.replaceAll("@", "a[l]"));
+  const suffix = dtype === "f32" ? "f" : "";
+  // Masked moves of AVX-512; without them partial accesses go lane by lane.
+  const isMaskable =
+    features.has("avx512f") && lanes === 16 && (dtype === "f32" || dtype === "i32");
+  const move = dtype === "f32" ? "ups" : "dqusi";
+  const firstLanes = "(uint16_t)((1u << count) - 1)";
+  const whereLanes = "__builtin_ia32_cvtd2mask512(where)";
+  const maskedLoad = (bits: string): string =>
+    `return (${t})__builtin_ia32_load${move}512_mask((const void *)p, (${t}){0}, ${bits});`;
+  const maskedStore = (bits: string): string =>
+    `__builtin_ia32_store${move}512_mask((void *)p, v, ${bits});`;
+  const canMaskWhere = isMaskable && features.has("avx512dq");
+
+  switch (helper.kind) {
+    case "bitcast": {
+      const from = scalarTypes[helper.from];
+      return [
+        `${header(t, `${from} a`)} { ${t} b; __builtin_memcpy(&b, &a, sizeof b); return b; }`,
+      ];
+    }
+    case "splat":
+      return [
+        `${header(t, `${scalarTypes[dtype]} a`)} { return (${t}){${Array(lanes).fill("a").join(", ")}}; }`,
+      ];
+    case "load":
+      return [`${header(t, `const ${e} *p`)} { return *(const ${t}_unaligned *)p; }`];
+    case "store":
+      return [`${header("void", `${e} *p, ${t} v`)} { *(${t}_unaligned *)p = v; }`];
+    case "load_first":
+      return [
+        `${header(t, `const ${e} *p, int count`)} {`,
+        isMaskable
+          ? `  ${maskedLoad(firstLanes)}`
+          : `  ${t} v = {0}; for (int l = 0; l < count; l++) v[l] = p[l]; return v;`,
+        "}",
+      ];
+    case "store_first":
+      return [
+        `${header("void", `${e} *p, ${t} v, int count`)} {`,
+        isMaskable
+          ? `  ${maskedStore(firstLanes)}`
+          : "  for (int l = 0; l < count; l++) p[l] = v[l];",
+        "}",
+      ];
+    case "load_where":
+      return [
+        `${header(t, `const ${e} *p, ${index} where`)} {`,
+        canMaskWhere
+          ? `  ${maskedLoad(whereLanes)}`
+          : `  ${t} v = {0}; ${each("if (where[l]) v[l] = p[l];")} return v;`,
+        "}",
+      ];
+    case "store_where":
+      return [
+        `${header("void", `${e} *p, ${t} v, ${index} where`)} {`,
+        canMaskWhere ? `  ${maskedStore(whereLanes)}` : `  ${each("if (where[l]) p[l] = v[l];")}`,
+        "}",
+      ];
+    case "gather":
+      return laneByLane(`const ${e} *p, ${index} at`, "p[at[l]]");
+    case "gather_where":
+      return laneByLane(`const ${e} *p, ${index} at, ${index} where`, "where[l] ? p[at[l]] : 0");
+    case "gather_rows":
+      return laneByLane(
+        `const ${e} *p, const int32_t *rows, size_t stride, ${index} row, ${index} at`,
+        "p[(size_t)rows[row[l]] * stride + at[l]]",
+      );
+    case "gather_rows_where":
+      return laneByLane(
+        `const ${e} *p, const int32_t *rows, size_t stride, ${index} row, ${index} at, ${index} where`,
+        "where[l] ? p[(size_t)rows[row[l]] * stride + at[l]] : 0",
+      );
+    case "scatter":
+      return [`${header("void", `${e} *p, ${index} at, ${t} v`)} { ${each("p[at[l]] = v[l];")} }`];
+    case "scatter_where":
+      return [
+        `${header("void", `${e} *p, ${index} at, ${t} v, ${index} where`)} { ${each("if (where[l]) p[at[l]] = v[l];")} }`,
+      ];
+    case "select": {
+      const bits = `(${index})`;
+      return [
+        `${header(t, `${index} where, ${t} a, ${t} b`)} { return (${t})((where & ${bits}a) | (~where & ${bits}b)); }`,
+      ];
+    }
+    case "min":
+    case "max": {
+      const better = helper.kind === "min" ? "<" : ">";
+      if (lanes === 1) return [`${header(t, `${t} a, ${t} b`)} { return a ${better} b ? a : b; }`];
+      return laneByLane(`${t} a, ${t} b`, `a[l] ${better} b[l] ? a[l] : b[l]`);
+    }
+    case "absolute":
+      if (dtype === "f32" && lanes > 1) {
+        return [`${header(t, `${t} a`)} { return (${t})((${index})a & 0x7fffffff); }`];
+      }
+      return oneOperand(
+        dtype === "i32"
+          ? "(int32_t)(@ < 0 ? 0u - (uint32_t)@ : (uint32_t)@)"
+          : `__builtin_fabs${suffix}(@)`,
+      );
+    case "fma":
+      if (lanes === 1) {
+        return [
+          `${header(t, `${t} a, ${t} b, ${t} c`)} { return __builtin_fma${suffix}(a, b, c); }`,
+        ];
+      }
+      return laneByLane(`${t} a, ${t} b, ${t} c`, `__builtin_fma${suffix}(a[l], b[l], c[l])`);
+    case "sqrt":
+    case "floor":
+    case "ceil":
+    case "trunc":
+    case "rint":
+      return oneOperand(`__builtin_${helper.kind}${suffix}(@)`);
+    default:
+      return assertExhaustive(helper);
+  }
+}
