@@ -252,3 +252,44 @@ export function rangeOf(a: Affine, axes: readonly Extent[], nmax: number): Range
   }
   return { min, max };
 }
+
+/**
+ * The same function over the box of the axes, for every 1 ≤ N ≤ nmax, with fewer quotients: those whose value
+ * the ranges tell, and those of quotients. `i1 div 28 -> 0` and `i1 mod 28 -> i1` for an axis below 28.
+ */
+export function simplifyAffine(a: Affine, axes: readonly Extent[], nmax: number): Affine {
+  if (a.terms.every(({ atom }) => atom.kind === "axis")) return a;
+  let result = make(a.constant, a.batch, []);
+  for (const { coefficient, atom } of a.terms) {
+    result = addAffine(result, scaleAffine(simplifyAtom(atom, axes, nmax), coefficient));
+  }
+  return result;
+}
+
+function simplifyAtom(atom: Atom, axes: readonly Extent[], nmax: number): Affine {
+  if (atom.kind === "axis") return axisAffine(atom.axis);
+  const { divisor } = atom;
+  const base = simplifyAffine(atom.base, axes, nmax);
+  const { min, max } = rangeOf(base, axes, nmax);
+  const quotient = Math.floor(min / divisor);
+  if (quotient === Math.floor(max / divisor)) {
+    return atom.kind === "div" ? constantAffine(quotient) : offsetAffine(base, -quotient * divisor);
+  }
+  const inner = soleAtom(base);
+  // (x div a) div b = x div ab
+  if (atom.kind === "div" && inner?.kind === "div") {
+    return divAffine(inner.base, inner.divisor * divisor);
+  }
+  // (x mod ab) mod b = x mod b
+  if (atom.kind === "mod" && inner?.kind === "mod" && inner.divisor % divisor === 0) {
+    return modAffine(inner.base, divisor);
+  }
+  return atom.kind === "div" ? divAffine(base, divisor) : modAffine(base, divisor);
+}
+
+/** The atom, if the affine is that atom alone. */
+export function soleAtom(a: Affine): Atom | undefined {
+  const [term] = a.terms;
+  const isSole = a.terms.length === 1 && a.constant === 0 && a.batch === 0;
+  return isSole && term?.coefficient === 1 ? term.atom : undefined;
+}
