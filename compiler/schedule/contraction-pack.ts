@@ -1,0 +1,148 @@
+/**
+ * Copies a panel of a contraction's operand to local memory so that its columns lie side by side there: row k
+ * of the panel holds the `columns` elements that step k of the sum wants. Where the sum runs along the
+ * operand's memory, as for the transposed weights of an input gradient, blocks are transposed in registers.
+ */
+
+import { sizeAt } from "../graph/extent.ts";
+import {
+  add,
+  constant,
+  load,
+  multiply,
+  place,
+  ramp,
+  shuffle,
+  store,
+  vectorOf,
+} from "../kernel/build.ts";
+import type { Expression } from "../kernel/ir.ts";
+import type { SumLoop } from "./contraction-plan.ts";
+import type { KernelBuilder } from "./kernel-builder.ts";
+import { extentValue, type TileOperand } from "./micro-kernel.ts";
+
+export interface Panel {
+  /** The buffer that the panel is packed into, and the loop that goes through it. */
+  readonly operand: TileOperand;
+  readonly runStep: number;
+}
+
+export interface PanelSource {
+  readonly buffer: string;
+  /** The element of the first column at the first step of the sum. */
+  readonly start: Expression;
+  /** From column to column. */
+  readonly columnStep: number;
+  /** Columns of the panel: `vectors` vectors, the last with `active` lanes in use. */
+  readonly vectors: number;
+  readonly lanes: number;
+  readonly active: number;
+}
+
+/** Packs a panel and gives the loops of the sum as they go through the packed copy. */
+export function packPanel(
+  builder: KernelBuilder,
+  source: PanelSource,
+  sums: readonly SumLoop[],
+  batchMax: number,
+): { readonly operand: TileOperand; readonly sums: readonly SumLoop[] } {
+  const { vectors, lanes } = source;
+  const width = vectors * lanes;
+  const sizes = sums.map(({ extent }) => sizeAt(extent, batchMax));
+  const steps = sums.length;
+  const panel = builder.local("panel", "f32", width * sizes.reduce((a, b) => a * b, 1));
+  const packed = sums.map((loop, i) => ({
+    ...loop,
+    runStep: width * sizes.slice(i + 1).reduce((a, b) => a * b, 1),
+  }));
+
+  const visit = (depth: number, from: Expression, to: Expression): void => {
+    const loop = sums[depth]!;
+    const end = extentValue(loop.extent);
+    const isInnermost = depth === steps - 1;
+    if (isInnermost && loop.runStep === 1 && loop.extent.batch === 0 && lanes > 1) {
+      transposeBlocks(builder, source, panel, loop.extent.constant, from, to);
+      return;
+    }
+    builder.loop("k", constant(0), end, (k) => {
+      const nextFrom = builder.let("from", add(from, multiply(k, constant(loop.runStep))));
+      const nextTo = builder.let("to", add(to, multiply(k, constant(packed[depth]!.runStep))));
+      if (!isInnermost) visit(depth + 1, nextFrom, nextTo);
+      else gatherRow(builder, source, panel, nextFrom, nextTo);
+    });
+  };
+  visit(0, source.start, constant(0));
+  return { operand: { buffer: panel, start: constant(0) }, sums: packed };
+}
+
+/** One row of the panel, its elements gathered one by one. */
+function gatherRow(
+  builder: KernelBuilder,
+  { buffer, columnStep, vectors, lanes, active }: PanelSource,
+  panel: string,
+  from: Expression,
+  to: Expression,
+): void {
+  for (let v = 0; v < vectors; v++) {
+    const first = add(from, constant(v * lanes * columnStep));
+    const index = lanes === 1 ? first : add(first, multiply(ramp(lanes), constant(columnStep)));
+    const element = load(place(buffer, index), vectorOf("f32", lanes), {
+      active: v === vectors - 1 ? active : lanes,
+    });
+    builder.emit(store(place(panel, add(to, constant(v * lanes))), element));
+  }
+}
+
+/** The whole panel in blocks of lanes × lanes: read along the sum, written along the columns. */
+function transposeBlocks(
+  builder: KernelBuilder,
+  { buffer, columnStep, vectors, lanes, active }: PanelSource,
+  panel: string,
+  length: number,
+  from: Expression,
+  to: Expression,
+): void {
+  const width = vectors * lanes;
+  const type = vectorOf("f32", lanes);
+  const block = (k: Expression, steps: number): void => {
+    for (let v = 0; v < vectors; v++) {
+      const used = v === vectors - 1 ? active : lanes;
+      const rows = Array.from({ length: lanes }, (_, j) => {
+        if (j >= used) return constant(0, "f32", lanes);
+        const at = add(add(from, k), constant((v * lanes + j) * columnStep));
+        return builder.let("row", load(place(buffer, at), type, { active: steps }));
+      });
+      transpose(builder, rows).forEach((column, j) => {
+        if (j >= steps) return;
+        const at = add(add(to, multiply(k, constant(width))), constant(j * width + v * lanes));
+        builder.emit(store(place(panel, at), column));
+      });
+    }
+  };
+  const whole = length - (length % lanes);
+  if (whole > 0) builder.loop("k", constant(0), constant(whole), (k) => block(k, lanes), lanes);
+  if (whole < length) block(constant(whole), length - whole);
+}
+
+/**
+ * The columns of a square of vectors. Each of log₂ lanes rounds interleaves rows i and i + lanes/2, a perfect
+ * shuffle of the elements; after all of them element (i, j) is at (j, i).
+ */
+export function transpose(
+  builder: KernelBuilder,
+  rows: readonly Expression[],
+): readonly Expression[] {
+  const lanes = rows.length;
+  const half = lanes / 2;
+  const low = Array.from({ length: lanes }, (_, i) => (i >> 1) + (i & 1) * lanes);
+  const high = low.map((lane) => lane + half);
+  let current = rows;
+  for (let round = 1; round < lanes; round *= 2) {
+    current = Array.from({ length: lanes }, (_, i) => {
+      const a = current[i >> 1]!;
+      const b = current[(i >> 1) + half]!;
+      return builder.let("mixed", shuffle(a, b, i % 2 === 0 ? low : high));
+    });
+  }
+  return current;
+}

@@ -1,0 +1,239 @@
+/**
+ * The schedule of contraction groups: register tiles over rows and columns, with the group's maps computed on
+ * the accumulators before anything is stored. Bias, activation and mask, and, on the gradient of a
+ * parameter, its whole optimizer update never see memory in between.
+ *
+ * Tasks are panels of columns times runs of rows. The last tile of rows may reach beyond the rows there are:
+ * it computes its last row again and stores nothing of it, so one piece of code serves every batch.
+ */
+
+import { invariant } from "../diagnostics/diagnostic.ts";
+import { loadsOf } from "../graph/context.ts";
+import type { LoadScalar } from "../graph/node.ts";
+import {
+  add,
+  ceilQuotient,
+  constant,
+  less,
+  min,
+  multiply,
+  quotient,
+  remainder,
+  subtract,
+  symbol,
+  when,
+} from "../kernel/build.ts";
+import type { Expression } from "../kernel/ir.ts";
+import { axesOfNode, type LinearAccess } from "../optimize/fusion/linear-access.ts";
+import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
+import type { Group } from "../optimize/group.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
+import { packPanel } from "./contraction-pack.ts";
+import { type ContractionPlan, planContraction } from "./contraction-plan.ts";
+import { commentOf, nameOfGroup } from "./cost.ts";
+import { evaluateMaps, type Registers, SharedLoads, storeGlobals } from "./epilogue.ts";
+import type { Point } from "./indexes.ts";
+import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
+import { emitTile, extentValue, type TileOperand } from "./micro-kernel.ts";
+
+/** The kernel of a group of kind `contraction`. */
+export function scheduleContraction(
+  group: Group,
+  surroundings: Surroundings,
+  target: TargetDescription,
+): ScheduledKernel {
+  const { batchMax } = surroundings;
+  const anchor = group.stages.find((stage) => stage.reducer !== null);
+  const contraction = anchor && stridedContraction(anchor, batchMax);
+  invariant(contraction !== undefined, "a contraction group without a strided contraction");
+  const plan = planContraction(contraction, batchMax, target);
+  const builder = new KernelBuilder(surroundings);
+  const tasks = emitContraction(builder, plan, (tile) => emitEpilogue(builder, group, plan, tile));
+  return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));
+}
+
+/** A register tile whose sums are done. */
+export interface FinishedTile {
+  /** By row and vector. */
+  readonly sums: readonly (readonly Expression[])[];
+  /** The parallel axes of the contraction at the tile's first row and column. */
+  readonly axes: readonly Expression[];
+  /** Where the rows end: rows from there on are not part of the result. Null if all are. */
+  readonly rowEnd: Expression | null;
+  readonly vectors: number;
+  /** Lanes of the last vector in use. */
+  readonly active: number;
+}
+
+/** Emits the loops and tiles of a contraction; gives the number of tasks. */
+export function emitContraction(
+  builder: KernelBuilder,
+  plan: ContractionPlan,
+  finish: (tile: FinishedTile) => void,
+): Expression {
+  const { contraction, rowAxis, rowsPerTask, vectors, lanes, columns, outerAxes } = plan;
+  const extents = axesOfNode(contraction.node);
+  const width = vectors * lanes;
+  const panels = Math.ceil(columns / width);
+  const rowCount = rowAxis === null ? constant(1) : extentValue(extents[rowAxis]!);
+  const chunks = ceilQuotient(rowCount, rowsPerTask);
+  const literalChunks = chunks.kind === "constant" ? chunks.value : null;
+
+  // task = ((outer axes) · panels + panel) · chunks + chunk
+  let rest: Expression = symbol("task");
+  const split = (count: Expression, hint: string): Expression => {
+    if (count.kind === "constant" && count.value === 1) return constant(0);
+    const digit = builder.let(hint, divided("remainder", rest, count));
+    rest = builder.let("rest", divided("quotient", rest, count));
+    return digit;
+  };
+  const chunk = literalChunks === 1 ? constant(0) : split(chunks, "chunk");
+  const panel = split(constant(panels), "panel");
+  const axes = contraction.node.parallel.map((): Expression => constant(0));
+  for (const axis of [...outerAxes].reverse())
+    axes[axis] = split(extentValue(extents[axis]!), "outer");
+
+  const firstRow = builder.let("first_row", multiply(chunk, constant(rowsPerTask)));
+  const rowEnd = builder.let("row_end", min(add(firstRow, constant(rowsPerTask)), rowCount));
+  const emitPanel = (vectorsHere: number, active: number): void => {
+    const column = builder.let("column", multiply(panel, constant(width)));
+    const at = axes.with(contraction.vectorAxis, column);
+    emitRows(
+      builder,
+      plan,
+      { at, firstRow, rowEnd, rowCount, vectors: vectorsHere, active },
+      finish,
+    );
+  };
+
+  const wholePanels = Math.floor(columns / width);
+  const rested = columns - wholePanels * width;
+  const lastVectors = Math.ceil(rested / lanes);
+  const lastActive = rested - (lastVectors - 1) * lanes;
+  if (rested === 0) {
+    emitPanel(vectors, lanes);
+  } else if (wholePanels === 0) {
+    emitPanel(lastVectors, lastActive);
+  } else {
+    const whole = builder.block(() => emitPanel(vectors, lanes));
+    const last = builder.block(() => emitPanel(lastVectors, lastActive));
+    builder.emit(when(less(panel, constant(wholePanels)), whole, last));
+  }
+  const outer = outerAxes.map((axis) => extentValue(extents[axis]!));
+  return [chunks, constant(panels), ...outer].reduce(multiply);
+}
+
+function divided(kind: "quotient" | "remainder", a: Expression, b: Expression): Expression {
+  if (b.kind === "constant")
+    return kind === "quotient" ? quotient(a, b.value) : remainder(a, b.value);
+  return { kind: "operation", type: a.type, operation: kind, args: [a, b] };
+}
+
+interface RowRun {
+  readonly at: readonly Expression[];
+  readonly firstRow: Expression;
+  readonly rowEnd: Expression;
+  readonly rowCount: Expression;
+  readonly vectors: number;
+  readonly active: number;
+}
+
+/** All tiles of one panel and one run of rows. */
+function emitRows(
+  builder: KernelBuilder,
+  plan: ContractionPlan,
+  { at, firstRow, rowEnd, rowCount, vectors, active }: RowRun,
+  finish: (tile: FinishedTile) => void,
+): void {
+  const { contraction, rows, rowAxis, lanes } = plan;
+  const { broadcast, run, vectorAxis } = contraction;
+  const startOf = (access: LinearAccess, hint: string): TileOperand => ({
+    buffer: builder.buffer(access.load.value, "read"),
+    start: builder.let(hint, startExpression(access, at)),
+  });
+  const source = startOf(run, "run_start");
+  const { operand, sums } = plan.packed
+    ? packPanel(
+        builder,
+        { ...source, columnStep: run.steps[vectorAxis]!, vectors, lanes, active },
+        plan.sums,
+        builder.batchMax,
+      )
+    : { operand: source, sums: plan.sums };
+  const base = startOf(broadcast, "row_start");
+  const shape = { rows, vectors, lanes, active: plan.packed ? lanes : active };
+  const rowStep = rowAxis === null ? 0 : broadcast.steps[rowAxis]!;
+  const isWhole = rowCount.kind === "constant" && rowCount.value % rows === 0;
+  const tile = (row: Expression): void => {
+    const rowOperands = Array.from({ length: rows }, (_, r) => {
+      const own = add(row, constant(r));
+      const within = isWhole || r === 0 ? own : min(own, subtract(rowEnd, constant(1)));
+      const start = builder.let("start", add(base.start, multiply(within, constant(rowStep))));
+      return { buffer: base.buffer, start };
+    });
+    const accumulators = emitTile(builder, shape, sums, rowOperands, operand);
+    finish({
+      sums: accumulators,
+      axes: rowAxis === null ? at : at.with(rowAxis, row),
+      rowEnd: isWhole ? null : rowEnd,
+      vectors,
+      active,
+    });
+  };
+  if (rowAxis === null) tile(constant(0));
+  else builder.loop("row", firstRow, rowEnd, tile, rows);
+}
+
+/** Where an operand is at the given parallel axes, before the first step of the sum. */
+function startExpression(access: LinearAccess, axes: readonly Expression[]): Expression {
+  let start: Expression = constant(access.constant);
+  if (access.batch !== 0) start = add(multiply(symbol("n"), constant(access.batch)), start);
+  axes.forEach((value, axis) => {
+    start = add(start, multiply(value, constant(access.steps[axis]!)));
+  });
+  return start;
+}
+
+/** The group's maps on a finished tile, vector by vector and row by row, and its stores. */
+function emitEpilogue(
+  builder: KernelBuilder,
+  group: Group,
+  plan: ContractionPlan,
+  tile: FinishedTile,
+): void {
+  const { contraction, rowAxis, lanes } = plan;
+  const { node, vectorAxis } = contraction;
+  const maps = group.stages.filter((stage) => stage !== node);
+  const loads = maps.flatMap((map) => loadsOf(map.body)).filter((load) => isOutside(load, group));
+  const extents = axesOfNode(node);
+  for (let v = 0; v < tile.vectors; v++) {
+    const active = v === tile.vectors - 1 ? tile.active : lanes;
+    const column = add(tile.axes[vectorAxis]!, constant(v * lanes));
+    const pointAt = (row: Expression | null): Point => ({
+      extents,
+      batchMax: builder.batchMax,
+      axes: (row === null ? tile.axes : tile.axes.with(rowAxis!, row)).with(vectorAxis, column),
+      vector: { axis: vectorAxis, lanes },
+    });
+    const shared = new SharedLoads();
+    const options = { active, shared };
+    if (rowAxis !== null) shared.prepare(builder, loads, rowAxis, pointAt(null), options);
+    tile.sums.forEach((row, r) => {
+      const emitRow = (): void => {
+        const point = pointAt(rowAxis === null ? null : add(tile.axes[rowAxis]!, constant(r)));
+        const registers: Registers = new Map([[node.values[0]!, row[v]!]]);
+        evaluateMaps(builder, maps, point, registers, options);
+        storeGlobals(builder, group, group.stages, point, registers, options);
+      };
+      if (tile.rowEnd === null || r === 0 || rowAxis === null) emitRow();
+      else {
+        const inRange = less(add(tile.axes[rowAxis]!, constant(r)), tile.rowEnd);
+        builder.emit(when(inRange, builder.block(emitRow)));
+      }
+    });
+  }
+}
+
+function isOutside(load: LoadScalar, group: Group): boolean {
+  return !group.scopes.has(load.value);
+}

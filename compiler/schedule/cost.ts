@@ -1,0 +1,83 @@
+/**
+ * What a group costs, for `explain`, for the head comments of kernels and for cutting work into tasks:
+ * operations from the tables' costs, bytes of distinct memory.
+ */
+
+import { scalarChildren } from "../graph/context.ts";
+import { bytesPerElement } from "../graph/dtype.ts";
+import { elementsAt } from "../graph/extent.ts";
+import type { Compute, Scalar, Value } from "../graph/node.ts";
+import { printNode } from "../graph/print.ts";
+import { reducers } from "../graph/reducers.ts";
+import { scalarFunctions } from "../graph/scalar-functions.ts";
+import type { KernelComment } from "../kernel/ir.ts";
+import type { Group } from "../optimize/group.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
+import type { Surroundings } from "./kernel-builder.ts";
+
+/** Floating-point operations of a body at one point, shared parts once. */
+export function bodyCost(body: Scalar): number {
+  let operations = 0;
+  const seen = new Set<Scalar>();
+  const visit = (scalar: Scalar): void => {
+    if (seen.has(scalar)) return;
+    seen.add(scalar);
+    if (scalar.kind === "call") operations += scalarFunctions[scalar.fn].cost;
+    if (scalar.kind === "random") operations += randomCost;
+    for (const child of scalarChildren(scalar)) visit(child);
+  };
+  visit(body);
+  return operations;
+}
+
+/** Threefry-2x32 of 20 rounds: three operations each, and the key schedule. */
+const randomCost = 75;
+
+/** Floating-point operations of a node at N = Nmax. */
+export function nodeFlops(
+  { parallel, reduction, reducer, body }: Compute,
+  batchMax: number,
+): number {
+  const points = elementsAt(parallel, batchMax) * elementsAt(reduction, batchMax);
+  return points * (bodyCost(body) + (reducer === null ? 0 : reducers[reducer].cost));
+}
+
+function valueBytes(value: Value, batchMax: number): number {
+  return elementsAt(value.shape, batchMax) * bytesPerElement[value.dtype];
+}
+
+export function groupFlops(group: Group, batchMax: number): number {
+  return group.stages.reduce((sum, stage) => sum + nodeFlops(stage, batchMax), 0);
+}
+
+/** Bytes that a group reads and writes at N = Nmax, each tensor once. */
+export function groupBytes(group: Group, batchMax: number): number {
+  return [...group.reads, ...group.writes].reduce((sum, v) => sum + valueBytes(v, batchMax), 0);
+}
+
+/** Seconds that one thread takes, by the slower of arithmetic and memory. */
+export function predictedSeconds(
+  group: Group,
+  batchMax: number,
+  target: TargetDescription,
+): number {
+  const bytes = groupBytes(group, batchMax);
+  const [, second] = target.cacheBytes;
+  const bandwidth = bytes <= second ? target.cacheBandwidth : target.memoryBandwidth;
+  return Math.max(groupFlops(group, batchMax) / target.peakFlops, bytes / bandwidth);
+}
+
+/** A name from the values that others see: what a reader of the model would look for. */
+export function nameOfGroup(group: Group, { nameOf }: Surroundings): string {
+  const names = [...new Set(group.writes.map(nameOf))];
+  return names.slice(0, 3).join("_") + (names.length > 3 ? "_and_more" : "");
+}
+
+export function commentOf(group: Group, { nameOf, batchMax }: Surroundings): KernelComment {
+  return {
+    lines: group.stages.map((stage) => printNode(stage, nameOf)),
+    sources: [],
+    flops: groupFlops(group, batchMax),
+    bytes: groupBytes(group, batchMax),
+  };
+}
