@@ -270,7 +270,7 @@ export interface DeclareStatement {
   readonly role: "param" | "state" | "statistic";
   readonly name: Identifier;
   readonly type: TypeNode | null;
-  readonly value: Expression | null;
+  readonly value: Expression;
   /** The named options after the comma; every argument has a name. */
   readonly options: readonly Argument[];
   readonly span: Span;

@@ -1,0 +1,89 @@
+/**
+ * What the grammar expected, in words. Chevrotain asks for messages where a rule fails; ours are only the
+ * middle of a sentence ("expected …, found …"), which `faultOf` completes.
+ */
+
+import {
+  EOF,
+  type IParserErrorMessageProvider,
+  type IRecognitionException,
+  type IToken,
+  tokenLabel,
+  tokenMatcher,
+} from "chevrotain";
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { SourceFile } from "./ast.ts";
+import { spanOfTokens } from "./spans.ts";
+import { Assign, EndOfLine, LeftBracket, RightBrace, Then } from "./tokens.ts";
+
+/** What rules with several alternatives begin with. */
+const beginnings: Readonly<Record<string, string>> = {
+  operand: "an expression",
+  primary: "an expression",
+  literal: "an expression",
+  postfix: "an expression",
+  argument: "an expression",
+  indexItem: "an index",
+  type: "a type",
+  shape: "a dimension",
+  importDeclaration: "a path or a list of names",
+  fnDeclaration: "`=` or `{`",
+};
+
+export const expectationProvider: IParserErrorMessageProvider = {
+  buildMismatchTokenMessage: ({ expected }) => tokenLabel(expected),
+  buildNotAllInputParsedMessage: () => "the end of the declaration",
+  buildNoViableAltMessage: ({ ruleName }) => beginnings[ruleName] ?? "something else",
+  buildEarlyExitMessage: ({ ruleName }) => beginnings[ruleName] ?? "something else",
+};
+
+/** How a token is called in messages. */
+export function describeToken(token: IToken): string {
+  if (token.tokenType === EOF || token.tokenType === EndOfLine) return "the end of the line";
+  return token.image === "" ? tokenLabel(token.tokenType) : `\`${token.image}\``;
+}
+
+/** A failed rule of the grammar as a diagnostic. */
+export function diagnosticOf(
+  file: SourceFile,
+  error: IRecognitionException,
+  previous: IToken,
+): Diagnostic {
+  const { token, message, context } = error;
+  const isAbsent = token.tokenType === EOF || token.image === "";
+  const at = isAbsent ? spanOfTokens(file, previous) : spanOfTokens(file, token);
+  const span = isAbsent ? { ...at, start: at.end } : at;
+  const values = {
+    expected: message,
+    found: describeToken(token),
+    hint: hintFor(token, previous, message, context.ruleStack),
+  };
+  const text = isAbsent ? "something is missing here" : "unexpected";
+  return diagnostics.unexpectedToken({ span, text }, values);
+}
+
+function hintFor(
+  token: IToken,
+  previous: IToken,
+  expected: string,
+  rules: readonly string[],
+): string | undefined {
+  if (rules.includes("reducerPrefix")) {
+    return "the name of a reducer before `[` reduces over axes; write `(mean)[0]` to index a value of that name";
+  }
+  if (tokenMatcher(token, Then) && expected === "`{`") {
+    return "an `if` that begins a statement has blocks; to choose between values, bind it: `y = if … then … else …`";
+  }
+  if (rules.includes("trainEntry") && tokenMatcher(token, Assign)) {
+    return "a setting is a key and its value, with nothing between: `epochs 5`";
+  }
+  if (rules.at(-1) === "axis" && tokenMatcher(previous, LeftBracket)) {
+    return "on the left of `=` the brackets hold names of new axes";
+  }
+  if (expected === "`then`" && token.image === "{") {
+    return "as an expression, `if` is written `if … then … else …`";
+  }
+  if (tokenMatcher(token, RightBrace) || token.tokenType === EOF) return undefined;
+  return undefined;
+}

@@ -1,0 +1,59 @@
+/**
+ * Text to syntax tree. Everything wrong is reported, several things a run; nothing throws, whatever the text.
+ */
+
+import type { IToken } from "chevrotain";
+import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
+import type { Declaration, ParsedFile, SourceFile } from "./ast.ts";
+import { DeclarationGrammar } from "./declaration-grammar.ts";
+import { layOut } from "./layout.ts";
+import { lex } from "./lexer.ts";
+
+/**
+ * The grammar with its lookahead tables. Chevrotain takes some ten milliseconds to analyse it, so one serves
+ * the whole process: every call of `parse` sets its file, tokens and sink, and runs to its end.
+ */
+let grammar: DeclarationGrammar | null = null;
+
+export function parse(file: SourceFile, sink: DiagnosticSink): ParsedFile {
+  grammar ??= new DeclarationGrammar();
+  const { tokens, documentation } = lex(file, sink);
+  const declarations: Declaration[] = [];
+  for (const own of layOut(file, tokens, sink)) {
+    const declaration = grammar.read(file, own, sink);
+    if (declaration === null) continue;
+    const doc = documentationBefore(declaration.span.start, file.text, documentation);
+    declarations.push({ ...declaration, doc });
+  }
+  return { file, declarations };
+}
+
+/** The `///` lines that end on the line before this offset, joined; null if there are none. */
+function documentationBefore(
+  offset: number,
+  text: string,
+  documentation: readonly IToken[],
+): string | null {
+  const lines: string[] = [];
+  let below = offset;
+  for (let at = lastBefore(documentation, offset); at >= 0; at--) {
+    const comment = documentation[at]!;
+    const end = comment.startOffset + comment.image.length;
+    if (!/^[ \t]*(?:\r\n|\n|\r)[ \t]*$/.test(text.slice(end, below))) break;
+    lines.unshift(comment.image.slice(3).trim());
+    below = comment.startOffset;
+  }
+  return lines.length === 0 ? null : lines.join("\n");
+}
+
+/** Index of the last token that begins before the offset, or -1. */
+function lastBefore(tokens: readonly IToken[], offset: number): number {
+  let low = 0;
+  let high = tokens.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (tokens[middle]!.startOffset < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
