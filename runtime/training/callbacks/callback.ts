@@ -4,11 +4,13 @@
  * unbroken one would have.
  */
 
+import type { TensorData } from "../../data/column.ts";
+
 /** Metrics by name, `loss` first, then `val_…`; hooks may add entries, which later callbacks and History see. */
 export type Logs = Record<string, number>;
 
-/** Params and layer states, as raw bytes. */
-export type WeightsSnapshot = Uint8Array<ArrayBuffer>;
+/** Params and layer states by path. */
+export type WeightsSnapshot = ReadonlyMap<string, TensorData>;
 
 /** What a callback may see of a running `fit`, and do to it. */
 export interface TrainingControl {

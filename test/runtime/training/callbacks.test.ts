@@ -9,6 +9,7 @@ import type {
   Callback,
   Logs,
   TrainingControl,
+  WeightsSnapshot,
 } from "../../../runtime/training/callbacks/callback.ts";
 import { createCallbacks } from "../../../runtime/training/callbacks/create.ts";
 import { improvementDirection } from "../../../runtime/training/callbacks/monitor.ts";
@@ -36,9 +37,10 @@ class FakeFit implements TrainingControl {
   fail = (message: string) => {
     this.failure = message;
   };
-  snapshotWeights = async () => Uint8Array.of(this.epoch);
-  restoreWeights = async (weights: Uint8Array) => {
-    this.restored = weights[0];
+  snapshotWeights = async (): Promise<WeightsSnapshot> =>
+    new Map([["w", Float32Array.of(this.epoch)]]);
+  restoreWeights = async (weights: WeightsSnapshot) => {
+    this.restored = weights.get("w")?.[0];
   };
   save = async (path: string, content: string) => {
     this.saved.push(`${content} ${path}`);

@@ -1,0 +1,217 @@
+/**
+ * Weights and checkpoints as safetensors files. Tensors lie under their paths, row-major. A checkpoint adds the
+ * optimizer's slots, the metric totals, weights that callbacks keep, and the run's state in the metadata; a
+ * checksum over all of it makes a damaged file known for one.
+ */
+
+import { createHash } from "node:crypto";
+import type { TensorData } from "../data/column.ts";
+import { DataError, messageOf } from "../data/data-error.ts";
+import {
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsTensor,
+  writeSafetensors,
+} from "../data/safetensors.ts";
+import type { ElementType, PersistentTensor, TrainerPlan } from "../plan.ts";
+import type { RunState } from "./run-state.ts";
+import { modelSignature } from "./signature.ts";
+import { stateFromJson, stateToJson } from "./state-json.ts";
+
+/** What the files need to know of a plan. */
+export type TensorLayout = Pick<TrainerPlan, "model" | "tensors">;
+
+/** Values by path, row-major. */
+export type TensorValues = ReadonlyMap<string, TensorData>;
+
+export interface Checkpoint {
+  readonly state: RunState;
+  readonly tensors: TensorValues;
+}
+
+const FORMAT = "nnc";
+const VERSION = "1";
+
+export function encodeCheckpoint(plan: TensorLayout, { state, tensors }: Checkpoint): Uint8Array {
+  const entries = plan.tensors.map((tensor) => entry(tensor, tensors));
+  for (const [index, { state: kept }] of state.callbacks.entries()) {
+    if (kept?.weights === undefined) continue;
+    for (const tensor of weightTensors(plan)) entries.push(entry(tensor, kept.weights, index));
+  }
+  return encode(plan, "checkpoint", new Map(entries), stateToJson(state));
+}
+
+/** Params and layer states, which are all that `evaluate` and `predict` need. */
+export function encodeWeights(plan: TensorLayout, tensors: TensorValues): Uint8Array {
+  const entries = weightTensors(plan).map((tensor) => entry(tensor, tensors));
+  return encode(plan, "weights", new Map(entries), null);
+}
+
+/** @throws DataError if the file is damaged, of another model, or holds weights only. */
+export function decodeCheckpoint(plan: TensorLayout, bytes: Uint8Array, file: string): Checkpoint {
+  const contents = decode(bytes, file);
+  const { kind, signature, state: text } = contents.metadata;
+  if (kind !== "checkpoint" || text === undefined) {
+    throw problem(
+      file,
+      "a checkpoint",
+      "weights without the state of a training",
+      "give the checkpoint that training wrote, or load the weights instead",
+    );
+  }
+  if (signature !== modelSignature(plan)) throw anotherModel(plan, contents, plan.tensors, file);
+  const state = readState(text, file);
+  const callbacks = state.callbacks.map(({ name, state: kept }, index) => {
+    const has = weightTensors(plan).some((t) => contents.tensors.has(tensorName(t, index)));
+    if (kept === null || !has) return { name, state: kept };
+    return { name, state: { ...kept, weights: take(weightTensors(plan), contents, file, index) } };
+  });
+  return { state: { ...state, callbacks }, tensors: take(plan.tensors, contents, file) };
+}
+
+/**
+ * Params and layer states from a weights file, a checkpoint, or any safetensors file with tensors of the right
+ * names and shapes.
+ * @throws DataError if the file is damaged or lacks a tensor.
+ */
+export function decodeWeights(plan: TensorLayout, bytes: Uint8Array, file: string): TensorValues {
+  const contents = decode(bytes, file);
+  const wanted = weightTensors(plan);
+  if (wanted.some((tensor) => !fits(tensor, contents.tensors.get(tensor.name)))) {
+    throw anotherModel(plan, contents, wanted, file);
+  }
+  return take(wanted, contents, file);
+}
+
+/** The tensors that make a model: what `save` writes and `restore_best_weights` restores. */
+export function weightTensors(plan: Pick<TrainerPlan, "tensors">): readonly PersistentTensor[] {
+  return plan.tensors.filter(({ role }) => role === "param" || role === "state");
+}
+
+function encode(
+  plan: TensorLayout,
+  kind: "checkpoint" | "weights",
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  state: string | null,
+): Uint8Array {
+  return writeSafetensors(tensors, {
+    format: FORMAT,
+    version: VERSION,
+    kind,
+    model: plan.model,
+    signature: modelSignature(plan),
+    sha256: checksum(tensors, state),
+    ...(state === null ? {} : { state }),
+  });
+}
+
+function decode(bytes: Uint8Array, file: string): Safetensors {
+  const contents = readSafetensors(bytes, file);
+  const { format, version, sha256, state } = contents.metadata;
+  if (format !== FORMAT) return contents;
+  if (version !== VERSION) {
+    throw problem(file, `version ${VERSION}`, `version ${version}`, "use the nnc that wrote it");
+  }
+  if (sha256 !== checksum(contents.tensors, state ?? null)) {
+    throw problem(
+      file,
+      "contents that match their checksum",
+      "others",
+      "the file is damaged; take another copy or an older checkpoint",
+    );
+  }
+  return contents;
+}
+
+function checksum(tensors: ReadonlyMap<string, SafetensorsTensor>, state: string | null): string {
+  const hash = createHash("sha256").update(state ?? "");
+  for (const name of [...tensors.keys()].sort()) {
+    const { dtype, shape, data } = tensors.get(name)!;
+    hash.update(`\n${name} ${dtype}[${shape.join(",")}]\n`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest("hex");
+}
+
+function readState(text: string, file: string): RunState {
+  try {
+    return stateFromJson(text);
+  } catch (error) {
+    throw problem(
+      file,
+      "the state of a training",
+      messageOf(error),
+      "the file is damaged; take another copy or an older checkpoint",
+    );
+  }
+}
+
+function anotherModel(
+  plan: TensorLayout,
+  { tensors, metadata }: Safetensors,
+  wanted: readonly PersistentTensor[],
+  file: string,
+): DataError {
+  const misfit = wanted.find((tensor) => !fits(tensor, tensors.get(tensor.name)));
+  const hint = "the file belongs to another model, or the model was changed since";
+  const { model } = metadata;
+  if (misfit === undefined) {
+    const others = `other tensors${model === undefined ? "" : ` (of model ${model})`}`;
+    return problem(file, `the tensors of model ${plan.model}`, others, hint);
+  }
+  const present = tensors.get(misfit.name);
+  const found = present === undefined ? "none" : `${present.dtype}[${present.shape.join(", ")}]`;
+  const expected = `${misfit.name}: ${fileTypes[misfit.dtype]}[${misfit.shape.join(", ")}]`;
+  return problem(file, `a tensor ${expected}`, found, hint);
+}
+
+const fileTypes = { f32: "F32", i32: "I32", u8: "U8", bool: "BOOL" } as const satisfies Record<
+  ElementType,
+  string
+>;
+
+function fits(tensor: PersistentTensor, found: SafetensorsTensor | undefined): boolean {
+  return (
+    found !== undefined &&
+    found.dtype === fileTypes[tensor.dtype] &&
+    found.shape.length === tensor.shape.length &&
+    found.shape.every((extent, axis) => extent === tensor.shape[axis])
+  );
+}
+
+function take(
+  wanted: readonly PersistentTensor[],
+  { tensors }: Safetensors,
+  file: string,
+  callback?: number,
+): TensorValues {
+  const values = wanted.map((tensor) => {
+    const name = tensorName(tensor, callback);
+    const found = tensors.get(name);
+    if (found === undefined || !fits(tensor, found)) {
+      throw problem(file, `tensor ${name}`, "none that fits", "the file is damaged");
+    }
+    return [tensor.name, found.data as TensorData] as const;
+  });
+  return new Map(values);
+}
+
+function entry(
+  tensor: PersistentTensor,
+  values: TensorValues,
+  callback?: number,
+): [string, SafetensorsTensor] {
+  const data = values.get(tensor.name);
+  if (data === undefined) throw new RangeError(`no value for ${tensor.name}`);
+  const dtype = fileTypes[tensor.dtype];
+  return [tensorName(tensor, callback), { dtype, shape: tensor.shape, data } as SafetensorsTensor];
+}
+
+/** Weights that a callback keeps lie beside the model's own. */
+function tensorName({ name }: PersistentTensor, callback: number | undefined): string {
+  return callback === undefined ? name : `callbacks/${callback}/${name}`;
+}
+
+function problem(file: string, expected: string, found: string, hint: string): DataError {
+  return new DataError({ file, expected, found, hint });
+}

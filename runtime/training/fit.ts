@@ -1,0 +1,280 @@
+/**
+ * The training loop: Keras' `fit`. What a run computes depends on its `RunState` and the tensors only, never on
+ * time, on how many steps are handed to the device at once, or on whether it was interrupted and resumed.
+ */
+
+import type { Callback, Logs } from "./callbacks/callback.ts";
+import { ChunkSizer } from "./chunking.ts";
+import { FitControl } from "./control.ts";
+import type { Selection } from "./dataset.ts";
+import { evaluateRows } from "./evaluate.ts";
+import { appendEpoch } from "./history.ts";
+import type { ModelRunner } from "./model-runner.ts";
+import { shuffleRows } from "./permutation.ts";
+import type { Reporter } from "./report/reporter.ts";
+import type { RunState } from "./run-state.ts";
+
+export interface FitRequest {
+  readonly runner: ModelRunner;
+  readonly state: RunState;
+  /** `state` comes from a checkpoint: callbacks take up theirs. */
+  readonly resumed: boolean;
+  readonly epochs: number;
+  readonly shuffle: boolean;
+  readonly train: Selection;
+  readonly validation: Selection | null;
+  readonly callbacks: readonly Callback[];
+  readonly reporter: Reporter;
+  /** Writes a checkpoint, or weights alone, of the runner's tensors. */
+  readonly save: (
+    path: string,
+    content: "weights" | "checkpoint",
+    state: RunState,
+  ) => Promise<void>;
+  /** Where the run saves itself after each epoch, on interruption, and every so many seconds. */
+  readonly checkpoint: { readonly path: string; readonly everySeconds: number } | null;
+  /** Interrupts the run after the steps in flight. */
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface FitOutcome {
+  readonly state: RunState;
+  readonly end: "completed" | "interrupted" | "failed";
+  /** Why it failed. */
+  readonly failure: string | undefined;
+  /** Of this run, without what it resumed from. */
+  readonly updates: number;
+  readonly samples: number;
+  /** Spent in training steps, without validation, callbacks and saving. */
+  readonly trainingSeconds: number;
+}
+
+export async function trainEpochs(request: FitRequest): Promise<FitOutcome> {
+  const run = new FitRun(request);
+  try {
+    return await run.run();
+  } finally {
+    request.reporter.close();
+  }
+}
+
+class FitRun {
+  readonly #request: FitRequest;
+  readonly #runner: ModelRunner;
+  readonly #control: FitControl;
+  readonly #sizer = new ChunkSizer();
+  readonly #order: Int32Array;
+  #state: RunState;
+  #warnedOfLoss = false;
+  #samples = 0;
+  #trainingSeconds = 0;
+  #lastSave = performance.now();
+
+  constructor(request: FitRequest) {
+    this.#request = request;
+    this.#runner = request.runner;
+    this.#state = request.state;
+    this.#control = new FitControl(request.runner, request.reporter, request.state.hypers);
+    this.#order = request.train.rows.slice();
+  }
+
+  async run(): Promise<FitOutcome> {
+    const { callbacks, epochs, resumed, state } = this.#request;
+    for (const callback of callbacks) await callback.onTrainBegin?.(this.#control);
+    if (resumed) this.#restoreCallbacks();
+    while (this.#state.epoch < epochs && !this.#state.stopped) {
+      const interrupted = !(await this.#epoch());
+      if (interrupted) {
+        await this.#saveRun();
+        return this.#outcome("interrupted", state);
+      }
+    }
+    for (const callback of callbacks) await callback.onTrainEnd?.(this.#control);
+    await this.#saveRun();
+    return this.#outcome(this.#control.failure === undefined ? "completed" : "failed", state);
+  }
+
+  /** Gives false if it was interrupted, with the state as it has to be saved. */
+  async #epoch(): Promise<boolean> {
+    const { reporter, epochs, validation, callbacks, signal } = this.#request;
+    const { epoch, batchSize } = this.#state;
+    const batches = Math.ceil(this.#order.length / batchSize);
+    const started = performance.now();
+    this.#order.set(this.#request.train.rows);
+    if (this.#request.shuffle) {
+      shuffleRows(this.#order, this.#state.seed, this.#state.earlierEpochs + epoch);
+    }
+    await this.#runner.bind(this.#request.train.dataset, ["train"]);
+    if (this.#state.position === 0) await this.#runner.resetMetrics();
+    reporter.epochBegin(epoch, epochs, batches);
+
+    while (this.#state.position < batches && !this.#control.stopRequested) {
+      if (signal?.aborted) return false;
+      await this.#chunk(batches);
+      const { checkpoint } = this.#request;
+      const unsaved = (performance.now() - this.#lastSave) / 1000;
+      if (checkpoint !== null && unsaved >= checkpoint.everySeconds) await this.#saveRun();
+    }
+
+    const logs = await this.#runner.readMetrics();
+    if (validation !== null) {
+      const totals = await this.#runner.readMetricTotals();
+      const context = { ...this.#state, hypers: this.#control.hypers };
+      const metrics = await evaluateRows(this.#runner, validation, batchSize, context, signal);
+      if (signal?.aborted) {
+        // Resumed, the epoch has all its batches behind it and validates again.
+        await this.#runner.writeTensors(totals);
+        return false;
+      }
+      for (const [name, value] of Object.entries(metrics)) logs[`val_${name}`] = value;
+    }
+    for (const callback of callbacks) await callback.onEpochEnd?.(epoch, logs, this.#control);
+    this.#state = {
+      ...this.#state,
+      epoch: epoch + 1,
+      position: 0,
+      hypers: this.#control.hypers,
+      history: appendEpoch(this.#state.history, epoch, logs),
+      stopped: this.#control.stopRequested,
+    };
+    const seconds = (performance.now() - started) / 1000;
+    reporter.epochEnd({ epoch, epochs, batches, seconds, logs });
+    await this.#saveRequested();
+    if (this.#state.epoch < epochs && !this.#state.stopped) await this.#saveRun();
+    return true;
+  }
+
+  /** Some steps of the epoch at once, up to where a callback wants to be called. */
+  async #chunk(batches: number): Promise<void> {
+    const { callbacks, reporter } = this.#request;
+    const { epoch, position } = this.#state;
+    const calls = callbacks.map((callback) => callback.batchesUntilCall?.() ?? Infinity);
+    const steps = Math.max(1, Math.min(this.#sizer.steps, batches - position, ...calls));
+    const watched = callbacks.some(({ watchesLoss }) => watchesLoss === true);
+    const before = watched ? await this.#runner.readTensors() : undefined;
+    let ran = steps;
+
+    await this.#steps(steps);
+    if (watched || !this.#warnedOfLoss || reporter.wantsProgress) {
+      const logs = await this.#runner.readMetrics();
+      if (!Number.isFinite(logs.loss ?? 0)) {
+        if (before !== undefined) ran = await this.#findNonFinite(before, position, steps);
+        else this.#warnOfLoss(logs, position, steps);
+      }
+      reporter.progress(this.#state.position, logs);
+    }
+    const at = { epoch, batch: this.#state.position - 1, ran };
+    for (const callback of callbacks) {
+      await callback.onBatchesRun?.(at, this.#control, () => this.#runner.readMetrics());
+    }
+    await this.#saveRequested();
+  }
+
+  async #steps(steps: number): Promise<void> {
+    const { position, batchSize, batch, t } = this.#state;
+    const rows = this.#order.subarray(position * batchSize, (position + steps) * batchSize);
+    const context = {
+      seed: this.#state.seed,
+      hypers: this.#control.hypers,
+      batch,
+      t: t + 1,
+    };
+    const start = performance.now();
+    await this.#runner.run("train", rows, batchSize, context);
+    const milliseconds = performance.now() - start;
+    this.#sizer.record(steps, milliseconds);
+    this.#trainingSeconds += milliseconds / 1000;
+    this.#samples += rows.length;
+    this.#state = {
+      ...this.#state,
+      position: position + steps,
+      batch: batch + steps,
+      t: t + steps,
+    };
+  }
+
+  /**
+   * The loss went bad somewhere in the chunk: goes back to its start and repeats it batch by batch up to the first
+   * bad one, so that a callback stops exactly there however long chunks are. Gives the batches that now count.
+   */
+  async #findNonFinite(
+    before: ReadonlyMap<string, Float32Array | Int32Array | Uint8Array>,
+    position: number,
+    steps: number,
+  ): Promise<number> {
+    const { batch, t, epoch } = this.#state;
+    await this.#runner.writeTensors(before);
+    this.#state = { ...this.#state, position, batch: batch - steps, t: t - steps };
+    for (let ran = 1; ran <= steps; ran++) {
+      await this.#steps(1);
+      const loss = (await this.#runner.readMetrics()).loss ?? 0;
+      if (Number.isFinite(loss)) continue;
+      const at = { epoch, batch: this.#state.position - 1, loss };
+      for (const callback of this.#request.callbacks) callback.onNonFinite?.(at, this.#control);
+      return ran;
+    }
+    return steps;
+  }
+
+  #warnOfLoss(logs: Logs, position: number, steps: number): void {
+    if (this.#warnedOfLoss) return;
+    this.#warnedOfLoss = true;
+    const epoch = this.#state.epoch + 1;
+    const where =
+      steps === 1
+        ? `in batch ${position + 1}`
+        : `between batches ${position + 1} and ${position + steps}`;
+    this.#request.reporter.warn(
+      `the loss became ${logs.loss} ${where} of epoch ${epoch}; training goes on ` +
+        "(the callback TerminateOnNaN would stop it)",
+    );
+  }
+
+  #restoreCallbacks(): void {
+    const { callbacks, reporter, state } = this.#request;
+    const names = state.callbacks.map(({ name }) => name).join();
+    if (names !== callbacks.map(({ name }) => name).join()) {
+      reporter.warn("the callbacks changed since the checkpoint was written: they start afresh");
+      return;
+    }
+    for (const [index, callback] of callbacks.entries()) {
+      const kept = state.callbacks[index]?.state;
+      if (kept) callback.restore?.(kept);
+    }
+  }
+
+  /** The state as of now, with what the callbacks want kept. */
+  #currentState(): RunState {
+    const callbacks = this.#request.callbacks.map((callback) => ({
+      name: callback.name,
+      state: callback.state?.() ?? null,
+    }));
+    const stopped = this.#state.stopped || this.#control.stopRequested;
+    return { ...this.#state, hypers: this.#control.hypers, callbacks, stopped };
+  }
+
+  /** Checkpoints that callbacks asked for are written when all of them have seen the epoch. */
+  async #saveRequested(): Promise<void> {
+    for (const { path, content } of this.#control.takeSaves()) {
+      await this.#request.save(path, content, this.#currentState());
+    }
+  }
+
+  async #saveRun(): Promise<void> {
+    const { checkpoint, save } = this.#request;
+    if (checkpoint === null) return;
+    await save(checkpoint.path, "checkpoint", this.#currentState());
+    this.#lastSave = performance.now();
+  }
+
+  #outcome(end: FitOutcome["end"], from: RunState): FitOutcome {
+    return {
+      state: this.#currentState(),
+      end,
+      failure: this.#control.failure,
+      updates: this.#state.t - from.t,
+      samples: this.#samples,
+      trainingSeconds: this.#trainingSeconds,
+    };
+  }
+}

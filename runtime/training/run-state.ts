@@ -1,0 +1,52 @@
+/**
+ * Everything besides tensors that a training is made of between two batches. With the persistent arena it
+ * determines all that follows, so this is what a checkpoint holds.
+ */
+
+import type { CallbackState } from "./callbacks/callback.ts";
+import { emptyHistory, type History } from "./history.ts";
+
+export interface RunState {
+  /** Of initial weights, shuffling and random numbers in the model. */
+  readonly seed: number;
+  /** Rows of a full batch and of the data: a position within an epoch means nothing with others. */
+  readonly batchSize: number;
+  readonly trainingRows: number;
+  /** The epoch under way, from 0, and how many of its batches are done. */
+  readonly epoch: number;
+  readonly position: number;
+  /** Epochs of earlier calls of `fit` on this model: shuffling goes on where they ended. */
+  readonly earlierEpochs: number;
+  /** Batches trained so far, and updates made. */
+  readonly batch: number;
+  readonly t: number;
+  /** Run-time numbers as they are now, `learning_rate` among them. */
+  readonly hypers: Readonly<Record<string, number>>;
+  readonly history: History;
+  /** In order of the train block's callbacks. */
+  readonly callbacks: readonly { readonly name: string; readonly state: CallbackState | null }[];
+  /** A callback ended the training; there is nothing to resume. */
+  readonly stopped: boolean;
+}
+
+export function initialRunState(
+  seed: number,
+  batchSize: number,
+  trainingRows: number,
+  hypers: Readonly<Record<string, number>>,
+): RunState {
+  return {
+    seed,
+    batchSize,
+    trainingRows,
+    epoch: 0,
+    position: 0,
+    earlierEpochs: 0,
+    batch: 0,
+    t: 0,
+    hypers,
+    history: emptyHistory,
+    callbacks: [],
+    stopped: false,
+  };
+}
