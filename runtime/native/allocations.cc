@@ -17,6 +17,13 @@ void *CountedMalloc(size_t size) {
   return std::malloc(size == 0 ? 1 : size);
 }
 
+void *CountedAlignedMalloc(std::align_val_t alignment, size_t size) {
+  allocation_count.fetch_add(1, std::memory_order_relaxed);
+  void *memory = nullptr;
+  const int error = posix_memalign(&memory, static_cast<size_t>(alignment), size);
+  return error == 0 ? memory : nullptr;
+}
+
 void *OrThrow(void *memory) {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
@@ -25,12 +32,6 @@ void *OrThrow(void *memory) {
 }  // namespace
 
 uint64_t Allocations() { return allocation_count.load(std::memory_order_relaxed); }
-
-void *AllocateAligned(size_t alignment, size_t size) {
-  allocation_count.fetch_add(1, std::memory_order_relaxed);
-  void *memory = nullptr;
-  return posix_memalign(&memory, alignment, size) == 0 ? memory : nullptr;
-}
 
 }  // namespace nnc
 
@@ -43,10 +44,10 @@ void *operator new[](size_t size, const std::nothrow_t &) noexcept {
   return nnc::CountedMalloc(size);
 }
 void *operator new(size_t size, std::align_val_t alignment) {
-  return nnc::OrThrow(nnc::AllocateAligned(static_cast<size_t>(alignment), size));
+  return nnc::OrThrow(nnc::CountedAlignedMalloc(alignment, size));
 }
 void *operator new[](size_t size, std::align_val_t alignment) {
-  return nnc::OrThrow(nnc::AllocateAligned(static_cast<size_t>(alignment), size));
+  return nnc::OrThrow(nnc::CountedAlignedMalloc(alignment, size));
 }
 
 void operator delete(void *memory) noexcept { std::free(memory); }

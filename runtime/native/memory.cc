@@ -1,39 +1,54 @@
 #include "memory.h"
 
-#include <cstdlib>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
 #include <cstring>
 #include <new>
-
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
-#include "allocations.h"
 
 namespace nnc {
 namespace {
 
-constexpr size_t kCacheLine = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 
-constexpr size_t RoundUp(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }
+size_t RoundUp(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }
+
+// A mapping of whole pages that starts at a multiple of `alignment`: a longer one, trimmed at both ends.
+char *MapAligned(size_t size, size_t alignment, size_t page) {
+  const size_t total = size + alignment - page;
+  void *mapping =
+      mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED) throw std::bad_alloc();
+  char *const start = static_cast<char *>(mapping);
+  char *const aligned = start + (RoundUp(reinterpret_cast<uintptr_t>(start), alignment) -
+                                 reinterpret_cast<uintptr_t>(start));
+  const size_t head = static_cast<size_t>(aligned - start);
+  const size_t tail = total - head - size;
+  if (head > 0) munmap(start, head);
+  if (tail > 0) munmap(aligned + size, tail);
+  return aligned;
+}
 
 }  // namespace
 
 Memory::Memory(size_t size) : size_(size) {
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const bool large = size >= kHugePage;
-  const size_t alignment = large ? kHugePage : kCacheLine;
-  // A vector load may reach over the last element, never over the last line.
-  const size_t rounded = RoundUp(size == 0 ? 1 : size, kCacheLine);
-  data_ = static_cast<char *>(AllocateAligned(alignment, rounded));
-  if (data_ == nullptr) throw std::bad_alloc();
+  mapped_ = RoundUp(size == 0 ? 1 : size, page);
+  data_ = MapAligned(mapped_, large ? kHugePage : page, page);
 #ifdef MADV_HUGEPAGE
   // Only advice; a system that refuses it still has the memory.
-  if (large) madvise(data_, rounded, MADV_HUGEPAGE);
+  if (large) madvise(data_, mapped_, MADV_HUGEPAGE);
 #endif
-  std::memset(data_, 0, rounded);
+  std::memset(data_, 0, mapped_);
 }
 
-Memory::~Memory() { std::free(data_); }
+Memory::~Memory() { Release(); }
+
+void Memory::Release() {
+  if (data_ != nullptr) munmap(data_, mapped_);
+  data_ = nullptr;
+}
 
 }  // namespace nnc

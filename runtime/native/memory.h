@@ -5,8 +5,9 @@
 
 namespace nnc {
 
-// A zeroed, 64-byte aligned block; of huge pages where it is large and the system has them. It is written
-// once when made, so that no step meets a page fault. Throws std::bad_alloc.
+// A zeroed block at the start of a page; of huge pages where it is large and the system has them. It is
+// written once when made, so that no step meets a page fault. It comes from the system and not from
+// malloc, which would keep what is freed. Throws std::bad_alloc.
 class Memory {
  public:
   explicit Memory(size_t size);
@@ -14,12 +15,16 @@ class Memory {
   Memory(const Memory &) = delete;
   Memory &operator=(const Memory &) = delete;
 
+  // Frees the block early; nothing may use it any more.
+  void Release();
+
   char *data() const { return data_; }
   size_t size() const { return size_; }
 
  private:
+  const size_t size_;
+  size_t mapped_;
   char *data_;
-  size_t size_;
 };
 
 }  // namespace nnc

@@ -106,13 +106,10 @@ void Session::Dispose(const Napi::CallbackInfo &) {
   StopThread();
   persistent_view_.Value().Detach();
   results_view_.Value().Detach();
-  persistent_view_.Reset();
-  results_view_.Reset();
+  // Detached views keep their owner until they are collected, which would be late for this much memory.
+  for (const auto &memory : {persistent_, temporaries_, results_}) memory->Release();
   columns_.clear();
   column_references_.clear();
-  persistent_.reset();
-  temporaries_.reset();
-  results_.reset();
   library_.reset();
   if (run_ != nullptr) FinishRun(false);
 }

@@ -74,14 +74,15 @@ void ThreadPool::Run(const nnc_step *step, nnc_task task, int32_t count) {
     return;
   }
   const uint32_t generation = generation_.Load() + 1;
+  // Lanes of the last kernel are closed before anything of this one is written: a worker that is late
+  // might otherwise measure an empty lane of the last by the count of this and find a task in it.
+  for (int lane = 0; lane < threads_; ++lane) SetCursor(lane, generation, 0);
   step_.store(step, std::memory_order_relaxed);
   task_.store(task, std::memory_order_relaxed);
-  count_.store(count, std::memory_order_relaxed);
+  count_.store(count, std::memory_order_release);
   completed_by_workers_.store(0, std::memory_order_relaxed);
-  for (int lane = 0; lane < threads_; ++lane) {
-    const uint64_t begin = static_cast<uint32_t>(LaneBegin(lane, count));
-    lanes_[lane].cursor.store(uint64_t{generation} << 32 | begin, std::memory_order_release);
-  }
+  // No worker knows this generation before it is published, so opening the lanes needs no order.
+  for (int lane = 0; lane < threads_; ++lane) SetCursor(lane, generation, LaneBegin(lane, count));
   Publish(generation);
   const int32_t left = count - TakeTasks(0, generation);
   const auto done = [&] {
@@ -127,8 +128,8 @@ int32_t ThreadPool::TakeTasks(int first_lane, uint32_t generation) {
     uint64_t next = cursor.load(std::memory_order_acquire);
     while (next >> 32 == generation) {
       const int32_t index = static_cast<int32_t>(next & 0xffffffffu);
-      // If the generation is over, this is another kernel's count, and taking the task fails.
-      if (index >= LaneBegin(lane + 1, count_.load(std::memory_order_relaxed))) break;
+      // If this is the next kernel's count already, the lane is closed, and taking the task fails.
+      if (index >= LaneBegin(lane + 1, count_.load(std::memory_order_acquire))) break;
       if (!cursor.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel)) continue;
       // Taken, so the generation cannot end before this task does: step and task are its own.
       task_.load(std::memory_order_relaxed)(step_.load(std::memory_order_relaxed), index);
@@ -137,6 +138,11 @@ int32_t ThreadPool::TakeTasks(int first_lane, uint32_t generation) {
     }
   }
   return done;
+}
+
+void ThreadPool::SetCursor(int lane, uint32_t generation, int32_t next) {
+  const uint64_t cursor = uint64_t{generation} << 32 | static_cast<uint32_t>(next);
+  lanes_[lane].cursor.store(cursor, std::memory_order_release);
 }
 
 int32_t ThreadPool::LaneBegin(int lane, int32_t count) const {

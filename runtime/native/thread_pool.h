@@ -52,6 +52,7 @@ class ThreadPool {
   void Work(int worker);
   uint32_t WaitForGeneration(uint32_t seen);
   void Publish(uint32_t generation);
+  void SetCursor(int lane, uint32_t generation, int32_t next);
   int32_t TakeTasks(int first_lane, uint32_t generation);
   int32_t LaneBegin(int lane, int32_t count) const;
 
