@@ -14,6 +14,7 @@ import fc from "fast-check";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, elementsAt, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import type { Assignment, Graph, LeafRole, Scalar, Value } from "../../compiler/graph/node.ts";
+import { printGraph } from "../../compiler/graph/print.ts";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
 import {
   axes,
@@ -32,17 +33,21 @@ export interface RandomGraph {
   /** Elements of a leaf for `batchMax` rows, exact in the leaf's type. */
   readonly leaf: (role: LeafRole, path: string) => Float64Array;
   readonly params: readonly Value[];
+  readonly [fc.toStringMethod]: () => string;
 }
 
 export interface RandomGraphOptions {
   readonly maxSteps?: number;
   /** Assign every param a step along `gradient` leaves. */
   readonly updates?: boolean;
+  /** Leave out what hides a change of a param from the gradient, as stop_gradient does. */
+  readonly smooth?: boolean;
 }
 
 export function randomGraph({
   maxSteps = 8,
   updates = false,
+  smooth = false,
 }: RandomGraphOptions = {}): fc.Arbitrary<RandomGraph> {
   const step = fc.record({
     kind: fc.constantFrom(...stepNames),
@@ -56,7 +61,7 @@ export function randomGraph({
       steps: fc.array(step, { minLength: 1, maxLength: maxSteps }),
     })
     .map(({ n, spare, seed, steps }) => {
-      const builder = new RandomGraphBuilder(n + spare, seed);
+      const builder = new RandomGraphBuilder(n + spare, seed, smooth);
       for (const { kind, choices } of steps) builder.apply(kind, choices);
       return builder.finish(n, updates);
     });
@@ -66,10 +71,12 @@ class RandomGraphBuilder implements StepContext {
   readonly context = new GraphContext();
   readonly batchMax: number;
   readonly #seed: number;
+  readonly isSmooth: boolean;
   readonly values: Value[] = [];
   readonly #params: Value[] = [];
 
-  constructor(batchMax: number, seed: number) {
+  constructor(batchMax: number, seed: number, isSmooth: boolean) {
+    this.isSmooth = isSmooth;
     this.batchMax = batchMax;
     this.#seed = seed;
     const { context } = this;
@@ -124,17 +131,20 @@ class RandomGraphBuilder implements StepContext {
     const assignments: Assignment[] = updates
       ? this.#params.map((param) => this.#update(param))
       : [];
+    const graph = {
+      name: "random",
+      batchMax,
+      results: [...results, { name: "loss", value: loss }],
+      assignments,
+    };
     return {
       context,
-      graph: {
-        name: "random",
-        batchMax,
-        results: [...results, { name: "loss", value: loss }],
-        assignments,
-      },
+      graph,
       n,
       leaf: (role, path) => this.#data(role, path),
       params: this.#params,
+      // What fast-check prints of a counterexample.
+      [fc.toStringMethod]: () => `N = ${n}, seed ${this.#seed}:\n${printGraph(graph)}`,
     };
   }
 

@@ -26,6 +26,8 @@ import {
 /** What a step builds in. */
 export interface StepContext {
   readonly context: GraphContext;
+  /** Whether derivatives must tell the whole of how values change. */
+  readonly isSmooth: boolean;
   /** The values made so far. */
   readonly values: readonly Value[];
   param(shape: Shape): Value;
@@ -62,6 +64,7 @@ const unaryNames = scalarFunctionNames.filter((fn) => {
   const row = scalarFunctions[fn];
   return row.arity === 1 && row.resultType(["f32"]) === "f32";
 });
+const smoothNames = unaryNames.filter((fn) => fn !== "stopGradient");
 const binaryNames: readonly ScalarFunctionName[] = [
   "add",
   "subtract",
@@ -88,7 +91,8 @@ export const steps = {
   /** A function of one argument, which is first brought into the function's test domain. */
   unary: (builder, x, take) => {
     const { context } = builder;
-    const fn = take.of(unaryNames);
+    const names = builder.isSmooth ? smoothNames : unaryNames;
+    const fn = take.of(names);
     const [domain] = scalarFunctions[fn].testDomain;
     const number = (value: number) => context.constant(value, "f32");
     const squashed = context.call("sigmoid", context.load(x, axes(x.shape.length)));

@@ -1,0 +1,272 @@
+/**
+ * The derivative of one compute node: from the derivative of the loss by its results to what it contributes to
+ * those by its operands. For each load X[A(p, r)] of the body b,
+ *
+ *     dX[q] += Σ over (p, r) with A(p, r) = q, where(p, r) and the load's guard of dY[p] · ρ(p, r) · ∂b/∂load
+ *
+ * which is a compute node over q, by inverting A. ρ is the reducer's factor.
+ */
+
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  constantAffine,
+  extentAffine,
+  scaleAffine,
+  simplifyAffine,
+  substituteAffine,
+} from "../graph/affine.ts";
+import {
+  and,
+  type Condition,
+  conditionAxes,
+  not,
+  simplifyCondition,
+  substituteCondition,
+} from "../graph/condition.ts";
+import type { ComputeContent, GraphContext } from "../graph/context.ts";
+import { type Extent, isFixed } from "../graph/extent.ts";
+import type { Compute, LoadScalar, Scalar, Value } from "../graph/node.ts";
+import { reducers } from "../graph/reducers.ts";
+import { mapScalar } from "../graph/rewrite.ts";
+import { algebraOf } from "../graph/scalar-functions.ts";
+import { adjointsOf, isConstant, plus, times } from "./adjoint.ts";
+import { invertIndexMap } from "./invert-index.ts";
+
+/** A part of the derivative by `operand`, of its shape and type. */
+export interface Contribution {
+  readonly operand: Value;
+  readonly value: Value;
+}
+
+/**
+ * What a node contributes to its active operands. `cotangents` are the derivatives of the loss by the node's
+ * results, null where the loss does not depend on one.
+ */
+export function contributionsOf(
+  context: GraphContext,
+  node: Compute,
+  cotangents: readonly (Value | null)[],
+  isActive: (value: Value) => boolean,
+  batchMax: number,
+): Contribution[] {
+  return new NodeDerivative(context, node, batchMax).contributions(cotangents, isActive);
+}
+
+class NodeDerivative {
+  readonly #context: GraphContext;
+  readonly #node: Compute;
+  readonly #batchMax: number;
+  readonly #extents: readonly Extent[];
+  /** The node's own parallel indices. */
+  readonly #place: readonly Affine[];
+
+  constructor(context: GraphContext, node: Compute, batchMax: number) {
+    this.#context = context;
+    this.#node = node;
+    this.#batchMax = batchMax;
+    this.#extents = [...node.parallel, ...node.reduction];
+    this.#place = node.parallel.map((_, axis) => axisAffine(axis));
+  }
+
+  contributions(
+    cotangents: readonly (Value | null)[],
+    isActive: (value: Value) => boolean,
+  ): Contribution[] {
+    const node = this.#node;
+    const result = node.reducer === null ? this.#context.load(node.values[0]!, this.#place) : null;
+    const adjoints = adjointsOf(
+      this.#context,
+      node.body,
+      this.#seed(cotangents),
+      (load) => isActive(load.value),
+      result,
+    );
+    return [...adjoints].flatMap(([load, adjoint]) => {
+      const value = this.#pullBack(load, adjoint);
+      return value === null ? [] : [{ operand: load.value, value }];
+    });
+  }
+
+  /** The adjoint of the body at (p, r): Σ over the results of dY[p] · ρ(p, r). */
+  #seed(cotangents: readonly (Value | null)[]): Scalar {
+    const { body, reducer, values } = this.#node;
+    const incoming = cotangents.map((value) => (value === null ? null : this.#loadHere(value)));
+    if (reducer === null) return incoming[0]!;
+    const f = algebraOf(this.#context, body.dtype);
+    const factors = reducers[reducer].factor<Scalar>({
+      f,
+      body,
+      results: values.map((value) => this.#context.load(value, this.#place)),
+      index: this.#readingIndex(),
+      count: () => this.#count(),
+      reduce: (other, of) => {
+        const { parallel, reduction, where } = this.#node;
+        const sibling = this.#make({ parallel, reduction, where, reducer: other, body: of });
+        return this.#context.load(sibling, this.#place);
+      },
+    });
+    return factors.reduce<Scalar>((sum, factor, i) => {
+      const adjoint = incoming[i];
+      if (factor === null || adjoint === null || adjoint === undefined) return sum;
+      return plus(this.#context, sum, times(this.#context, adjoint, factor));
+    }, f.number(0));
+  }
+
+  /** A load at p, or the number that stands everywhere. */
+  #loadHere(value: Value): Scalar {
+    const { node } = value;
+    const isEverywhere =
+      node.kind === "compute" && node.reducer === null && node.body.kind === "constant";
+    return isEverywhere ? node.body : this.#context.load(value, this.#place);
+  }
+
+  /** r's reading-order index in the reduction box, i32. */
+  #readingIndex(): Scalar {
+    const context = this.#context;
+    const { parallel, reduction } = this.#node;
+    return reduction.reduce<Scalar>(
+      (index, extent, i) => {
+        const axis = axisAffine(parallel.length + i);
+        if (index.kind === "index" && isFixed(extent)) {
+          return context.index(addAffine(scaleAffine(index.index, extent.constant), axis));
+        }
+        const size = context.index(extentAffine(extent));
+        return context.call("add", context.call("multiply", index, size), context.index(axis));
+      },
+      context.index(constantAffine(0)),
+    );
+  }
+
+  /** The number of points that p keeps, in the body's type. */
+  #count(): Scalar {
+    const context = this.#context;
+    const { reduction, where, body } = this.#node;
+    if (where.kind === "true") {
+      const size = reduction.reduce<Scalar>(
+        (product, extent) =>
+          product.kind === "index" && isFixed(extent)
+            ? context.index(scaleAffine(product.index, extent.constant))
+            : context.call("multiply", product, context.index(extentAffine(extent))),
+        context.index(constantAffine(1)),
+      );
+      const value = size.kind === "index" ? size.index : undefined;
+      return value?.terms.length === 0 && value.batch === 0
+        ? context.constant(value.constant, body.dtype)
+        : context.cast(size, body.dtype);
+    }
+    return this.#countKept(where);
+  }
+
+  /** Counts over the parallel axes that the condition knows only. */
+  #countKept(where: Condition): Scalar {
+    const { parallel, reduction, body } = this.#node;
+    const used = conditionAxes(where);
+    const kept = parallel.map((_, axis) => axis).filter((axis) => used.has(axis));
+    const renumber = (axis: number): Affine =>
+      axis < parallel.length
+        ? axisAffine(kept.indexOf(axis))
+        : axisAffine(axis - parallel.length + kept.length);
+    const count = this.#make({
+      parallel: kept.map((axis) => parallel[axis]!),
+      reduction,
+      where: substituteCondition(where, renumber),
+      reducer: "sum",
+      body: this.#context.constant(1, body.dtype),
+    });
+    return this.#context.load(count, kept.map(axisAffine));
+  }
+
+  /** Σ of the adjoint over the points where the load reads q, or null if there are none. */
+  #pullBack(load: LoadScalar, adjoint: Scalar): Value | null {
+    const context = this.#context;
+    const { value, index } = load;
+    const inverse = invertIndexMap(index, value.shape, this.#extents, this.#batchMax);
+    const box = [...value.shape, ...inverse.reduction];
+    const replace = (axis: number): Affine => inverse.axes[axis]!;
+    const simplify = (c: Condition) => simplifyCondition(c, box, this.#batchMax);
+    const transport = (c: Condition) => simplify(substituteCondition(c, replace));
+    const domain = simplify(
+      and(inverse.domain, transport(this.#node.where), transport(load.guard)),
+    );
+    if (domain.kind === "false") return null;
+
+    const isSum = inverse.reduction.length > 0;
+    const source = isSum ? this.#saved(adjoint) : adjoint;
+    const body = mapScalar(context, source, {
+      affine: (a) => simplifyAffine(substituteAffine(a, replace), box, this.#batchMax),
+      condition: (c) => assuming(domain, transport(c)),
+      load: (moved) =>
+        isSum ? moved : context.load(moved.value, moved.index, and(moved.guard, domain)),
+    });
+    if (isSum) {
+      const content = { parallel: value.shape, reduction: inverse.reduction, where: domain };
+      return this.#make({ ...content, reducer: "sum", body });
+    }
+    const isGuarded = domain.kind === "true" || vanishesUnread(body);
+    const zero = context.constant(0, body.dtype);
+    return this.#make({
+      parallel: value.shape,
+      body: isGuarded ? body : context.call("select", context.condition(domain), body, zero),
+    });
+  }
+
+  /**
+   * An adjoint that is more than a product of loads, and would be computed again for every term of a sum over
+   * a map's axes, becomes a map of its own, which other operands of the node share.
+   */
+  #saved(adjoint: Scalar): Scalar {
+    const { reducer, parallel } = this.#node;
+    const isBare = (scalar: Scalar) => scalar.kind === "load" || scalar.kind === "constant";
+    const isProduct =
+      adjoint.kind === "call" && adjoint.fn === "multiply" && adjoint.args.every(isBare);
+    if (reducer !== null || isBare(adjoint) || isProduct) return adjoint;
+    return this.#context.load(this.#make({ parallel, body: adjoint }), this.#place);
+  }
+
+  #make(content: ComputeContent): Value {
+    const made = this.#context.compute(content);
+    this.#context.inheritOrigins(made, this.#node, true);
+    return made.values[0]!;
+  }
+}
+
+/** The condition, knowing that the domain holds. */
+function assuming(domain: Condition, condition: Condition): Condition {
+  const known = new Set((domain.kind === "and" ? domain.of : [domain]).map((part) => part.key));
+  const parts = condition.kind === "and" ? condition.of : [condition];
+  const left = parts.filter((part) => !known.has(part.key));
+  if (left.some((part) => known.has(not(part).key))) return not(and());
+  return left.length === parts.length ? condition : and(...left);
+}
+
+/** Whether a body is 0 wherever its loads, all with one guard, read 0 instead of their place. */
+function vanishesUnread(body: Scalar): boolean {
+  switch (body.kind) {
+    case "load":
+      return true;
+    case "cast":
+      return vanishesUnread(body.of);
+    case "call": {
+      const [a, b, c] = body.args;
+      const isNumber = (x: Scalar) => x.kind === "constant" || vanishesUnread(x);
+      const isZero = (x: Scalar) => isConstant(x, 0) || vanishesUnread(x);
+      switch (body.fn) {
+        case "negate":
+          return vanishesUnread(a!);
+        case "multiply":
+          return (vanishesUnread(a!) && isNumber(b!)) || (isNumber(a!) && vanishesUnread(b!));
+        case "add":
+        case "subtract":
+          return isZero(a!) && isZero(b!);
+        case "select":
+          return isZero(b!) && isZero(c!);
+        default:
+          return false;
+      }
+    }
+    default:
+      return false;
+  }
+}
