@@ -1,0 +1,59 @@
+/**
+ * The driver of node rules: walks the graph until no rule fires. Each node's body is first rewritten by the
+ * scalar rules, then the first node rule that applies gives what takes its place; what rules make is visited on
+ * the next walk.
+ */
+
+import { InvariantError } from "../diagnostics/diagnostic.ts";
+import type { GraphContext } from "../graph/context.ts";
+import type { Compute, Graph, Node, Value } from "../graph/node.ts";
+import { rewriteGraph } from "../graph/rewrite.ts";
+import { type RuleIndex, rewriteScalar } from "./rewrite-scalars.ts";
+import { bodyScope, type NodeRule, type NodeScope } from "./rules/node-rule.ts";
+
+/** More walks than any nest of rules can need. */
+const walkLimit = 100;
+
+export function rewriteNodes(
+  context: GraphContext,
+  graph: Graph,
+  scalarRules: RuleIndex,
+  nodeRules: readonly NodeRule[],
+): Graph {
+  const scope: NodeScope = { context, batchMax: graph.batchMax };
+  /** Nodes on which no rule fires. */
+  const settled = new Set<Node>();
+  let current = graph;
+  for (let walk = 0; walk < walkLimit; walk++) {
+    const fired = new Set<string>();
+    const next = rewriteGraph(context, current, (node) => {
+      if (node.kind === "leaf" || settled.has(node)) return undefined;
+      const simpler = simplifyBody(node, scope, scalarRules);
+      if (simpler !== node) fired.add("scalar rules");
+      for (const rule of nodeRules) {
+        const values = rule.apply(simpler, scope);
+        if (values === undefined || isSame(values, simpler)) continue;
+        fired.add(rule.name);
+        return values;
+      }
+      settled.add(simpler);
+      return simpler === node ? undefined : simpler.values;
+    });
+    if (fired.size === 0) return next;
+    if (walk === walkLimit - 1) {
+      throw new InvariantError(`the rules ${[...fired].join(", ")} do not come to an end`);
+    }
+    current = next;
+  }
+  return current;
+}
+
+const isSame = (values: readonly Value[], node: Compute): boolean =>
+  values.every((value, i) => value === node.values[i]);
+
+function simplifyBody(node: Compute, scope: NodeScope, rules: RuleIndex): Compute {
+  const body = rewriteScalar(node.body, bodyScope(node, scope), rules);
+  if (body === node.body) return node;
+  const { parallel, reduction, where, reducer } = node;
+  return scope.context.compute({ parallel, reduction, where, reducer, body });
+}

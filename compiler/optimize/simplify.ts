@@ -1,0 +1,42 @@
+/**
+ * Simplification of a whole graph: everything that makes it smaller or brings it into normal form without
+ * changing what it computes. Dead nodes vanish by being unreachable, equal ones by being the same object.
+ */
+
+import type { GraphContext } from "../graph/context.ts";
+import type { Graph } from "../graph/node.ts";
+import { hoistInvariants } from "./hoist-invariants.ts";
+import { rewriteNodes } from "./rewrite-nodes.ts";
+import { indexRules } from "./rewrite-scalars.ts";
+import { arithmeticRules } from "./rules/arithmetic.ts";
+import { conversionRules } from "./rules/conversion.ts";
+import { elementaryRules } from "./rules/elementary.ts";
+import { indexMapRules } from "./rules/index-maps.ts";
+import { logicRules } from "./rules/logic.ts";
+import { normalFormRules } from "./rules/normal-forms.ts";
+import { meanRules, reductionRules } from "./rules/reductions.ts";
+import { afterDifferentiationRules } from "./rules/after-differentiation.ts";
+
+/** Scalar rules that also keep derivatives. */
+export const scalarRules = [
+  ...conversionRules,
+  ...arithmeticRules,
+  ...elementaryRules,
+  ...logicRules,
+];
+
+/** Node rules that hold before and after differentiation. */
+export const nodeRules = [...reductionRules, ...indexMapRules];
+
+const simplifying = indexRules(afterDifferentiationRules, scalarRules);
+
+/**
+ * After differentiation: the same values from a smaller graph, whose sums are contractions or plain reductions.
+ * Regroups sums and products as real arithmetic allows; returns the same object if nothing changes.
+ */
+export function simplify(context: GraphContext, graph: Graph): Graph {
+  const rules = [...nodeRules, ...meanRules, ...normalFormRules];
+  const settled = rewriteNodes(context, graph, simplifying, rules);
+  const hoisted = hoistInvariants(context, settled);
+  return hoisted === settled ? settled : rewriteNodes(context, hoisted, simplifying, rules);
+}
