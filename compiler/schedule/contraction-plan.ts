@@ -43,10 +43,12 @@ export interface ContractionPlan {
 /** Bytes of a packed panel, at most: what fits the second-level cache beside the other operand. */
 const panelShare = 0.5;
 
+/** `wholeRows`: a tile holds all columns, because the group goes on with whole rows. */
 export function planContraction(
   contraction: StridedContraction,
   batchMax: number,
   target: TargetDescription,
+  { wholeRows = false }: { readonly wholeRows?: boolean } = {},
 ): ContractionPlan {
   const { node, run, vectorAxis, rowAxes, outerAxes } = contraction;
   const extents = axesOfNode(node);
@@ -61,10 +63,12 @@ export function planContraction(
   const sums = sumLoops(contraction);
   const sumPoints = sums.reduce((product, { extent }) => product * sizeAt(extent, batchMax), 1);
   const packed = run.steps[vectorAxis] !== 1;
-  const widest = packed
-    ? Math.max(1, Math.floor((panelShare * target.cacheBytes[1]) / (4 * lanes * sumPoints)))
-    : Number.POSITIVE_INFINITY;
-  const { rows, vectors } = chooseTile(rowCount, columns, widest, target);
+  const widest =
+    packed && !wholeRows
+      ? Math.max(1, Math.floor((panelShare * target.cacheBytes[1]) / (4 * lanes * sumPoints)))
+      : Number.POSITIVE_INFINITY;
+  const narrowest = wholeRows ? Math.ceil(columns / lanes) : 1;
+  const { rows, vectors } = chooseTile(rowCount, columns, narrowest, widest, target);
   const outer = [...outerAxes, ...rowAxes.filter((axis) => axis !== rowAxis)].sort((a, b) => a - b);
   return {
     contraction,
@@ -90,13 +94,14 @@ export function planContraction(
 export function chooseTile(
   rowCount: number,
   columns: number,
+  narrowest: number,
   widest: number,
   { vectorLanes, vectorRegisters }: TargetDescription,
 ): { readonly rows: number; readonly vectors: number } {
   const needed = Math.ceil(columns / vectorLanes);
-  let best = { rows: 1, vectors: 1 };
+  let best = { rows: 1, vectors: narrowest };
   let fewest = Number.POSITIVE_INFINITY;
-  for (let vectors = 1; vectors <= Math.min(4, needed, widest); vectors++) {
+  for (let vectors = narrowest; vectors <= Math.min(4, needed, widest); vectors++) {
     for (let rows = 1; rows <= Math.min(16, rowCount); rows++) {
       if (rows * vectors + vectors + 2 > vectorRegisters && rows * vectors > 1) continue;
       const rowTiles = Math.ceil(rowCount / rows);

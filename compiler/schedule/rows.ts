@@ -1,0 +1,134 @@
+/**
+ * The schedule of all groups without a register tile, and of those whose tile holds whole rows: a row program
+ * for each row, rows cut into tasks. What a row is follows from the group: the leading axes that its stages
+ * share, or, for maps and column sums, all axes but the innermost, which the lanes run along.
+ */
+
+import { invariant } from "../diagnostics/diagnostic.ts";
+import { sizeAt } from "../graph/extent.ts";
+import type { Compute } from "../graph/node.ts";
+import {
+  add,
+  ceilQuotient,
+  constant,
+  min,
+  multiply,
+  place,
+  store,
+  subtract,
+  symbol,
+} from "../kernel/build.ts";
+import type { Expression } from "../kernel/ir.ts";
+import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
+import { runsAlongReduction } from "../optimize/fusion/structure.ts";
+import type { Group } from "../optimize/group.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
+import { emitContraction, type FinishedTile } from "./contraction.ts";
+import { planContraction } from "./contraction-plan.ts";
+import { commentOf, nameOfGroup, predictedSeconds } from "./cost.ts";
+import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
+import { extentValue } from "./micro-kernel.ts";
+import { planRows } from "./rows-plan.ts";
+import { RowProgram } from "./rows-program.ts";
+
+/** The kernel of a group of kind `rows`, `map` or `reduction`. */
+export function scheduleRows(
+  group: Group,
+  surroundings: Surroundings,
+  target: TargetDescription,
+): ScheduledKernel {
+  const { batchMax } = surroundings;
+  const builder = new KernelBuilder(surroundings);
+  const depth = group.kind === "rows" ? group.tileSpace.length : pointwiseDepth(group, batchMax);
+  const plan = planRows(group.stages, depth, batchMax, target.vectorLanes);
+  const program = new RowProgram(builder, group, plan);
+  const [first] = group.stages;
+  const tiled = group.stages.length > 1 && stridedContraction(first!, batchMax) !== undefined;
+  const tasks = tiled
+    ? emitTiledRows(builder, first!, program, target)
+    : emitRows(builder, group, depth, program, target);
+  return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));
+}
+
+/** The row of a map or column sum: all axes before the last long one; of a sum along its row: all axes. */
+function pointwiseDepth({ stages }: Group, batchMax: number): number {
+  const [first] = stages;
+  const anchor = stages.find((stage) => stage.reducer !== null);
+  const { parallel } = first!;
+  if (anchor !== undefined && runsAlongReduction(anchor, batchMax)) return parallel.length;
+  const last = parallel.findLastIndex((extent) => sizeAt(extent, batchMax) > 1);
+  return Math.max(last, 0);
+}
+
+/** Loops over rows, the outermost axis cut into tasks. */
+function emitRows(
+  builder: KernelBuilder,
+  group: Group,
+  depth: number,
+  program: RowProgram,
+  target: TargetDescription,
+): Expression {
+  const extents = group.stages[0]!.parallel.slice(0, depth);
+  const [outermost] = extents;
+  if (outermost === undefined) {
+    program.emitRow([]);
+    return constant(1);
+  }
+  const count = extentValue(outermost);
+  const seconds = predictedSeconds(group, builder.batchMax, target);
+  const size = sizeAt(outermost, builder.batchMax);
+  const worthwhile = Math.ceil((target.taskSeconds * size) / Math.max(seconds, 1e-12));
+  const rowsPerTask = Math.min(Math.max(worthwhile, 1), size);
+  const tasks = ceilQuotient(count, rowsPerTask);
+  const isWhole = rowsPerTask >= size;
+  const from = isWhole
+    ? constant(0)
+    : builder.let("first_row", multiply(symbol("task"), constant(rowsPerTask)));
+  const to = isWhole ? count : builder.let("row_end", min(add(from, constant(rowsPerTask)), count));
+  const visit = (row: readonly Expression[]): void => {
+    const extent = extents[row.length];
+    if (extent === undefined) {
+      program.emitRow(row);
+      return;
+    }
+    const [start, end] = row.length === 0 ? [from, to] : [constant(0), extentValue(extent)];
+    builder.loop("row", start, end, (axis) => visit([...row, axis]));
+  };
+  visit([]);
+  return isWhole ? constant(1) : tasks;
+}
+
+/** Register tiles that hold whole rows; their sums go through memory of the task, row by row. */
+function emitTiledRows(
+  builder: KernelBuilder,
+  node: Compute,
+  program: RowProgram,
+  target: TargetDescription,
+): Expression {
+  const contraction = stridedContraction(node, builder.batchMax);
+  invariant(contraction !== undefined, "rows begin with a contraction that is not strided");
+  const plan = planContraction(contraction, builder.batchMax, target, { wholeRows: true });
+  const { lanes, rowAxis, vectors, rows } = plan;
+  const width = vectors * lanes;
+  const buffer = builder.local("tile", "f32", rows * width);
+  const depth = contraction.vectorAxis;
+  const finish = ({ sums, axes, rowEnd }: FinishedTile): void => {
+    sums.forEach((row, r) => {
+      row.forEach((sum, v) => {
+        builder.emit(store(place(buffer, constant(r * width + v * lanes)), sum));
+      });
+    });
+    const count =
+      rowEnd === null || rowAxis === null
+        ? constant(rows)
+        : builder.let("rows", min(constant(rows), subtract(rowEnd, axes[rowAxis]!)));
+    builder.loop("r", constant(0), count, (r) => {
+      const row = axes
+        .slice(0, depth)
+        .map((axis, d) => (d === rowAxis ? builder.let("row", add(axis, r)) : axis));
+      const start = builder.let("tile_row", multiply(r, constant(width)));
+      program.emitRow(row, new Map([[node.values[0]!, { name: buffer, start }]]));
+    });
+  };
+  return emitContraction(builder, plan, finish);
+}
