@@ -186,8 +186,11 @@ export function floatModuloFunction(lanes: number): KernelFunction {
     ],
     (builder, a, b) => {
       const q = builder.let("q", operation("floor", operation("divide", a!, b!)));
-      const r = builder.let("r", operation("fma", operation("negate", q), b!, a!));
-      // The quotient may be rounded up to the next whole number, or be one too small.
+      // 0·∞ is no number.
+      const isWhole = operation("equal", q, constant(0, "f32", lanes));
+      const rest = operation("fma", operation("negate", q), b!, a!);
+      const r = builder.let("r", operation("select", isWhole, a!, rest));
+      // The quotient may be rounded up to the next whole number, or down below one.
       const zero = constant(0, "f32", lanes);
       const isPositive = operation("greater", b!, zero);
       const isBelow = operation(
@@ -195,11 +198,7 @@ export function floatModuloFunction(lanes: number): KernelFunction {
         operation("select", isPositive, r, operation("negate", r)),
         zero,
       );
-      const isAbove = operation(
-        "greaterEqual",
-        operation("absolute", r),
-        operation("absolute", b!),
-      );
+      const isAbove = operation("greater", operation("absolute", r), operation("absolute", b!));
       const raised = operation("select", isBelow, add(r, b!), r);
       return operation("select", isAbove, operation("subtract", r, b!), raised);
     },

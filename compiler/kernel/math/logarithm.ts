@@ -126,7 +126,8 @@ export const acosh: Formula = (b, x) => {
   const t = b.let("t", select(isFar, number(1), subtract(x, number(1))));
   const root = sqrt(fma(t, t, multiply(number(2), t)));
   const near = log1p(b, b.let("y", add(t, root)));
-  return select(isFar, add(log(b, x), number(ln2)), near);
+  const value = select(isFar, add(log(b, x), number(ln2)), near);
+  return select(greater(number(1), x), number(Number.NaN), value);
 };
 
 /** sign(x)·log1p(2|x| / (1 − |x|)) / 2. */
@@ -168,8 +169,8 @@ export const power: Formula = (b, x, y) => {
 
   const product = b.let("product", multiply(y!, logHigh));
   const productLow = b.let("low", fma(y!, logLow, fma(y!, logHigh, negate(product))));
-  // Where the product overflows, the rest is no number.
-  const isOrdinary = equal(subtract(product, product), number(0));
+  // Beyond, the result is 0 or infinite, and the rest may be too large for a polynomial.
+  const isOrdinary = greater(number(128), absolute(product));
   const tail = b.let("tail", select(isOrdinary, productLow, number(0)));
   const inside = b.let("inside", expWithTail(b, product, tail));
 
@@ -185,7 +186,8 @@ export const power: Formula = (b, x, y) => {
   const signBit = operation("and", asBits(x!), bits(0x80000000));
   const signed = fromBits(operation("or", asBits(positive), signBit));
   const real = select(isOdd, signed, positive);
-  const isOutside = operation("and", isNegative, operation("not", isWhole));
+  const isFraction = operation("not", operation("or", isWhole, isInfinite));
+  const isOutside = operation("and", isNegative, isFraction);
   const value = b.let("value", select(isOutside, number(Number.NaN), real));
   const anyNan = operation("or", isNan(x!), isNan(y!));
   const checked = select(anyNan, add(x!, y!), value);
