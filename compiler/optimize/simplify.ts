@@ -8,6 +8,7 @@ import type { Graph } from "../graph/node.ts";
 import { hoistInvariants } from "./hoist-invariants.ts";
 import { rewriteNodes } from "./rewrite-nodes.ts";
 import { indexRules } from "./rewrite-scalars.ts";
+import { afterDifferentiationRules } from "./rules/after-differentiation.ts";
 import { arithmeticRules } from "./rules/arithmetic.ts";
 import { conversionRules } from "./rules/conversion.ts";
 import { elementaryRules } from "./rules/elementary.ts";
@@ -15,7 +16,6 @@ import { indexMapRules } from "./rules/index-maps.ts";
 import { logicRules } from "./rules/logic.ts";
 import { normalFormRules } from "./rules/normal-forms.ts";
 import { meanRules, reductionRules } from "./rules/reductions.ts";
-import { afterDifferentiationRules } from "./rules/after-differentiation.ts";
 
 /** Scalar rules that also keep derivatives. */
 export const scalarRules = [

@@ -94,7 +94,10 @@ function contractFirst(
     reducer: summed.length > 0 ? "sum" : null,
     body: renumberAxes(context, product, positions([...outer, ...summed])),
   });
-  const rest = [context.load(early.values[0]!, outer.map(axisAffine)), ...others.map((o) => o.load)];
+  const rest = [
+    context.load(early.values[0]!, outer.map(axisAffine)),
+    ...others.map((o) => o.load),
+  ];
   const body = productOfLoads(rest, scope);
   const remaining = [...all.keys()].filter((axis) => !summed.includes(axis));
   const numbers = positions(remaining);

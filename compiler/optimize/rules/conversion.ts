@@ -1,6 +1,13 @@
 /** Constants, index expressions and conversions between types. See `rule.ts` for what a rule promises. */
 
-import { addAffine, type Affine, constantAffine, rangeOf, scaleAffine, subtractAffine } from "../../graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  constantAffine,
+  rangeOf,
+  scaleAffine,
+  subtractAffine,
+} from "../../graph/affine.ts";
 import type { DType } from "../../graph/dtype.ts";
 import { castNumber } from "../../graph/interpret.ts";
 import type { Scalar } from "../../graph/node.ts";

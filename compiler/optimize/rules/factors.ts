@@ -1,6 +1,6 @@
 /** A body as a product: what normal forms are made from. */
 
-import { not, and, always, type Condition } from "../../graph/condition.ts";
+import { always, and, type Condition, not } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
 import type { Scalar } from "../../graph/node.ts";
 import { scalarAxes } from "./node-rule.ts";

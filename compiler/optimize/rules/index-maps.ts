@@ -3,20 +3,21 @@
  * become part of the loads that read them, so that none is a copy unless a reader needs it to be one.
  */
 
-import { addAffine, type Affine, axisAffine, bareAxis, scaleAffine, substituteAffine } from "../../graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  bareAxis,
+  scaleAffine,
+  substituteAffine,
+} from "../../graph/affine.ts";
 import { and, substituteCondition } from "../../graph/condition.ts";
 import { loadsOf } from "../../graph/context.ts";
 import { fixed, isFixed, sameShape } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Scalar } from "../../graph/node.ts";
 import { mapScalar, substituteAxes } from "../../graph/rewrite.ts";
 import { linearOffset, quotients, simplifyAffine } from "../simplify-index.ts";
-import {
-  axesOfNode,
-  bodyScope,
-  namedNodeRules,
-  type NodeScope,
-  scalarCost,
-} from "./node-rule.ts";
+import { axesOfNode, bodyScope, type NodeScope, namedNodeRules, scalarCost } from "./node-rule.ts";
 import type { Scope } from "./rule.ts";
 
 export const indexMapRules = namedNodeRules({

@@ -3,7 +3,14 @@
  * such a truth is a `condition`, which can guard a load or leave a reduction for its `where`.
  */
 
-import { addAffine, type Affine, constantAffine, rangeOf, scaleAffine, subtractAffine } from "../../graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  constantAffine,
+  rangeOf,
+  scaleAffine,
+  subtractAffine,
+} from "../../graph/affine.ts";
 import { and, type Condition, nonnegative, not, or, zero } from "../../graph/condition.ts";
 import { isFloat } from "../../graph/dtype.ts";
 import type { Scalar } from "../../graph/node.ts";
@@ -61,23 +68,20 @@ export const logicRules = named({
   }),
 
   // The truth of a comparison of index expressions is a condition.
-  compareIndexes: onCall(
-    ["equal", "notEqual", "less", "lessEqual"],
-    (scope, { x, y }, { fn }) => {
-      const a = affineOf(x, scope);
-      const b = affineOf(y, scope);
-      if (a === undefined || b === undefined) return undefined;
-      const difference = subtractAffine(b, a);
-      if (!fitsInteger(difference, scope)) return undefined;
-      const holds = {
-        equal: () => zero(difference),
-        notEqual: () => not(zero(difference)),
-        lessEqual: () => nonnegative(difference),
-        less: () => nonnegative(addAffine(difference, constantAffine(-1))),
-      }[fn as "equal" | "notEqual" | "less" | "lessEqual"]();
-      return scope.context.condition(holds);
-    },
-  ),
+  compareIndexes: onCall(["equal", "notEqual", "less", "lessEqual"], (scope, { x, y }, { fn }) => {
+    const a = affineOf(x, scope);
+    const b = affineOf(y, scope);
+    if (a === undefined || b === undefined) return undefined;
+    const difference = subtractAffine(b, a);
+    if (!fitsInteger(difference, scope)) return undefined;
+    const holds = {
+      equal: () => zero(difference),
+      notEqual: () => not(zero(difference)),
+      lessEqual: () => nonnegative(difference),
+      less: () => nonnegative(addAffine(difference, constantAffine(-1))),
+    }[fn as "equal" | "notEqual" | "less" | "lessEqual"]();
+    return scope.context.condition(holds);
+  }),
   // Boolean combinations of conditions are conditions.
   notCondition: onCall("logicalNot", ({ context }, { x }) => {
     const c = conditionOf(x);
@@ -131,7 +135,10 @@ export const logicRules = named({
   }),
   // x · (if c then 1 else 0) = if c then x else 0, which is what a choice's derivative means where x is infinite
   multiplyIndicator: onCall("multiply", ({ context }, { x, y }) => {
-    for (const [factor, choice] of [[x, y], [y, x]] as const) {
+    for (const [factor, choice] of [
+      [x, y],
+      [y, x],
+    ] as const) {
       const [c, a, b] = argsOf(choice, "select") ?? [];
       if (c === undefined) continue;
       const none = context.constant(0, factor.dtype);

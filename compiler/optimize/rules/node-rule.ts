@@ -3,13 +3,19 @@
  * place of the node's own, of the same types and shapes, or undefined where it does not apply.
  */
 
-import { type Affine, axesOf, axisAffine, extentAffine, substituteAffine } from "../../graph/affine.ts";
+import {
+  type Affine,
+  axesOf,
+  axisAffine,
+  extentAffine,
+  substituteAffine,
+} from "../../graph/affine.ts";
 import { type Condition, conditionAxes, substituteCondition } from "../../graph/condition.ts";
 import { type ComputeContent, type GraphContext, scalarChildren } from "../../graph/context.ts";
 import { type Extent, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Scalar, Value } from "../../graph/node.ts";
-import { substituteAxes } from "../../graph/rewrite.ts";
 import { type ReducerName, reducers } from "../../graph/reducers.ts";
+import { substituteAxes } from "../../graph/rewrite.ts";
 import { algebraOf, scalarFunctions } from "../../graph/scalar-functions.ts";
 import type { Scope } from "./rule.ts";
 
@@ -98,7 +104,11 @@ export function mapOver(
 }
 
 /** How many points an extent has, as a scalar of a type: a constant, or made from N. */
-export function extentScalar({ context }: NodeScope, extents: readonly Extent[], dtype: Scalar["dtype"]): Scalar {
+export function extentScalar(
+  { context }: NodeScope,
+  extents: readonly Extent[],
+  dtype: Scalar["dtype"],
+): Scalar {
   let fixedPart = 1;
   const f = algebraOf(context, dtype);
   let result: Scalar | undefined;

@@ -11,10 +11,10 @@ import { and } from "../../graph/condition.ts";
 import { loadsOf } from "../../graph/context.ts";
 import { isFloat } from "../../graph/dtype.ts";
 import type { Compute, Scalar } from "../../graph/node.ts";
-import { type Factor, factorsOf, productOf } from "./factors.ts";
-import { loadWhole, mapOver, mapValue, namedNodeRules, type NodeScope } from "./node-rule.ts";
-import { guardRange, operandOf } from "./operands.ts";
 import { contractPair, sumOwnAxes } from "./contraction-order.ts";
+import { type Factor, factorsOf, productOf } from "./factors.ts";
+import { loadWhole, mapOver, mapValue, type NodeScope, namedNodeRules } from "./node-rule.ts";
+import { guardRange, operandOf } from "./operands.ts";
 import { argsOf } from "./rule.ts";
 
 export const normalFormRules = namedNodeRules({
@@ -86,7 +86,10 @@ const dependsOnReduction = (axes: ReadonlySet<number>, node: Compute): boolean =
 
 /** Whether every load is in range by its guard alone, without the help of `where`. */
 function isInRangeAlone(scalar: Scalar, node: Compute, scope: NodeScope): boolean {
-  return node.where.kind === "true" || loadsOf(scalar).every((load) => guardRange(load, node, scope) === load);
+  return (
+    node.where.kind === "true" ||
+    loadsOf(scalar).every((load) => guardRange(load, node, scope) === load)
+  );
 }
 
 function isContraction(term: Scalar, node: Compute): boolean {
@@ -98,9 +101,7 @@ function isContraction(term: Scalar, node: Compute): boolean {
  * Factors by the axes they depend on, if there are at least two kinds and none spans the whole space: then the
  * sum is a contraction. Otherwise a product is as large as its largest factor, and the sum is a plain reduction.
  */
-function groupFactors(
-  factors: readonly Factor[],
-): readonly (readonly Factor[])[] | undefined {
+function groupFactors(factors: readonly Factor[]): readonly (readonly Factor[])[] | undefined {
   const groups = new Map<string, Factor[]>();
   const spanned = new Set<number>();
   for (const factor of factors) {

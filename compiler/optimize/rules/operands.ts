@@ -36,7 +36,11 @@ export function operandOf(group: readonly Factor[], node: Compute, scope: NodeSc
  * The load with a guard that holds exactly where it is in range, as far as the box does not prove it: for a load
  * that moves out from under the `where` that kept it in range. The same load if the box proves it.
  */
-export function guardRange(load: LoadScalar, node: Compute, { context, batchMax }: NodeScope): LoadScalar {
+export function guardRange(
+  load: LoadScalar,
+  node: Compute,
+  { context, batchMax }: NodeScope,
+): LoadScalar {
   const box = { axes: axesOfNode(node), batchMax };
   const ranges = load.index.map((i, dimension) => inRange(i, load.value.shape[dimension]!));
   const guard = simplifyGuard(and(...ranges), box, load.guard);

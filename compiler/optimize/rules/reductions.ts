@@ -1,6 +1,14 @@
 /** Rules that make reductions smaller, or no reductions. */
 
-import { addAffine, type Affine, axesOf, axisAffine, scaleAffine, subtractAffine, zeroAffine } from "../../graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  axesOf,
+  axisAffine,
+  scaleAffine,
+  subtractAffine,
+  zeroAffine,
+} from "../../graph/affine.ts";
 import { and, conditionAxes, inRange, not } from "../../graph/condition.ts";
 import { isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Scalar } from "../../graph/node.ts";
@@ -14,8 +22,8 @@ import {
   finishOne,
   mapOver,
   mapValue,
-  namedNodeRules,
   type NodeScope,
+  namedNodeRules,
   scalarAxes,
 } from "./node-rule.ts";
 import { guardRange } from "./operands.ts";
@@ -98,9 +106,8 @@ export const reductionRules = namedNodeRules({
       const extent = node.reduction[solved.axis - node.parallel.length]!;
       const others = factsOf(node.where).filter((other) => other !== fact);
       const where = and(inRange(solved.solution, extent), ...others);
-      return scope.context.compute(
-        eliminateAxis(node, solved.axis, solved.solution, where, scope),
-      ).values;
+      return scope.context.compute(eliminateAxis(node, solved.axis, solved.solution, where, scope))
+        .values;
     }
     return undefined;
   },
