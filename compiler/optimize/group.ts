@@ -31,9 +31,8 @@ export type Scope = "inline" | "register" | "tile" | "global";
  * - `rows`: all stages share the tile axes; maps and reductions over what is left of each row
  * - `map`: stages without reducers over one iteration space
  * - `reduction`: a reduction, with maps over the same points on its results
- * - `serial`: unrelated small stages that run one after the other in one task
  */
-export type GroupKind = "contraction" | "rows" | "map" | "reduction" | "serial";
+export type GroupKind = "contraction" | "rows" | "map" | "reduction";
 
 /** An outer axis shared by all stages: each tile takes `tile` points of it, the last one what is left. */
 export interface TileAxis {

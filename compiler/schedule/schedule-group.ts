@@ -1,0 +1,28 @@
+/**
+ * One kernel for one group: which schedule it gets follows from the group's structure, and every group that
+ * `formGroups` makes has one.
+ */
+
+import { assertExhaustive } from "../diagnostics/diagnostic.ts";
+import type { Group } from "../optimize/group.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
+import { scheduleContraction } from "./contraction.ts";
+import type { ScheduledKernel, Surroundings } from "./kernel-builder.ts";
+import { scheduleRows } from "./rows.ts";
+
+export function scheduleGroup(
+  group: Group,
+  surroundings: Surroundings,
+  target: TargetDescription,
+): ScheduledKernel {
+  switch (group.kind) {
+    case "contraction":
+      return scheduleContraction(group, surroundings, target);
+    case "rows":
+    case "map":
+    case "reduction":
+      return scheduleRows(group, surroundings, target);
+    default:
+      return assertExhaustive(group.kind);
+  }
+}
