@@ -1,0 +1,216 @@
+/**
+ * CSV: one row a sample, one field a number. A column takes one field, or as many as its shape has
+ * elements: those named by `columns`, or adjacent ones from `column` on. Without either it begins at the
+ * field of its own name; a file that has exactly its fields needs no names.
+ *
+ * All columns that name the file are filled in one pass, and no text of a row outlives the row.
+ */
+
+import { CsvError, parse } from "csv-parse/sync";
+import type { ColumnPlan, ColumnSource } from "../plan.ts";
+import { type Column, elementCount } from "./column.ts";
+import { DataError, messageOf, quoted } from "./data-error.ts";
+import type { DataFile } from "./data-file.ts";
+import { ColumnBuilder, describeRange } from "./element-values.ts";
+import {
+  booleanOption,
+  type FieldReference,
+  fieldOption,
+  fieldsOption,
+  stringOption,
+} from "./reader-options.ts";
+
+/** A column and the numbers of the fields that fill it. */
+interface Target {
+  readonly builder: ColumnBuilder;
+  readonly fields: readonly number[];
+}
+
+/** Sources with the same key are read in one pass. */
+export function csvPassKey(source: ColumnSource): string {
+  return JSON.stringify([
+    stringOption(source, "delimiter", ","),
+    booleanOption(source, "header", true),
+  ]);
+}
+
+/** Reads the file as the columns that name it; all have the same `csvPassKey`. */
+export function readCsv(file: DataFile, sources: readonly ColumnSource[]): readonly Column[] {
+  const [first] = sources;
+  if (first === undefined) return [];
+  const hasHeader = booleanOption(first, "header", true);
+  let names: readonly string[] | undefined;
+  let width: number | undefined;
+  let targets: readonly Target[] = [];
+  forEachRecord(file, stringOption(first, "delimiter", ","), (record, line) => {
+    if (width === undefined) {
+      width = record.length;
+      if (hasHeader) names = record.map((name) => name.trim());
+      targets = sources.map((source) => createTarget(source, record.length, names));
+      if (hasHeader) return;
+    }
+    if (record.length !== width) {
+      throw new DataError({
+        file: file.name,
+        place: `line ${line}`,
+        expected: `${width} fields, as in the first line`,
+        found: `${record.length}`,
+        hint: "correct the line, or give the file's delimiter",
+      });
+    }
+    for (const target of targets) pushFields(target, record, file.name, line, names);
+  });
+  return targets.map(({ builder }) => builder.finish());
+}
+
+function forEachRecord(
+  { name, bytes }: DataFile,
+  delimiter: string,
+  visit: (record: readonly string[], line: number) => void,
+): void {
+  try {
+    parse(bytes, {
+      bom: true,
+      delimiter,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      on_record: (record: readonly string[], { lines }) => {
+        visit(record, lines);
+        // The parser is to keep nothing.
+        return null;
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    const line = (error as { readonly lines?: unknown }).lines;
+    throw new DataError(
+      {
+        file: name,
+        ...(typeof line === "number" && { place: `line ${line}` }),
+        expected: "comma-separated values",
+        found: messageOf(error),
+        hint: 'close every quote, and write a quote within quotes as ""',
+      },
+      { cause: error },
+    );
+  }
+}
+
+function createTarget(
+  source: ColumnSource,
+  width: number,
+  names: readonly string[] | undefined,
+): Target {
+  const count = elementCount(source.column.shape);
+  const list = fieldsOption(source, "columns");
+  if (list !== undefined && list.length !== count) {
+    const expected = `${count} columns for ${describe(source.column)}`;
+    throw wrongFields(
+      source,
+      expected,
+      `a list of ${list.length}`,
+      "list as many as its shape has",
+    );
+  }
+  const fields =
+    list?.map((reference) => findField(source, reference, width, names)) ??
+    adjacentFields(source, count, width, names);
+  return { builder: new ColumnBuilder(source.column), fields };
+}
+
+function adjacentFields(
+  source: ColumnSource,
+  count: number,
+  width: number,
+  names: readonly string[] | undefined,
+): readonly number[] {
+  const start = fieldOption(source, "column");
+  const { name } = source.column;
+  const isWholeFile = start === undefined && count === width && !names?.includes(name);
+  const first = isWholeFile ? 0 : findField(source, start ?? name, width, names);
+  if (first + count > width) {
+    const expected = `${count} columns from number ${first} on for ${describe(source.column)}`;
+    throw wrongFields(source, expected, `${width - first}`, "list them with `columns`");
+  }
+  return Array.from({ length: count }, (_, offset) => first + offset);
+}
+
+function findField(
+  source: ColumnSource,
+  reference: FieldReference,
+  width: number,
+  names: readonly string[] | undefined,
+): number {
+  if (typeof reference === "number") {
+    if (reference < width) return reference;
+    throw wrongFields(
+      source,
+      `a column number ${reference}`,
+      `${width} columns`,
+      "numbers start at 0",
+    );
+  }
+  const expected = `a column named ${quoted(reference)} for ${describe(source.column)}`;
+  if (names === undefined) {
+    const hint = "name columns by number with `column = 0` or `columns = [0, 1]`";
+    throw wrongFields(source, expected, "a file without header", hint);
+  }
+  const index = names.indexOf(reference);
+  if (index < 0) {
+    const shownNames = names.slice(0, 20).join(", ") + (names.length > 20 ? ", …" : "");
+    const hint = "give `column` or `columns`, or header = false if the first line is data";
+    throw wrongFields(source, expected, `the header ${shownNames}`, hint);
+  }
+  if (names.includes(reference, index + 1)) {
+    throw wrongFields(source, expected, "several of that name", "name the column by its number");
+  }
+  return index;
+}
+
+function pushFields(
+  { builder, fields }: Target,
+  record: readonly string[],
+  file: string,
+  line: number,
+  names: readonly string[] | undefined,
+): void {
+  for (const field of fields) {
+    const text = record[field] ?? "";
+    const value = parseNumber(text);
+    if (value !== undefined && builder.push(value)) continue;
+    const column = names?.[field];
+    throw new DataError({
+      file,
+      place: `line ${line}, column ${column === undefined ? field : quoted(column)}`,
+      expected: value === undefined ? "a finite number" : describeRange(builder.plan.dtype),
+      found: text.trim() === "" ? "an empty field" : quoted(text),
+      hint: `correct the value, or leave the column out of ${describe(builder.plan)}`,
+    });
+  }
+}
+
+const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/** A decimal number, or `true` and `false` as 1 and 0; nothing that Number() would guess at. */
+function parseNumber(text: string): number | undefined {
+  const trimmed = text.trim();
+  if (decimal.test(trimmed)) {
+    const value = Number(trimmed);
+    return Number.isFinite(value) ? value : undefined;
+  }
+  const word = trimmed.toLowerCase();
+  return word === "true" ? 1 : word === "false" ? 0 : undefined;
+}
+
+function describe({ name, dtype, shape }: ColumnPlan): string {
+  return shape.length === 0 ? `${name}: ${dtype}` : `${name}: ${dtype}[${shape.join(", ")}]`;
+}
+
+function wrongFields(
+  source: ColumnSource,
+  expected: string,
+  found: string,
+  hint: string,
+): DataError {
+  return new DataError({ file: source.path, place: "first line", expected, found, hint });
+}

@@ -1,0 +1,63 @@
+/**
+ * A data file in memory, unpacked if it is gzip (by its first bytes, whatever its name), under the name by
+ * which messages call it.
+ */
+
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { DataError, messageOf } from "./data-error.ts";
+
+export interface DataFile {
+  /** As the model has it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads `name`, relative to `folder`.
+ * @throws DataError if it cannot be read or unpacked.
+ */
+export async function readDataFile(name: string, folder: string): Promise<DataFile> {
+  const path = resolve(folder, name);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new DataError(
+      {
+        file: name,
+        expected: "a file that can be read",
+        found: isMissing(error) ? `nothing at ${path}` : messageOf(error),
+        hint: "paths are relative to the model's file, or to --data for a built trainer",
+      },
+      { cause: error },
+    );
+  }
+  return { name, bytes: isGzip(bytes) ? await unpack(name, bytes) : bytes };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+async function unpack(file: string, bytes: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await promisify(gunzip)(bytes);
+  } catch (error) {
+    throw new DataError(
+      {
+        file,
+        expected: "a whole gzip file",
+        found: messageOf(error),
+        hint: "the file is damaged or was cut short: take another copy of it",
+      },
+      { cause: error },
+    );
+  }
+}

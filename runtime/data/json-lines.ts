@@ -1,0 +1,104 @@
+/**
+ * JSON lines (https://jsonlines.org): one object a line, one line a sample. A column takes the member named
+ * by `key`, by default that of its own name: a number, true or false, or lists nested as its shape says.
+ */
+
+import type { ColumnPlan, ColumnSource } from "../plan.ts";
+import type { Column } from "./column.ts";
+import { DataError, messageOf, shown } from "./data-error.ts";
+import type { DataFile } from "./data-file.ts";
+import { ColumnBuilder, describeRange } from "./element-values.ts";
+import { stringOption } from "./reader-options.ts";
+
+interface Target {
+  readonly builder: ColumnBuilder;
+  readonly key: string;
+}
+
+/** Reads the file as the columns that name it, in one pass. */
+export function readJsonLines(file: DataFile, sources: readonly ColumnSource[]): readonly Column[] {
+  const targets: readonly Target[] = sources.map((source) => ({
+    builder: new ColumnBuilder(source.column),
+    key: stringOption(source, "key", source.column.name),
+  }));
+  forEachLine(file, (text, line) => {
+    const sample = parseObject(file.name, text, line);
+    for (const { builder, key } of targets) {
+      const place = `line ${line}, key ${JSON.stringify(key)}`;
+      if (!Object.hasOwn(sample, key)) {
+        const found = Object.keys(sample).slice(0, 20).join(", ") || "an empty object";
+        const hint = "name the member with `key`; every line must have it";
+        throw new DataError({ file: file.name, place, expected: "this key", found, hint });
+      }
+      pushNested(builder, sample[key], 0, file.name, place);
+    }
+  });
+  return targets.map(({ builder }) => builder.finish());
+}
+
+/** Lines are decoded one by one: a whole file may be longer than a string can be. Blank ones are skipped. */
+function forEachLine({ bytes }: DataFile, visit: (text: string, line: number) => void): void {
+  const newline = 10;
+  const decoder = new TextDecoder();
+  let line = 1;
+  for (let start = 0; start < bytes.length; line++) {
+    const found = bytes.indexOf(newline, start);
+    const end = found < 0 ? bytes.length : found;
+    const text = decoder.decode(bytes.subarray(start, end));
+    if (text.trim() !== "") visit(text, line);
+    start = end + 1;
+  }
+}
+
+function parseObject(file: string, text: string, line: number): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw malformed(file, `line ${line}`, "a JSON object", messageOf(error));
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw malformed(file, `line ${line}`, "a JSON object", shown(value));
+  }
+  return value as Readonly<Record<string, unknown>>;
+}
+
+/** Appends a member, whose lists from depth `axis` on have the extents of the shape. */
+function pushNested(
+  builder: ColumnBuilder,
+  value: unknown,
+  axis: number,
+  file: string,
+  place: string,
+): void {
+  const { shape, dtype } = builder.plan;
+  const extent = shape[axis];
+  if (extent === undefined) {
+    const number = typeof value === "boolean" ? Number(value) : value;
+    if (typeof number === "number" && builder.push(number)) return;
+    const expected = typeof number === "number" ? describeRange(dtype) : "a number";
+    throw wrongValue(builder.plan, file, place, expected, value);
+  }
+  if (!Array.isArray(value) || value.length !== extent) {
+    throw wrongValue(builder.plan, file, place, `a list of ${extent}`, value);
+  }
+  for (const element of value) pushNested(builder, element, axis + 1, file, place);
+}
+
+function wrongValue(
+  plan: ColumnPlan,
+  file: string,
+  place: string,
+  expected: string,
+  value: unknown,
+): DataError {
+  const type = `${plan.dtype}[${plan.shape.join(", ")}]`;
+  const found = Array.isArray(value) ? `a list of ${value.length}, ${shown(value)}` : shown(value);
+  const hint = `correct the line, or the column's type ${type}`;
+  return new DataError({ file, place, expected, found, hint });
+}
+
+function malformed(file: string, place: string, expected: string, found: string): DataError {
+  const hint = "write one JSON object a line";
+  return new DataError({ file, place, expected, found, hint });
+}

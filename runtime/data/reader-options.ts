@@ -1,0 +1,90 @@
+/**
+ * The arguments of a reader as the model's file has them: `csv("train.csv", columns = ["age", "income"])`.
+ */
+
+import type { ColumnSource, OptionValue } from "../plan.ts";
+import { DataError, shown } from "./data-error.ts";
+
+/** A column of a text file: by its name in the header, or by its number from 0. */
+export type FieldReference = string | number;
+
+/** The arguments of each reader; a new reader adds a row. */
+const optionsOf: { readonly [R in ColumnSource["reader"]]: readonly string[] } = {
+  idx: [],
+  csv: ["column", "columns", "delimiter", "header"],
+  npy: [],
+  npz: ["key"],
+  jsonl: ["key"],
+};
+
+/** @throws DataError if the source has an argument that its reader does not know. */
+export function checkOptionNames({ reader, path, options }: ColumnSource): void {
+  const known = optionsOf[reader];
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      const expected = known.length === 0 ? "no arguments but the path" : known.join(", ");
+      throw problem(path, reader, expected, name, "remove or correct the argument");
+    }
+  }
+}
+
+export function stringOption(source: ColumnSource, name: string, fallback: string): string {
+  const value = givenOption(source, name) ?? fallback;
+  if (typeof value === "string" && value !== "") return value;
+  throw wrongOption(source, name, "a text that is not empty", value);
+}
+
+export function booleanOption(source: ColumnSource, name: string, fallback: boolean): boolean {
+  const value = givenOption(source, name) ?? fallback;
+  if (typeof value === "boolean") return value;
+  throw wrongOption(source, name, "true or false", value);
+}
+
+export function fieldOption(source: ColumnSource, name: string): FieldReference | undefined {
+  const value = givenOption(source, name);
+  if (value === undefined || isFieldReference(value)) return value;
+  throw wrongOption(source, name, "a column's name, or its number from 0", value);
+}
+
+export function fieldsOption(
+  source: ColumnSource,
+  name: string,
+): readonly FieldReference[] | undefined {
+  const value = givenOption(source, name);
+  if (value === undefined) return undefined;
+  if (Array.isArray(value) && value.every(isFieldReference)) return value;
+  throw wrongOption(source, name, "a list of columns' names or numbers from 0", value);
+}
+
+function givenOption({ options }: ColumnSource, name: string): OptionValue | undefined {
+  return Object.hasOwn(options, name) ? (options[name] ?? undefined) : undefined;
+}
+
+function isFieldReference(value: OptionValue): value is FieldReference {
+  return typeof value === "string" || (Number.isInteger(value) && (value as number) >= 0);
+}
+
+function wrongOption(
+  { path, reader }: ColumnSource,
+  name: string,
+  expected: string,
+  value: OptionValue,
+): DataError {
+  return problem(
+    path,
+    `${reader}, argument ${name}`,
+    expected,
+    shown(value),
+    "correct the argument",
+  );
+}
+
+function problem(
+  file: string,
+  place: string,
+  expected: string,
+  found: string,
+  hint: string,
+): DataError {
+  return new DataError({ file, place, expected, found, hint });
+}
