@@ -1,0 +1,186 @@
+/**
+ * What holds of every graph between passes. The verifier runs after each pass in tests, and on request:
+ *
+ * - Operands are made before their users, and every scalar and node has the type that its table row gives.
+ * - Axes that a body, its conditions and `where` mention are axes of the node. Without a reducer there are no
+ *   reduction axes, and `where` is `always`.
+ * - Extents are at least 0 for N ≥ 1; where N occurs in a shape it leads it; a tensor has less than 2³¹ elements.
+ * - A load has one index a dimension, and each is in range wherever `where` and the load's guard hold, for every
+ *   1 ≤ N ≤ Nmax. Numbers that index random streams are not negative.
+ * - An assignment's target is a param or a state, assigned once, of the value's shape and type. Results have
+ *   different names.
+ */
+
+import { InvariantError } from "../diagnostics/diagnostic.ts";
+import { axesOf } from "./affine.ts";
+import { and, type Condition, conditionAxes, inRange, nonnegative } from "./condition.ts";
+import { graphNodes, loadsOf, scalarChildren } from "./context.ts";
+import { type Extent, elementsAt, printExtent, type Shape, sameShape, sizeAt } from "./extent.ts";
+import type { Compute, Graph, LoadScalar, Node, Scalar } from "./node.ts";
+import { nameValues, printAffine, printGraphLines } from "./print.ts";
+import { implies } from "./prove.ts";
+import { reducers } from "./reducers.ts";
+import { scalarFunctions } from "./scalar-functions.ts";
+
+export interface GraphFault {
+  readonly message: string;
+  /** The node at fault; null for results and assignments. */
+  readonly node: Node | null;
+}
+
+/** Throws an `InvariantError` that shows the first fault and the ten lines of the graph around it. */
+export function verifyGraph(graph: Graph, stage: string = graph.name): void {
+  const [fault] = findFaults(graph);
+  if (fault === undefined) return;
+  const lines = printGraphLines(graph);
+  const nodes = graphNodes(graph);
+  const at = fault.node === null ? lines.length - 1 : nodes.indexOf(fault.node) + 1;
+  const first = Math.max(0, Math.min(at - 5, lines.length - 10));
+  const shown = lines
+    .slice(first, first + 10)
+    .map((line, i) => `${first + i === at ? "> " : "  "}${line}`);
+  throw new InvariantError(`${stage}: ${fault.message}\n${shown.join("\n")}`);
+}
+
+/** Everything that is wrong with a graph, operands before users. */
+export function findFaults(graph: Graph): GraphFault[] {
+  const faults: GraphFault[] = [];
+  const nodes = graphNodes(graph);
+  const names = nameValues(nodes);
+  for (const node of nodes) {
+    const report = (message: string): void => {
+      faults.push({ message: `${names(node.values[0]!)}: ${message}`, node });
+    };
+    for (const value of node.values) checkShape(value.shape, graph.batchMax, report);
+    if (node.kind === "compute") checkCompute(node, graph.batchMax, report);
+  }
+  checkEnds(graph, (message) => faults.push({ message, node: null }));
+  return faults;
+}
+
+type Report = (message: string) => void;
+
+function checkShape(shape: Shape, batchMax: number, report: Report): void {
+  for (const extent of shape) {
+    if (sizeAt(extent, 1) < 0 || extent.batch < 0) {
+      report(`extent ${printExtent(extent)} may be negative`);
+    }
+  }
+  const [first] = shape;
+  if (first?.batch === 0 && shape.some((extent) => extent.batch !== 0)) {
+    report("N occurs in the shape but does not lead it");
+  }
+  if (elementsAt(shape, batchMax) >= 2 ** 31) report("the tensor has 2³¹ elements or more");
+}
+
+function checkCompute(node: Compute, batchMax: number, report: Report): void {
+  const { parallel, reduction, where, reducer, body, values, operands } = node;
+  const box: readonly Extent[] = [...parallel, ...reduction];
+  if (reducer === null && (reduction.length > 0 || where.kind !== "true")) {
+    report("without a reducer there is nothing to reduce over or to leave out");
+  }
+  const types = reducer === null ? [body.dtype] : reducers[reducer].resultTypes(body.dtype);
+  if (String(types) !== String(values.map((value) => value.dtype))) {
+    report(`a body of ${body.dtype} under ${reducer} gives ${types}`);
+  }
+  if (values.some((value) => !sameShape(value.shape, parallel))) {
+    report("a result's shape is not the parallel box");
+  }
+  if (operands.some((value) => value.node.id >= node.id))
+    report("an operand is made after its user");
+  checkAxes(conditionAxes(where), box, report);
+  checkScalars(body, box, batchMax, report);
+  for (const load of loadsOf(body)) checkLoad(load, where, box, batchMax, report);
+}
+
+function checkAxes(axes: ReadonlySet<number>, box: readonly Extent[], report: Report): void {
+  for (const axis of axes) if (axis >= box.length) report(`there is no axis i${axis}`);
+}
+
+function checkScalars(
+  body: Scalar,
+  box: readonly Extent[],
+  batchMax: number,
+  report: Report,
+): void {
+  const seen = new Set<Scalar>();
+  const visit = (scalar: Scalar): void => {
+    if (seen.has(scalar)) return;
+    seen.add(scalar);
+    for (const child of scalarChildren(scalar)) visit(child);
+    switch (scalar.kind) {
+      case "index":
+        checkAxes(axesOf(scalar.index), box, report);
+        break;
+      case "condition":
+        checkAxes(conditionAxes(scalar.condition), box, report);
+        break;
+      case "random":
+        checkAxes(axesOf(scalar.index), box, report);
+        if (!implies(and(), nonnegative(scalar.index), box, batchMax)) {
+          report(`the random index ${printAffine(scalar.index)} may be negative`);
+        }
+        break;
+      case "call": {
+        const types = scalar.args.map((arg) => arg.dtype);
+        if (scalarFunctions[scalar.fn].resultType(types) !== scalar.dtype) {
+          report(`${scalar.fn}(${types.join(", ")}) is not ${scalar.dtype}`);
+        }
+        break;
+      }
+      default:
+        break;
+    }
+  };
+  visit(body);
+}
+
+function checkLoad(
+  { value, index, guard }: LoadScalar,
+  where: Condition,
+  box: readonly Extent[],
+  batchMax: number,
+  report: Report,
+): void {
+  if (index.length !== value.shape.length) {
+    report(`a load has ${index.length} indexes for ${value.shape.length} dimensions`);
+    return;
+  }
+  const axes = new Set<number>();
+  for (const i of index) axesOf(i, axes);
+  conditionAxes(guard, axes);
+  if ([...axes].some((axis) => axis >= box.length)) {
+    checkAxes(axes, box, report);
+    return;
+  }
+  const given = and(where, guard);
+  index.forEach((i, dimension) => {
+    const extent = value.shape[dimension]!;
+    if (!implies(given, inRange(i, extent), box, batchMax)) {
+      report(
+        `the index ${printAffine(i)} may leave 0 … ${printExtent(extent)}−1 in dimension ${dimension}`,
+      );
+    }
+  });
+}
+
+function checkEnds(graph: Graph, report: Report): void {
+  const names = new Set<string>();
+  for (const { name } of graph.results) {
+    if (names.has(name)) report(`two results are named ${name}`);
+    names.add(name);
+  }
+  const targets = new Set<Node>();
+  for (const { target, value } of graph.assignments) {
+    const { node } = target;
+    if (node.kind !== "leaf" || (node.role !== "param" && node.role !== "state")) {
+      report("an assignment's target is neither a param nor a state");
+      continue;
+    }
+    if (targets.has(node)) report(`${node.path} is assigned twice`);
+    targets.add(node);
+    if (target.dtype !== value.dtype || !sameShape(target.shape, value.shape)) {
+      report(`${node.path} is assigned a value of another shape or type`);
+    }
+  }
+}
