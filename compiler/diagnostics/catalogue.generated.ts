@@ -158,8 +158,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "hints": [
       "bind parts of it to names"
     ],
-    "why": "The compiler bounds the depth of what it reads, so that no input can exhaust its stack. The example is a power of powers; real programs stay far below the bound.",
-    "wrong": "const deep = ((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))\n",
+    "why": "The compiler bounds the depth of what it reads, so that no input can exhaust its stack. Real programs stay far below the bound.",
+    "wrong": "const deep =\n  (((((((((((((((((((((((((((((((((((((((((((((((((((\n  (((((((((((((((((((((((((((((((((((((((((((((((((((1)))))))))))))))))))))))))))))))))))))))))))))))))))\n  )))))))))))))))))))))))))))))))))))))))))))))))))))\n",
     "right": "const shallow = (((1)))\n",
     "files": {}
   },

@@ -35,6 +35,7 @@ export class DeclarationGrammar extends TrainingGrammar {
     this.file = file;
     this.sink = sink;
     this.builder = new ExpressionBuilder();
+    this.conditionDepth = 0;
     this.input = [...tokens];
     try {
       const declaration = this.declaration();

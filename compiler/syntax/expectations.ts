@@ -8,6 +8,7 @@ import {
   type IParserErrorMessageProvider,
   type IRecognitionException,
   type IToken,
+  type TokenType,
   tokenLabel,
   tokenMatcher,
 } from "chevrotain";
@@ -15,7 +16,15 @@ import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile } from "./ast.ts";
 import { spanOfTokens } from "./spans.ts";
-import { Assign, EndOfLine, LeftBracket, RightBrace, Then } from "./tokens.ts";
+import {
+  Assign,
+  EndOfLine,
+  LeftBracket,
+  LeftParenthesis,
+  RightBracket,
+  RightParenthesis,
+  Then,
+} from "./tokens.ts";
 
 /** What rules with several alternatives begin with. */
 const beginnings: Readonly<Record<string, string>> = {
@@ -31,8 +40,28 @@ const beginnings: Readonly<Record<string, string>> = {
   fnDeclaration: "`=` or `{`",
 };
 
+/** What the bracketed lists of rules consist of. */
+const members: Readonly<Record<string, string>> = {
+  parenthesized: "an expression",
+  list: "an expression",
+  callArguments: "an argument",
+  indexItems: "an index",
+  axes: "the name of an axis",
+  shape: "a dimension",
+  parameters: "a parameter",
+  pattern: "a name",
+  type: "a type",
+};
+const closers: readonly TokenType[] = [RightParenthesis, RightBracket];
+
 export const expectationProvider: IParserErrorMessageProvider = {
-  buildMismatchTokenMessage: ({ expected }) => tokenLabel(expected),
+  buildMismatchTokenMessage: ({ expected, previous, ruleName }) => {
+    const label = tokenLabel(expected);
+    const member = members[ruleName];
+    if (member === undefined || !closers.includes(expected)) return label;
+    const isFirst = tokenMatcher(previous, LeftBracket) || tokenMatcher(previous, LeftParenthesis);
+    return isFirst ? `${member} or ${label}` : `\`,\` or ${label}`;
+  },
   buildNotAllInputParsedMessage: () => "the end of the declaration",
   buildNoViableAltMessage: ({ ruleName }) => beginnings[ruleName] ?? "something else",
   buildEarlyExitMessage: ({ ruleName }) => beginnings[ruleName] ?? "something else",
@@ -57,18 +86,13 @@ export function diagnosticOf(
   const values = {
     expected: message,
     found: describeToken(token),
-    hint: hintFor(token, previous, message, context.ruleStack),
+    hint: hintFor(token, message, context.ruleStack),
   };
   const text = isAbsent ? "something is missing here" : "unexpected";
   return diagnostics.unexpectedToken({ span, text }, values);
 }
 
-function hintFor(
-  token: IToken,
-  previous: IToken,
-  expected: string,
-  rules: readonly string[],
-): string | undefined {
+function hintFor(token: IToken, expected: string, rules: readonly string[]): string | undefined {
   if (rules.includes("reducerPrefix")) {
     return "the name of a reducer before `[` reduces over axes; write `(mean)[0]` to index a value of that name";
   }
@@ -78,12 +102,11 @@ function hintFor(
   if (rules.includes("trainEntry") && tokenMatcher(token, Assign)) {
     return "a setting is a key and its value, with nothing between: `epochs 5`";
   }
-  if (rules.at(-1) === "axis" && tokenMatcher(previous, LeftBracket)) {
+  if (rules.includes("indexedBind") && rules.at(-1) === "axes") {
     return "on the left of `=` the brackets hold names of new axes";
   }
   if (expected === "`then`" && token.image === "{") {
     return "as an expression, `if` is written `if … then … else …`";
   }
-  if (tokenMatcher(token, RightBrace) || token.tokenType === EOF) return undefined;
   return undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The grammar of expressions, types and parameters as Chevrotain rules. Rules build the tree as they go
+ * The grammar of expressions as Chevrotain rules. Rules build the tree as they go
  * (embedded actions); while Chevrotain records the grammar they run once on tokens that mean nothing, so
  * everything that looks into a token stands in `ACTION`.
  */
@@ -10,18 +10,16 @@ import type { Diagnostic, Span } from "../diagnostics/diagnostic.ts";
 import type {
   Argument,
   AxisBinder,
-  Dimension,
   Expression,
   Identifier,
   IndexItem,
-  Parameter,
   SourceFile,
   StringLiteral,
-  TypeNode,
 } from "./ast.ts";
 import { expectationProvider } from "./expectations.ts";
 import { ExpressionBuilder, type Part } from "./expression-builder.ts";
 import { SyntaxFault } from "./faults.ts";
+import { maximumNesting } from "./layout.ts";
 import { numberValue, stringValue } from "./lexer.ts";
 import { type ChainItem, climb, type InfixOperator } from "./precedence.ts";
 import { joinSpans, spanOfTokens } from "./spans.ts";
@@ -31,6 +29,8 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
   /** The file being parsed and the maker of its nodes; set by `begin`. */
   protected file: SourceFile = { name: "", text: "" };
   protected builder = new ExpressionBuilder();
+  /** How many conditions `if … then` are being read within one another: brackets do not bound these. */
+  protected conditionDepth = 0;
 
   constructor() {
     super([...T.allTokens], {
@@ -96,11 +96,13 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
 
   readonly conditionPrefix = this.RULE("conditionPrefix", (chain: ChainItem[]): void => {
     const first = this.CONSUME(T.If);
+    this.ACTION(() => this.enterCondition(first));
     const condition = this.SUBRULE(this.expression);
     this.CONSUME(T.Then);
     const then = this.SUBRULE2(this.expression);
     const last = this.CONSUME(T.Else);
     this.ACTION(() => {
+      this.conditionDepth--;
       const span = spanOfTokens(this.file, first, last);
       chain.push({ kind: "condition", condition, then, span, keyword: this.spanOf(first) });
     });
@@ -332,89 +334,9 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
     });
   });
 
-  // ------------------------------------------------------------------------- names, types, parameters
-
   readonly identifier = this.RULE("identifier", (): Identifier => {
     const token = this.CONSUME(T.Identifier);
     return this.ACTION(() => this.identifierOf(token));
-  });
-
-  readonly type = this.RULE("type", (): TypeNode => {
-    return this.OR<TypeNode>([
-      {
-        ALT: () => {
-          const elements: TypeNode[] = [];
-          const open = this.CONSUME(T.LeftParenthesis);
-          this.MANY_SEP({ SEP: T.Comma, DEF: () => elements.push(this.SUBRULE(this.type)) });
-          this.OPTION(() => this.CONSUME(T.TrailingComma));
-          const close = this.CONSUME(T.RightParenthesis);
-          return this.ACTION(() => {
-            const span = spanOfTokens(this.file, open, close);
-            return { kind: "tuple-type", elements, span };
-          });
-        },
-      },
-      {
-        ALT: () => {
-          const name = this.SUBRULE(this.identifier);
-          const shape = this.OPTION2(() => this.SUBRULE(this.shape));
-          return this.ACTION(() => {
-            const span = joinSpans(name.span, shape?.span ?? name.span);
-            return { kind: "named-type", name, dimensions: shape?.dimensions ?? null, span };
-          });
-        },
-      },
-      {
-        ALT: () => {
-          const shape = this.SUBRULE2(this.shape);
-          return this.ACTION(() => ({ kind: "named-type", name: null, ...shape }));
-        },
-      },
-    ]);
-  });
-
-  /** `[..., I]` */
-  readonly shape = this.RULE("shape", (): { dimensions: Dimension[]; span: Span } => {
-    const dimensions: Dimension[] = [];
-    const open = this.CONSUME(T.LeftBracket);
-    this.MANY_SEP({
-      SEP: T.Comma,
-      DEF: () => {
-        const dimension = this.OR<Dimension>([
-          { ALT: () => this.ellipsisOf(this.CONSUME(T.Ellipsis)) },
-          { ALT: () => this.SUBRULE(this.expression) },
-        ]);
-        dimensions.push(dimension);
-      },
-    });
-    this.OPTION(() => this.CONSUME(T.TrailingComma));
-    const close = this.CONSUME(T.RightBracket);
-    return this.ACTION(() => ({ dimensions, span: spanOfTokens(this.file, open, close) }));
-  });
-
-  readonly parameters = this.RULE("parameters", (): Parameter[] => {
-    const parameters: Parameter[] = [];
-    this.CONSUME(T.LeftParenthesis);
-    this.MANY_SEP({ SEP: T.Comma, DEF: () => parameters.push(this.SUBRULE(this.parameter)) });
-    this.OPTION(() => this.CONSUME(T.TrailingComma));
-    this.CONSUME(T.RightParenthesis);
-    return parameters;
-  });
-
-  readonly parameter = this.RULE("parameter", (): Parameter => {
-    const name = this.SUBRULE(this.identifier);
-    const type = this.OPTION(() => {
-      this.CONSUME(T.Colon);
-      return this.SUBRULE(this.type);
-    });
-    const value = this.OPTION2(() => {
-      this.CONSUME(T.Assign);
-      return this.SUBRULE(this.part);
-    });
-    return this.ACTION(() => {
-      const span = joinSpans(name.span, value?.span ?? type?.span ?? name.span);
-      return { kind: "parameter", name, type: type ?? null, default: value?.node ?? null, span };
-    });
   });
 
   // ------------------------------------------------------------------------------------- for rules
@@ -435,11 +357,17 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
     return types.includes(this.LA(1).tokenType);
   }
 
+  private enterCondition(keyword: IToken): void {
+    if (++this.conditionDepth <= maximumNesting) return;
+    const values = { what: "expression", limit: maximumNesting };
+    this.fail(diagnostics.tooDeeplyNested(this.spanOf(keyword), values));
+  }
+
   private booleanOf(token: IToken, value: boolean): Expression {
     return this.ACTION(() => ({ kind: "boolean", value, span: this.spanOf(token) }));
   }
 
-  private ellipsisOf(token: IToken): { readonly kind: "ellipsis"; readonly span: Span } {
+  protected ellipsisOf(token: IToken): { readonly kind: "ellipsis"; readonly span: Span } {
     return this.ACTION(() => ({ kind: "ellipsis", span: this.spanOf(token) }));
   }
 }

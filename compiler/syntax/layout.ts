@@ -55,11 +55,21 @@ import {
 /** Deeper nesting than this is refused: recursion over the text is bounded by it. */
 export const maximumNesting = 100;
 
+/** A text of another kind may be full of brackets; after this many that close nothing we have made our point. */
+const maximumMismatches = 10;
+
+export interface LaidOutFile {
+  /** The tokens of each declaration; none is empty. */
+  readonly chunks: readonly (readonly IToken[])[];
+  /** Where `(` and `[` were never closed, or nesting ended the text: errors after them in their declaration are likely the consequence. */
+  readonly unclosed: readonly number[];
+}
+
 export function layOut(
   file: SourceFile,
   raw: readonly IToken[],
   sink: DiagnosticSink,
-): readonly (readonly IToken[])[] {
+): LaidOutFile {
   return new Layout(file, raw, sink).run();
 }
 
@@ -115,6 +125,8 @@ class Layout {
   readonly #sink: DiagnosticSink;
   readonly #open: OpenBracket[] = [];
   readonly #declarations: (readonly IToken[])[] = [];
+  readonly #unclosed: number[] = [];
+  #mismatches = 0;
   #tokens: IToken[] = [];
   /** The first token of the statement being read; null at its start. */
   #first: IToken | null = null;
@@ -129,7 +141,7 @@ class Layout {
     this.#sink = sink;
   }
 
-  run(): readonly (readonly IToken[])[] {
+  run(): LaidOutFile {
     let afterBreak = false;
     for (let at = 0; at < this.#raw.length; at++) {
       const token = this.#raw[at]!;
@@ -146,7 +158,7 @@ class Layout {
     }
     this.#closeFrom(0, true);
     this.#endDeclaration();
-    return this.#declarations;
+    return { chunks: this.#declarations, unclosed: this.#unclosed };
   }
 
   /** Adds one token in its contextual type; false when the nesting is too deep to go on. */
@@ -237,6 +249,7 @@ class Layout {
       const span = spanOfTokens(this.#file, token);
       const values = { what: "text", limit: maximumNesting };
       this.#sink.report(diagnostics.tooDeeplyNested(span, values));
+      this.#unclosed.push(this.#open[0]!.token.startOffset);
       this.#closeFrom(0, false);
       return false;
     }
@@ -253,7 +266,7 @@ class Layout {
   #closeBracket(token: IToken): void {
     const partner = this.#partnerOf(token);
     if (partner === null) {
-      this.#reportMismatch(token);
+      if (this.#mismatches++ < maximumMismatches) this.#reportMismatch(token);
       const top = this.#open.at(-1);
       if (top === undefined || token.tokenType === RightBrace || top.token.tokenType === LeftBrace)
         return;
@@ -290,6 +303,7 @@ class Layout {
       const last = this.#tokens.at(-1) ?? token;
       const startOffset = last.startOffset + last.image.length;
       if (isReported) {
+        if (type !== RightBrace) this.#unclosed.push(token.startOffset);
         const values = { open: token.image, close: type.name };
         this.#sink.report(diagnostics.unclosedBracket(spanOfTokens(this.#file, token), values));
       }

@@ -21,6 +21,8 @@ export interface LexedFile {
   readonly tokens: readonly IToken[];
   /** The `///` comments, in order. */
   readonly documentation: readonly IToken[];
+  /** Where characters were left out; errors after them on their line are likely their consequence. */
+  readonly gaps: readonly number[];
 }
 
 /** A file of another format consists of unknown characters; after this many we have made our point. */
@@ -46,7 +48,8 @@ export function lex(file: SourceFile, sink: DiagnosticSink): LexedFile {
       sink.report(diagnostics.unterminatedString(spanOfTokens(file, token), {}));
     } else if (token.tokenType === StringToken) reportUnknownEscapes(file, token, sink);
   }
-  return { tokens, documentation: groups[documentationGroup] ?? [] };
+  const gaps = errors.map((error) => error.offset);
+  return { tokens, documentation: groups[documentationGroup] ?? [], gaps };
 }
 
 /** The value of a number token; malformed numbers, which are reported already, give 0. */

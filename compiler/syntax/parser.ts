@@ -3,7 +3,7 @@
  */
 
 import type { IToken } from "chevrotain";
-import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
+import { DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import type { Declaration, ParsedFile, SourceFile } from "./ast.ts";
 import { DeclarationGrammar } from "./declaration-grammar.ts";
 import { layOut } from "./layout.ts";
@@ -17,10 +17,19 @@ let grammar: DeclarationGrammar | null = null;
 
 export function parse(file: SourceFile, sink: DiagnosticSink): ParsedFile {
   grammar ??= new DeclarationGrammar();
-  const { tokens, documentation } = lex(file, sink);
+  const { tokens, documentation, gaps } = lex(file, sink);
+  const { chunks, unclosed } = layOut(file, tokens, sink);
   const declarations: Declaration[] = [];
-  for (const own of layOut(file, tokens, sink)) {
-    const declaration = grammar.read(file, own, sink);
+  for (const chunk of chunks) {
+    const found = new DiagnosticSink();
+    const declaration = grammar.read(file, chunk, found);
+    for (const diagnostic of found.sorted()) {
+      const at = diagnostic.primary.span.start;
+      const isConsequence =
+        gaps.some((gap) => gap < at && !/[\n\r]/.test(file.text.slice(gap, at))) ||
+        unclosed.some((bracket) => bracket < at && bracket >= chunk[0]!.startOffset);
+      if (!isConsequence) sink.report(diagnostic);
+    }
     if (declaration === null) continue;
     const doc = documentationBefore(declaration.span.start, file.text, documentation);
     declarations.push({ ...declaration, doc });

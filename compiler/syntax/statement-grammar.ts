@@ -21,15 +21,14 @@ import type {
   Pattern,
   Statement,
   StringLiteral,
-  TypeNode,
 } from "./ast.ts";
 import { describeToken, diagnosticOf } from "./expectations.ts";
-import { ExpressionGrammar } from "./expression-grammar.ts";
 import { SyntaxFault } from "./faults.ts";
 import { joinSpans, spanOfTokens } from "./spans.ts";
 import * as T from "./tokens.ts";
+import { TypeGrammar } from "./type-grammar.ts";
 
-export class StatementGrammar extends ExpressionGrammar {
+export class StatementGrammar extends TypeGrammar {
   /** Where this file's diagnostics go; set anew for each file. */
   protected sink = new DiagnosticSink();
 
@@ -255,15 +254,6 @@ export class StatementGrammar extends ExpressionGrammar {
     });
   });
 
-  /** `: type`, or nothing. */
-  readonly optionalType = this.RULE("optionalType", (): TypeNode | null => {
-    const type = this.OPTION(() => {
-      this.CONSUME(T.Colon);
-      return this.SUBRULE(this.type);
-    });
-    return type ?? null;
-  });
-
   // ------------------------------------------------------------------------------------- recovery
 
   /** Reads one line; what fails is reported and skipped, and gives false. `separate`: the line must end. */
@@ -277,6 +267,9 @@ export class StatementGrammar extends ExpressionGrammar {
       return true;
     } catch (error) {
       this.reportFault(error);
+      // Chevrotain kept it too; only what ends the whole declaration is left for `read` to find.
+      this.errors = [];
+      this.conditionDepth = 0;
       this.skipLine();
       return false;
     }

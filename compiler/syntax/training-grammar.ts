@@ -40,18 +40,22 @@ export class TrainingGrammar extends StatementGrammar {
     this.CONSUME(T.LeftBrace);
     this.MANY(() => {
       this.line(() => {
-        this.OR([
-          {
-            ALT: () => {
-              const block = this.SUBRULE(this.dataBlock);
-              this.ACTION(() => blocks.push(block));
+        this.OR({
+          // A name decides; what must follow it is said where it is missing.
+          MAX_LOOKAHEAD: 1,
+          DEF: [
+            {
+              ALT: () => {
+                const block = this.SUBRULE(this.dataBlock);
+                this.ACTION(() => blocks.push(block));
+              },
             },
-          },
-          {
-            ALT: () => this.SUBRULE(this.unexpected, { ARGS: ["a block such as `train {`"] }),
-            IGNORE_AMBIGUITIES: true,
-          },
-        ]);
+            {
+              ALT: () => this.SUBRULE(this.unexpected, { ARGS: ["a block such as `train {`"] }),
+              IGNORE_AMBIGUITIES: true,
+            },
+          ],
+        });
       });
       this.OPTION(() => this.CONSUME(T.EndOfLine));
     });
@@ -65,18 +69,22 @@ export class TrainingGrammar extends StatementGrammar {
     this.CONSUME(T.LeftBrace);
     this.MANY(() => {
       this.line(() => {
-        this.OR([
-          {
-            ALT: () => {
-              const column = this.SUBRULE(this.dataColumn);
-              this.ACTION(() => columns.push(column));
+        this.OR({
+          // A name decides; what must follow it is said where it is missing.
+          MAX_LOOKAHEAD: 1,
+          DEF: [
+            {
+              ALT: () => {
+                const column = this.SUBRULE(this.dataColumn);
+                this.ACTION(() => columns.push(column));
+              },
             },
-          },
-          {
-            ALT: () => this.SUBRULE(this.unexpected, { ARGS: ["the name of a column"] }),
-            IGNORE_AMBIGUITIES: true,
-          },
-        ]);
+            {
+              ALT: () => this.SUBRULE(this.unexpected, { ARGS: ["the name of a column"] }),
+              IGNORE_AMBIGUITIES: true,
+            },
+          ],
+        });
       });
       this.OPTION(() => this.CONSUME(T.EndOfLine));
     });
@@ -131,26 +139,31 @@ export class TrainingGrammar extends StatementGrammar {
       this.CONSUME(T.LeftBrace);
       this.MANY(() => {
         this.line(() => {
-          this.OR([
-            {
-              ALT: () => {
-                const update = this.SUBRULE(this.trainUpdate);
-                this.ACTION(() => updates.push(update));
+          this.OR({
+            // A name decides; what must follow it is said where it is missing.
+            MAX_LOOKAHEAD: 1,
+            DEF: [
+              {
+                ALT: () => {
+                  const update = this.SUBRULE(this.trainUpdate);
+                  this.ACTION(() => updates.push(update));
+                },
+                // The layout makes `update` a keyword only where a block follows.
+                IGNORE_AMBIGUITIES: true,
               },
-              // The layout makes `update` a keyword only where a block follows.
-              IGNORE_AMBIGUITIES: true,
-            },
-            {
-              ALT: () => {
-                const entry = this.SUBRULE(this.trainEntry);
-                this.ACTION(() => entries.push(entry));
+              {
+                ALT: () => {
+                  const entry = this.SUBRULE(this.trainEntry);
+                  this.ACTION(() => entries.push(entry));
+                },
               },
-            },
-            {
-              ALT: () => this.SUBRULE(this.unexpected, { ARGS: ["a setting such as `epochs 5`"] }),
-              IGNORE_AMBIGUITIES: true,
-            },
-          ]);
+              {
+                ALT: () =>
+                  this.SUBRULE(this.unexpected, { ARGS: ["a setting such as `epochs 5`"] }),
+                IGNORE_AMBIGUITIES: true,
+              },
+            ],
+          });
         }, false);
         this.OPTION(() => this.CONSUME(T.EndOfLine));
       });
