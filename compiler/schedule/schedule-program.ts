@@ -1,0 +1,276 @@
+/**
+ * From fusion groups to a kernel library: every group becomes a kernel, every parameter of a kernel gets its
+ * place in memory, and every graph its launches in order.
+ */
+
+import type { ColumnPlan } from "../../runtime/plan.ts";
+import type { KernelReport } from "../compiled-program.ts";
+import { invariant } from "../diagnostics/diagnostic.ts";
+import type { GraphContext } from "../graph/context.ts";
+import type { Leaf, Origin, Value } from "../graph/node.ts";
+import type { Kernel } from "../kernel/ir.ts";
+import type { GraphFunction, KernelModule, Launch, Placement } from "../kernel/module.ts";
+import type { Group, GroupedGraph } from "../optimize/group.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
+import type { PersistentLeaf } from "../semantics/program.ts";
+import { scheduleContraction } from "./contraction.ts";
+import { predictedSeconds } from "./cost.ts";
+import type { Binding, ScheduledKernel, Surroundings } from "./kernel-builder.ts";
+import { type Layout, layoutInOrder, planTemporaries, type Temporary } from "./memory-plan.ts";
+import { valueName } from "./names.ts";
+import { scheduleRows } from "./rows.ts";
+
+export interface ProgramOptions {
+  readonly model: string;
+  readonly persistent: readonly PersistentLeaf[];
+  readonly columns: readonly ColumnPlan[];
+  /** `digits.nn:5:30`. */
+  readonly locate: (span: Origin["span"]) => string;
+}
+
+/** A result of a graph, in the results arena. */
+export interface PlacedResult {
+  readonly name: string;
+  readonly value: Value;
+  readonly offset: number;
+}
+
+export interface ScheduledGraph {
+  readonly name: string;
+  readonly symbol: string;
+  /** Leaves uploaded for every step, by slot. */
+  readonly scalars: readonly Leaf[];
+  /** Slots of the columns that it reads, ascending. */
+  readonly columns: readonly number[];
+  readonly results: readonly PlacedResult[];
+}
+
+export interface ScheduledProgram {
+  readonly module: KernelModule;
+  readonly graphs: readonly ScheduledGraph[];
+  /** Byte offsets of params, slots, states and metric totals. */
+  readonly persistent: Layout<Value>;
+  /** Bytes of each arena. */
+  readonly arenas: {
+    readonly persistent: number;
+    readonly temporaries: number;
+    readonly results: number;
+  };
+  readonly kernels: readonly KernelReport[];
+}
+
+/**
+ * Schedules all graphs of a model that run on the device.
+ *
+ * Groups must come in an order that keeps data and overwriting dependences, as `formGroups` gives them.
+ */
+export function scheduleProgram(
+  context: GraphContext,
+  graphs: readonly GroupedGraph[],
+  target: TargetDescription,
+  options: ProgramOptions,
+): ScheduledProgram {
+  const batchMax = Math.max(1, ...graphs.map(({ graph }) => graph.batchMax));
+  const persistent = layoutPersistent(options.persistent, batchMax);
+  const names = new Set<string>();
+  const scheduled = graphs.map((grouped) =>
+    scheduleGraph(context, grouped, target, options, persistent, names),
+  );
+  return {
+    module: { model: options.model, functions: scheduled.map(({ fn }) => fn) },
+    graphs: scheduled.map(({ graph }) => graph),
+    persistent,
+    arenas: {
+      persistent: persistent.bytes,
+      temporaries: Math.max(0, ...scheduled.map(({ temporaryBytes }) => temporaryBytes)),
+      results: Math.max(0, ...scheduled.map(({ resultBytes }) => resultBytes)),
+    },
+    kernels: scheduled.flatMap(({ reports }) => reports),
+  };
+}
+
+/** Params first, then slots, states and metric totals, each in order of declaration. */
+function layoutPersistent(leaves: readonly PersistentLeaf[], batchMax: number): Layout<Value> {
+  const roles = ["param", "slot", "state", "metric"] as const;
+  const ordered = roles.flatMap((role) => leaves.filter((leaf) => leaf.role === role));
+  return layoutInOrder(
+    ordered.map(({ leaf }) => leaf),
+    batchMax,
+  );
+}
+
+interface GraphSchedule {
+  readonly fn: GraphFunction;
+  readonly graph: ScheduledGraph;
+  readonly reports: readonly KernelReport[];
+  readonly temporaryBytes: number;
+  readonly resultBytes: number;
+}
+
+function scheduleGraph(
+  context: GraphContext,
+  { graph, groups, stored }: GroupedGraph,
+  target: TargetDescription,
+  options: ProgramOptions,
+  persistent: Layout<Value>,
+  names: Set<string>,
+): GraphSchedule {
+  const { batchMax } = graph;
+  const nameOf = (value: Value): string => valueName(context, value);
+  const surroundings: Surroundings = { stored, batchMax, nameOf };
+  const origins = (group: Group): string[] => originsOf(context, group, options.locate);
+  const scheduled = groups.map((group) => {
+    const { kernel, bindings } = scheduleGroup(group, surroundings, target);
+    const comment = { ...kernel.comment, sources: origins(group) };
+    const name = uniqueName(kernel.name, names);
+    return { kernel: { ...kernel, name, comment }, bindings };
+  });
+
+  const results = layoutInOrder(
+    graph.results.map(({ value }) => value),
+    batchMax,
+  );
+  const isTemporary = (value: Value): boolean =>
+    value.node.kind === "compute" && !results.offsets.has(value);
+  const temporaries = planTemporaries(scheduled, isTemporary, batchMax);
+  const columns = new Set<number>();
+  const scalars = scalarLeaves(scheduled);
+  const place = (binding: Binding): Placement => {
+    const placement = placeBinding(binding, persistent, temporaries, results, scalars, options);
+    if (placement.kind === "column") columns.add(placement.slot);
+    return placement;
+  };
+  const launches = scheduled.map(({ kernel, bindings }, i): Launch => {
+    const seconds = predictedSeconds(groups[i]!, batchMax, target);
+    return {
+      kernel,
+      placements: bindings.map(place),
+      isParallel: seconds > 2 * target.taskSeconds,
+    };
+  });
+
+  const symbol = `nnc_${graph.name}`;
+  return {
+    fn: { graph: graph.name, symbol, launches },
+    graph: {
+      name: graph.name,
+      symbol,
+      scalars,
+      columns: [...columns].sort((a, b) => a - b),
+      results: graph.results.map(({ name, value }) => ({
+        name,
+        value,
+        offset: results.offsets.get(value)!,
+      })),
+    },
+    reports: scheduled.map(({ kernel }, i) =>
+      reportKernel(context, graph.name, kernel, groups[i]!, batchMax, target),
+    ),
+    temporaryBytes: temporaries.bytes,
+    resultBytes: results.bytes,
+  };
+}
+
+/** The kernel of a group, by its structure. */
+export function scheduleGroup(
+  group: Group,
+  surroundings: Surroundings,
+  target: TargetDescription,
+): ScheduledKernel {
+  return group.kind === "contraction"
+    ? scheduleContraction(group, surroundings, target)
+    : scheduleRows(group, surroundings, target);
+}
+
+function uniqueName(hint: string, taken: Set<string>): string {
+  let name = hint;
+  for (let i = 2; taken.has(name); i++) name = `${hint}_${i}`;
+  taken.add(name);
+  return name;
+}
+
+/** The step scalars that kernels read, in order of their nodes. */
+function scalarLeaves(kernels: readonly ScheduledKernel[]): readonly Leaf[] {
+  const leaves = new Set<Leaf>();
+  for (const { bindings } of kernels) {
+    for (const binding of bindings) {
+      if (binding.kind !== "scalar") continue;
+      const { node } = binding.leaf;
+      if (node.kind === "leaf") leaves.add(node);
+    }
+  }
+  return [...leaves].sort((a, b) => a.id - b.id);
+}
+
+function placeBinding(
+  binding: Binding,
+  persistent: Layout<Value>,
+  temporaries: Layout<Temporary>,
+  results: Layout<Value>,
+  scalars: readonly Leaf[],
+  { columns }: ProgramOptions,
+): Placement {
+  switch (binding.kind) {
+    case "scalar":
+      return { kind: "scalar", slot: scalars.indexOf(binding.leaf.node as Leaf) };
+    case "column": {
+      const { path } = binding.leaf.node as Leaf;
+      const slot = columns.findIndex(({ name }) => name === path);
+      invariant(slot >= 0, `no column is called ${path}`);
+      return { kind: "column", slot };
+    }
+    case "scratch":
+      return {
+        kind: "arena",
+        arena: "temporaries",
+        offset: temporaries.offsets.get(binding.scratch)!,
+      };
+    case "tensor": {
+      const { value } = binding;
+      const result = results.offsets.get(value);
+      if (result !== undefined) return { kind: "arena", arena: "results", offset: result };
+      const kept = persistent.offsets.get(value);
+      if (kept !== undefined) return { kind: "arena", arena: "persistent", offset: kept };
+      const offset = temporaries.offsets.get(value);
+      invariant(offset !== undefined, "a kernel reads a tensor that has no place");
+      return { kind: "arena", arena: "temporaries", offset };
+    }
+  }
+}
+
+function originsOf(
+  context: GraphContext,
+  group: Group,
+  locate: ProgramOptions["locate"],
+): string[] {
+  const spans = group.stages.flatMap((stage) => context.origins(stage).map(({ span }) => span));
+  return [...new Set(spans.map(locate))];
+}
+
+function reportKernel(
+  context: GraphContext,
+  graph: string,
+  kernel: Kernel,
+  group: Group,
+  batchMax: number,
+  target: TargetDescription,
+): KernelReport {
+  const { flops, bytes, sources } = kernel.comment;
+  const fuses = group.stages.map((stage) => describeStage(context, stage));
+  return {
+    graph,
+    name: kernel.name,
+    kind: group.kind,
+    fuses,
+    why: group.reasons.join("; "),
+    origins: sources,
+    flops,
+    bytes,
+    predictedSeconds: predictedSeconds(group, batchMax, target),
+  };
+}
+
+/** What a stage is in the model's words, and what it does: `dense_1 sum`. */
+function describeStage(context: GraphContext, stage: Group["stages"][number]): string {
+  return `${valueName(context, stage.values[0]!)} ${stage.reducer ?? "map"}`;
+}
