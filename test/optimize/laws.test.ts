@@ -1,29 +1,47 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { differentiate } from "../../compiler/autodiff/differentiate.ts";
+import { graphNodes } from "../../compiler/graph/context.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
+import { canonicalise } from "../../compiler/optimize/canonicalise.ts";
+import { axesOfNode, pointsAt, scalarCost } from "../../compiler/optimize/rules/node-rule.ts";
 import { simplify } from "../../compiler/optimize/simplify.ts";
 import { type RandomGraph, randomGraph } from "../graph/random-graph.ts";
 
-/** The results of two graphs agree but for the rounding of regrouped sums. */
+/** Results and assigned values of two graphs agree but for the rounding of regrouped sums. */
 function expectSameValues({ n, leaf }: RandomGraph, before: Graph, after: Graph): void {
   const environment = { n, seed: 7, leaf };
-  const expected = interpret(before, environment).results;
-  const actual = interpret(after, environment).results;
-  for (const [name, values] of expected) {
+  const expected = interpret(before, environment);
+  const actual = interpret(after, environment);
+  const compare = (name: string, values: Float64Array, others: Float64Array) => {
     const scale = values.reduce((max, x) => Math.max(max, Math.abs(x)), 1);
-    const others = actual.get(name)!;
     values.forEach((value, i) => {
-      const isClose = Math.abs(value - others[i]!) <= 1e-9 * scale || Object.is(value, others[i]!);
-      if (!isClose) {
-        expect.fail(
-          `${name}[${i}] is ${others[i]}, not ${value}, of\n${printGraph(before)}\nas\n${printGraph(after)}`,
-        );
-      }
+      const other = others[i]!;
+      if (Math.abs(value - other) <= 1e-9 * scale || Object.is(value, other)) return;
+      const graphs = `${printGraph(before)}\nas\n${printGraph(after)}`;
+      expect.fail(`${name}[${i}] is ${other}, not ${value}, of\n${graphs}`);
     });
-  }
+  };
+  for (const [name, values] of expected.results) compare(name, values, actual.results.get(name)!);
+  expected.assignments.forEach(({ data }, i) => {
+    compare(`assignment ${i}`, data, actual.assignments[i]!.data);
+  });
 }
+
+/** Floating-point operations of a graph, each load and each point of a reduction being one more. */
+function costOf(graph: Graph): number {
+  let cost = 0;
+  for (const node of graphNodes(graph)) {
+    if (node.kind === "leaf") continue;
+    const operations = 1 + scalarCost(node.body);
+    cost += operations * pointsAt(axesOfNode(node), graph.batchMax);
+  }
+  return cost;
+}
+
+const runs = { numRuns: 200 };
 
 describe("simplify", () => {
   it("keeps values, is idempotent, and returns the same graph if nothing changes", () => {
@@ -33,7 +51,42 @@ describe("simplify", () => {
         expectSameValues(random, random.graph, simple);
         expect(simplify(random.context, simple)).toBe(simple);
       }),
-      { numRuns: 300 },
+      runs,
+    );
+  });
+
+  it("does not make a graph cost more", () => {
+    fc.assert(
+      fc.property(randomGraph(), ({ context, graph }) => {
+        expect(costOf(simplify(context, graph))).toBeLessThanOrEqual(costOf(graph));
+      }),
+      runs,
+    );
+  });
+
+  it("keeps the values of training graphs", () => {
+    fc.assert(
+      fc.property(randomGraph({ updates: true, maxSteps: 6 }), (random) => {
+        const trained = differentiate(random.context, random.graph);
+        const simple = simplify(random.context, trained);
+        expectSameValues(random, trained, simple);
+        expect(simplify(random.context, simple)).toBe(simple);
+      }),
+      runs,
+    );
+  });
+});
+
+describe("canonicalise", () => {
+  it("keeps values and derivatives, and is idempotent", () => {
+    fc.assert(
+      fc.property(randomGraph({ updates: true, maxSteps: 6 }), (random) => {
+        const { context, graph } = random;
+        const canonical = canonicalise(context, graph);
+        expect(canonicalise(context, canonical)).toBe(canonical);
+        expectSameValues(random, differentiate(context, graph), differentiate(context, canonical));
+      }),
+      runs,
     );
   });
 });

@@ -1,0 +1,26 @@
+/**
+ * Canonicalisation, before differentiation: first numbers, then form. Logarithms and variances are brought into
+ * stable form here, for no later rule repairs the derivative of one that is not; then bodies are split into
+ * contractions, maps and reductions, so that the derivatives of contractions are contractions again.
+ */
+
+import type { GraphContext } from "../graph/context.ts";
+import type { Graph } from "../graph/node.ts";
+import { findMoments } from "./moments.ts";
+import { rewriteNodes } from "./rewrite-nodes.ts";
+import { indexRules } from "./rewrite-scalars.ts";
+import { logarithmRules } from "./rules/logarithms.ts";
+import { normalFormRules } from "./rules/normal-forms.ts";
+import { meanRules } from "./rules/reductions.ts";
+import { nodeRules, scalarRules } from "./simplify.ts";
+
+const exact = indexRules(scalarRules);
+const stabilising = indexRules(logarithmRules, scalarRules);
+
+/** The same values and derivatives; returns the same object if nothing changes. */
+export function canonicalise(context: GraphContext, graph: Graph): Graph {
+  // Index maps first: a mean with kept dimensions is then read directly, and recognised.
+  const composed = rewriteNodes(context, graph, exact, nodeRules);
+  const stable = rewriteNodes(context, findMoments(context, composed), stabilising, nodeRules);
+  return rewriteNodes(context, stable, exact, [...nodeRules, ...meanRules, ...normalFormRules]);
+}
