@@ -3,7 +3,6 @@
 import type { Column } from "../../data/column.ts";
 import type { Device } from "../../devices/device.ts";
 import type { ColumnSource, TrainerDefinition } from "../../plan.ts";
-import { BarReporter } from "../report/bar-reporter.ts";
 import { JsonReporter } from "../report/json-reporter.ts";
 import { LineReporter, type TextSink } from "../report/line-reporter.ts";
 import type { Reporter } from "../report/reporter.ts";
@@ -46,8 +45,14 @@ export function processEnvironment(): Pick<
   };
 }
 
-export function chooseReporter(environment: CommandEnvironment, json: boolean): Reporter {
+export async function chooseReporter(
+  environment: CommandEnvironment,
+  json: boolean,
+): Promise<Reporter> {
   const { out, errors, terminal } = environment;
   if (json) return new JsonReporter(out, errors);
-  return terminal === undefined ? new LineReporter(out, errors) : new BarReporter(out, terminal);
+  if (terminal === undefined) return new LineReporter(out, errors);
+  // Loaded only where it is shown: it costs some start-up time.
+  const { BarReporter } = await import("../report/bar-reporter.ts");
+  return new BarReporter(out, terminal);
 }

@@ -118,9 +118,8 @@ function defaultOptions(
       return { columns: Array.from({ length: width }, (_, i) => (only ? i : `${name}_${i}`)) };
     }
     case "jsonl":
-      return { field: name };
     case "npz":
-      return { array: name };
+      return { key: name };
     case "idx":
     case "npy":
       return {};

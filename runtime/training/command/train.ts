@@ -65,7 +65,7 @@ export async function trainCommand(
         epochs: options.epochs,
         batchSize: options.batchSize,
         validation,
-        reporter: chooseReporter(environment, options.json === true),
+        reporter: await chooseReporter(environment, options.json === true),
         checkpoint,
         checkpointSeconds: options.checkpointSeconds,
         signal: interrupt.signal,

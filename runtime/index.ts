@@ -1,0 +1,58 @@
+/** What a generated trainer imports: bundled into the `runtime.js` beside it. */
+
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readColumns } from "./data/read-columns.ts";
+import { CpuDevice } from "./devices/cpu/cpu-device.ts";
+import type { Device } from "./devices/device.ts";
+import type { TrainerDefinition } from "./plan.ts";
+import { type CommandEnvironment, processEnvironment } from "./training/command/environment.ts";
+import { runStandalone } from "./training/command/standalone.ts";
+import { type CreateOptions, Model } from "./training/model.ts";
+
+export type { CallbackSpec, StepCounters, TrainerDefinition, TrainerPlan } from "./plan.ts";
+export type { Callback, Logs, TrainingControl } from "./training/callbacks/callback.ts";
+export type { ColumnInput, NestedNumbers } from "./training/column-input.ts";
+export { isMain } from "./training/command/standalone.ts";
+export { TrainingError } from "./training/error.ts";
+export type { History } from "./training/history.ts";
+export type { BatchOptions, CreateOptions, FitOptions, Tensor } from "./training/model.ts";
+export { Model } from "./training/model.ts";
+
+/** A model whose kernels and addon lie in the folder of the module of `url`. */
+export function openModel<Inputs, Data extends Inputs, Outputs, Metrics>(
+  definition: TrainerDefinition,
+  url: string,
+  options: CreateOptions,
+): Promise<Model<Inputs, Data, Outputs, Metrics>> {
+  return Model.create(definition, deviceOpener(definition, url), options);
+}
+
+/**
+ * Runs a trainer's command line and sets the exit code of the process.
+ * @param about `name` names the files of a run; `dataFolder` is where the model's data were at build time.
+ */
+export async function runTrainer(
+  definition: TrainerDefinition,
+  url: string,
+  about: Pick<CommandEnvironment, "name" | "dataFolder">,
+): Promise<void> {
+  const environment: CommandEnvironment = {
+    ...processEnvironment(),
+    ...about,
+    definition,
+    openDevice: deviceOpener(definition, url),
+    readColumns,
+  };
+  process.exitCode = await runStandalone(environment, process.argv.slice(2));
+}
+
+function deviceOpener(
+  { plan }: TrainerDefinition,
+  url: string,
+): (threads: number) => Promise<Device> {
+  const folder = dirname(fileURLToPath(url));
+  const library = join(folder, "kernels.so");
+  return async (threads) =>
+    new CpuDevice({ plan, library, threads, addon: join(folder, "nnc.node") });
+}
