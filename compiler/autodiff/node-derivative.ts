@@ -12,22 +12,24 @@ import {
   addAffine,
   axisAffine,
   constantAffine,
+  constantValue,
   extentAffine,
   scaleAffine,
   simplifyAffine,
   substituteAffine,
+  zeroAffine,
 } from "../graph/affine.ts";
 import {
   and,
   type Condition,
   conditionAxes,
-  not,
   simplifyCondition,
   substituteCondition,
 } from "../graph/condition.ts";
 import type { ComputeContent, GraphContext } from "../graph/context.ts";
 import { type Extent, isFixed } from "../graph/extent.ts";
 import type { Compute, LoadScalar, Scalar, Value } from "../graph/node.ts";
+import { assuming } from "../graph/prove.ts";
 import { reducers } from "../graph/reducers.ts";
 import { mapScalar } from "../graph/rewrite.ts";
 import { algebraOf } from "../graph/scalar-functions.ts";
@@ -126,17 +128,24 @@ class NodeDerivative {
   #readingIndex(): Scalar {
     const context = this.#context;
     const { parallel, reduction } = this.#node;
-    return reduction.reduce<Scalar>(
-      (index, extent, i) => {
-        const axis = axisAffine(parallel.length + i);
-        if (index.kind === "index" && isFixed(extent)) {
-          return context.index(addAffine(scaleAffine(index.index, extent.constant), axis));
-        }
-        const size = context.index(extentAffine(extent));
-        return context.call("add", context.call("multiply", index, size), context.index(axis));
-      },
-      context.index(constantAffine(0)),
-    );
+    return reduction.reduce<Scalar>((index, extent, i) => {
+      const axis = axisAffine(parallel.length + i);
+      const scaled = this.#timesExtent(index, extent);
+      return scaled.kind === "index"
+        ? context.index(addAffine(scaled.index, axis))
+        : context.call("add", scaled, context.index(axis));
+    }, context.index(zeroAffine));
+  }
+
+  /** An i32 times an extent: affine unless axes or N meet N. */
+  #timesExtent(factor: Scalar, extent: Extent): Scalar {
+    const context = this.#context;
+    if (factor.kind === "index") {
+      const number = constantValue(factor.index);
+      if (number !== undefined) return context.index(scaleAffine(extentAffine(extent), number));
+      if (isFixed(extent)) return context.index(scaleAffine(factor.index, extent.constant));
+    }
+    return context.call("multiply", factor, context.index(extentAffine(extent)));
   }
 
   /** The number of points that p keeps, in the body's type. */
@@ -145,16 +154,13 @@ class NodeDerivative {
     const { reduction, where, body } = this.#node;
     if (where.kind === "true") {
       const size = reduction.reduce<Scalar>(
-        (product, extent) =>
-          product.kind === "index" && isFixed(extent)
-            ? context.index(scaleAffine(product.index, extent.constant))
-            : context.call("multiply", product, context.index(extentAffine(extent))),
+        (product, extent) => this.#timesExtent(product, extent),
         context.index(constantAffine(1)),
       );
-      const value = size.kind === "index" ? size.index : undefined;
-      return value?.terms.length === 0 && value.batch === 0
-        ? context.constant(value.constant, body.dtype)
-        : context.cast(size, body.dtype);
+      const number = size.kind === "index" ? constantValue(size.index) : undefined;
+      return number === undefined
+        ? context.cast(size, body.dtype)
+        : context.constant(number, body.dtype);
     }
     return this.#countKept(where);
   }
@@ -196,7 +202,7 @@ class NodeDerivative {
     const source = isSum ? this.#saved(adjoint) : adjoint;
     const body = mapScalar(context, source, {
       affine: (a) => simplifyAffine(substituteAffine(a, replace), box, this.#batchMax),
-      condition: (c) => assuming(domain, transport(c)),
+      condition: (c) => assuming(domain, transport(c), box, this.#batchMax),
       load: (moved) =>
         isSum ? moved : context.load(moved.value, moved.index, and(moved.guard, domain)),
     });
@@ -230,15 +236,6 @@ class NodeDerivative {
     this.#context.inheritOrigins(made, this.#node, true);
     return made.values[0]!;
   }
-}
-
-/** The condition, knowing that the domain holds. */
-function assuming(domain: Condition, condition: Condition): Condition {
-  const known = new Set((domain.kind === "and" ? domain.of : [domain]).map((part) => part.key));
-  const parts = condition.kind === "and" ? condition.of : [condition];
-  const left = parts.filter((part) => !known.has(part.key));
-  if (left.some((part) => known.has(not(part).key))) return not(and());
-  return left.length === parts.length ? condition : and(...left);
 }
 
 /** Whether a body is 0 wherever its loads, all with one guard, read 0 instead of their place. */

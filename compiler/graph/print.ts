@@ -13,7 +13,7 @@
  */
 
 import { assertExhaustive } from "../diagnostics/diagnostic.ts";
-import type { Affine, Atom } from "./affine.ts";
+import { type Affine, type Atom, soleAtom } from "./affine.ts";
 import type { Condition } from "./condition.ts";
 import { graphNodes, scalarChildren } from "./context.ts";
 import { printExtent, printShape } from "./extent.ts";
@@ -170,10 +170,9 @@ export function printAffine(a: Affine): string {
 
 function printAtom(atom: Atom): string {
   if (atom.kind === "axis") return `i${atom.axis}`;
-  const { base } = atom;
-  const isBare = base.terms.length === 1 && base.constant === 0 && base.batch === 0;
-  const text = printAffine(base);
-  const inner = isBare && base.terms[0]!.atom.kind === "axis" ? text : `(${text})`;
+  // A sole atom has its own parentheses.
+  const text = printAffine(atom.base);
+  const inner = soleAtom(atom.base) === undefined ? `(${text})` : text;
   return `(${inner} ${atom.kind} ${atom.divisor})`;
 }
 

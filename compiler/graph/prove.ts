@@ -22,6 +22,7 @@ import {
   type Condition,
   conditionAxes,
   evaluateCondition,
+  never,
   not,
   or,
   simplifyCondition,
@@ -56,6 +57,23 @@ export function implies(
 ): boolean {
   const parts = then.kind === "and" ? then.of : [then];
   return parts.every((part) => isNowhere(and(given, not(part)), box, batchMax));
+}
+
+/**
+ * What is left of a condition where `given` is known to hold: the parts that do not follow from it. Where it
+ * contradicts what is given, `never`.
+ */
+export function assuming(
+  given: Condition,
+  condition: Condition,
+  box: readonly Extent[],
+  batchMax: number,
+): Condition {
+  if (given.kind === "true" || condition.kind === "true") return condition;
+  if (isNowhere(and(given, condition), box, batchMax)) return never;
+  const parts = condition.kind === "and" ? condition.of : [condition];
+  const left = parts.filter((part) => !implies(given, part, box, batchMax));
+  return left.length === parts.length ? condition : and(...left);
 }
 
 /** Disjunctive normal form: conjunctions of conditions without `and` and `or`; undefined if too many. */

@@ -62,7 +62,7 @@ describe("derivatives of random graphs", () => {
         const gradients = gradientsOf(context, loss, leavesOf(graph), graph.batchMax);
         checkGradient(loss, gradients, { n, seed: 3, batch: 1, leaf });
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
   });
 

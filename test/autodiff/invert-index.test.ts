@@ -133,7 +133,7 @@ describe("inverse index maps", () => {
           check([place], [fixed(9)], [fixed(h), fixed(i), fixed(k)], 1);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
   });
 
@@ -164,7 +164,7 @@ describe("inverse index maps", () => {
         );
         check(place, shape, box, 1);
       }),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
   });
 

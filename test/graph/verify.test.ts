@@ -93,7 +93,7 @@ describe("proofs", () => {
           }
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 600 },
     );
     expect(proved).toBeGreaterThan(50);
   });
@@ -114,7 +114,7 @@ describe("the verifier", () => {
         const results = [...gradients.values()].map((value, k) => ({ name: `g${k}`, value }));
         verifyGraph({ ...graph, batchMax, results });
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

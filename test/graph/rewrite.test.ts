@@ -1,0 +1,63 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { axisAffine as i } from "../../compiler/graph/affine.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
+import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
+import type { Graph } from "../../compiler/graph/node.ts";
+import { printGraph } from "../../compiler/graph/print.ts";
+import { mapScalar, renumberAxes, rewriteGraph } from "../../compiler/graph/rewrite.ts";
+import { randomGraph } from "./random-graph.ts";
+
+describe("rewriting", () => {
+  test("what changes nothing returns the same objects", () => {
+    fc.assert(
+      fc.property(randomGraph({ updates: true }), ({ context, graph }) => {
+        expect(rewriteGraph(context, graph, () => undefined)).toBe(graph);
+        for (const { value } of graph.results) {
+          if (value.node.kind !== "compute") continue;
+          expect(mapScalar(context, value.node.body, {})).toBe(value.node.body);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("a replaced value reaches every user, which inherit the origins", () => {
+    const context = new GraphContext();
+    const span = { file: "model.nn", start: 3, end: 9 };
+    const origin = { span, label: "Dense", path: "model/dense", backward: false };
+    const x = context.leaf("input", "x", "f32", [batchExtent, fixed(2)]);
+    const w = context.leaf("param", "w", "f32", [fixed(2)]);
+    const product = context.from(origin, () =>
+      context.compute({
+        parallel: x.shape,
+        body: context.call("multiply", context.load(x, [i(0), i(1)]), context.load(w, [i(1)])),
+      }),
+    );
+    const graph: Graph = {
+      name: "g",
+      batchMax: 4,
+      results: [{ name: "y", value: product.values[0]! }],
+      assignments: [],
+    };
+    const other = context.leaf("state", "average", "f32", [fixed(2)]);
+    const rewritten = rewriteGraph(context, graph, (node) =>
+      node === w.node ? [other] : undefined,
+    );
+    expect(printGraph(rewritten)).toMatchInlineSnapshot(`
+      "graph g, N ≤ 4
+      %0: f32[N, 2] = input x
+      %1: f32[2] = state average
+      %2: f32[N, 2] = %0[i0, i1] * %1[i1]
+      y = %2"
+    `);
+    expect(context.origins(rewritten.results[0]!.value.node)).toEqual([origin]);
+  });
+
+  test("axes are renumbered in indexes, guards and conditions", () => {
+    const context = new GraphContext();
+    const x = context.leaf("input", "x", "f32", [batchExtent, fixed(2)]);
+    const body = context.load(x, [i(0), i(1)]);
+    expect(renumberAxes(context, body, [1, 0])).toBe(context.load(x, [i(1), i(0)]));
+  });
+});
