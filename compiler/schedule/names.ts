@@ -9,7 +9,10 @@ import { identifier } from "../kernel/block-builder.ts";
 
 /** A value's name: a leaf's path within the model, or what the layer or function that made it is called. */
 export function valueName(context: GraphContext, { node, result }: Value): string {
-  if (node.kind === "leaf") return identifier(withoutModel(node.path));
+  if (node.kind === "leaf") {
+    const path = withoutModel(node.path);
+    return node.role === "scalar" ? `step_scalar_${path}` : identifier(path);
+  }
   const [origin] = context.origins(node);
   if (origin === undefined) return `v${node.id}`;
   const path = withoutModel(origin.path);

@@ -38,8 +38,6 @@ export interface PlacedResult {
 export interface ScheduledGraph {
   readonly name: string;
   readonly symbol: string;
-  /** Leaves uploaded for every step, by slot. */
-  readonly scalars: readonly Leaf[];
   /** Slots of the columns that it reads, ascending. */
   readonly columns: readonly number[];
   readonly results: readonly PlacedResult[];
@@ -134,9 +132,8 @@ function scheduleGraph(
     value.node.kind === "compute" && !results.offsets.has(value);
   const temporaries = planTemporaries(scheduled, isTemporary, batchMax);
   const columns = new Set<number>();
-  const scalars = scalarLeaves(scheduled);
   const place = (binding: Binding): Placement => {
-    const placement = placeBinding(binding, persistent, temporaries, results, scalars, options);
+    const placement = placeBinding(binding, persistent, temporaries, results, options);
     if (placement.kind === "column") columns.add(placement.slot);
     return placement;
   };
@@ -155,7 +152,6 @@ function scheduleGraph(
     graph: {
       name: graph.name,
       symbol,
-      scalars,
       columns: [...columns].sort((a, b) => a - b),
       results: graph.results.map(({ name, value }) => ({
         name,
@@ -189,30 +185,16 @@ function uniqueName(hint: string, taken: Set<string>): string {
   return name;
 }
 
-/** The step scalars that kernels read, in order of their nodes. */
-function scalarLeaves(kernels: readonly ScheduledKernel[]): readonly Leaf[] {
-  const leaves = new Set<Leaf>();
-  for (const { bindings } of kernels) {
-    for (const binding of bindings) {
-      if (binding.kind !== "scalar") continue;
-      const { node } = binding.leaf;
-      if (node.kind === "leaf") leaves.add(node);
-    }
-  }
-  return [...leaves].sort((a, b) => a.id - b.id);
-}
-
 function placeBinding(
   binding: Binding,
   persistent: Layout<Value>,
   temporaries: Layout<Temporary>,
   results: Layout<Value>,
-  scalars: readonly Leaf[],
   { columns }: ProgramOptions,
 ): Placement {
   switch (binding.kind) {
     case "scalar":
-      return { kind: "scalar", slot: scalars.indexOf(binding.leaf.node as Leaf) };
+      return { kind: "scalar", slot: scalarSlot(binding.leaf.node as Leaf) };
     case "column": {
       const { path } = binding.leaf.node as Leaf;
       const slot = columns.findIndex(({ name }) => name === path);
@@ -236,6 +218,13 @@ function placeBinding(
       return { kind: "arena", arena: "temporaries", offset };
     }
   }
+}
+
+/** `hoistStepScalars` leaves no other numbers than its own, named by their slots. */
+function scalarSlot({ role, path }: Leaf): number {
+  const slot = Number(path);
+  invariant(role === "scalar" && Number.isInteger(slot), `${role} ${path} was not hoisted`);
+  return slot;
 }
 
 function originsOf(

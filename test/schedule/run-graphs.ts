@@ -5,7 +5,7 @@
 
 import type { GraphContext } from "../../compiler/graph/context.ts";
 import { reachableNodes } from "../../compiler/graph/context.ts";
-import { bytesPerElement, type DType } from "../../compiler/graph/dtype.ts";
+import type { DType } from "../../compiler/graph/dtype.ts";
 import { elementsAt } from "../../compiler/graph/extent.ts";
 import type { Graph, LeafRole, Value } from "../../compiler/graph/node.ts";
 import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
@@ -106,7 +106,9 @@ export async function runGraph(test: GraphCase, options: RunOptions): Promise<Gr
       session.bindColumn(slot, column);
     });
     const [scheduled] = program.graphs;
-    const scalars = scheduled!.scalars.map(({ role, path }) => leaf(role, path)[0]!);
+    const scalars = leaves.flatMap((value) =>
+      roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],
+    );
     await session.run({
       symbol: scheduled!.symbol,
       rows,
@@ -137,10 +139,6 @@ export async function runGraph(test: GraphCase, options: RunOptions): Promise<Gr
   } finally {
     session.dispose();
   }
-}
-
-export function bytesOfValue(value: Value, batchMax: number): number {
-  return elementsAt(value.shape, batchMax) * bytesPerElement[value.dtype];
 }
 
 function leavesOf(graph: Graph): Value[] {

@@ -1,0 +1,76 @@
+/**
+ * Scalar functions in JavaScript: operators where the language has them, else functions whose source is that of
+ * the table's own float64 evaluation, so that generated code and the interpreter compute the same.
+ */
+
+import { invariant } from "../../diagnostics/diagnostic.ts";
+import { type ScalarFunctionName, scalarFunctions } from "../../graph/scalar-functions.ts";
+import { threefry2x32, uniformAt } from "../../graph/threefry.ts";
+
+/** A function that generated code may call, by name. */
+export type PreludeFunction =
+  | { readonly kind: "float" | "integer"; readonly fn: ScalarFunctionName }
+  | { readonly kind: "uniform" | "to-i32" | "to-u8" };
+
+export function preludeName(wanted: PreludeFunction): string {
+  switch (wanted.kind) {
+    case "float":
+      return wanted.fn;
+    case "integer":
+      return `${wanted.fn}Integer`;
+    case "uniform":
+      return "uniformAt";
+    case "to-i32":
+      return "toInt32";
+    case "to-u8":
+      return "toUint8";
+  }
+}
+
+/** Declarations of the functions, each once, in order of name. */
+export function printPrelude(wanted: readonly PreludeFunction[]): string {
+  const declarations = new Map<string, string>();
+  for (const fn of wanted) declarations.set(preludeName(fn), declaration(fn));
+  return [...declarations]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, text]) => text)
+    .join("\n\n");
+}
+
+function declaration(wanted: PreludeFunction): string {
+  const name = preludeName(wanted);
+  switch (wanted.kind) {
+    case "float":
+      return asDeclaration(name, scalarFunctions[wanted.fn].evaluate.toString());
+    case "integer":
+      return asDeclaration(name, scalarFunctions[wanted.fn].evaluateInteger.toString());
+    case "uniform":
+      return [
+        asDeclaration("threefry2x32", threefry2x32.toString()),
+        asDeclaration("uniformAt", uniformAt.toString()),
+      ].join("\n\n");
+    case "to-i32":
+      return [
+        `function ${name}(x) {`,
+        "  return Math.max(-2147483648, Math.min(2147483647, Math.trunc(x))) || 0;",
+        "}",
+      ].join("\n");
+    case "to-u8":
+      return [
+        `function ${name}(x) {`,
+        "  return Math.max(0, Math.min(255, Math.trunc(x))) || 0;",
+        "}",
+      ].join("\n");
+  }
+}
+
+/** The source of an arrow function or of a function, as a declaration under a name. */
+function asDeclaration(name: string, source: string): string {
+  const named = /^function\s*\w*\s*(\([\s\S]*)$/.exec(source);
+  if (named !== null) return `function ${name}${named[1]}`;
+  const arrow = /^\(?([\w\s,]*?)\)?\s*=>\s*([\s\S]*)$/.exec(source);
+  invariant(arrow !== null, `the source of ${name} is no function: ${source}`);
+  const [, parameters, body] = arrow;
+  const block = body!.startsWith("{") ? body! : `{\n  return ${body!};\n}`;
+  return `function ${name}(${parameters!.trim()}) ${block}`;
+}
