@@ -6,6 +6,8 @@
 import type { TrainerPlan } from "../runtime/plan.ts";
 import type { PassTiming } from "./pipeline.ts";
 
+export type { PassTiming };
+
 /**
  * The functions of a `TrainerDefinition` as JavaScript source. They are evaluated in process by `nnc train` and
  * printed into `trainer.ts` by `nnc build`, which types untyped parameters of the prelude as `number`.
@@ -49,6 +51,6 @@ export interface CompiledProgram {
   readonly kernels: readonly KernelReport[];
   /** In order of the pipeline. */
   readonly timings: readonly PassTiming[];
-  /** Textual forms by stage, of those that `--print after-<stage>` asked for. */
-  readonly printed: Readonly<Record<string, string>>;
+  /** Textual forms that `--print after-<stage>` asked for, in order. */
+  readonly printed: readonly string[];
 }

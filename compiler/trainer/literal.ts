@@ -1,0 +1,59 @@
+/** Plain data as TypeScript source, laid out for reading: short values on one line, long ones one item a line. */
+
+const WIDTH = 100;
+
+/** `indent` is the column the value's lines start at, `taken` what already stands on its first line. */
+export function printLiteral(value: unknown, indent = 0, taken = indent): string {
+  const line = printOnOneLine(value);
+  if (line.length + taken + 1 <= WIDTH) return line;
+  const pad = " ".repeat(indent + 2);
+  if (Array.isArray(value)) {
+    const items = value.map((item) => printLiteral(item, indent + 2));
+    const lines = value.every(isAtom) ? fill(items, WIDTH - indent - 2) : items.map((i) => `${i},`);
+    return `[\n${lines.map((text) => `${pad}${text}\n`).join("")}${" ".repeat(indent)}]`;
+  }
+  if (typeof value === "object" && value !== null) {
+    const fields = Object.entries(value).map(([key, item]) => {
+      const name = printKey(key);
+      return `${pad}${name}: ${printLiteral(item, indent + 2, indent + 4 + name.length)},\n`;
+    });
+    return `{\n${fields.join("")}${" ".repeat(indent)}}`;
+  }
+  return line;
+}
+
+/** A property name, quoted where it is no identifier. */
+export function printKey(key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) && key !== "__proto__" ? key : JSON.stringify(key);
+}
+
+function printOnOneLine(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(printOnOneLine).join(", ")}]`;
+  if (typeof value === "object" && value !== null) {
+    const fields = Object.entries(value).map(
+      ([key, item]) => `${printKey(key)}: ${printOnOneLine(item)}`,
+    );
+    return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
+  }
+  if (Object.is(value, -0)) return "-0";
+  if (typeof value === "number") return String(value);
+  return JSON.stringify(value);
+}
+
+function isAtom(value: unknown): boolean {
+  return typeof value !== "object" || value === null;
+}
+
+/** As many items a line as fit. */
+function fill(items: readonly string[], width: number): readonly string[] {
+  const lines: string[] = [];
+  let current = "";
+  for (const item of items) {
+    if (current.length > 0 && current.length + item.length + 2 > width) {
+      lines.push(current);
+      current = "";
+    }
+    current += current.length === 0 ? `${item},` : ` ${item},`;
+  }
+  return current.length === 0 ? lines : [...lines, current];
+}

@@ -1,0 +1,354 @@
+/**
+ * Writes `trainer.ts`: a typed class by the name of the model, its plan, the functions that the compiler generated,
+ * and a command line. Built as ts-morph structures, one function a part, so that what comes out is well-formed and
+ * formatted alike whatever the model is called.
+ */
+
+import {
+  type ClassDeclarationStructure,
+  type FunctionDeclarationStructure,
+  IndentationText,
+  type InterfaceDeclarationStructure,
+  type MethodDeclarationStructure,
+  type OptionalKind,
+  Project,
+  type PropertySignatureStructure,
+  Scope,
+  type SourceFile,
+  type TypeAliasDeclarationStructure,
+} from "ts-morph";
+import type { ColumnPlan, ElementType, TrainerPlan } from "../../runtime/plan.ts";
+import type { CompiledProgram } from "../compiled-program.ts";
+import { printKey, printLiteral } from "./literal.ts";
+
+/** What the trainer says of itself, besides the program. */
+export interface TrainerIdentity {
+  /** Of the model's file without its extension; names the files of a run. */
+  readonly name: string;
+  /** As the user gave it. */
+  readonly sourceFile: string;
+  /** Absolute; where the model's data were when it was built. */
+  readonly dataFolder: string;
+  readonly compilerVersion: string;
+}
+
+export function writeTrainerSource(program: CompiledProgram, identity: TrainerIdentity): string {
+  const project = new Project({
+    useInMemoryFileSystem: true,
+    skipLoadingLibFiles: true,
+    manipulationSettings: { indentationText: IndentationText.TwoSpaces },
+  });
+  const file = project.createSourceFile("trainer.ts", createHead(program.plan, identity));
+  const { plan } = program;
+  file.addInterfaces([
+    createInputs(plan),
+    createTargets(plan),
+    createOutputs(plan),
+    createMetrics(plan),
+  ]);
+  file.addTypeAlias(createData(plan));
+  file.addClass(createModelClass(plan));
+  addPrelude(file, program.functions.prelude);
+  file.addFunctions(createFunctions(program));
+  file.addStatements(createConstants(plan));
+  file.addStatements(createMain(identity));
+  return `${file.getFullText().trimEnd()}\n`;
+}
+
+function createHead(plan: TrainerPlan, identity: TrainerIdentity): string {
+  const { model, target } = plan;
+  const data = unique([...inputColumns(plan), ...targetColumns(plan)].map(({ name }) => name));
+  const outputs = plan.outputs.map(({ name }) => name).join(", ");
+  return `/**
+ * ${model}, compiled from ${identity.sourceFile} for ${target} by nnc ${identity.compilerVersion}.
+ * Generated: do not edit it, build it again.
+ *
+ * As a program: \`node trainer.js --help\`. As a module:
+ *
+ *     import { ${model} } from "./trainer.js";
+ *     const model = await ${model}.create();
+ *     const history = await model.fit({ ${data.join(", ")} });
+ *     const { ${outputs} } = await model.predict({ ${plan.inputs.join(", ")} });
+ */
+
+import * as nnc from "./runtime.js";
+`;
+}
+
+function createInputs(plan: TrainerPlan): OptionalKind<InterfaceDeclarationStructure> {
+  return {
+    name: `${plan.model}Inputs`,
+    isExported: true,
+    docs: [`Rows of what ${plan.model} reads.`],
+    properties: inputColumns(plan).map((column) => createColumn(column, false)),
+  };
+}
+
+function createTargets(plan: TrainerPlan): OptionalKind<InterfaceDeclarationStructure> {
+  return {
+    name: `${plan.model}Targets`,
+    isExported: true,
+    docs: ["Rows of what the loss and the metrics compare with, and weights."],
+    properties: targetColumns(plan).map((column) =>
+      // Weights count 1 where none are given.
+      createColumn(column, column.name === (plan.training?.sampleWeight ?? "sample_weight")),
+    ),
+  };
+}
+
+function createData({ model }: TrainerPlan): OptionalKind<TypeAliasDeclarationStructure> {
+  return {
+    name: `${model}Data`,
+    isExported: true,
+    docs: ["What training and evaluation need."],
+    type: `${model}Inputs & ${model}Targets`,
+  };
+}
+
+function createOutputs(plan: TrainerPlan): OptionalKind<InterfaceDeclarationStructure> {
+  return {
+    name: `${plan.model}Outputs`,
+    isExported: true,
+    docs: [`What ${plan.model} computes for the rows of its inputs.`],
+    properties: plan.outputs.map((column) => ({
+      name: printKey(column.name),
+      isReadonly: true,
+      type: `nnc.Tensor<${ARRAYS[column.dtype]}>`,
+      docs: [describeRows(column)],
+    })),
+  };
+}
+
+function createMetrics(plan: TrainerPlan): OptionalKind<InterfaceDeclarationStructure> {
+  return {
+    name: `${plan.model}Metrics`,
+    isExported: true,
+    docs: ["Means over the rows."],
+    properties: plan.metrics.map((name) => ({
+      name: printKey(name),
+      isReadonly: true,
+      type: "number",
+    })),
+  };
+}
+
+function createColumn(
+  column: ColumnPlan,
+  hasQuestionToken: boolean,
+): OptionalKind<PropertySignatureStructure> {
+  return {
+    name: printKey(column.name),
+    isReadonly: true,
+    hasQuestionToken,
+    type: "nnc.ColumnInput",
+    docs: [describeRows(column)],
+  };
+}
+
+function createModelClass(plan: TrainerPlan): OptionalKind<ClassDeclarationStructure> {
+  const { model } = plan;
+  const type = `nnc.Model<${model}Inputs, ${model}Data, ${model}Outputs, ${model}Metrics>`;
+  return {
+    name: model,
+    isExported: true,
+    docs: [describeModel(plan)],
+    properties: [{ name: "#model", isReadonly: true, type }],
+    ctors: [
+      {
+        scope: Scope.Private,
+        parameters: [{ name: "model", type }],
+        statements: ["this.#model = model;"],
+      },
+    ],
+    methods: [createFactory(plan), ...createMethods(plan)],
+  };
+}
+
+function createFactory({ model }: TrainerPlan): OptionalKind<MethodDeclarationStructure> {
+  return {
+    name: "create",
+    isStatic: true,
+    isAsync: true,
+    parameters: [{ name: "options", type: "nnc.CreateOptions", initializer: "{}" }],
+    returnType: `Promise<${model}>`,
+    docs: ["The model with its initial weights, on a device."],
+    statements: [`return new ${model}(await nnc.openModel(definition, import.meta.url, options));`],
+  };
+}
+
+interface Delegate {
+  readonly name: string;
+  readonly parameters: readonly (readonly [name: string, type: string, initializer?: string])[];
+  readonly returns: string;
+  readonly docs: string;
+}
+
+function createMethods({ model }: TrainerPlan): OptionalKind<MethodDeclarationStructure>[] {
+  const data = ["data", `${model}Data`] as const;
+  const batchOptions = ["options", "nnc.BatchOptions", "{}"] as const;
+  const path = ["path", "string"] as const;
+  const metrics = `Promise<${model}Metrics>`;
+  const delegates: readonly Delegate[] = [
+    {
+      name: "fit",
+      parameters: [data, ["options", `nnc.FitOptions<${model}Data>`, "{}"]],
+      returns: "Promise<nnc.History>",
+      docs: "Trains; options that are left out are as in the model's train block.",
+    },
+    {
+      name: "evaluate",
+      parameters: [data, batchOptions],
+      returns: metrics,
+      docs: "Loss and metrics over the rows, without training.",
+    },
+    {
+      name: "predict",
+      parameters: [["inputs", `${model}Inputs`], batchOptions],
+      returns: `Promise<${model}Outputs>`,
+      docs: "Outputs for the rows of the inputs.",
+    },
+    {
+      name: "trainOnBatch",
+      parameters: [data],
+      returns: metrics,
+      docs: "One update on all rows given; loss and metrics of this batch.",
+    },
+    {
+      name: "testOnBatch",
+      parameters: [data],
+      returns: metrics,
+      docs: "Loss and metrics of one batch.",
+    },
+    {
+      name: "summary",
+      parameters: [],
+      returns: "string",
+      docs: "A table of layers, shapes and parameters.",
+    },
+    {
+      name: "save",
+      parameters: [path],
+      returns: "Promise<void>",
+      docs: "Writes the weights as safetensors.",
+    },
+    {
+      name: "load",
+      parameters: [path],
+      returns: "Promise<void>",
+      docs: "Takes the weights of a weights file or a checkpoint.",
+    },
+    {
+      name: "resume",
+      parameters: [path],
+      returns: "Promise<void>",
+      docs: "Takes everything from a checkpoint; the next `fit` goes on where that run stood.",
+    },
+    {
+      name: "dispose",
+      parameters: [],
+      returns: "void",
+      docs: "Frees threads and memory.",
+    },
+  ];
+  return delegates.map(({ name, parameters, returns, docs }) => ({
+    name,
+    parameters: parameters.map(([parameter, type, initializer]) => ({
+      name: parameter,
+      type,
+      ...(initializer === undefined ? {} : { initializer }),
+    })),
+    returnType: returns,
+    docs: [docs],
+    statements: [
+      `${returns === "void" ? "" : "return "}this.#model.${name}(${parameters.map(([p]) => p).join(", ")});`,
+    ],
+  }));
+}
+
+/** Functions that the three below share, printed as JavaScript: their parameters are numbers. */
+function addPrelude(file: SourceFile, prelude: string): void {
+  if (prelude.trim() === "") return;
+  const before = file.getFunctions().length;
+  file.addStatements(`\n${prelude.trim()}`);
+  for (const declared of file.getFunctions().slice(before)) {
+    for (const parameter of declared.getParameters()) {
+      if (parameter.getTypeNode() === undefined) parameter.setType("number");
+    }
+  }
+}
+
+function createFunctions({
+  functions,
+}: CompiledProgram): readonly OptionalKind<FunctionDeclarationStructure>[] {
+  return [
+    {
+      name: "initialize",
+      docs: ["Initial values by path, in float64 rounded once: the same bits on every target."],
+      parameters: [{ name: "seed", type: "number" }],
+      returnType: "Readonly<Record<string, Float32Array>>",
+      statements: [functions.initialize],
+    },
+    {
+      name: "stepScalars",
+      docs: ["What a step computes from counters and learning rates alone."],
+      parameters: [
+        { name: "graph", type: "string" },
+        { name: "hypers", type: "Readonly<Record<string, number>>" },
+        { name: "counters", type: "nnc.StepCounters" },
+      ],
+      returnType: "readonly number[]",
+      statements: [functions.stepScalars],
+    },
+    {
+      name: "readMetrics",
+      docs: ["Metrics from the totals that the device keeps."],
+      parameters: [{ name: "read", type: "(path: string) => Float32Array" }],
+      returnType: "Readonly<Record<string, number>>",
+      statements: [functions.readMetrics],
+    },
+  ];
+}
+
+function createConstants(plan: TrainerPlan): string {
+  return `
+const plan: nnc.TrainerPlan = ${printLiteral(plan)};
+
+const definition: nnc.TrainerDefinition = { plan, initialize, stepScalars, readMetrics };`;
+}
+
+function createMain({ name, dataFolder }: TrainerIdentity): string {
+  const about = printLiteral({ name, dataFolder }, 2, 60);
+  return `
+if (nnc.isMain(import.meta.url)) {
+  await nnc.runTrainer(definition, import.meta.url, ${about});
+}`;
+}
+
+const ARRAYS: Readonly<Record<ElementType, string>> = {
+  f32: "Float32Array",
+  i32: "Int32Array",
+  u8: "Uint8Array",
+  bool: "Uint8Array",
+};
+
+function inputColumns({ columns, inputs }: TrainerPlan): readonly ColumnPlan[] {
+  return columns.filter(({ name }) => inputs.includes(name));
+}
+
+function targetColumns({ columns, inputs }: TrainerPlan): readonly ColumnPlan[] {
+  return columns.filter(({ name }) => !inputs.includes(name));
+}
+
+function describeRows({ dtype, shape }: ColumnPlan): string {
+  return `${dtype}[${["N", ...shape].join(", ")}]`;
+}
+
+function describeModel({ model, layers, batchMax }: TrainerPlan): string {
+  const parameters = layers.reduce((total, layer) => total + layer.parameters, 0);
+  const count = parameters.toLocaleString("en-US");
+  return `${model}: ${count} parameters, batches of up to ${batchMax} rows.`;
+}
+
+function unique(names: readonly string[]): readonly string[] {
+  return [...new Set(names)];
+}

@@ -1,0 +1,28 @@
+/** A program as `compile` would give it, small enough to write by hand; its kernels are C. */
+
+import type { CompiledProgram } from "../../compiler/compiled-program.ts";
+import { lineDefinition } from "../runtime/training/fake-model.ts";
+
+export const smallProgram: CompiledProgram = {
+  plan: lineDefinition().plan,
+  kernelsC: "/* kernels */\n",
+  functions: {
+    prelude: `function half(x) {
+  return x / 2;
+}`,
+    initialize: `const w = new Float32Array(1);
+w[0] = half(1) + seed / 1000;
+return { "Line/w": w };`,
+    stepScalars: `switch (graph) {
+  case "train":
+    return [hypers["learning_rate"], 1 - 0.5 ** counters.t];
+  default:
+    return [];
+}`,
+    readMetrics: `const loss = read("metric/loss")[0] / read("metric/count")[0];
+return { loss };`,
+  },
+  kernels: [],
+  timings: [],
+  printed: [],
+};
