@@ -35,6 +35,7 @@ const beginnings: Readonly<Record<string, string>> = {
   argument: "an expression",
   indexItem: "an index",
   type: "a type",
+  pattern: "a name",
   shape: "a dimension",
   importDeclaration: "a path or a list of names",
   fnDeclaration: "`=` or `{`",

@@ -63,6 +63,8 @@ export interface LaidOutFile {
   readonly chunks: readonly (readonly IToken[])[];
   /** Where `(` and `[` were never closed, or nesting ended the text: errors after them in their declaration are likely the consequence. */
   readonly unclosed: readonly number[];
+  /** Where closing brackets were left out: errors on their line are likely the consequence. */
+  readonly dropped: readonly number[];
 }
 
 export function layOut(
@@ -126,7 +128,9 @@ class Layout {
   readonly #open: OpenBracket[] = [];
   readonly #declarations: (readonly IToken[])[] = [];
   readonly #unclosed: number[] = [];
-  #mismatches = 0;
+  readonly #dropped: number[] = [];
+  /** Whether this line lost a bracket: what it says is not to be continued. */
+  #isTorn = false;
   #tokens: IToken[] = [];
   /** The first token of the statement being read; null at its start. */
   #first: IToken | null = null;
@@ -153,12 +157,13 @@ class Layout {
         this.#closeFrom(0, true);
         this.#endDeclaration();
       } else if (afterBreak) this.#breakBefore(token);
+      if (afterBreak) this.#isTorn = false;
       afterBreak = false;
       if (!this.#place(token, at)) break;
     }
     this.#closeFrom(0, true);
     this.#endDeclaration();
-    return { chunks: this.#declarations, unclosed: this.#unclosed };
+    return { chunks: this.#declarations, unclosed: this.#unclosed, dropped: this.#dropped };
   }
 
   /** Adds one token in its contextual type; false when the nesting is too deep to go on. */
@@ -223,6 +228,7 @@ class Layout {
 
   #continues(last: IToken, next: IToken): boolean {
     if (this.#closedReducer) return true;
+    if (this.#isTorn) return next.tokenType === RightBrace;
     if (continuesAfter.has(last.tokenType) || continuesBefore.has(next.tokenType)) return true;
     if (tokenMatcher(last, InfixOperator) || tokenMatcher(next, InfixOperator)) return true;
     return this.#inHeader && this.#open.length === 0 && next.tokenType === LeftParenthesis;
@@ -266,7 +272,9 @@ class Layout {
   #closeBracket(token: IToken): void {
     const partner = this.#partnerOf(token);
     if (partner === null) {
-      if (this.#mismatches++ < maximumMismatches) this.#reportMismatch(token);
+      if (this.#dropped.length < maximumMismatches) this.#reportMismatch(token);
+      this.#dropped.push(token.startOffset);
+      this.#isTorn = true;
       const top = this.#open.at(-1);
       if (top === undefined || token.tokenType === RightBrace || top.token.tokenType === LeftBrace)
         return;

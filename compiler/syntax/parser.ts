@@ -4,6 +4,7 @@
 
 import type { IToken } from "chevrotain";
 import { DiagnosticSink } from "../diagnostics/diagnostic.ts";
+import { SourceText } from "../diagnostics/source-text.ts";
 import type { Declaration, ParsedFile, SourceFile } from "./ast.ts";
 import { DeclarationGrammar } from "./declaration-grammar.ts";
 import { layOut } from "./layout.ts";
@@ -18,7 +19,9 @@ let grammar: DeclarationGrammar | null = null;
 export function parse(file: SourceFile, sink: DiagnosticSink): ParsedFile {
   grammar ??= new DeclarationGrammar();
   const { tokens, documentation, gaps } = lex(file, sink);
-  const { chunks, unclosed } = layOut(file, tokens, sink);
+  const { chunks, unclosed, dropped } = layOut(file, tokens, sink);
+  const source = new SourceText(file.text);
+  const torn = new Set([...gaps, ...dropped].map((offset) => source.lineOf(offset)));
   const declarations: Declaration[] = [];
   for (const chunk of chunks) {
     const found = new DiagnosticSink();
@@ -26,7 +29,7 @@ export function parse(file: SourceFile, sink: DiagnosticSink): ParsedFile {
     for (const diagnostic of found.sorted()) {
       const at = diagnostic.primary.span.start;
       const isConsequence =
-        gaps.some((gap) => gap < at && !/[\n\r]/.test(file.text.slice(gap, at))) ||
+        torn.has(source.lineOf(at)) ||
         unclosed.some((bracket) => bracket < at && bracket >= chunk[0]!.startOffset);
       if (!isConsequence) sink.report(diagnostic);
     }
@@ -48,7 +51,8 @@ function documentationBefore(
   for (let at = lastBefore(documentation, offset); at >= 0; at--) {
     const comment = documentation[at]!;
     const end = comment.startOffset + comment.image.length;
-    if (!/^[ \t]*(?:\r\n|\n|\r)[ \t]*$/.test(text.slice(end, below))) break;
+    const isAbove = /^[ \t]*(?:\r\n|\n|\r)[ \t]*$/.test(text.slice(end, below));
+    if (!isAbove || !/(?:^|[\n\r])[ \t]*$/.test(text.slice(0, comment.startOffset))) break;
     lines.unshift(comment.image.slice(3).trim());
     below = comment.startOffset;
   }

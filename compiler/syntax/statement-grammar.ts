@@ -49,26 +49,41 @@ export class StatementGrammar extends TypeGrammar {
 
   readonly statement = this.RULE("statement", (): Statement => {
     this.ACTION(() => this.refuseExpressionStatement());
+    return this.OR<Statement>({
+      // The first word decides; what must follow it is said where it is missing.
+      MAX_LOOKAHEAD: 1,
+      DEF: [
+        { ALT: () => this.SUBRULE(this.declareStatement), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.SUBRULE(this.inputStatement), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.SUBRULE(this.outputStatement), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.SUBRULE(this.penaltyStatement) },
+        { ALT: () => this.SUBRULE(this.assertStatement) },
+        { ALT: () => this.SUBRULE(this.ifStatement) },
+        { ALT: () => this.SUBRULE(this.forStatement) },
+        { ALT: () => this.SUBRULE(this.returnStatement) },
+        { ALT: () => this.SUBRULE(this.nameStatement) },
+        {
+          // Lines that begin like no statement are read here, so that they do not end the block.
+          ALT: () => {
+            const token = this.CONSUME(T.AnyToken);
+            return this.ACTION(() => this.failAt(token, "a statement"));
+          },
+          IGNORE_AMBIGUITIES: true,
+        },
+      ],
+    });
+  });
+
+  /** A statement that begins with what it binds or assigns. */
+  readonly nameStatement = this.RULE("nameStatement", (): Statement => {
+    this.ACTION(() => {
+      const isName = tokenMatcher(this.LA(1), T.Identifier);
+      if (isName && !afterName.has(this.LA(2).tokenType)) this.failAt(this.LA(2), "`=`");
+    });
     return this.OR<Statement>([
-      { ALT: () => this.SUBRULE(this.declareStatement) },
-      { ALT: () => this.SUBRULE(this.inputStatement) },
-      { ALT: () => this.SUBRULE(this.outputStatement) },
-      { ALT: () => this.SUBRULE(this.penaltyStatement) },
-      { ALT: () => this.SUBRULE(this.assertStatement) },
-      { ALT: () => this.SUBRULE(this.ifStatement) },
-      { ALT: () => this.SUBRULE(this.forStatement) },
-      { ALT: () => this.SUBRULE(this.returnStatement) },
       { ALT: () => this.SUBRULE(this.indexedBind) },
       { ALT: () => this.SUBRULE(this.assignStatement) },
       { ALT: () => this.SUBRULE(this.bind) },
-      {
-        // Lines that begin like no statement are read here, so that they do not end the block.
-        ALT: () => {
-          const token = this.CONSUME(T.AnyToken);
-          return this.ACTION(() => this.failAt(token, "a statement"));
-        },
-        IGNORE_AMBIGUITIES: true,
-      },
     ]);
   });
 
@@ -328,6 +343,7 @@ export class StatementGrammar extends TypeGrammar {
   }
 }
 
+const afterName: ReadonlySet<TokenType> = new Set([T.Assign, T.Arrow, T.Colon, T.LeftBracket]);
 const opening: ReadonlySet<TokenType> = new Set([T.LeftParenthesis, T.LeftBracket, T.LeftBrace]);
 const closing: ReadonlySet<TokenType> = new Set([T.RightParenthesis, T.RightBracket, T.RightBrace]);
 /** What shows that a line is more than an expression. */

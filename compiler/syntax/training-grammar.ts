@@ -56,7 +56,7 @@ export class TrainingGrammar extends StatementGrammar {
             },
           ],
         });
-      });
+      }, false);
       this.OPTION(() => this.CONSUME(T.EndOfLine));
     });
     this.CONSUME(T.RightBrace);
