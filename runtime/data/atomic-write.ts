@@ -1,7 +1,7 @@
 /**
- * Writing a file so that it is, at every moment and after any crash, either the old one or the new one:
- * the bytes go to a temporary name in the same folder, are forced to the disk, and take the real name by
- * `rename`, which POSIX makes atomic.
+ * Writing a file so that it is, at every moment and after any crash, either the old one or the new
+ * one: the bytes go to a temporary name in the same folder, are forced to the disk, and take the
+ * real name by `rename`, which POSIX makes atomic.
  */
 
 import { randomBytes } from "node:crypto";
@@ -16,8 +16,9 @@ export type FileContent =
   | AsyncIterable<string | Uint8Array>;
 
 /**
- * Writes `content` to `path`, making the folder if need be. On any failure (a full disk, an exception of
- * the iterable) the temporary file is removed, the old file stays, and a `DataError` is thrown.
+ * Writes `content` to `path`, making the folder if need be. On any failure (a full disk, an
+ * exception of the iterable) the temporary file is removed, the old file stays, and a `DataError`
+ * is thrown.
  */
 export async function writeFileAtomically(path: string, content: FileContent): Promise<void> {
   const folder = dirname(path);
@@ -53,7 +54,10 @@ function chunksOf(
   return typeof content === "string" || content instanceof Uint8Array ? [content] : content;
 }
 
-/** Makes the rename itself durable. Some systems cannot open a folder; the file is complete all the same. */
+/**
+ * Makes the rename itself durable. Some systems cannot open a folder; the file is complete all the
+ * same.
+ */
 async function syncFolder(folder: string): Promise<void> {
   let handle: FileHandle | undefined;
   try {

@@ -1,6 +1,6 @@
 /**
- * From an array in a binary file to a column: elements of any width and byte order, stored row-major or
- * column-major, are converted to the declared type. IDX and NPY files end here.
+ * From an array in a binary file to a column: elements of any width and byte order, stored
+ * row-major or column-major, are converted to the declared type. IDX and NPY files end here.
  */
 
 import type { ColumnPlan, ElementType } from "../plan.ts";
@@ -24,7 +24,10 @@ export interface StoredType {
   readonly same?: ElementType;
 }
 
-/** Names are NumPy's. Integers beyond 2⁵³ are rounded, as they would be on their way to any column type. */
+/**
+ * Names are NumPy's. Integers beyond 2⁵³ are rounded, as they would be on their way to any column
+ * type.
+ */
 export const storedTypes = {
   uint8: { name: "uint8", bytes: 1, same: "u8", read: (view, at) => view.getUint8(at) },
   int8: { name: "int8", bytes: 1, read: (view, at) => view.getInt8(at) },
@@ -77,7 +80,8 @@ export interface BinaryArray {
 
 /**
  * The column that the array holds.
- * @throws DataError if its rows have not the declared shape (extents of 1 aside) or a value does not fit.
+ * @throws DataError if its rows have not the declared shape (extents of 1 aside) or a value does
+ * not fit.
  */
 export function columnOfArray(array: BinaryArray, plan: ColumnPlan): Column {
   const [rows, ...rowShape] = array.shape;
@@ -101,7 +105,9 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return significant(a) === significant(b);
 }
 
-/** The file's own memory, where the bits are the same already; a copy of it if it is not aligned. */
+/**
+ * The file's own memory, where the bits are the same already; a copy of it if it is not aligned.
+ */
 function sharedData(array: BinaryArray, dtype: ElementType): TensorData | undefined {
   const { type, bytes } = array;
   const ordered = array.littleEndian || type.bytes === 1;

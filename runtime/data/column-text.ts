@@ -1,6 +1,6 @@
 /**
- * Columns as text: CSV with a header and JSON lines, a line a row, in the form that the readers take.
- * float32 values are written with the fewest digits that read back as the same bits.
+ * Columns as text: CSV with a header and JSON lines, a line a row, in the form that the readers
+ * take. float32 values are written with the fewest digits that read back as the same bits.
  */
 
 import type { ElementType } from "../plan.ts";
@@ -10,9 +10,9 @@ import { type Column, elementCount } from "./column.ts";
 const rowsPerChunk = 1024;
 
 /**
- * A header and a line for each row, in chunks. A scalar column takes one field of its own name, another
- * one field for each element: `digit_0`, `digit_1`, … and `image_0_0`, `image_0_1`, ….
- * All columns must have the same number of rows.
+ * A header and a line for each row, in chunks. A scalar column takes one field of its own name,
+ * another one field for each element: `digit_0`, `digit_1`, … and `image_0_0`, `image_0_1`, …. All
+ * columns must have the same number of rows.
  */
 export function* formatCsv(columns: readonly Column[]): Generator<string> {
   yield `${columns.flatMap(fieldNames).map(quoteField).join(",")}\n`;
@@ -90,7 +90,7 @@ function jsonNumber(dtype: ElementType): (value: number) => string {
   return (value) => (Number.isFinite(value) ? shortest(dtype, value) : "null");
 }
 
-/** Nine digits determine a float32, and six are always right; subnormal numbers have fewer. */
+/** Nine digits determine a float32; only subnormal numbers are determined by fewer than six. */
 function shortest(dtype: ElementType, value: number): string {
   if (dtype !== "f32" || Number.isInteger(value))
     return Object.is(value, -0) ? "-0" : String(value);

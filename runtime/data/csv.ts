@@ -1,7 +1,7 @@
 /**
  * CSV: one row a sample, one field a number. A column takes one field, or as many as its shape has
- * elements: those named by `columns`, or adjacent ones from `column` on. Without either it begins at the
- * field of its own name; a file that has exactly its fields needs no names.
+ * elements: those named by `columns`, or adjacent ones from `column` on. Without either it begins
+ * at the field of its own name; a file that has exactly its fields needs no names.
  *
  * All columns that name the file are filled in one pass, and no text of a row outlives the row.
  */

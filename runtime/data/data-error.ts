@@ -1,7 +1,7 @@
 /**
- * The one error of the data layer. A file that is missing, cut short or says something impossible is the
- * user's mistake, not ours: the message names the file and the place, what was expected there, what was
- * found, and what to do about it.
+ * The one error of the data layer. A file that is missing, cut short or says something impossible
+ * is the user's mistake, not ours: the message names the file and the place, what was expected
+ * there, what was found, and what to do about it.
  */
 
 export interface DataProblem {

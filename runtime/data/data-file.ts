@@ -1,6 +1,6 @@
 /**
- * A data file in memory, unpacked if it is gzip (by its first bytes, whatever its name), under the name by
- * which messages call it.
+ * A data file in memory, unpacked if it is gzip (by its first bytes, whatever its name), under the
+ * name by which messages call it.
  */
 
 import { readFile } from "node:fs/promises";

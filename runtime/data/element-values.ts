@@ -1,7 +1,7 @@
 /**
- * Which numbers an element type can hold, and columns built one number at a time. A number that does not
- * fit is an error of the data, never rounded into range: a label 300 must not become 44. Only float32
- * rounds, as every reader of decimals does.
+ * Which numbers an element type can hold, and columns built one number at a time. A number that
+ * does not fit is an error of the data, never rounded into range: a label 300 must not become 44.
+ * Only float32 rounds, as every reader of decimals does.
  */
 
 import type { ColumnPlan, ElementType } from "../plan.ts";

@@ -1,6 +1,7 @@
 /**
- * The IDX format of the MNIST files (http://yann.lecun.com/exdb/mnist): two zero bytes, an element type,
- * the number of dimensions, the extents as big-endian 32-bit integers, then the elements, big-endian.
+ * The IDX format of the MNIST files (http://yann.lecun.com/exdb/mnist): two zero bytes, an element
+ * type, the number of dimensions, the extents as big-endian 32-bit integers, then the elements,
+ * big-endian.
  */
 
 import type { ColumnSource } from "../plan.ts";

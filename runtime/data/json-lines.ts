@@ -1,6 +1,7 @@
 /**
- * JSON lines (https://jsonlines.org): one object a line, one line a sample. A column takes the member named
- * by `key`, by default that of its own name: a number, true or false, or lists nested as its shape says.
+ * JSON lines (https://jsonlines.org): one object a line, one line a sample. A column takes the
+ * member named by `key`, by default that of its own name: a number, true or false, or lists nested
+ * as its shape says.
  */
 
 import type { ColumnPlan, ColumnSource } from "../plan.ts";
@@ -36,7 +37,10 @@ export function readJsonLines(file: DataFile, sources: readonly ColumnSource[]):
   return targets.map(({ builder }) => builder.finish());
 }
 
-/** Lines are decoded one by one: a whole file may be longer than a string can be. Blank ones are skipped. */
+/**
+ * Lines are decoded one by one: a whole file may be longer than a string can be. Blank ones are
+ * skipped.
+ */
 function forEachLine({ bytes }: DataFile, visit: (text: string, line: number) => void): void {
   const newline = 10;
   const decoder = new TextDecoder();

@@ -1,6 +1,6 @@
 /**
- * Columns as NumPy files: NPY for one, NPZ for several. Little-endian, row-major, rows first; a scalar
- * column is an array of one dimension.
+ * Columns as NumPy files: NPY for one, NPZ for several. Little-endian, row-major, rows first; a
+ * scalar column is an array of one dimension.
  */
 
 import { zipSync } from "fflate";
@@ -18,7 +18,8 @@ const descriptors: { readonly [T in ElementType]: string } = {
 export function formatNpy({ dtype, shape, rows, data }: Column): Uint8Array {
   const extents = [rows, ...shape];
   const tuple = extents.length === 1 ? `(${rows},)` : `(${extents.join(", ")})`;
-  const dictionary = `{'descr': '${descriptors[dtype]}', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const descriptor = descriptors[dtype];
+  const dictionary = `{'descr': '${descriptor}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const prefixBytes = 10;
   // NumPy pads with spaces and a newline, so that the elements start at a multiple of 64.
   const end = Math.ceil((prefixBytes + dictionary.length + 1) / 64) * 64;

@@ -1,7 +1,8 @@
 /**
- * NumPy's NPY format, versions 1 to 3 (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html):
- * a magic string, the version, the header's length, a header that is a Python dictionary, then the elements.
- * Elements that are Python objects, text or records are not data for a network and are refused.
+ * NumPy's NPY format, versions 1 to 3
+ * (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html): a magic string, the
+ * version, the header's length, a header that is a Python dictionary, then the elements. Elements
+ * that are Python objects, text or records are not data for a network and are refused.
  */
 
 import type { ColumnSource } from "../plan.ts";

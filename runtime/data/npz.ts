@@ -1,6 +1,6 @@
 /**
- * NumPy's NPZ format: a zip archive of NPY files, stored or deflated. A column takes the array named by
- * `key`, by default that of its own name; what no column asks for is not unpacked.
+ * NumPy's NPZ format: a zip archive of NPY files, stored or deflated. A column takes the array
+ * named by `key`, by default that of its own name; what no column asks for is not unpacked.
  */
 
 import { type UnzipFileInfo, unzipSync } from "fflate";

@@ -1,6 +1,6 @@
 /**
- * From the sources of a data block to its columns. A file that several columns name is read, unpacked and
- * parsed once.
+ * From the sources of a data block to its columns. A file that several columns name is read,
+ * unpacked and parsed once.
  */
 
 import type { ColumnSource } from "../plan.ts";
@@ -30,8 +30,10 @@ const readers: { readonly [R in ColumnSource["reader"]]: Reader } = {
 };
 
 /**
- * Reads the columns of one block of data, in the order of `sources`. Paths are relative to `folder`.
- * @throws DataError if a file is missing or malformed, has no rows, or has not as many as the others.
+ * Reads the columns of one block of data, in the order of `sources`. Paths are relative to
+ * `folder`.
+ * @throws DataError if a file is missing or malformed, has no rows, or has not as many as the
+ * others.
  */
 export async function readColumns(
   sources: readonly ColumnSource[],

@@ -1,5 +1,6 @@
 /**
- * The arguments of a reader as the model's file has them: `csv("train.csv", columns = ["age", "income"])`.
+ * The arguments of a reader as the model's file has them: `csv("train.csv", columns = ["age",
+ * "income"])`.
  */
 
 import type { ColumnSource, OptionValue } from "../plan.ts";

@@ -1,8 +1,8 @@
 /**
- * The safetensors format (https://github.com/huggingface/safetensors, format section of its README): eight
- * bytes of header length, a JSON header, then the tensors' bytes, little-endian and row-major, without
- * holes. Weights and checkpoints are kept in it. Nothing that a file says is believed: every length, offset
- * and shape is checked against the bytes that are there.
+ * The safetensors format (https://github.com/huggingface/safetensors, format section of its
+ * README): eight bytes of header length, a JSON header, then the tensors' bytes, little-endian and
+ * row-major, without holes. Weights and checkpoints are kept in it. Nothing that a file says is
+ * believed: every length, offset and shape is checked against the bytes that are there.
  */
 
 import { DataError, messageOf, quoted, shown } from "./data-error.ts";
@@ -42,7 +42,7 @@ export interface Safetensors {
 }
 
 const lengthBytes = 8;
-/** The limit of the reference implementation, which keeps a bad length from asking for gigabytes. */
+/** The reference implementation's, which keeps a bad length from asking for gigabytes. */
 const headerLimit = 100_000_000;
 
 /**
@@ -68,10 +68,10 @@ export function readSafetensors(bytes: Uint8Array, file = "safetensors file"): S
 }
 
 /**
- * The bytes of a file with these tensors: those of wider elements first, so that every tensor is aligned,
- * and by name among equals. The same input gives the same bytes.
- * @throws RangeError if a tensor's data does not have as many elements as its shape says, or if a tensor
- * has the name that the format keeps for metadata.
+ * The bytes of a file with these tensors: those of wider elements first, so that every tensor is
+ * aligned, and by name among equals. The same input gives the same bytes.
+ * @throws RangeError if a tensor's data does not have as many elements as its shape says, or if a
+ * tensor has the name that the format keeps for metadata.
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,

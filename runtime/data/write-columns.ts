@@ -1,6 +1,6 @@
 /**
- * Writes columns, such as predictions, to a file whose name says the format. What is written here the
- * readers of this folder read.
+ * Writes columns, such as predictions, to a file whose name says the format. What is written here
+ * the readers of this folder read.
  */
 
 import { extname } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * What the training loop knows of the machine that computes: it takes columns of data, keeps the model's
- * tensors, and runs the steps of a compiled graph. Everything that may wait for a device is asynchronous,
- * so that a GPU fits as well as a thread pool.
+ * What the training loop knows of the machine that computes: it takes columns of data, keeps the
+ * model's tensors, and runs the steps of a compiled graph. Everything that may wait for a device is
+ * asynchronous, so that a GPU fits as well as a thread pool.
  */
 
 import type { Column, TensorData } from "../data/column.ts";
@@ -14,7 +14,10 @@ export interface RunRequest {
   readonly rows: Int32Array;
   /** 1 … `TrainerPlan.batchMax`. */
   readonly batchSize: number;
-  /** `GraphPlan.scalars` numbers for each step, one step after the other; likewise not to be changed. */
+  /**
+   * `GraphPlan.scalars` numbers for each step, one step after the other; likewise not to be
+   * changed.
+   */
   readonly scalars: Float32Array;
   /** Key of the random numbers, an unsigned 32-bit integer. */
   readonly seed: number;
@@ -36,10 +39,15 @@ export interface Device {
   /** A copy of a tensor of `TrainerPlan.tensors`, row-major. */
   read(tensor: string): Promise<TensorData>;
 
-  /** Runs the steps one after the other; one run at a time. What they computed stays on the device. */
+  /**
+   * Runs the steps one after the other; one run at a time. What they computed stays on the device.
+   */
   run(request: RunRequest): Promise<void>;
 
-  /** A copy of result number `index` of a graph, as its last step left it, rows beyond that step included. */
+  /**
+   * A copy of result number `index` of a graph, as its last step left it, rows beyond that step
+   * included.
+   */
   readResult(graph: string, index: number): Promise<TensorData>;
 
   /** Frees everything at once. A run in flight ends after its step and is rejected. */

@@ -1,5 +1,5 @@
-// The addon is linked with -Bsymbolic-functions, so these operators serve its own code only; what they
-// return is malloc's, so that it does not matter which side frees it.
+// The addon is linked with -Bsymbolic-functions, so these operators serve its own code only; what
+// they return is malloc's, so that it does not matter which side frees it.
 
 #include "allocations.h"
 

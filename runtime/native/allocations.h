@@ -5,8 +5,8 @@
 
 namespace nnc {
 
-// Allocations made by the addon's own code since it was loaded, on all its threads: every operator new.
-// Node, V8 and the kernels are not included.
+// Allocations made by the addon's own code since it was loaded, on all its threads: every operator
+// new. Node, V8 and the kernels are not included.
 uint64_t Allocations();
 
 }  // namespace nnc

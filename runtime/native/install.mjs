@@ -1,7 +1,8 @@
 /**
- * Builds the native addon when the package is installed, with node-gyp, or, where that finds no Python or
- * make, by calling the C++ compiler itself. A machine that can do neither still gets the rest of nnc, and
- * is told what is missing. Nothing is done if the addon is newer than what it is made of.
+ * Builds the native addon when the package is installed, with node-gyp, or, where that finds no
+ * Python or make, by calling the C++ compiler itself. A machine that can do neither still gets the
+ * rest of nnc, and is told what is missing. Nothing is done if the addon is newer than what it is
+ * made of.
  */
 
 import { spawnSync } from "node:child_process";
@@ -18,7 +19,10 @@ const release = join(folder, "build", "Release");
 const addon = join(release, "nnc.node");
 const stamp = join(release, "nnc.stamp");
 
-/** Folders of headers: the C++ ones of the addon interface, and Node's C ones where they came with Node. */
+/**
+ * Folders of headers: the C++ ones of the addon interface, and Node's C ones where they came with
+ * Node.
+ */
 const addonHeaders = dirname(require.resolve("node-addon-api"));
 const prefix = join(dirname(process.execPath), "..");
 const nodeHeaders = [

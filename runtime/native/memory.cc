@@ -14,7 +14,8 @@ constexpr size_t kHugePage = size_t{2} << 20;
 
 size_t RoundUp(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }
 
-// A mapping of whole pages that starts at a multiple of `alignment`: a longer one, trimmed at both ends.
+// A mapping of whole pages that starts at a multiple of `alignment`: a longer one, trimmed at both
+// ends.
 char *MapAligned(size_t size, size_t alignment, size_t page) {
   const size_t total = size + alignment - page;
   void *mapping =

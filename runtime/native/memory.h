@@ -5,9 +5,9 @@
 
 namespace nnc {
 
-// A zeroed block at the start of a page; of huge pages where it is large and the system has them. It is
-// written once when made, so that no step meets a page fault. It comes from the system and not from
-// malloc, which would keep what is freed. Throws std::bad_alloc.
+// A zeroed block at the start of a page; of huge pages where it is large and the system has them.
+// It is written once when made, so that no step meets a page fault. It comes from the system and
+// not from malloc, which would keep what is freed. Throws std::bad_alloc.
 class Memory {
  public:
   explicit Memory(size_t size);

@@ -26,7 +26,8 @@ Napi::ObjectReference Hold(const Napi::Value &value) {
   return Napi::Persistent(value.As<Napi::Object>());
 }
 
-// The first element of a typed array of any kind, shared memory included, which Napi::ArrayBuffer is not.
+// The first element of a typed array of any kind, shared memory included, which Napi::ArrayBuffer
+// is not.
 const void *DataOf(const Napi::TypedArray &array) {
   void *data = nullptr;
   napi_get_typedarray_info(array.Env(), array, nullptr, nullptr, &data, nullptr, nullptr);
@@ -106,7 +107,8 @@ void Session::Dispose(const Napi::CallbackInfo &) {
   StopThread();
   persistent_view_.Value().Detach();
   results_view_.Value().Detach();
-  // Detached views keep their owner until they are collected, which would be late for this much memory.
+  // Detached views keep their owner until they are collected, which would be late for this much
+  // memory.
   for (const auto &memory : {persistent_, temporaries_, results_}) memory->Release();
   columns_.clear();
   column_references_.clear();

@@ -15,8 +15,8 @@ namespace nnc {
 // JavaScript: `new Session(library, options)`, see native-addon.ts.
 //
 // All methods run on JavaScript's thread. At most one run is in flight; it keeps the session, its
-// library and the arrays given to it alive. The arenas live as long as the session or a view of them,
-// unless dispose() detaches the views.
+// library and the arrays given to it alive. The arenas live as long as the session or a view of
+// them, unless dispose() detaches the views.
 class Session : public Napi::ObjectWrap<Session> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -37,7 +37,8 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::ArrayBuffer CreateView(const std::shared_ptr<Memory> &memory);
   void ThrowIfUnusable() const;
   void StartThread(int threads);
-  // Waits for the step in progress. No thread and no callback is left afterwards. Safe to call again.
+  // Waits for the step in progress. No thread and no callback is left afterwards. Safe to call
+  // again.
   void StopThread();
   void FinishRun(bool completed);
 

@@ -1,5 +1,5 @@
-// The thread on which a session's steps run, so that Node's event loop never waits for them. It is also
-// the first thread of the session's pool.
+// The thread on which a session's steps run, so that Node's event loop never waits for them. It is
+// also the first thread of the session's pool.
 #pragma once
 
 #include <atomic>
@@ -30,8 +30,8 @@ struct Job {
 
 class StepThread {
  public:
-  // `finished(completed)` is called on the thread after each job, not completed if Stop came in between.
-  // Throws std::system_error if the system gives no threads.
+  // `finished(completed)` is called on the thread after each job, not completed if Stop came in
+  // between. Throws std::system_error if the system gives no threads.
   StepThread(int threads, char *persistent, char *temporaries, char *results,
              std::function<void(bool completed)> finished);
   ~StepThread();

@@ -74,8 +74,9 @@ void ThreadPool::Run(const nnc_step *step, nnc_task task, int32_t count) {
     return;
   }
   const uint32_t generation = generation_.Load() + 1;
-  // Lanes of the last kernel are closed before anything of this one is written: a worker that is late
-  // might otherwise measure an empty lane of the last by the count of this and find a task in it.
+  // Lanes of the last kernel are closed before anything of this one is written: a worker that is
+  // late might otherwise measure an empty lane of the last by the count of this and find a task in
+  // it.
   for (int lane = 0; lane < threads_; ++lane) SetCursor(lane, generation, 0);
   step_.store(step, std::memory_order_relaxed);
   task_.store(task, std::memory_order_relaxed);
@@ -105,8 +106,8 @@ void ThreadPool::Work(int worker) {
 uint32_t ThreadPool::WaitForGeneration(uint32_t seen) {
   const auto changed = [&] { return generation_.Load() != seen; };
   while (!SpinUntil(changed, kWorkerSpins, kWorkerYields)) {
-    // Counted before the word is read again, as Publish writes the word before it reads the count: one
-    // of the two sees the other, so no wake is lost.
+    // Counted before the word is read again, as Publish writes the word before it reads the count:
+    // one of the two sees the other, so no wake is lost.
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
     generation_.SleepWhile(seen);
     sleepers_.fetch_sub(1, std::memory_order_seq_cst);

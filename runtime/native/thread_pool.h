@@ -1,13 +1,13 @@
 // The threads on which the tasks of one kernel run.
 //
-// Kernels last microseconds, so their start and end must cost less than one: workers spin between the
-// kernels of a run and sleep only when nothing has come for a while. No thread spins without limit, and
-// the caller never waits for a worker that has taken no task: on a shared machine a processor may be
-// taken away for milliseconds at any moment.
+// Kernels last microseconds, so their start and end must cost less than one: workers spin between
+// the kernels of a run and sleep only when nothing has come for a while. No thread spins without
+// limit, and the caller never waits for a worker that has taken no task: on a shared machine a
+// processor may be taken away for milliseconds at any moment.
 //
-// Every thread has a lane, a fixed range of the tasks (so that the same rows meet the same cache in kernel
-// after kernel), and helps with the others' lanes when its own is empty. Which thread runs a task must not
-// matter to what the task computes; the compiler sees to that.
+// Every thread has a lane, a fixed range of the tasks (so that the same rows meet the same cache in
+// kernel after kernel), and helps with the others' lanes when its own is empty. Which thread runs a
+// task must not matter to what the task computes; the compiler sees to that.
 #pragma once
 
 #include <atomic>
@@ -35,15 +35,16 @@ class ThreadPool {
   // Calls the workers out of their sleep, so that they are there when the first kernel starts.
   void Wake();
 
-  // Runs task(step, 0) ... task(step, count - 1) and returns when all are done. One caller at a time.
+  // Runs task(step, 0) ... task(step, count - 1) and returns when all are done. One caller at a
+  // time.
   void Run(const nnc_step *step, nnc_task task, int32_t count);
 
  private:
   // Threads that write to one cache line slow each other down; processors fetch lines in pairs.
   static constexpr size_t kApart = 128;
 
-  // The generation in the upper half, the next task in the lower: taking a task for a generation that is
-  // over fails, however late a thread comes.
+  // The generation in the upper half, the next task in the lower: taking a task for a generation
+  // that is over fails, however late a thread comes.
   struct alignas(kApart) Lane {
     std::atomic<uint64_t> cursor{0};
   };

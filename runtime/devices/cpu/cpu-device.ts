@@ -1,6 +1,7 @@
 /**
- * The CPU: kernels in a shared library, run by the native addon on its threads. This class knows where
- * the plan put every tensor and checks what it is asked before the addon, which trusts it, sees it.
+ * The CPU: kernels in a shared library, run by the native addon on its threads. This class knows
+ * where the plan put every tensor and checks what it is asked before the addon, which trusts it,
+ * sees it.
  */
 
 import { resolve } from "node:path";

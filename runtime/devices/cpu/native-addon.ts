@@ -1,6 +1,6 @@
 /**
- * The native addon as TypeScript sees it (its source is runtime/native), and how it is found. The addon
- * checks little: `CpuDevice` is its only caller and validates what it passes on.
+ * The native addon as TypeScript sees it (its source is runtime/native), and how it is found. The
+ * addon checks little: `CpuDevice` is its only caller and validates what it passes on.
  */
 
 import { existsSync } from "node:fs";
@@ -36,34 +36,46 @@ export interface NativeRun {
 }
 
 export interface NativeSession {
-  /** The arenas, 64-byte aligned and zero at first; detached by `dispose`. Not to be written during a run. */
+  /**
+   * The arenas, 64-byte aligned and zero at first; detached by `dispose`. Not to be written during
+   * a run.
+   */
   readonly persistent: ArrayBuffer;
   readonly results: ArrayBuffer;
   /** Keeps a reference to the array until another is bound or the session is gone. */
   bindColumn(slot: number, data: ArrayBufferView): void;
   /** Runs on the session's own threads. Throws if a run is in flight or the symbol is unknown. */
   run(request: NativeRun): Promise<void>;
-  /** Frees the arenas; waits for the step in progress, whose run is rejected. Safe to call again. */
+  /**
+   * Frees the arenas; waits for the step in progress, whose run is rejected. Safe to call again.
+   */
   dispose(): void;
 }
 
 export interface NativeAddon {
-  /** `path` must be absolute. Throws if it cannot be loaded or is no kernel library of this version. */
+  /**
+   * `path` must be absolute. Throws if it cannot be loaded or is no kernel library of this version.
+   */
   readonly Library: new (
     path: string,
   ) => NativeLibrary;
   readonly Session: new (library: NativeLibrary, options: SessionOptions) => NativeSession;
   /** What the processor can do, in the spelling of `__builtin_cpu_supports`. */
   cpuFeatures(): readonly string[];
-  /** Allocations that the addon's own code has made since it was loaded, on all threads; for tests. */
+  /**
+   * Allocations that the addon's own code has made since it was loaded, on all threads; for tests.
+   */
   allocations(): number;
 }
 
-/** Where the addon is, from this file: in the source tree, in the built package, beside a trainer. */
+/**
+ * Where the addon is, from this file: beside a built trainer, in the source tree, in the built
+ * package.
+ */
 const places = [
+  "./nnc.node",
   "../../native/build/Release/nnc.node",
   "../../../../runtime/native/build/Release/nnc.node",
-  "./nnc.node",
 ];
 
 /** The path of the addon that belongs to this code, if it was built. */

@@ -2,8 +2,10 @@ import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { npyFile, problem, read, source } from "./fixtures.ts";
 
-/** Written by NumPy 2.4: `x_train` int16 big-endian 0 … 11 as [3, 4], `y_train` float64 column-major
- * 0 … 5 over 4 as [3, 2], `big` int64 [2⁴⁰]; deflated. */
+/**
+ * Written by NumPy 2.4: `x_train` int16 big-endian 0 … 11 as [3, 4], `y_train` float64
+ * column-major 0 … 5 over 4 as [3, 2], `big` int64 [2⁴⁰]; deflated.
+ */
 const archive = Buffer.from(
   "UEsDBC0AAAAIAAAAIQBWxVnq//////////8LABQAeF90cmFpbi5ucHkBABAAmAAAAAAAAABeAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxc" +
     "pG6loG6XaaSuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GsY6CiaaOgq1CmQDLgYGBkYGJgZmBhYGVgY2BnYGDgZOBi4GbgBQ" +
@@ -124,7 +126,8 @@ describe("a malformed NPY file", () => {
   test("with values that do not fit says which", async () => {
     const file = npyFile(header("<i8", "(2,)"), wide);
     expect(await problem({ x: file }, source("npy", "x", "x", "i32"))).toContain(
-      "x: element [1]: expected an integer from -2147483648 to 2147483647 for the column x, found 2147483648 (int64)",
+      "x: element [1]: expected an integer from -2147483648 to 2147483647 for the column x, " +
+        "found 2147483648 (int64)",
     );
     const flags = npyFile(header("|b1", "(2,)"), new Uint8Array([1, 2]));
     expect(await problem({ x: flags }, source("npy", "x", "x", "bool"))).toContain(

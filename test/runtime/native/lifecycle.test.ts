@@ -167,8 +167,8 @@ describe("a process", () => {
 test.runIf(process.platform === "linux")(
   "no thread of the addon calls malloc between the first step and the last",
   () => {
-    // Counts from outside, so that it does not matter who would have allocated. Which threads are the
-    // addon's is learnt from their first task.
+    // Counts from outside, so that it does not matter who would have allocated. Which threads are
+    // the addon's is learnt from their first task.
     const counter = compileLibrary(
       folder.path,
       "counter",

@@ -1,0 +1,232 @@
+/** The CPU device on a hand-written kernel library: a running sum of weighted rows. */
+
+import { afterAll, describe, expect, test } from "vitest";
+import type { Column } from "../../../runtime/data/column.ts";
+import { CpuDevice } from "../../../runtime/devices/cpu/cpu-device.ts";
+import { findNativeAddon, loadNativeAddon } from "../../../runtime/devices/cpu/native-addon.ts";
+import { DeviceError, type RunRequest } from "../../../runtime/devices/device.ts";
+import type { TrainerPlan } from "../../../runtime/plan.ts";
+import { abi, compileLibrary, createFolder } from "../native/kernel-library.ts";
+
+const folder = createFolder();
+afterAll(folder.remove);
+
+/** total += scale · Σ x[row]; results: scale · x[row] of every row, and the batch counter. */
+const library = compileLibrary(
+  folder.path,
+  "kernels",
+  `${abi}
+void train(const nnc_step *s) {
+  float *total = (float *)(s->persistent + 64);
+  const float *x = s->columns[0];
+  for (int32_t i = 0; i < s->n; i++) {
+    ((float *)s->results)[i] = s->scalars[0] * x[s->rows[i]];
+    *total += ((float *)s->results)[i];
+  }
+  *(int32_t *)(s->results + 64) = (int32_t)s->batch;
+}
+`,
+);
+
+const plan: TrainerPlan = {
+  format: 1,
+  model: "Sum",
+  target: "cpu",
+  requiredFeatures: [],
+  batchMax: 4,
+  arenas: { persistent: 128, temporaries: 0, results: 128 },
+  columns: [
+    { name: "x", dtype: "f32", shape: [] },
+    { name: "unused", dtype: "u8", shape: [2] },
+  ],
+  inputs: ["x"],
+  outputs: [],
+  tensors: [
+    { name: "mask", role: "state", dtype: "bool", shape: [2, 3], offset: 0 },
+    { name: "total", role: "metric", dtype: "f32", shape: [], offset: 64 },
+  ],
+  graphs: {
+    train: {
+      name: "train",
+      symbol: "train",
+      scalars: 1,
+      columns: [0],
+      results: [
+        { name: "weighted", dtype: "f32", shape: [4], offset: 0 },
+        { name: "batch", dtype: "i32", shape: [], offset: 64 },
+      ],
+    },
+  },
+  statistics: [],
+  layers: [],
+  metrics: ["loss"],
+  hypers: {},
+  training: null,
+  data: null,
+  selfTest: null,
+};
+
+const x: Column = {
+  name: "x",
+  dtype: "f32",
+  shape: [],
+  rows: 5,
+  data: new Float32Array([1, 2, 3, 4, 5]),
+};
+
+function request(changes: Partial<RunRequest> = {}): RunRequest {
+  return {
+    graph: "train",
+    rows: new Int32Array([4, 0, 1, 2, 3]),
+    batchSize: 2,
+    scalars: new Float32Array([1, 10, 100]),
+    seed: 1,
+    firstBatch: 7,
+    ...changes,
+  };
+}
+
+async function createDevice(changes: Partial<TrainerPlan> = {}): Promise<CpuDevice> {
+  const device = new CpuDevice({ plan: { ...plan, ...changes }, library, threads: 2 });
+  await device.bindColumn(0, x);
+  return device;
+}
+
+test("tensors are written, updated by steps and read", async () => {
+  const device = await createDevice();
+  expect(device.kind).toBe("cpu");
+  expect(device.description).toBe("cpu, 2 threads");
+  await device.write("total", new Float32Array([0.5]));
+  await device.write("mask", new Uint8Array([1, 0, 1, 0, 1, 1]));
+  await device.run(request());
+  expect(await device.read("total")).toEqual(new Float32Array([0.5 + 6 + 50 + 400]));
+  expect(await device.read("mask")).toEqual(new Uint8Array([1, 0, 1, 0, 1, 1]));
+  // The last step has one row; beyond it are those of the step before.
+  expect(await device.readResult("train", 0)).toEqual(new Float32Array([400, 30, 0, 0]));
+  expect(await device.readResult("train", 1)).toEqual(new Int32Array([9]));
+  device.dispose();
+});
+
+test("what is read is a copy", async () => {
+  const device = await createDevice();
+  const before = await device.read("total");
+  await device.run(request());
+  expect(before).toEqual(new Float32Array([0]));
+  device.dispose();
+});
+
+describe("a device refuses", () => {
+  test.each([
+    ["an unknown graph", { graph: "evaluate" }, "the model was built without the graph evaluate"],
+    ["an inherited name", { graph: "toString" }, "without the graph toString"],
+    ["a batch too large", { batchSize: 5 }, "batch size 5 is not from 1 to 4"],
+    ["an empty batch", { batchSize: 0 }, "batch size 0 is not from 1 to 4"],
+    [
+      "too few scalars",
+      { scalars: new Float32Array(2) },
+      "takes 1 scalars for each of 3 steps, not 2",
+    ],
+    ["a negative seed", { seed: -1 }, "must be unsigned 32-bit integers"],
+    ["a fractional batch counter", { firstBatch: 0.5 }, "must be unsigned 32-bit integers"],
+    [
+      "a row beyond the data",
+      { rows: new Int32Array([0, 5, 0, 0, 0]) },
+      "row 5 is not among the 5 rows",
+    ],
+    [
+      "a negative row",
+      { rows: new Int32Array([0, -1, 0, 0, 0]) },
+      "row -1 is not among the 5 rows",
+    ],
+  ])("%s", async (_, changes, message) => {
+    const device = await createDevice();
+    await expect(device.run(request(changes))).rejects.toThrow(message);
+    await device.run(request());
+    device.dispose();
+  });
+
+  test("a run without its column", async () => {
+    const device = new CpuDevice({ plan, library, threads: 1 });
+    await expect(device.run(request())).rejects.toThrow("column x is not bound");
+    device.dispose();
+  });
+
+  test("columns and tensors of another type, shape or size", async () => {
+    const device = await createDevice();
+    const bytes = { ...x, dtype: "u8" as const, data: new Uint8Array(5) };
+    await expect(device.bindColumn(0, bytes)).rejects.toThrow("column x is f32[], not u8[]");
+    await expect(device.bindColumn(0, { ...x, shape: [5] })).rejects.toThrow("not f32[5]");
+    await expect(device.bindColumn(0, { ...x, rows: 6 })).rejects.toThrow("not the data of 6 rows");
+    await expect(device.bindColumn(9, x)).rejects.toThrow("no column slot 9");
+    await expect(device.write("total", new Float32Array(2))).rejects.toThrow(
+      "not a Float32Array of 2",
+    );
+    await expect(device.write("total", new Int32Array(1))).rejects.toThrow("not a Int32Array of 1");
+    await expect(device.read("nothing")).rejects.toThrow("the model has no tensor nothing");
+    await expect(device.readResult("train", 2)).rejects.toThrow("has no result 2");
+    device.dispose();
+  });
+
+  test("everything once it was disposed of", async () => {
+    const device = await createDevice();
+    device.dispose();
+    device.dispose();
+    await expect(device.run(request())).rejects.toThrow("disposed of");
+    await expect(device.read("total")).rejects.toThrow("disposed of");
+    await expect(device.write("total", new Float32Array(1))).rejects.toThrow("disposed of");
+  });
+
+  test("kernels for another processor, before they are loaded", () => {
+    const foreign = { ...plan, requiredFeatures: ["avx1024", "sse4.2", "quantum"] };
+    const create = () => new CpuDevice({ plan: foreign, library: "/nowhere.so", threads: 1 });
+    expect(create).toThrow(DeviceError);
+    expect(create).toThrow(/Sum were compiled for a processor with avx1024.*quantum.*nnc build/);
+  });
+
+  test("a library that is missing or lacks a graph", () => {
+    expect(() => new CpuDevice({ plan, library: "nowhere.so", threads: 1 })).toThrow(/nowhere\.so/);
+    const graphs = {
+      ...plan.graphs,
+      more: { ...plan.graphs.train!, name: "more", symbol: "more" },
+    };
+    const create = () => new CpuDevice({ plan: { ...plan, graphs }, library, threads: 1 });
+    expect(create).toThrow(/kernels\.so lacks more, the graph more.*rebuild/);
+  });
+
+  test("numbers of threads that are none", () => {
+    for (const threads of [0, 1.5, Number.NaN, 100_000]) {
+      expect(() => new CpuDevice({ plan, library, threads })).toThrow(
+        "give a number from 1 to 1024",
+      );
+    }
+  });
+});
+
+describe("the addon", () => {
+  test("is found from the source tree, and named when it cannot be loaded", () => {
+    expect(findNativeAddon()).toMatch(/runtime\/native\/build\/Release\/nnc\.node$/);
+    expect(() => loadNativeAddon("/nowhere/nnc.node")).toThrow(DeviceError);
+    expect(() => loadNativeAddon("/nowhere/nnc.node")).toThrow(
+      "the native addon /nowhere/nnc.node",
+    );
+  });
+
+  test.runIf(process.platform === "linux" && process.arch === "x64")(
+    "knows the processor's features as the system does",
+    async () => {
+      const { readFile } = await import("node:fs/promises");
+      const flags = /^flags\s*:(.*)$/m.exec(await readFile("/proc/cpuinfo", "utf8"))?.[1] ?? "";
+      const present = new Set(flags.trim().split(" "));
+      const linuxName: Readonly<Record<string, string>> = {
+        sse3: "pni",
+        "sse4.1": "sse4_1",
+        "sse4.2": "sse4_2",
+        bmi: "bmi1",
+        avx512vnni: "avx512_vnni",
+      };
+      const features = loadNativeAddon().cpuFeatures();
+      expect(features).toContain("sse4.2");
+      for (const feature of features) expect(present).toContain(linuxName[feature] ?? feature);
+    },
+  );
+});
