@@ -37,6 +37,9 @@ export const conversionRules = named({
   simplifyIndex: onKind("index", (scope, { index }) =>
     scope.context.index(simplifyAffine(index, scope)),
   ),
+  simplifyRandom: onKind("random", (scope, { stream, index }) =>
+    scope.context.random(stream, simplifyAffine(index, scope)),
+  ),
   // An index that is one number is a constant.
   fixedIndex: onKind("index", ({ context }, scalar) => {
     const value = fixedIndex(scalar);
@@ -66,7 +69,6 @@ export const conversionRules = named({
     roots: Object.keys(scalarFunctions) as (keyof typeof scalarFunctions)[],
     apply: (scalar, { context }) => {
       if (scalar.kind !== "call" || !scalar.args.every((arg) => isConstant(arg))) return undefined;
-      // stop_gradient(c) may still stand between a constant and its derivative of 0: both are 0.
       const numbers = scalar.args.map((arg) => (arg.kind === "constant" ? arg.value : Number.NaN));
       const row = scalarFunctions[scalar.fn];
       const value =
