@@ -23,13 +23,14 @@ import {
   and,
   type Condition,
   conditionAxes,
+  mapCondition,
   simplifyCondition,
   substituteCondition,
 } from "../graph/condition.ts";
 import type { ComputeContent, GraphContext } from "../graph/context.ts";
 import { type Extent, isFixed } from "../graph/extent.ts";
 import type { Compute, LoadScalar, Scalar, Value } from "../graph/node.ts";
-import { assuming } from "../graph/prove.ts";
+import { assuming, withoutRedundancy } from "../graph/prove.ts";
 import { reducers } from "../graph/reducers.ts";
 import { mapScalar } from "../graph/rewrite.ts";
 import { algebraOf } from "../graph/scalar-functions.ts";
@@ -191,11 +192,14 @@ class NodeDerivative {
     const inverse = invertIndexMap(index, value.shape, this.#extents, this.#batchMax);
     const box = [...value.shape, ...inverse.reduction];
     const replace = (axis: number): Affine => inverse.axes[axis]!;
-    const simplify = (c: Condition) => simplifyCondition(c, box, this.#batchMax);
-    const transport = (c: Condition) => simplify(substituteCondition(c, replace));
-    const domain = simplify(
-      and(inverse.domain, transport(this.#node.where), transport(load.guard)),
-    );
+    const transport = (c: Condition) =>
+      simplifyCondition(
+        mapCondition(c, (a) => simplifyAffine(substituteAffine(a, replace), box, this.#batchMax)),
+        box,
+        this.#batchMax,
+      );
+    const kept = and(transport(this.#node.where), transport(load.guard));
+    const domain = withoutRedundancy(and(inverse.domain, kept), box, this.#batchMax);
     if (domain.kind === "false") return null;
 
     const isSum = inverse.reduction.length > 0;

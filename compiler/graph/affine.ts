@@ -263,7 +263,28 @@ export function simplifyAffine(a: Affine, axes: readonly Extent[], nmax: number)
   for (const { coefficient, atom } of a.terms) {
     result = addAffine(result, scaleAffine(simplifyAtom(atom, axes, nmax), coefficient));
   }
-  return result;
+  return rejoinQuotients(result);
+}
+
+/** c·(u div c) + (u mod c) = u */
+function rejoinQuotients(a: Affine): Affine {
+  for (const { coefficient, atom } of a.terms) {
+    if (atom.kind !== "mod") continue;
+    const { base, divisor } = atom;
+    const quotient = a.terms.find(
+      (other) =>
+        other.atom.kind === "div" &&
+        other.atom.divisor === divisor &&
+        other.atom.base.key === base.key &&
+        other.coefficient === coefficient * divisor,
+    );
+    if (quotient === undefined) continue;
+    const rest = a.terms.filter((term) => term.atom !== atom && term !== quotient);
+    return rejoinQuotients(
+      addAffine(make(a.constant, a.batch, rest), scaleAffine(base, coefficient)),
+    );
+  }
+  return a;
 }
 
 function simplifyAtom(atom: Atom, axes: readonly Extent[], nmax: number): Affine {

@@ -76,6 +76,21 @@ export function assuming(
   return left.length === parts.length ? condition : and(...left);
 }
 
+/** The same condition without the parts that follow from the others. */
+export function withoutRedundancy(
+  condition: Condition,
+  box: readonly Extent[],
+  batchMax: number,
+): Condition {
+  if (condition.kind !== "and") return condition;
+  let parts = condition.of;
+  for (const part of condition.of) {
+    const others = parts.filter((other) => other !== part);
+    if (implies(and(...others), part, box, batchMax)) parts = others;
+  }
+  return parts.length === condition.of.length ? condition : and(...parts);
+}
+
 /** Disjunctive normal form: conjunctions of conditions without `and` and `or`; undefined if too many. */
 function alternativesOf(condition: Condition): Condition[][] | undefined {
   switch (condition.kind) {
