@@ -6,6 +6,7 @@ import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph, Scalar } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { reducers } from "../../compiler/graph/reducers.ts";
+import { verifyGraph } from "../../compiler/graph/verify.ts";
 import { canonicalise } from "../../compiler/optimize/canonicalise.ts";
 import {
   axesOfNode,
@@ -18,6 +19,7 @@ import { type RandomGraph, randomGraph } from "../graph/random-graph.ts";
 
 /** Results and assigned values of two graphs agree but for the rounding of regrouped sums. */
 function expectSameValues({ n, leaf }: RandomGraph, before: Graph, after: Graph): void {
+  verifyGraph(after);
   const environment = { n, seed: 7, leaf };
   const expected = interpret(before, environment);
   const actual = interpret(after, environment);
