@@ -3,9 +3,6 @@
  * with shapes inferred. The training graph's updates still read `gradient` leaves; `autodiff` replaces them.
  */
 
-import type { Span } from "../diagnostics/diagnostic.ts";
-import type { GraphContext } from "../graph/context.ts";
-import type { Graph, Value } from "../graph/node.ts";
 import type {
   ColumnPlan,
   DataPlan,
@@ -13,6 +10,9 @@ import type {
   StatisticPlan,
   TrainingPlan,
 } from "../../runtime/plan.ts";
+import type { Span } from "../diagnostics/diagnostic.ts";
+import type { GraphContext } from "../graph/context.ts";
+import type { Graph, Value } from "../graph/node.ts";
 
 /** A param or state with what fills it. */
 export interface PersistentLeaf {

@@ -1,0 +1,24 @@
+/** Every builtin by name. */
+
+import type { Builtin } from "./builtin.ts";
+import { elementwiseBuiltins } from "./elementwise.ts";
+import { listBuiltins } from "./lists.ts";
+import { reductionBuiltins } from "./reductions.ts";
+import { shapeBuiltins } from "./shapes.ts";
+import { valueBuiltins } from "./values.ts";
+
+const table: ReadonlyMap<string, Builtin> = new Map(
+  [
+    ...elementwiseBuiltins,
+    ...reductionBuiltins,
+    ...shapeBuiltins,
+    ...valueBuiltins,
+    ...listBuiltins,
+  ].map((builtin) => [builtin.name, builtin]),
+);
+
+export const builtinNames: readonly string[] = [...table.keys()];
+
+export function findBuiltin(name: string): Builtin | undefined {
+  return table.get(name);
+}

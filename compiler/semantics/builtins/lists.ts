@@ -1,0 +1,40 @@
+/** Builtins on static lists. */
+
+import { errorValue, intValue, listValue, type Value } from "../values.ts";
+import { argument, type Builtin, type BuiltinCall, required } from "./builtin.ts";
+import { wrongArgument } from "./checks.ts";
+
+function lengthOf(call: BuiltinCall): Value {
+  const { value } = argument(call, "list");
+  if (value.kind === "list") return intValue(value.items.length);
+  return wrongArgument(call, "list", "a list") ?? errorValue;
+}
+
+/** Pairs of the items of two lists, as many as the shorter has. */
+function zipLists(call: BuiltinCall): Value {
+  const a = argument(call, "a").value;
+  const b = argument(call, "b").value;
+  if (a.kind !== "list") return wrongArgument(call, "a", "a list") ?? errorValue;
+  if (b.kind !== "list") return wrongArgument(call, "b", "a list") ?? errorValue;
+  const length = Math.min(a.items.length, b.items.length);
+  return listValue(a.items.slice(0, length).map((item, i) => listValue([item, b.items[i]!], true)));
+}
+
+/** A parameter's path: `Digits/dense/kernel`. */
+function pathOf(call: BuiltinCall): Value {
+  const { value } = argument(call, "w");
+  const node = value.kind === "tensor" ? value.value.node : null;
+  if (node?.kind === "leaf") return { kind: "string", value: node.path };
+  return wrongArgument(call, "w", "a parameter") ?? errorValue;
+}
+
+export const listBuiltins: readonly Builtin[] = [
+  { name: "len", parameters: [required("list")], doc: "the number of items", call: lengthOf },
+  {
+    name: "zip",
+    parameters: [required("a"), required("b")],
+    doc: "the pairs of two lists' items",
+    call: zipLists,
+  },
+  { name: "path", parameters: [required("w")], doc: "a parameter's path", call: pathOf },
+];

@@ -1,0 +1,194 @@
+/** Calls and pipes: functions, builtins, layers being made, layers being applied, each by its kind. */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Span } from "../diagnostics/diagnostic.ts";
+import { nearest } from "../diagnostics/nearest.ts";
+import type { CallExpression, PipeExpression } from "../syntax/ast.ts";
+import {
+  bindParameters,
+  type Callee,
+  type EvaluatedArgument,
+  evaluateArguments,
+  matchArguments,
+} from "./arguments.ts";
+import type { Builtin } from "./builtins/builtin.ts";
+import { evaluate, findName } from "./evaluate.ts";
+import { applyInstance, makeInstance, sharedModel } from "./instances.ts";
+import { applyMetric } from "./metrics.ts";
+import { Scope } from "./scope.ts";
+import { type Environment, report } from "./session.ts";
+import { runBody } from "./statements.ts";
+import { conform } from "./types.ts";
+import {
+  describe,
+  errorValue,
+  type FunctionValue,
+  type LayerValue,
+  type TemplateValue,
+  type Value,
+} from "./values.ts";
+
+export function evaluateCall(call: CallExpression, env: Environment): Value {
+  const callee = evaluate(call.callee, env);
+  const given = evaluateArguments(call, env);
+  return callValue(callee, given, call.span, env);
+}
+
+/** `x |> g(a)` is `g(a)(x)` for what is made before it is applied, `g(x, a)` for a function. */
+export function evaluatePipe({ value, target, span }: PipeExpression, env: Environment): Value {
+  const piped: EvaluatedArgument = { name: null, value: evaluate(value, env), span: value.span };
+  if (target.kind !== "call") {
+    const callee = evaluate(target, env);
+    if (callee.kind === "layer") return applyLayer(callee, [piped], target.span, env);
+    return callValue(callee, [piped], span, env);
+  }
+  const callee = resolveString(evaluate(target.callee, env), target.callee.span, env);
+  const given = evaluateArguments(target, env);
+  const isMade =
+    callee.kind === "layer" ||
+    callee.kind === "template" ||
+    (callee.kind === "function" && callee.config === null);
+  if (!isMade) return callValue(callee, [piped, ...given], span, env);
+  const made =
+    callee.kind === "layer"
+      ? makeInstance(callee, given, target.span, env)
+      : callValue(callee, given, target.span, env);
+  return callValue(made, [piped], target.span, env);
+}
+
+export function callValue(
+  given: Value,
+  args: readonly EvaluatedArgument[],
+  span: Span,
+  env: Environment,
+): Value {
+  const callee = resolveString(given, span, env);
+  if (callee.kind === "error" || args.some(({ value }) => value.kind === "error")) {
+    return errorValue;
+  }
+  switch (callee.kind) {
+    case "function":
+      return callFunction(callee, args, span, env);
+    case "builtin":
+      return callBuiltin(callee.builtin, args, span, env);
+    case "layer":
+      return args.some(({ value }) => isData(value))
+        ? applyLayer(callee, args, span, env)
+        : makeInstance(callee, args, span, env);
+    case "instance":
+      return applyInstance(callee.instance, args, span, env);
+    case "template":
+      return callTemplate(callee, args, span, env);
+    default:
+      return report(env, diagnostics.notCallable(span, { found: describe(callee) }));
+  }
+}
+
+/** A function may be given by its name in a string, as in Keras. */
+function resolveString(value: Value, span: Span, env: Environment): Value {
+  if (value.kind !== "string") return value;
+  const found = findName(value.value, { ...env, scope: new Scope() });
+  if (found !== undefined) return found;
+  return report(
+    env,
+    diagnostics.unknownName(span, {
+      name: value.value,
+      nearest: nearest(value.value, env.session.modules.visibleNames(env.module)),
+    }),
+  );
+}
+
+function isData(value: Value): boolean {
+  if (value.kind === "list") return value.items.some(isData);
+  return value.kind === "tensor" || value.kind === "element";
+}
+
+/** Applies a layer that was not made yet: a model's one shared instance, or a new instance without arguments. */
+function applyLayer(
+  layer: LayerValue,
+  args: readonly EvaluatedArgument[],
+  span: Span,
+  env: Environment,
+): Value {
+  const made =
+    layer.declaration.kind === "model" && layer.declaration.config.length === 0
+      ? sharedModel(layer, env)
+      : makeInstance(layer, [], span, env);
+  return made.kind === "instance" ? applyInstance(made.instance, args, span, env) : made;
+}
+
+export function callFunction(
+  fn: FunctionValue,
+  args: readonly EvaluatedArgument[],
+  span: Span,
+  env: Environment,
+): Value {
+  const { declaration, module } = fn;
+  const { name } = declaration;
+  const callee: Callee = { name: name.name, span, declaredAt: declaration.header };
+  const scope = new Scope();
+  const inner: Environment = {
+    ...env,
+    module,
+    scope,
+    body: "fn",
+    floors: false,
+    indexed: null,
+  };
+  if (fn.config === null && declaration.config !== null) {
+    if (!bindParameters(env, inner, callee, declaration.config, args)) return errorValue;
+    const config = new Map(
+      declaration.config.map((parameter) => [
+        parameter.name.name,
+        scope.get(parameter.name.name)!.value,
+      ]),
+    );
+    return { ...fn, config };
+  }
+  for (const [key, value] of fn.config ?? []) scope.set(key, { value, span: name.span });
+  return env.session.called(span, name.name, env.module, env.owner.path, () => {
+    if (!bindParameters(env, inner, callee, declaration.parameters, args)) return errorValue;
+    const result = runBody(declaration.body, inner);
+    if (result === null) {
+      return report(inner, diagnostics.missingReturn(declaration.header, { name: name.name }));
+    }
+    if (declaration.result === null) return result;
+    const what = `the result of \`${name.name}\``;
+    return conform(inner, result, declaration.result, { span: declaration.result.span, what });
+  });
+}
+
+export function callBuiltin(
+  builtin: Builtin,
+  args: readonly EvaluatedArgument[],
+  span: Span,
+  env: Environment,
+): Value {
+  const callee: Callee = { name: builtin.name, span, declaredAt: null };
+  const matched = matchArguments(env, callee, builtin.parameters, args);
+  if (matched === undefined) return errorValue;
+  return builtin.call({ env, span, name: builtin.name, arguments: matched });
+}
+
+function callTemplate(
+  template: TemplateValue,
+  args: readonly EvaluatedArgument[],
+  span: Span,
+  env: Environment,
+): Value {
+  const { declaration, module } = template;
+  const name = declaration.name.name;
+  const isApplied = template.config !== null || args.some(({ value }) => isData(value));
+  if (isApplied && declaration.kind === "metric") return applyMetric(template, args, span, env);
+  if (isApplied) return report(env, diagnostics.notCallable(span, { found: describe(template) }));
+  const inner: Environment = { ...env, module, scope: new Scope(), floors: false, indexed: null };
+  const callee: Callee = { name, span, declaredAt: declaration.header };
+  if (!bindParameters(env, inner, callee, declaration.config, args)) return errorValue;
+  const config = new Map(
+    declaration.config.map((parameter) => [
+      parameter.name.name,
+      inner.scope.get(parameter.name.name)!.value,
+    ]),
+  );
+  return { ...template, config };
+}

@@ -1,0 +1,56 @@
+/** Constants of files: evaluated where first needed, once; one that needs itself is an error. */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { ConstDeclaration } from "../syntax/ast.ts";
+import { evaluate } from "./evaluate.ts";
+import type { Resolved } from "./modules.ts";
+import { Scope } from "./scope.ts";
+import { type Environment, newOwner, newPass, type Session } from "./session.ts";
+import { conform } from "./types.ts";
+import { errorValue, type Value } from "./values.ts";
+
+export class ConstantTable {
+  /** null while a constant is being evaluated. */
+  readonly values = new Map<ConstDeclaration, Value | null>();
+}
+
+export function evaluateConstant(session: Session, { module, declaration }: Resolved): Value {
+  if (declaration.kind !== "const") return errorValue;
+  const { values } = session.constants;
+  const known = values.get(declaration);
+  if (known !== undefined && known !== null) return known;
+  const { name, span } = declaration.name;
+  if (known === null) {
+    session.report(diagnostics.cyclicDefinition(span, { name }));
+    return errorValue;
+  }
+  values.set(declaration, null);
+  const env = topEnvironment(session, module);
+  let value = evaluate(declaration.value, env);
+  if (declaration.type !== null) {
+    value = conform(env, value, declaration.type, {
+      span: declaration.value.span,
+      what: `\`${name}\``,
+    });
+  }
+  values.set(declaration, value);
+  return value;
+}
+
+/** Outside every body: only what a module sees. */
+export function topEnvironment(session: Session, module: Resolved["module"]): Environment {
+  return {
+    session,
+    pass: newPass(false),
+    module,
+    scope: new Scope(),
+    owner: newOwner(""),
+    body: "top",
+    model: null,
+    stateRole: "state",
+    stateShape: null,
+    metricWeight: null,
+    floors: false,
+    indexed: null,
+  };
+}

@@ -1,0 +1,270 @@
+/**
+ * `x[…]`: slices of tensors and lists, and, where an index contains an axis, one element of a tensor at each
+ * point of an index notation. A constant negative index counts from the end; one with an axis never wraps.
+ */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import { type Affine, constantAffine, extentAffine, offsetAffine } from "../graph/affine.ts";
+import { always, and, inRange } from "../graph/condition.ts";
+import { type Extent, fixed, printExtent } from "../graph/extent.ts";
+import type { Expression, IndexExpression, IndexItem, Slice } from "../syntax/ast.ts";
+import { element } from "./arithmetic.ts";
+import { evaluate } from "./evaluate.ts";
+import { type Environment, report } from "./session.ts";
+import { type SlicePart, slice } from "./tensors/layout.ts";
+import {
+  asExtent,
+  type DimensionSource,
+  describe,
+  errorValue,
+  type ListValue,
+  listValue,
+  type TensorValue,
+  tensorValue,
+  type Value,
+} from "./values.ts";
+
+export function evaluateIndex(expression: IndexExpression, env: Environment): Value {
+  const object = env.indexed?.get(expression.object) ?? evaluate(expression.object, env);
+  switch (object.kind) {
+    case "error":
+      return errorValue;
+    case "tensor":
+      return indexTensor(expression, object, env);
+    case "list":
+      return indexList(expression, object, env);
+    default:
+      return report(
+        env,
+        diagnostics.notIndexable(expression.object.span, { found: describe(object) }),
+      );
+  }
+}
+
+// Lists
+
+function indexList({ items, span }: IndexExpression, list: ListValue, env: Environment): Value {
+  const [item] = items;
+  if (items.length !== 1 || item === undefined || item.kind === "ellipsis") {
+    return report(env, diagnostics.listIndex(span, { found: `${items.length} indices` }));
+  }
+  if (item.kind === "slice") {
+    const part = staticSlice(item, list.items.length, env);
+    if (part === undefined) return errorValue;
+    const picked = Array.from(
+      { length: part.count },
+      (_, i) => list.items[part.start + i * part.step]!,
+    );
+    return listValue(picked, list.isTuple);
+  }
+  const index = evaluate(item, { ...env, floors: true });
+  if (index.kind === "error") return errorValue;
+  if (index.kind !== "int") {
+    return report(env, diagnostics.listIndex(item.span, { found: describe(index) }));
+  }
+  const at = index.value < 0 ? index.value + list.items.length : index.value;
+  const picked = list.items[at];
+  return (
+    picked ??
+    report(
+      env,
+      diagnostics.indexOutOfRange(item.span, {
+        index: index.value,
+        extent: list.items.length,
+        what: list.isTuple ? "the tuple" : "the list",
+      }),
+    )
+  );
+}
+
+interface StaticSlice {
+  readonly start: number;
+  readonly step: number;
+  readonly count: number;
+}
+
+/** Python's rule: bounds count from the end where negative, and are cut to what there is. */
+function staticSlice(item: Slice, length: number, env: Environment): StaticSlice | undefined {
+  const parts: (number | null)[] = [];
+  for (const part of [item.start, item.stop, item.step]) {
+    if (part === null) {
+      parts.push(null);
+      continue;
+    }
+    const value = evaluate(part, { ...env, floors: true });
+    if (value.kind === "none") {
+      parts.push(null);
+    } else if (value.kind === "int") {
+      parts.push(value.value);
+    } else {
+      if (value.kind !== "error") {
+        report(env, diagnostics.sliceBound(part.span, { found: describe(value) }));
+      }
+      return undefined;
+    }
+  }
+  const [givenStart, givenStop, givenStep] = parts;
+  const step = givenStep ?? 1;
+  if (step === 0) {
+    report(env, diagnostics.sliceBound(item.span, { found: "a step of 0" }));
+    return undefined;
+  }
+  const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
+  const cut = (bound: number) => Math.min(high, Math.max(low, bound < 0 ? bound + length : bound));
+  const start = givenStart == null ? (step > 0 ? low : high) : cut(givenStart);
+  const stop = givenStop == null ? (step > 0 ? high : low) : cut(givenStop);
+  return { start, step, count: Math.max(0, Math.ceil((stop - start) / step)) };
+}
+
+// Tensors
+
+type Part = SlicePart & { readonly span: IndexItem["span"]; readonly hasAxis: boolean };
+
+function indexTensor(expression: IndexExpression, object: TensorValue, env: Environment): Value {
+  const { shape } = object.value;
+  const items = expandEllipsis(expression, object, env);
+  if (items === undefined) return errorValue;
+  const parts: Part[] = [];
+  const sources: (DimensionSource | null)[] = [];
+  let dimension = 0;
+  for (const item of items) {
+    if (item === "all") {
+      parts.push({ ...wholeDimension(shape[dimension]!), span: expression.span, hasAxis: false });
+      sources.push(object.sources[dimension++] ?? null);
+      continue;
+    }
+    const part = indexPart(item, object, dimension, env);
+    if (part === undefined) return errorValue;
+    parts.push(part);
+    if (part.kind === "range") {
+      const isWhole = part.extent.constant === shape[dimension]!.constant;
+      sources.push(isWhole ? (object.sources[dimension] ?? null) : null);
+    }
+    if (part.kind === "new") sources.push(null);
+    else dimension++;
+  }
+  const isElement = parts.some(({ hasAxis }) => hasAxis);
+  if (!isElement) return tensorValue(slice(env.session.context, object.value, parts), sources);
+  const index: Affine[] = [];
+  let executed = always;
+  for (const part of parts) {
+    if (part.kind !== "at") {
+      return report(
+        env,
+        diagnostics.missingIndices(expression.span, {
+          shape: describe(object),
+          rank: shape.length,
+        }),
+      );
+    }
+    executed = and(executed, inRange(part.index, shape[index.length]!));
+    index.push(part.index);
+  }
+  return element(env.session.context.load(object.value, index, executed), executed);
+}
+
+function wholeDimension(extent: Extent): SlicePart {
+  return { kind: "range", start: constantAffine(0), step: 1, extent };
+}
+
+/** The items with `...`, and what is missing at the end, written out as whole dimensions. */
+function expandEllipsis(
+  { items, span }: IndexExpression,
+  object: TensorValue,
+  env: Environment,
+): (Exclude<IndexItem, { kind: "ellipsis" }> | "all")[] | undefined {
+  const rank = object.value.shape.length;
+  const consumed = items.filter(({ kind }) => kind !== "ellipsis" && kind !== "none").length;
+  const ellipses = items.filter(({ kind }) => kind === "ellipsis");
+  if (consumed > rank || ellipses.length > 1) {
+    const found = ellipses.length > 1 ? "more than one `...`" : `${consumed} indices`;
+    report(env, diagnostics.tooManyIndices(span, { shape: describe(object), rank, found }));
+    return undefined;
+  }
+  const missing = new Array<"all">(rank - consumed).fill("all");
+  const expanded: (Exclude<IndexItem, { kind: "ellipsis" }> | "all")[] = [];
+  for (const item of items) {
+    if (item.kind === "ellipsis") expanded.push(...missing);
+    else expanded.push(item);
+  }
+  return ellipses.length === 1 ? expanded : [...expanded, ...missing];
+}
+
+function indexPart(
+  item: Exclude<IndexItem, { kind: "ellipsis" }>,
+  object: TensorValue,
+  dimension: number,
+  env: Environment,
+): Part | undefined {
+  const { span } = item;
+  if (item.kind === "none") return { kind: "new", span, hasAxis: false };
+  const extent = object.value.shape[dimension]!;
+  if (item.kind === "slice") {
+    const part = slicePart(item, extent, env);
+    return part === undefined ? undefined : { ...part, span, hasAxis: false };
+  }
+  return elementPart(item, extent, env);
+}
+
+function slicePart(item: Slice, extent: Extent, env: Environment): SlicePart | undefined {
+  if (extent.batch === 0) {
+    const part = staticSlice(item, extent.constant, env);
+    if (part === undefined) return undefined;
+    return {
+      kind: "range",
+      start: constantAffine(part.start),
+      step: part.step,
+      extent: fixed(part.count),
+    };
+  }
+  if (item.start === null && item.stop === null && item.step === null)
+    return wholeDimension(extent);
+  report(env, diagnostics.sliceOfBatch(item.span, { extent: printExtent(extent) }));
+  return undefined;
+}
+
+function elementPart(item: Expression, extent: Extent, env: Environment): Part | undefined {
+  const index = evaluate(item, { ...env, floors: true });
+  const { span } = item;
+  const at = (affine: Affine, hasAxis: boolean): Part => ({
+    kind: "at",
+    index: affine,
+    span,
+    hasAxis,
+  });
+  switch (index.kind) {
+    case "error":
+      return undefined;
+    case "element":
+      if (index.affine !== null) return at(index.affine, true);
+      break;
+    case "tensor":
+      break;
+    case "int": {
+      const affine =
+        index.value < 0
+          ? offsetAffine(extentAffine(extent), index.value)
+          : constantAffine(index.value);
+      const size = extent.batch === 0 ? extent.constant : 1;
+      const isInside = index.value < 0 ? -index.value <= size : index.value < size;
+      if (isInside) return at(affine, false);
+      report(
+        env,
+        diagnostics.indexOutOfRange(span, {
+          index: index.value,
+          extent: printExtent(extent),
+          what: "the dimension",
+        }),
+      );
+      return undefined;
+    }
+    default: {
+      if (asExtent(index) === undefined) {
+        report(env, diagnostics.badIndex(span, { found: describe(index) }));
+        return undefined;
+      }
+    }
+  }
+  report(env, diagnostics.dataDependentIndex(span, { found: describe(index) }));
+  return undefined;
+}

@@ -1,0 +1,199 @@
+/**
+ * Layers and models that were made: each has its arguments and, from its first application on, a path, under
+ * which its params live. Applying it runs its body; applied again it uses the same params.
+ */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Span } from "../diagnostics/diagnostic.ts";
+import type { InputStatement, LayerDeclaration, ModelDeclaration } from "../syntax/ast.ts";
+import {
+  bindParameters,
+  type Callee,
+  type EvaluatedArgument,
+  matchArguments,
+} from "./arguments.ts";
+import type { Module } from "./modules.ts";
+import { joinPath, snakeCase } from "./paths.ts";
+import { Scope } from "./scope.ts";
+import { type Environment, type ModelFrame, newOwner, report } from "./session.ts";
+import { runBody } from "./statements.ts";
+import { conform } from "./types.ts";
+import {
+  errorValue,
+  type InstanceValue,
+  type LayerValue,
+  listValue,
+  type TensorValue,
+  type Value,
+} from "./values.ts";
+
+export class Instance {
+  readonly declaration: LayerDeclaration | ModelDeclaration;
+  readonly module: Module;
+  readonly config: ReadonlyMap<string, Value>;
+  /** Where it was made, the same in every graph of the program. */
+  readonly site: string;
+  #path: string | null;
+
+  constructor(
+    layer: LayerValue,
+    config: ReadonlyMap<string, Value>,
+    site: string,
+    path: string | null,
+  ) {
+    this.declaration = layer.declaration;
+    this.module = layer.module;
+    this.config = config;
+    this.site = site;
+    this.#path = path;
+  }
+
+  get path(): string | null {
+    return this.#path;
+  }
+
+  /** Its path, which the first to ask decides: under `owner`, by the name given or its declaration's. */
+  pathIn(env: Environment, bound: string | null): string {
+    if (this.#path === null) {
+      const base = bound ?? snakeCase(this.declaration.name.name);
+      const name = env.session.names.assign(env.owner.path, this.site, base);
+      this.#path = joinPath(env.owner.path, name);
+    }
+    return this.#path;
+  }
+}
+
+/** A layer takes the name of its first binding. */
+export function nameInstance(instance: Instance, name: string, env: Environment): void {
+  instance.pathIn(env, name);
+}
+
+export function makeInstance(
+  layer: LayerValue,
+  args: readonly EvaluatedArgument[],
+  span: Span,
+  env: Environment,
+): Value {
+  const { declaration, module } = layer;
+  const name = declaration.name.name;
+  const inner: Environment = { ...env, module, scope: new Scope(), floors: false, indexed: null };
+  const callee: Callee = { name, span, declaredAt: declaration.header };
+  if (args.some(({ value }) => value.kind === "error")) return errorValue;
+  if (!bindParameters(env, inner, callee, declaration.config, args)) return errorValue;
+  const config = new Map(
+    declaration.config.map((parameter) => [
+      parameter.name.name,
+      inner.scope.get(parameter.name.name)!.value,
+    ]),
+  );
+  const place = `${span.file}:${span.start}`;
+  const count = env.owner.made.get(place) ?? 0;
+  env.owner.made.set(place, count + 1);
+  const site = `${env.owner.path}@${place}#${count}`;
+  return { kind: "instance", instance: new Instance(layer, config, site, null) };
+}
+
+/** The one instance of a model used by its name, under which its params live. */
+export function sharedModel(layer: LayerValue, env: Environment): InstanceValue {
+  const shared = env.session.sharedModels;
+  const name = layer.declaration.name.name;
+  let instance = shared.get(layer.declaration);
+  if (instance === undefined) {
+    instance = new Instance(layer, new Map(), `shared ${name}`, name);
+    shared.set(layer.declaration, instance);
+  }
+  return { kind: "instance", instance };
+}
+
+export function applyInstance(
+  instance: Instance,
+  args: readonly EvaluatedArgument[],
+  span: Span,
+  env: Environment,
+): Value {
+  const { declaration, module, config } = instance;
+  const name = declaration.name.name;
+  if (args.some(({ value }) => value.kind === "error")) return errorValue;
+  const path = instance.pathIn(env, null);
+  const callee: Callee = { name, span, declaredAt: declaration.header };
+  const scope = new Scope();
+  const inner: Environment = {
+    ...env,
+    module,
+    scope,
+    owner: newOwner(path),
+    body: declaration.kind,
+    model: null,
+    stateRole: "state",
+    stateShape: null,
+    floors: false,
+    indexed: null,
+  };
+  for (const [key, value] of config) scope.set(key, { value, span: declaration.name.span });
+  const result = env.session.called(span, name, env.module, path, () =>
+    declaration.kind === "model"
+      ? applyModel(declaration, callee, args, env, inner)
+      : applyLayerBody(declaration, callee, args, env, inner),
+  );
+  env.pass.summary?.applied(env.owner.path, instance, path, tensorsIn(args), result);
+  return result;
+}
+
+function tensorsIn(args: readonly EvaluatedArgument[]): TensorValue[] {
+  return args.flatMap(({ value }) =>
+    (value.kind === "list" ? value.items : [value]).filter((item) => item.kind === "tensor"),
+  );
+}
+
+function applyLayerBody(
+  declaration: LayerDeclaration,
+  callee: Callee,
+  args: readonly EvaluatedArgument[],
+  env: Environment,
+  inner: Environment,
+): Value {
+  if (!bindParameters(env, inner, callee, declaration.inputs, args)) return errorValue;
+  const result = runBody(declaration.body, inner);
+  const { name } = declaration.name;
+  if (result === null)
+    return report(inner, diagnostics.missingReturn(declaration.header, { name }));
+  if (declaration.result === null) return result;
+  const what = `the result of \`${name}\``;
+  return conform(inner, result, declaration.result, { span: declaration.result.span, what });
+}
+
+/** Inputs by position or name; one output as itself, several as a tuple. */
+function applyModel(
+  declaration: ModelDeclaration,
+  callee: Callee,
+  args: readonly EvaluatedArgument[],
+  env: Environment,
+  inner: Environment,
+): Value {
+  const slots = declaration.body
+    .filter((statement): statement is InputStatement => statement.kind === "input")
+    .map(({ name }) => ({ name: name.name, isRequired: true }));
+  const matched = matchArguments(env, callee, slots, args);
+  if (matched === undefined) return errorValue;
+  const inputs = new Map([...matched].map(([name, { value }]) => [name, value]));
+  const { outputs } = runModelBody(declaration, inner, inputs);
+  const values = [...outputs.values()].map(({ value }) => value);
+  if (values.some(({ kind }) => kind === "error")) return errorValue;
+  return values.length === 1 ? values[0]! : listValue(values, true);
+}
+
+export function runModelBody(
+  declaration: ModelDeclaration,
+  env: Environment,
+  inputs: ReadonlyMap<string, Value> | null,
+): ModelFrame {
+  const model: ModelFrame = { inputs, outputs: new Map(), leaves: new Map() };
+  runBody(declaration.body, { ...env, model });
+  if (model.outputs.size === 0) {
+    report(
+      env,
+      diagnostics.modelWithoutOutput(declaration.header, { name: declaration.name.name }),
+    );
+  }
+  return model;
+}

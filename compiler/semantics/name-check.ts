@@ -1,0 +1,210 @@
+/**
+ * What the text alone tells of names: bindings and parameters that nothing reads, and values replaced before
+ * anything read them. It covers every declaration of the user's files, called or not.
+ */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type {
+  Declaration,
+  Expression,
+  Identifier,
+  Parameter,
+  Pattern,
+  Statement,
+  TypeNode,
+} from "../syntax/ast.ts";
+import { childExpressions } from "./expression-children.ts";
+import type { Module } from "./modules.ts";
+import type { Session } from "./session.ts";
+
+export function checkNames(session: Session, module: Module): void {
+  if (module.isStd) return;
+  for (const declaration of module.parsed.declarations) {
+    for (const { parameters, statements, checked } of bodies(declaration)) {
+      const read = new Set<string>();
+      for (const { type, default: usual } of parameters) {
+        if (type !== null) readType(type, read);
+        if (usual !== null) readExpression(usual, read);
+      }
+      readTypeOf(declaration, read);
+      readStatements(statements, read);
+      for (const { name } of checked) {
+        if (!read.has(name.name) && !name.name.startsWith("_")) {
+          session.report(diagnostics.unusedParameter(name.span, { name: name.name }));
+        }
+      }
+      for (const name of boundNames(statements)) {
+        if (!read.has(name.name) && !name.name.startsWith("_")) {
+          session.report(diagnostics.unusedBinding(name.span, { name: name.name }));
+        }
+      }
+      checkRebinding(session, statements);
+    }
+  }
+}
+
+interface Body {
+  /** All parameters in sight. */
+  readonly parameters: readonly Parameter[];
+  /** Those that the body should read. */
+  readonly checked: readonly Parameter[];
+  readonly statements: readonly Statement[];
+}
+
+/** The parts of a declaration that share names. What is called with fixed arguments may ignore some. */
+function bodies(declaration: Declaration): Body[] {
+  switch (declaration.kind) {
+    case "fn": {
+      const parameters = [...(declaration.config ?? []), ...declaration.parameters];
+      return [{ parameters, checked: parameters, statements: declaration.body }];
+    }
+    case "layer": {
+      const parameters = [...declaration.config, ...declaration.inputs];
+      return [{ parameters, checked: parameters, statements: declaration.body }];
+    }
+    case "model": {
+      const { config, body } = declaration;
+      return [{ parameters: config, checked: config, statements: body }];
+    }
+    case "metric": {
+      const { config, inputs, body } = declaration;
+      return [{ parameters: [...config, ...inputs], checked: config, statements: body }];
+    }
+    case "optimizer": {
+      const { config, body, prepare, update } = declaration;
+      const statements = [...body, ...(prepare?.body ?? []), ...(update?.body ?? [])];
+      return [{ parameters: config, checked: config, statements }];
+    }
+    default:
+      return [];
+  }
+}
+
+function readTypeOf(declaration: Declaration, read: Set<string>): void {
+  if (declaration.kind === "fn" || declaration.kind === "layer") {
+    if (declaration.result !== null) readType(declaration.result, read);
+  }
+}
+
+function readType(type: TypeNode, read: Set<string>): void {
+  if (type.kind === "tuple-type") {
+    for (const element of type.elements) readType(element, read);
+    return;
+  }
+  for (const dimension of type.dimensions ?? []) {
+    if (dimension.kind !== "ellipsis") readExpression(dimension, read);
+  }
+}
+
+function readExpression(expression: Expression, read: Set<string>): void {
+  if (expression.kind === "identifier") read.add(expression.name);
+  for (const child of childExpressions(expression)) readExpression(child, read);
+}
+
+function readStatements(statements: readonly Statement[], read: Set<string>): void {
+  for (const statement of statements) {
+    for (const expression of expressionsOf(statement)) readExpression(expression, read);
+    if ("type" in statement && statement.type !== null) readType(statement.type, read);
+    // A state that is assigned is of use beyond this step; an output is read outside.
+    if (statement.kind === "assign") read.add(statement.target.name);
+    if (statement.kind === "output") read.add(statement.name.name);
+    for (const block of blocksOf(statement)) readStatements(block, read);
+  }
+}
+
+/** A statement's own expressions, without those of the statements in it. */
+function expressionsOf(statement: Statement): readonly Expression[] {
+  switch (statement.kind) {
+    case "bind":
+    case "assign":
+    case "penalty":
+    case "return":
+      return [statement.value];
+    case "indexed-bind":
+      return [
+        ...statement.axes.flatMap(({ extent }) => (extent === null ? [] : [extent])),
+        statement.value,
+      ];
+    case "declare":
+      return [
+        ...(statement.value === null ? [] : [statement.value]),
+        ...statement.options.map(({ value }) => value),
+      ];
+    case "output":
+      return statement.value === null ? [] : [statement.value];
+    case "assert":
+      return [statement.condition];
+    case "if":
+      return statement.branches.map(({ condition }) => condition);
+    case "for":
+      return [statement.list];
+    case "input":
+      return [];
+  }
+}
+
+function blocksOf(statement: Statement): readonly (readonly Statement[])[] {
+  if (statement.kind === "for") return [statement.body];
+  if (statement.kind !== "if") return [];
+  const blocks = statement.branches.map(({ body }) => body);
+  return statement.otherwise === null ? blocks : [...blocks, statement.otherwise];
+}
+
+function patternNames(pattern: Pattern): Identifier[] {
+  return pattern.kind === "identifier" ? [pattern] : pattern.elements.flatMap(patternNames);
+}
+
+/** Names that the statement itself binds, outputs aside. */
+function namesBoundBy(statement: Statement): Identifier[] {
+  switch (statement.kind) {
+    case "bind":
+    case "for":
+      return patternNames(statement.pattern);
+    case "indexed-bind":
+    case "declare":
+    case "input":
+      return [statement.name];
+    default:
+      return [];
+  }
+}
+
+/** The first place of each name bound in the statements. */
+function boundNames(statements: readonly Statement[]): Identifier[] {
+  const names = new Map<string, Identifier>();
+  const visit = (statement: Statement): void => {
+    for (const name of namesBoundBy(statement)) {
+      // Counting loops need no name for the count.
+      if (statement.kind !== "for" && !names.has(name.name)) names.set(name.name, name);
+    }
+    for (const block of blocksOf(statement)) block.forEach(visit);
+  };
+  statements.forEach(visit);
+  return [...names.values()];
+}
+
+/**
+ * Reports a name bound twice in one block without being read between. A value bound before a static `if` or
+ * `for` is a default that a branch may replace.
+ */
+function checkRebinding(session: Session, statements: readonly Statement[]): void {
+  const unread = new Map<string, Identifier>();
+  for (const statement of statements) {
+    const read = new Set<string>();
+    readStatements([statement], read);
+    for (const name of read) unread.delete(name);
+    for (const block of blocksOf(statement)) {
+      checkRebinding(session, block);
+      for (const name of boundNames(block)) unread.delete(name.name);
+    }
+    if (statement.kind === "for") continue;
+    for (const name of namesBoundBy(statement)) {
+      const before = unread.get(name.name);
+      if (before !== undefined) {
+        const labels = [{ span: before.span, text: "the value nothing read" }];
+        session.report(diagnostics.reboundUnread(name.span, { name: name.name }, { labels }));
+      }
+      unread.set(name.name, name);
+    }
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Index notation: names bound as axes, and terms over them. `y[n, o] = …` makes a map, `sum[i] …` a reduction
+ * over the axes around it that its term depends on; each is one node. An axis that stands alone in some
+ * dimension takes its extent; any other is given.
+ */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Span } from "../diagnostics/diagnostic.ts";
+import { axisAffine } from "../graph/affine.ts";
+import { type Extent, printExtent, sameExtent } from "../graph/extent.ts";
+import { reducers } from "../graph/reducers.ts";
+import type {
+  AxisBinder,
+  Expression,
+  IndexedBindStatement,
+  ReduceExpression,
+} from "../syntax/ast.ts";
+import { asElement, element } from "./arithmetic.ts";
+import { affineElement } from "./axis-values.ts";
+import { convertElement } from "./conversions.ts";
+import { widensTo } from "./dtypes.ts";
+import { evaluate } from "./evaluate.ts";
+import { childExpressions } from "./expression-children.ts";
+import { mapOver, reduceOver } from "./notation-nodes.ts";
+import { Scope } from "./scope.ts";
+import { type Environment, report } from "./session.ts";
+import {
+  asExtent,
+  type DimensionSource,
+  describe,
+  errorValue,
+  listValue,
+  tensorValue,
+  type Value,
+} from "./values.ts";
+
+/** An axis of an index notation. */
+export interface NotationAxis {
+  readonly id: number;
+  readonly name: string;
+  readonly span: Span;
+  readonly extent: Extent;
+  readonly source: DimensionSource;
+}
+
+export function evaluateReduce(expression: ReduceExpression, env: Environment): Value {
+  const opened = openAxes(expression.axes, expression.term, env);
+  if (opened === undefined) return errorValue;
+  const term = evaluate(expression.term, opened.env);
+  if (term.kind === "error") return errorValue;
+  const body = asElement(opened.env, { value: term, span: expression.term.span });
+  if (body === undefined) {
+    return term.kind === "tensor"
+      ? errorValue
+      : report(env, notATerm(expression.term.span, describe(term)));
+  }
+  const { reducer } = expression;
+  const dtype = [body.scalar.dtype, "i32" as const, "f32" as const].find(
+    (type) =>
+      widensTo(body.scalar.dtype, type) && reducers[reducer].resultTypes(type) !== undefined,
+  );
+  if (dtype === undefined) {
+    return report(
+      env,
+      diagnostics.operandTypes(expression.reducerSpan, {
+        operation: reducer,
+        found: describe(body),
+      }),
+    );
+  }
+  const { session } = env;
+  const own = opened.axes.map(({ id }) => id);
+  const reduction = reduceOver(session, reducer, convertElement(env, body, dtype), own);
+  const results = reduction.values.map((value): Value => {
+    if (reduction.outer.length === 0) return tensorValue(value);
+    return element(session.context.load(value, reduction.outer.map(axisAffine)));
+  });
+  // max and min also give where; a plain `max[i]` means the value.
+  return reducer === "moments" ? listValue(results, true) : results[0]!;
+}
+
+function notATerm(span: Span, found: string) {
+  return diagnostics.notANumber(span, { found, operation: "a reduction" });
+}
+
+/** `y[n, o] = e`: the tensor of e at every point of its axes. */
+export function evaluateIndexedBind(statement: IndexedBindStatement, env: Environment): Value {
+  const opened = openAxes(statement.axes, statement.value, env);
+  if (opened === undefined) return errorValue;
+  const value = evaluate(statement.value, opened.env);
+  if (value.kind === "error") return errorValue;
+  const body = asElement(opened.env, { value, span: statement.value.span });
+  if (body === undefined) {
+    return value.kind === "tensor"
+      ? errorValue
+      : report(env, notATerm(statement.value.span, describe(value)));
+  }
+  const ids = opened.axes.map(({ id }) => id);
+  const made = mapOver(env.session, body, ids);
+  if (made === undefined) return report(env, diagnostics.axisEscapes(statement.span, {}));
+  return tensorValue(
+    made,
+    opened.axes.map(({ source }) => source),
+  );
+}
+
+interface OpenedAxes {
+  readonly axes: readonly NotationAxis[];
+  readonly env: Environment;
+}
+
+/** Binds axes around `term`, with extents given or found in it; nothing after an error. */
+function openAxes(
+  binders: readonly AxisBinder[],
+  term: Expression,
+  env: Environment,
+): OpenedAxes | undefined {
+  const scope = new Scope(env.scope);
+  const indexed = new Map(env.indexed ?? []);
+  const inner: Environment = { ...env, scope, indexed };
+  const ids = new Map<string, number>();
+  for (const { name } of binders) {
+    const bound = env.scope.get(name.name);
+    const isAxis = bound?.value.kind === "element";
+    if (ids.has(name.name) || isAxis) {
+      report(
+        env,
+        diagnostics.duplicateAxis(
+          name.span,
+          { name: name.name },
+          bound && isAxis ? { labels: [{ span: bound.span, text: "already an axis here" }] } : {},
+        ),
+      );
+      return undefined;
+    }
+    const id = env.session.freshAxis();
+    ids.set(name.name, id);
+    const value = affineElement(env.session.context, axisAffine(id));
+    scope.set(name.name, { value, span: name.span });
+  }
+  const open = binders.filter(({ extent }) => extent === null).map(({ name }) => name.name);
+  const found = new Map<string, FoundExtent>();
+  if (open.length > 0 && !findExtents(term, new Set(open), found, indexed, inner)) return undefined;
+  const axes: NotationAxis[] = [];
+  for (const binder of binders) {
+    const { name, span } = binder.name;
+    const given = binder.extent === null ? found.get(name) : givenExtent(binder.extent, env);
+    if (given === undefined) {
+      if (binder.extent === null) report(env, diagnostics.axisWithoutExtent(span, { name }));
+      return undefined;
+    }
+    const id = ids.get(name)!;
+    env.session.setAxisExtent(id, given.extent);
+    axes.push({ id, name, span, extent: given.extent, source: given.source });
+  }
+  return { axes, env: inner };
+}
+
+interface FoundExtent {
+  readonly extent: Extent;
+  readonly source: DimensionSource;
+}
+
+function givenExtent(expression: Expression, env: Environment): FoundExtent | undefined {
+  const value = evaluate(expression, { ...env, floors: true });
+  const extent = asExtent(value);
+  if (extent === undefined || extent.batch + extent.constant < 0) {
+    if (value.kind !== "error") {
+      report(env, diagnostics.notADimension(expression.span, { found: describe(value) }));
+    }
+    return undefined;
+  }
+  return { extent, source: { span: expression.span, text: "from this range" } };
+}
+
+/**
+ * Finds the dimensions in which open axes stand alone. What is indexed there is evaluated once, and kept in
+ * `indexed` for the evaluation of the term itself.
+ */
+function findExtents(
+  expression: Expression,
+  open: ReadonlySet<string>,
+  found: Map<string, FoundExtent>,
+  indexed: Map<Expression, Value>,
+  env: Environment,
+): boolean {
+  if (expression.kind === "index") {
+    const isAlone = expression.items.some(
+      (item) => item.kind === "identifier" && open.has(item.name),
+    );
+    if (isAlone && !mentionsAxis(expression.object, env)) {
+      const object = indexed.get(expression.object) ?? evaluate(expression.object, env);
+      indexed.set(expression.object, object);
+      if (object.kind === "error") return false;
+      const rank = object.kind === "tensor" ? object.value.shape.length : 0;
+      const ellipsis = expression.items.findIndex(({ kind }) => kind === "ellipsis");
+      for (const [i, item] of expression.items.entries()) {
+        if (item.kind !== "identifier" || !open.has(item.name) || object.kind !== "tensor")
+          continue;
+        const at = ellipsis >= 0 && i > ellipsis ? rank - expression.items.length + i : i;
+        const extent = object.value.shape[at];
+        if (extent === undefined) continue;
+        const source = object.sources[at] ?? { span: item.span, text: "from this index" };
+        const before = found.get(item.name);
+        if (before === undefined) {
+          found.set(item.name, { extent, source: { ...source, span: item.span } });
+        } else if (!sameExtent(before.extent, extent)) {
+          report(
+            env,
+            diagnostics.axisExtentConflict(
+              item.span,
+              {
+                name: item.name,
+                first: printExtent(before.extent),
+                second: printExtent(extent),
+              },
+              {
+                labels: [{ span: before.source.span, text: `${printExtent(before.extent)} here` }],
+              },
+            ),
+          );
+          return false;
+        }
+      }
+    }
+  }
+  return childExpressions(expression).every((child) =>
+    findExtents(child, open, found, indexed, env),
+  );
+}
+
+/** Whether an expression contains a name that is an axis here. */
+function mentionsAxis(expression: Expression, env: Environment): boolean {
+  if (expression.kind === "identifier") {
+    return env.scope.get(expression.name)?.value.kind === "element";
+  }
+  return childExpressions(expression).some((child) => mentionsAxis(child, env));
+}

@@ -1,0 +1,255 @@
+/**
+ * What lasts from step to step: params, states, optimizer slots, metric totals and statistics. Each is a leaf
+ * with a path, declared once however often its layer is applied, and an initial value computed in float64
+ * before training.
+ */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Span } from "../diagnostics/diagnostic.ts";
+import { nearest } from "../diagnostics/nearest.ts";
+import { reachableNodes } from "../graph/context.ts";
+import type { DType } from "../graph/dtype.ts";
+import { type Shape, sameShape } from "../graph/extent.ts";
+import type { Value as GraphValue } from "../graph/node.ts";
+import type { Argument, DeclareStatement } from "../syntax/ast.ts";
+import { callValue } from "./calls.ts";
+import { evaluateStatic } from "./conditional.ts";
+import { convertTensor } from "./conversions.ts";
+import { widensTo } from "./dtypes.ts";
+import { evaluate } from "./evaluate.ts";
+import { declaredShape } from "./inputs.ts";
+import { joinPath } from "./paths.ts";
+import { type Environment, newOwner, newPass, report } from "./session.ts";
+import { addPenalty } from "./statements.ts";
+import { broadcastTo } from "./tensors/layout.ts";
+import { scalarTensor } from "./tensors/scalar-tensor.ts";
+import { elementType } from "./types.ts";
+import {
+  describe,
+  errorValue,
+  extentValue,
+  listValue,
+  printTensorType,
+  tensorValue,
+} from "./values.ts";
+
+export type PersistentRole = "param" | "slot" | "state" | "metric";
+
+export interface PersistentEntry {
+  readonly path: string;
+  readonly leaf: GraphValue;
+  readonly role: PersistentRole;
+  readonly trainable: boolean;
+  readonly span: Span;
+  /** In the init graph; of the leaf's shape. */
+  readonly initial: GraphValue;
+}
+
+export class PersistentTable {
+  readonly #entries = new Map<string, PersistentEntry>();
+
+  get(path: string): PersistentEntry | undefined {
+    return this.#entries.get(path);
+  }
+
+  add(entry: PersistentEntry): void {
+    this.#entries.set(entry.path, entry);
+  }
+
+  /** In order of declaration. */
+  get entries(): readonly PersistentEntry[] {
+    return [...this.#entries.values()];
+  }
+}
+
+const optionsOf: Readonly<Record<DeclareStatement["role"], readonly string[]>> = {
+  param: ["regularizer", "trainable"],
+  state: [],
+  statistic: [],
+};
+
+export function declarePersistent(statement: DeclareStatement, env: Environment): void {
+  const { name, span } = statement.name;
+  const leaf = declareLeaf(statement, env);
+  if (leaf === undefined) {
+    env.scope.set(name, { value: errorValue, span });
+    return;
+  }
+  const current = env.pass.assigned.get(leaf) ?? leaf;
+  const source = { span, text: `from \`${statement.role} ${name}\`` };
+  const value = tensorValue(
+    current,
+    leaf.shape.map(() => source),
+  );
+  env.scope.set(name, { value, span, ...(statement.role === "state" ? { cell: leaf } : {}) });
+  const regularizer = option(statement, "regularizer");
+  if (regularizer !== undefined) {
+    const fn = evaluate(regularizer.value, env);
+    if (fn.kind === "none") return;
+    const penalty = callValue(fn, [{ name: null, value, span }], regularizer.span, env);
+    addPenalty(penalty, regularizer.span, env);
+  }
+}
+
+function option(statement: DeclareStatement, name: string): Argument | undefined {
+  return statement.options.find((argument) => argument.name?.name === name);
+}
+
+function declareLeaf(statement: DeclareStatement, env: Environment): GraphValue | undefined {
+  const { role, type, value: initializer } = statement;
+  const { name, span } = statement.name;
+  const isStateful = role === "param" || role === "statistic";
+  if (isStateful && env.stateRole !== "state") {
+    const places = "a layer, a model";
+    report(env, diagnostics.misplacedStatement(statement.span, { statement: role, places }));
+    return undefined;
+  }
+  for (const { name: given } of statement.options) {
+    if (given === null || optionsOf[role].includes(given.name)) continue;
+    const callee = `${role} ${name}`;
+    const known = optionsOf[role].length === 0 ? undefined : optionsOf[role].join(", ");
+    const best = nearest(given.name, optionsOf[role]);
+    report(
+      env,
+      diagnostics.unknownArgument(given.span, { name: given.name, callee, nearest: best, known }),
+    );
+  }
+  if (type !== null && type.kind === "tuple-type") {
+    report(
+      env,
+      diagnostics.wrongType(type.span, {
+        what: `\`${name}\``,
+        expected: "a tensor type",
+        found: "a tuple type",
+      }),
+    );
+    return undefined;
+  }
+  const dtype: DType | undefined = type === null ? "f32" : (elementType(env, type) ?? undefined);
+  const shape = type === null ? untypedShape(statement, env) : declaredShape(type, env);
+  if (dtype === undefined || shape === undefined) return undefined;
+  if (shape.some(({ batch }) => batch !== 0)) {
+    report(env, diagnostics.persistentBatch(type?.span ?? span, { role, name }));
+    return undefined;
+  }
+  const path = joinPath(env.owner.path, name);
+  const before = env.owner.declared.get(path);
+  if (before !== undefined) {
+    const labels = [{ span: before, text: "first declared here" }];
+    report(env, diagnostics.duplicateParameter(span, { role, name }, { labels }));
+    return undefined;
+  }
+  env.owner.declared.set(path, span);
+  const known = env.session.persistent.get(path);
+  if (known !== undefined) {
+    if (sameShape(known.leaf.shape, shape)) return rememberStatistic(statement, known.leaf, env);
+    report(
+      env,
+      diagnostics.sharedShape(span, {
+        path,
+        first: printTensorType(known.leaf.dtype, known.leaf.shape),
+        second: printTensorType(dtype, shape),
+      }),
+    );
+    return undefined;
+  }
+  const { context } = env.session;
+  const leaf = context.leaf(role === "param" ? "param" : "state", path, dtype, shape);
+  const initial =
+    role === "statistic" || initializer === null
+      ? filled(env, 0, dtype, shape)
+      : initialValue(env, statement, path, dtype, shape);
+  if (initial === undefined) return undefined;
+  const trainable = option(statement, "trainable");
+  env.session.persistent.add({
+    path,
+    leaf,
+    role: role === "param" ? "param" : env.stateRole,
+    trainable:
+      role === "param" &&
+      (trainable === undefined || evaluateStatic(trainable.value, env) !== false),
+    span,
+    initial,
+  });
+  return rememberStatistic(statement, leaf, env);
+}
+
+/** A statistic's value over one batch, which the data pass before training averages. */
+function rememberStatistic(
+  { role, value, span, name }: DeclareStatement,
+  leaf: GraphValue,
+  env: Environment,
+): GraphValue | undefined {
+  if (role !== "statistic" || value === null || env.pass.statistics.has(leaf)) return leaf;
+  const batch = evaluate(value, env);
+  if (batch.kind === "error") return undefined;
+  if (batch.kind !== "tensor" || !sameShape(batch.value.shape, leaf.shape)) {
+    const expected = printTensorType(leaf.dtype, leaf.shape);
+    const what = `the statistic \`${name.name}\``;
+    report(env, diagnostics.wrongType(value.span, { what, expected, found: describe(batch) }));
+    return undefined;
+  }
+  env.pass.statistics.set(leaf, { batch: convertTensor(env, batch, leaf.dtype).value, span });
+  return leaf;
+}
+
+function untypedShape({ role, name, span }: DeclareStatement, env: Environment): Shape | undefined {
+  if (role === "state" && env.stateRole === "slot") return env.stateShape?.shape ?? [];
+  if (role === "state" && env.stateRole === "metric") return [];
+  report(env, diagnostics.missingType(span, { role, name: name.name }));
+  return undefined;
+}
+
+function filled(env: Environment, value: number, dtype: DType, shape: Shape): GraphValue {
+  const { context } = env.session;
+  return context.compute({ parallel: shape, body: context.constant(value, dtype) }).values[0]!;
+}
+
+/** The initial value: a number, a tensor, or what a function makes of the shape. */
+function initialValue(
+  env: Environment,
+  { value: source, name, role }: DeclareStatement,
+  path: string,
+  dtype: DType,
+  shape: Shape,
+): GraphValue | undefined {
+  if (source === null) return undefined;
+  const inner: Environment = { ...env, pass: newPass(true), owner: newOwner(path) };
+  let value = evaluate(source, inner);
+  const isFunction =
+    value.kind === "function" || value.kind === "builtin" || value.kind === "string";
+  if (isFunction) {
+    const sizes = listValue(shape.map(extentValue));
+    // RandomNormal stands for RandomNormal().
+    if (value.kind === "function" && value.config === null) {
+      value = callValue(value, [], source.span, inner);
+    }
+    value = callValue(value, [{ name: null, value: sizes, span: source.span }], source.span, inner);
+  }
+  if (value.kind === "error") return undefined;
+  const wrong = (found: string): undefined => {
+    report(
+      env,
+      diagnostics.initialValue(
+        source.span,
+        { what: `${role} ${name.name}`, expected: printTensorType(dtype, shape), found },
+        { labels: [{ span: name.span, text: "declared here" }] },
+      ),
+    );
+    return undefined;
+  };
+  const tensor = scalarTensor(inner, value, dtype);
+  if (tensor === undefined) return wrong(describe(value));
+  const given = tensor.value.shape;
+  const fits =
+    given.length <= shape.length && sameShape(shape.slice(shape.length - given.length), given);
+  if (!fits || !widensTo(tensor.value.dtype, dtype)) return wrong(describe(tensor));
+  const converted = convertTensor(inner, tensor, dtype).value;
+  const initial = broadcastTo(env.session.context, converted, shape);
+  const leaf = reachableNodes([initial]).find((node) => node.kind === "leaf");
+  if (leaf !== undefined && leaf.kind === "leaf") {
+    report(env, diagnostics.initialValueReads(source.span, { name: name.name, path: leaf.path }));
+    return undefined;
+  }
+  return initial;
+}

@@ -1,0 +1,202 @@
+/**
+ * What lowering carries along. A session belongs to one program: the graph context, the modules, what was
+ * named and what persists. A pass belongs to one graph of it: whether it trains, the current values of its
+ * states. An environment belongs to one place of the source: its scope, its module, the layer it stands in.
+ */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Diagnostic, DiagnosticSink, Span } from "../diagnostics/diagnostic.ts";
+import { GraphContext } from "../graph/context.ts";
+import { type Extent, fixed } from "../graph/extent.ts";
+import type { Value as GraphValue } from "../graph/node.ts";
+import type { Declaration, Expression } from "../syntax/ast.ts";
+import { ConstantTable } from "./constants.ts";
+import type { Instance } from "./instances.ts";
+import { type Module, ModuleLoader, type SourceHost } from "./modules.ts";
+import { NameRegistry } from "./paths.ts";
+import type { PersistentTable } from "./persistent.ts";
+import type { Scope } from "./scope.ts";
+import type { SummaryRecorder } from "./summary.ts";
+import { errorValue, type Value } from "./values.ts";
+
+/** Calls nest no deeper: an endless recursion is found long before the stack ends. */
+const maximumCallDepth = 120;
+
+/** Evaluations of expressions and statements in one program. */
+const maximumSteps = 4_000_000;
+
+/** Thrown where lowering gives up after reporting why; caught by `lower` only. */
+export class LoweringStopped extends Error {}
+
+/** A call on the way to the place being lowered. */
+interface Frame {
+  readonly span: Span;
+  /** The function's or layer's name. */
+  readonly name: string;
+  readonly isStd: boolean;
+}
+
+export class Session {
+  readonly context = new GraphContext();
+  readonly names = new NameRegistry();
+  readonly constants = new ConstantTable();
+  /** Models used by their bare names, one instance each. */
+  readonly sharedModels = new Map<Declaration, Instance>();
+  readonly modules: ModuleLoader;
+  readonly sink: DiagnosticSink;
+  /** The largest N; set before anything is lowered. */
+  batchMax: number;
+  readonly persistent: PersistentTable;
+  readonly #frames: Frame[] = [];
+  readonly #axisExtents: Extent[] = [];
+  #steps = 0;
+
+  constructor(
+    host: SourceHost,
+    sink: DiagnosticSink,
+    batchMax: number,
+    persistent: PersistentTable,
+  ) {
+    this.sink = sink;
+    this.modules = new ModuleLoader(host, sink);
+    this.batchMax = batchMax;
+    this.persistent = persistent;
+  }
+
+  /** A number for an axis of an index notation, never given twice. */
+  freshAxis(): number {
+    this.#axisExtents.push(fixed(0));
+    return this.#axisExtents.length - 1;
+  }
+
+  setAxisExtent(axis: number, extent: Extent): void {
+    this.#axisExtents[axis] = extent;
+  }
+
+  axisExtent(axis: number): Extent {
+    return this.#axisExtents[axis]!;
+  }
+
+  /** Counts work, so that no program lowers for ever. */
+  step(span: Span): void {
+    if (++this.#steps <= maximumSteps) return;
+    this.report(diagnostics.tooMuchWork(span, { limit: maximumSteps }));
+    throw new LoweringStopped();
+  }
+
+  /**
+   * Reports a diagnostic. One inside the library moves to the user's call that led there, and keeps the
+   * library's place as a label.
+   */
+  report(diagnostic: Diagnostic): Value {
+    const { primary } = diagnostic;
+    if (!primary.span.file.startsWith("std:")) {
+      this.sink.report(diagnostic);
+      return errorValue;
+    }
+    const call = this.#frames.findLast((frame) => !frame.isStd);
+    if (call === undefined) {
+      this.sink.report(diagnostic);
+      return errorValue;
+    }
+    this.sink.report({
+      ...diagnostic,
+      primary: { span: call.span, text: `in this call of \`${call.name}\`` },
+      labels: [
+        ...diagnostic.labels.filter(({ span }) => span !== call.span),
+        { span: primary.span, text: primary.text === "" ? "here" : primary.text },
+      ],
+    });
+    return errorValue;
+  }
+
+  /** Runs the body of a function or layer called at `span` of `module`. */
+  called(span: Span, name: string, module: Module, path: string, run: () => Value): Value {
+    if (this.#frames.length >= maximumCallDepth) {
+      return this.report(diagnostics.endlessRecursion(span, { name, depth: maximumCallDepth }));
+    }
+    const user = module.isStd ? this.#frames.findLast((frame) => !frame.isStd) : undefined;
+    this.#frames.push({ span, name, isStd: module.isStd });
+    try {
+      const origin = { span: user?.span ?? span, label: user?.name ?? name, path, backward: false };
+      return this.context.from(origin, run);
+    } finally {
+      this.#frames.pop();
+    }
+  }
+}
+
+/** One graph being lowered. */
+export interface Pass {
+  readonly training: boolean;
+  /** Current values of states by path, where they differ from their leaves. */
+  readonly assigned: Map<GraphValue, GraphValue>;
+  /** Terms that add to every loss. */
+  readonly penalties: { readonly value: GraphValue; readonly span: Span }[];
+  /** Random draws so far by the path they belong to. */
+  readonly draws: Map<string, number>;
+  /** Statistics met, with the value of one batch. */
+  readonly statistics: Map<GraphValue, { readonly batch: GraphValue; readonly span: Span }>;
+  readonly summary: SummaryRecorder | null;
+}
+
+export function newPass(training: boolean, summary: SummaryRecorder | null = null): Pass {
+  return {
+    training,
+    assigned: new Map(),
+    penalties: [],
+    draws: new Map(),
+    statistics: new Map(),
+    summary,
+  };
+}
+
+/** The layer or model instance whose body is being run: where params, states and layers get their paths. */
+export interface Owner {
+  readonly path: string;
+  /** How often each place of the source made a layer in this application. */
+  readonly made: Map<string, number>;
+  /** Paths declared in this application. */
+  readonly declared: Map<string, Span>;
+}
+
+export function newOwner(path: string): Owner {
+  return { path, made: new Map(), declared: new Map() };
+}
+
+/** What a model's body reads and writes: its inputs, given or from data, and its outputs. */
+export interface ModelFrame {
+  readonly inputs: ReadonlyMap<string, Value> | null;
+  readonly outputs: Map<string, { readonly value: Value; readonly span: Span }>;
+  /** Leaves of the inputs that come from data. */
+  readonly leaves: Map<string, { readonly leaf: GraphValue; readonly span: Span }>;
+}
+
+/** What the body being run may contain. */
+export type BodyKind = "fn" | "layer" | "model" | "optimizer" | "prepare" | "metric" | "top";
+
+export interface Environment {
+  readonly session: Session;
+  readonly pass: Pass;
+  readonly module: Module;
+  readonly scope: Scope;
+  readonly owner: Owner;
+  readonly body: BodyKind;
+  readonly model: ModelFrame | null;
+  /** Role of what `state` declares here. */
+  readonly stateRole: "state" | "slot" | "metric";
+  /** Shape that a state without a type takes: that of the parameter being updated. */
+  readonly stateShape: GraphValue | null;
+  /** Sample weights that a metric may take; null outside a train block. */
+  readonly metricWeight: Value | null;
+  /** Whether `/` floors: in dimensions, ranges and indices. */
+  readonly floors: boolean;
+  /** Values of indexed expressions that were evaluated to find the extents of axes. */
+  readonly indexed: ReadonlyMap<Expression, Value> | null;
+}
+
+export function report(env: Environment, diagnostic: Diagnostic): Value {
+  return env.session.report(diagnostic);
+}
+
+export type { SourceHost };

@@ -1,0 +1,209 @@
+/** The graphs of a train declaration: the training step, evaluation, and what is read out after an epoch. */
+
+import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Span } from "../diagnostics/diagnostic.ts";
+import { extentAffine } from "../graph/affine.ts";
+import { reachableNodes } from "../graph/context.ts";
+import { batchExtent } from "../graph/extent.ts";
+import type { Assignment, Graph, Value as GraphValue } from "../graph/node.ts";
+import type { Argument, TrainDeclaration } from "../syntax/ast.ts";
+import { applyScalarFunction } from "./arithmetic.ts";
+import { callValue } from "./calls.ts";
+import { convertTensor } from "./conversions.ts";
+import { evaluate } from "./evaluate.ts";
+import { lowerMetric, metricState } from "./metrics.ts";
+import { lowerUpdates } from "./optimizer.ts";
+import { snakeCase } from "./paths.ts";
+import type { PersistentEntry } from "./persistent.ts";
+import { weighSamples } from "./sample-means.ts";
+import { type Environment, newOwner, report } from "./session.ts";
+import { scalarTensor } from "./tensors/scalar-tensor.ts";
+import { metricName, type TrainEntries } from "./train.ts";
+import { describe, tensorValue, type Value } from "./values.ts";
+
+/** What one pass over loss and metrics gives. */
+export interface LoweredLosses {
+  /** Rank 0, f32; undefined after an error. */
+  readonly loss: GraphValue | undefined;
+  readonly span: Span;
+  /** Totals of the loss and of every metric. */
+  readonly assignments: readonly Assignment[];
+  /** `loss` first. */
+  readonly readout: readonly { readonly name: string; readonly value: GraphValue }[];
+}
+
+/** Lowers loss and metrics where `env`'s scope has inputs, outputs and columns. */
+export function lowerLosses(
+  entries: TrainEntries,
+  env: Environment,
+  weight: GraphValue | null,
+): LoweredLosses | undefined {
+  const entry = entries.get("loss")?.values[0];
+  if (entry === undefined) return undefined;
+  const { span } = entry.value;
+  const loss = lowerLoss(entry, env, weight);
+  const assignments: Assignment[] = [];
+  const readout: { name: string; value: GraphValue }[] = [];
+  if (loss !== undefined) {
+    const epoch = epochLoss(loss, span, env);
+    assignments.push(...epoch.assignments);
+    readout.push({ name: "loss", value: epoch.readout });
+  }
+  const names = new Set(["loss"]);
+  for (const argument of entries.get("metrics")?.values ?? []) {
+    const base = metricName(argument);
+    let name = argument.name === null ? snakeCase(base) : base;
+    for (let k = 1; names.has(name); k++) name = `${base}_${k}`;
+    names.add(name);
+    const inner = { ...env, owner: newOwner(`metrics/${name}`) };
+    const origin = { span: argument.span, label: name, path: "", backward: false };
+    const metric = env.session.context.from(origin, () => {
+      const value = evaluate(argument.value, inner);
+      return lowerMetric(inner, value, argument.value.span, name, weight);
+    });
+    if (metric === undefined) continue;
+    assignments.push(...metric.assignments);
+    readout.push({ name, value: metric.readout });
+  }
+  return { loss, span, assignments: distinct(assignments), readout };
+}
+
+function distinct(assignments: readonly Assignment[]): Assignment[] {
+  return [...new Map(assignments.map((assignment) => [assignment.target, assignment])).values()];
+}
+
+function lowerLoss(
+  { value: expression }: Argument,
+  env: Environment,
+  weight: GraphValue | null,
+): GraphValue | undefined {
+  const { context } = env.session;
+  const { span } = expression;
+  const origin = { span, label: "loss", path: "", backward: false };
+  return context.from(origin, () => {
+    const value = evaluate(expression, env);
+    if (value.kind === "error") return undefined;
+    const tensor = scalarTensor(env, value, "f32");
+    if (tensor === undefined || tensor.value.shape.length > 0) {
+      report(env, diagnostics.notAScalar(span, { what: "the loss", found: describe(value) }));
+      return undefined;
+    }
+    const whole = convertTensor(env, tensor, "f32").value;
+    const weighed = weight === null ? whole : weigh(whole, weight, span, env);
+    return withPenalties(weighed, env, span);
+  });
+}
+
+function weigh(loss: GraphValue, weight: GraphValue, span: Span, env: Environment): GraphValue {
+  const { context } = env.session;
+  const attempt = weighSamples(context, loss, weight);
+  if (attempt.kind === "done") return attempt.result;
+  const [origin] = context.origins(attempt.at);
+  const labels = origin ? [{ span: origin.span, text: "not linear in means over the batch" }] : [];
+  report(env, diagnostics.lossNotWeightable(span, {}, { labels }));
+  return loss;
+}
+
+function withPenalties(loss: GraphValue, env: Environment, span: Span): GraphValue {
+  let sum: Value = tensorValue(loss);
+  for (const penalty of env.pass.penalties) {
+    sum = applyScalarFunction(env, { fn: "add", name: "penalty", span }, [
+      { value: sum, span },
+      { value: tensorValue(penalty.value), span: penalty.span },
+    ]);
+  }
+  return sum.kind === "tensor" ? sum.value : loss;
+}
+
+/** The epoch's loss: batches weighed by their sizes. */
+function epochLoss(
+  loss: GraphValue,
+  span: Span,
+  env: Environment,
+): { assignments: Assignment[]; readout: GraphValue } {
+  const { context } = env.session;
+  const total = metricState(env, "metrics/loss/total", [], span);
+  const weight = metricState(env, "metrics/loss/weight", [], span);
+  const size = context.cast(context.index(extentAffine(batchExtent)), "f32");
+  const scalar = (body: Parameters<typeof context.cast>[0]) =>
+    context.compute({ parallel: [], body }).values[0]!;
+  const load = (value: GraphValue) => context.load(value, []);
+  const share = context.call("multiply", load(loss), size);
+  return {
+    assignments: [
+      { target: total, value: scalar(context.call("add", load(total), share)) },
+      { target: weight, value: scalar(context.call("add", load(weight), size)) },
+    ],
+    readout: scalar(context.call("divide", load(total), load(weight))),
+  };
+}
+
+/** The training step: updates of the params that the loss depends on, states, totals. */
+export function trainingGraph(
+  declaration: TrainDeclaration,
+  entries: TrainEntries,
+  env: Environment,
+  losses: LoweredLosses,
+  learningRate: number | undefined,
+): { graph: Graph; hypers: Readonly<Record<string, number>> } | undefined {
+  const { loss, span } = losses;
+  if (loss === undefined) return undefined;
+  const { session, pass } = env;
+  const params = trainedParams(loss, span, declaration, env);
+  const entry = entries.get("optimizer")?.values[0];
+  if (entry === undefined || params.length === 0) return undefined;
+  let optimizer = evaluate(entry.value, env);
+  if (optimizer.kind === "string" || (optimizer.kind === "template" && optimizer.config === null)) {
+    optimizer = callValue(optimizer, [], entry.value.span, env);
+  }
+  if (optimizer.kind === "error") return undefined;
+  if (optimizer.kind !== "template" || optimizer.declaration.kind !== "optimizer") {
+    const found = describe(optimizer);
+    const what = "`optimizer`";
+    report(env, diagnostics.wrongType(entry.value.span, { what, expected: "an optimizer", found }));
+    return undefined;
+  }
+  // Totals are assigned after what they read, states of layers as the model ran.
+  const hypers = lowerUpdates(env, optimizer, params, entry.value.span, learningRate);
+  const metrics = new Set(losses.assignments.map(({ target }) => target));
+  const states = [...pass.assigned]
+    .filter(([target]) => !metrics.has(target))
+    .map(([target, value]) => ({ target, value }));
+  const graph: Graph = {
+    name: "train",
+    batchMax: session.batchMax,
+    results: [{ name: "loss", value: loss }],
+    assignments: [...states, ...losses.assignments],
+  };
+  return { graph, hypers };
+}
+
+/** The trainable params that the loss reads; warns of those that it does not. */
+function trainedParams(
+  loss: GraphValue,
+  span: Span,
+  { header }: TrainDeclaration,
+  env: Environment,
+): PersistentEntry[] {
+  const reached = new Set(reachableNodes([loss]));
+  const params = env.session.persistent.entries.filter(({ role }) => role === "param");
+  const trained = params.filter(({ leaf, trainable }) => trainable && reached.has(leaf.node));
+  if (trained.length === 0) {
+    const labels = [{ span: header, text: "nothing to train" }];
+    report(env, diagnostics.lossWithoutParameters(span, {}, { labels }));
+    return [];
+  }
+  for (const { leaf, trainable, path, span: declared } of params) {
+    if (trainable && !reached.has(leaf.node)) {
+      report(
+        env,
+        diagnostics.untrainedParameter(
+          span,
+          { path },
+          { labels: [{ span: declared, text: "declared here" }] },
+        ),
+      );
+    }
+  }
+  return trained;
+}
