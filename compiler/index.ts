@@ -1,0 +1,59 @@
+/**
+ * The compiler: from the text of a model to kernels, a plan and the functions of its trainer. It is pure: files
+ * come from a host, the target is described by data, and writing, running `cc` and reading clocks is for others.
+ */
+
+import type { CompiledProgram } from "./compiled-program.ts";
+import { type Diagnostic, DiagnosticSink } from "./diagnostics/diagnostic.ts";
+import { type PassesOptions, runPasses } from "./passes.ts";
+import { type LowerOptions, lower } from "./semantics/lower.ts";
+import type { SourceHost } from "./semantics/modules.ts";
+import { RecordedSources } from "./sources.ts";
+import type { CpuDescription } from "./targets/cpu/description.ts";
+import { printC } from "./targets/cpu/print-module.ts";
+import { printTrainerFunctions } from "./trainer-functions.ts";
+import { planTrainer } from "./trainer-plan.ts";
+
+export interface CompileOptions extends Omit<PassesOptions, "write"> {
+  readonly target: CpuDescription;
+  /** What replaces entries of the train block. */
+  readonly overrides?: LowerOptions;
+}
+
+export interface CompileOutcome {
+  /** null if there were errors. */
+  readonly program: CompiledProgram | null;
+  /** Errors and warnings, in order of place. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The text of every file that was read, by name. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+/** Compiles the model in the file `entry`, which the host reads. */
+export function compile(
+  entry: string,
+  host: SourceHost,
+  { overrides = {}, ...options }: CompileOptions,
+): CompileOutcome {
+  const sink = new DiagnosticSink();
+  const sources = new RecordedSources(host);
+  const lowered = lower(entry, sources, overrides, sink);
+  const diagnostics = sink.sorted();
+  if (lowered === undefined) return { program: null, diagnostics, sources: sources.texts };
+
+  const printed: string[] = [];
+  const passes = runPasses(lowered, (span) => sources.locate(span), {
+    ...options,
+    write: (text) => printed.push(text),
+  });
+  const { features } = options.target;
+  const program: CompiledProgram = {
+    plan: planTrainer(lowered, passes, features),
+    kernelsC: printC(passes.scheduled.module, { features, source: entry }),
+    functions: printTrainerFunctions(lowered, passes),
+    kernels: passes.scheduled.kernels,
+    timings: passes.timings,
+    printed,
+  };
+  return { program, diagnostics, sources: sources.texts };
+}

@@ -1,0 +1,143 @@
+/** The stages between lowering and kernels, in their order, each with the reason why it stands where it stands. */
+
+import { differentiate } from "./autodiff/differentiate.ts";
+import type { Span } from "./diagnostics/diagnostic.ts";
+import type { Graph } from "./graph/node.ts";
+import { printGraph } from "./graph/print.ts";
+import { verifyGraph } from "./graph/verify.ts";
+import { canonicalise } from "./optimize/canonicalise.ts";
+import { formGroups } from "./optimize/fusion/form-groups.ts";
+import { printGroups } from "./optimize/fusion/print-groups.ts";
+import type { GroupedGraph } from "./optimize/group.ts";
+import { simplify } from "./optimize/simplify.ts";
+import { type HoistedStepScalars, hoistStepScalars } from "./optimize/step-scalars.ts";
+import type { TargetDescription } from "./optimize/target-description.ts";
+import {
+  type Form,
+  type Pass,
+  PassMonitor,
+  type PassOptions,
+  type PassTiming,
+  runPass,
+} from "./pipeline.ts";
+import { type ScheduledProgram, scheduleProgram } from "./schedule/schedule-program.ts";
+import type { LoweredProgram } from "./semantics/program.ts";
+
+const graphForm: Form<Graph> = { verify: (graph) => verifyGraph(graph), print: printGraph };
+
+const lowering: Pass<Graph, Graph> = {
+  name: "lower",
+  why: "shows what the language was lowered to",
+  run: (_, graph) => graph,
+  form: graphForm,
+};
+
+const canonicalisation: Pass<Graph, Graph> = {
+  name: "canonicalise",
+  why: "logarithms must be stable before they are differentiated: no later rule repairs their derivatives",
+  run: canonicalise,
+  form: graphForm,
+};
+
+const differentiation: Pass<Graph, Graph> = {
+  name: "autodiff",
+  why: "needs contractions, maps and reductions apart, so that derivatives of contractions are contractions",
+  run: differentiate,
+  form: graphForm,
+};
+
+const simplification: Pass<Graph, Graph> = {
+  name: "simplify",
+  why: "may regroup sums, which differentiation must not see; and gradients leave much to fold",
+  run: simplify,
+  form: graphForm,
+};
+
+const scalarHoisting: Pass<Graph, HoistedStepScalars> = {
+  name: "hoist-step-scalars",
+  why: "after simplification, which finds more that depends on hypers and counters alone",
+  run: hoistStepScalars,
+  form: {
+    verify: ({ graph, scalars }) => {
+      verifyGraph(graph);
+      verifyGraph(scalars);
+    },
+    print: ({ graph, scalars }) => `${printGraph(graph)}\n${printGraph(scalars)}`,
+  },
+};
+
+function grouping(target: TargetDescription, fusion: boolean): Pass<Graph, GroupedGraph> {
+  return {
+    name: "group",
+    why: "last on graphs: what runs together is decided on the graph that runs",
+    run: (context, graph) => formGroups(context, graph, target, { fusion }),
+    form: { verify: ({ graph }) => verifyGraph(graph), print: printGroups },
+  };
+}
+
+export interface PassesOptions extends PassOptions {
+  readonly target: TargetDescription;
+  readonly fusion?: boolean;
+}
+
+/** What the passes made of a lowered program. */
+export interface PassesResult {
+  readonly scheduled: ScheduledProgram;
+  /** Step scalars by the name of the graph that reads them. */
+  readonly stepScalars: ReadonlyMap<string, Graph>;
+  /** Initial values, for JavaScript. */
+  readonly init: Graph;
+  /** Metrics from their totals, for JavaScript. */
+  readonly readout: Graph | null;
+  readonly timings: readonly PassTiming[];
+}
+
+/** Takes every graph of a program through all passes. */
+export function runPasses(
+  lowered: LoweredProgram,
+  locate: (span: Span) => string,
+  { target, fusion = true, ...options }: PassesOptions,
+): PassesResult {
+  const { context, training } = lowered;
+  const monitor = new PassMonitor(options);
+  const stepScalars = new Map<string, Graph>();
+  const run = <Input, Output>(pass: Pass<Input, Output>, subject: string, input: Input): Output =>
+    runPass(monitor, context, subject, pass, input);
+
+  const canonical = (graph: Graph): Graph => {
+    const { name } = graph;
+    return run(canonicalisation, name, run(lowering, name, graph));
+  };
+  const onDevice = (graph: Graph): GroupedGraph => {
+    const { name } = graph;
+    const hoisted = run(scalarHoisting, name, run(simplification, name, graph));
+    stepScalars.set(name, hoisted.scalars);
+    return run(grouping(target, fusion), name, hoisted.graph);
+  };
+
+  const graphs = [
+    ...(training === null
+      ? []
+      : [
+          onDevice(run(differentiation, "train", canonical(training.train))),
+          onDevice(canonical(training.evaluate)),
+        ]),
+    onDevice(canonical(lowered.predict)),
+    ...lowered.statistics.map(({ body }) => onDevice(canonical(body))),
+  ];
+  const start = monitor.now();
+  const scheduled = scheduleProgram(context, graphs, target, {
+    model: lowered.model,
+    persistent: lowered.persistent,
+    columns: lowered.columns,
+    locate,
+  });
+  monitor.record({ pass: "schedule", subject: "all", milliseconds: monitor.now() - start });
+  return {
+    scheduled,
+    stepScalars,
+    init: run(lowering, "init", lowered.init),
+    readout: training === null ? null : run(lowering, "readout", training.readout),
+    timings: monitor.timings,
+  };
+}
