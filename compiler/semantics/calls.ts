@@ -3,7 +3,7 @@
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
-import type { CallExpression, PipeExpression } from "../syntax/ast.ts";
+import type { CallExpression, Expression, PipeExpression } from "../syntax/ast.ts";
 import {
   bindParameters,
   type Callee,
@@ -29,9 +29,21 @@ import {
 } from "./values.ts";
 
 export function evaluateCall(call: CallExpression, env: Environment): Value {
-  const callee = evaluate(call.callee, env);
+  const callee = evaluateCallee(call.callee, env);
   const given = evaluateArguments(call, env);
   return callValue(callee, given, call.span, env);
+}
+
+/** What is called. A value bound to a function's name does not hide the function from calls: `mean(mean)`. */
+function evaluateCallee(callee: Expression, env: Environment): Value {
+  if (callee.kind === "identifier") {
+    const bound = env.scope.get(callee.name)?.value.kind;
+    if (bound === "tensor" || bound === "element" || bound === "int" || bound === "list") {
+      const found = findName(callee.name, { ...env, scope: new Scope() });
+      if (found !== undefined) return found;
+    }
+  }
+  return evaluate(callee, env);
 }
 
 /** `x |> g(a)` is `g(a)(x)` for what is made before it is applied, `g(x, a)` for a function. */
@@ -42,7 +54,7 @@ export function evaluatePipe({ value, target, span }: PipeExpression, env: Envir
     if (callee.kind === "layer") return applyLayer(callee, [piped], target.span, env);
     return callValue(callee, [piped], span, env);
   }
-  const callee = resolveString(evaluate(target.callee, env), target.callee.span, env);
+  const callee = resolveString(evaluateCallee(target.callee, env), target.callee.span, env);
   const given = evaluateArguments(target, env);
   const isMade =
     callee.kind === "layer" ||

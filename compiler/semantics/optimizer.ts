@@ -13,7 +13,7 @@ import type { Value as GraphValue } from "../graph/node.ts";
 import type { OptimizerDeclaration, Parameter, Procedure } from "../syntax/ast.ts";
 import { callValue } from "./calls.ts";
 import { convertTensor } from "./conversions.ts";
-import { joinPath, snakeCase } from "./paths.ts";
+import { joinPath } from "./paths.ts";
 import type { PersistentEntry } from "./persistent.ts";
 import { Scope } from "./scope.ts";
 import { type Environment, newOwner, report } from "./session.ts";
@@ -51,7 +51,7 @@ export function lowerUpdates(
   } else if (given !== undefined) {
     config.set(rate, scheduled(env, given, t.value, span));
   }
-  const name = snakeCase(declaration.name.name);
+  const name = declaration.name.name.toLowerCase();
   const update = declaration.update;
   env.session.called(span, declaration.name.name, env.module, name, () => {
     const place = { env, optimizer, config };
@@ -138,7 +138,7 @@ function prepareGradients(
     tensorValue(context.leaf("gradient", path, leaf.dtype, leaf.shape)),
   );
   if (prepare === null) return raw;
-  const env = procedureEnvironment(place, "prepare", snakeCase(name.name));
+  const env = procedureEnvironment(place, "prepare", name.name.toLowerCase());
   const failed = raw.map(() => errorValue);
   if (!bind(env, prepare, [{ value: listValue(raw) }, { value: t }], "prepare(gs, t)"))
     return failed;
