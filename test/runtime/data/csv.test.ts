@@ -46,11 +46,11 @@ describe("columns of a CSV file", () => {
 
   test("of one file may differ in how it is read", async () => {
     const columns = await read(
-      { p: "1;2\n3;4\n" },
-      source("csv", "p", "2", "f32", [], { delimiter: ";" }),
-      source("csv", "p", "y", "f32", [], { delimiter: ";", header: false, column: 1 }),
-    ).catch((error: Error) => error.message);
-    expect(columns).toContain("expected 1 rows for the column y, as in p, found 2");
+      { p: "n,1;m\n2,3;7\n" },
+      source("csv", "p", "n", "f32"),
+      source("csv", "p", "m", "f32", [], { delimiter: ";" }),
+    );
+    expect(columns.map(({ data }) => [...data])).toEqual([[2], [7]]);
   });
 
   test("survive byte order marks, carriage returns, blank lines, quotes, gzip", async () => {
