@@ -123,7 +123,7 @@ export class RowProgram {
     }
     const emit = (positions: readonly Position[]): void => {
       for (const stage of given) {
-        for (const position of positions) this.#readBack(stage.node.values[0]!, stage, position);
+        for (const position of positions) this.#readBack(stage, position);
       }
       this.#emitPoints(pass.stages, positions, totals);
     };
@@ -229,13 +229,14 @@ export class RowProgram {
       }
       for (const position of positions) {
         const point = this.#pointOf(stage, position);
-        const body = this.#lower(stage, point, position);
+        const kept = this.#whereOf(stage, point);
+        const body = this.#lower(stage, point, { ...position, mask: and(position.mask, kept) });
         const total = totals.get(stage);
         if (total === undefined) {
           this.#keep(stage.node.values[0]!, stage, body, point, position);
           continue;
         }
-        const where = and(withinLanes(position), conditionValue(stage.node.where, point));
+        const where = and(withinLanes(position), kept);
         total.add(broadcast(body, position.lanes), () => readingOrder(stage, point), where);
       }
     }
@@ -257,11 +258,12 @@ export class RowProgram {
       positions.forEach((position, i) => {
         const at = this.#pointOf(stage, position);
         const point = { ...at, axes: [...at.axes.slice(0, rank), ...axes] };
-        const body = this.#lower(stage, point, position);
+        const kept = this.#whereOf(stage, point);
+        const body = this.#lower(stage, point, { ...position, mask: and(position.mask, kept) });
         accumulations[i]!.add(
           broadcast(body, position.lanes),
           () => readingOrder(stage, point),
-          conditionValue(node.where, point),
+          kept,
         );
       });
     };
@@ -273,6 +275,12 @@ export class RowProgram {
         this.#keep(value, stage, results[r]!, point, position);
       });
     });
+  }
+
+  /** Whether a point takes part in its stage's reduction; null if all do. Nothing is loaded where not. */
+  #whereOf({ node }: RowStage, point: Point): Expression | null {
+    const where = conditionValue(node.where, point);
+    return where && this.#builder.let("where", where);
   }
 
   #accumulation({ node }: RowStage, lanes: number): Accumulation {
@@ -317,19 +325,21 @@ export class RowProgram {
     builder.emit(store(at, broadcast(element, position.lanes), { active, mask }));
   }
 
-  /** A value that is in memory already, as a register of the current position. */
-  #readBack(value: Value, stage: RowStage, position: Position): void {
-    const buffer = this.#buffers.get(value)!;
+  /** A value that is in memory of the task already becomes a register of the position. */
+  #readBack(stage: RowStage, position: Position): void {
+    const builder = this.#builder;
+    const value = stage.node.values[0]!;
     const point = this.#pointOf(stage, position);
     const identity = identityIndex(stage.node.parallel.length);
-    const at = this.#bufferPlace(value, buffer, identity, point);
+    const at = this.#bufferPlace(value, this.#buffers.get(value)!, identity, point);
+    const { active } = position;
     const type = vectorOf(elementType(value.dtype), position.lanes);
-    const element = this.#builder.let(
-      this.#builder.surroundings.nameOf(value),
-      load(at, type, { active: position.active }),
-    );
+    const element = builder.let(builder.surroundings.nameOf(value), load(at, type, { active }));
     const slots = this.#registers.get(value) ?? new Map<number, Expression>();
     this.#registers.set(value, slots.set(position.slot, element));
+    if (this.#group.scopes.get(value) === "global") {
+      storeValue(builder, value, point, element, { active });
+    }
   }
 
   #lower(stage: RowStage, point: Point, position: Position): Expression {

@@ -42,10 +42,9 @@ export function scheduleRows(
   const depth = group.kind === "rows" ? group.tileSpace.length : pointwiseDepth(group, batchMax);
   const plan = planRows(group.stages, depth, batchMax, target.vectorLanes);
   const program = new RowProgram(builder, group, plan);
-  const [first] = group.stages;
-  const tiled = group.stages.length > 1 && stridedContraction(first!, batchMax) !== undefined;
+  const tiled = group.stages.find((stage) => stridedContraction(stage, batchMax) !== undefined);
   const tasks = tiled
-    ? emitTiledRows(builder, first!, program, target)
+    ? emitTiledRows(builder, tiled, program, target)
     : emitRows(builder, group, depth, program, target);
   return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));
 }

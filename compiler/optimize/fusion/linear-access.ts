@@ -4,7 +4,7 @@
  * are not.
  */
 
-import type { Affine } from "../../graph/affine.ts";
+import { type Affine, axesOf } from "../../graph/affine.ts";
 import type { Extent } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
 import { type Box, linearOffset, simplifyAffine } from "../simplify-index.ts";
@@ -37,6 +37,19 @@ export function linearAccess(load: LoadScalar, box: Box): LinearAccess | undefin
   if (load.guard.kind !== "true" || isColumn(load.value)) return undefined;
   const steps = linearSteps(linearOffset(load.index, load.value.shape, box), box);
   return steps && { load, ...steps };
+}
+
+/**
+ * By how many elements each axis moves a load within memory, guards aside, or undefined if that is not even.
+ * Rows of a column lie anywhere: the axes that choose them move by more than any row.
+ */
+export function memorySteps({ value, index }: LoadScalar, box: Box): readonly number[] | undefined {
+  if (!isColumn(value)) return linearSteps(linearOffset(index, value.shape, box), box)?.steps;
+  const [row, ...rest] = index;
+  const within = linearSteps(linearOffset(rest, value.shape.slice(1), box), box);
+  if (within === undefined) return undefined;
+  const chosen = axesOf(row!);
+  return within.steps.map((step, axis) => (chosen.has(axis) ? Number.POSITIVE_INFINITY : step));
 }
 
 /** The coefficients of an affine, or undefined if it has quotients or remainders. */

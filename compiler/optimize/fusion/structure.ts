@@ -14,7 +14,7 @@ import { sameExtent, sameShape, sizeAt } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
 import type { GroupKind, TileAxis } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
-import { axesOfNode, boxOf, linearAccess } from "./linear-access.ts";
+import { axesOfNode, boxOf, memorySteps } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
 import { stridedContraction } from "./strided-contraction.ts";
 
@@ -143,7 +143,9 @@ function rowsStructure(
 ): Structure | Refusal {
   const depth = sharedDepth(stages);
   if (depth === 0) return { refusal: "they share no leading axis" };
-  for (const [s, stage] of stages.entries()) {
+  const readers = new Set(innerLoads(stages).map(({ reader }) => reader));
+  let contractions = 0;
+  for (const stage of stages) {
     if (stage.reduction.some((extent) => extent.batch !== 0)) {
       return { refusal: "one reduces over the batch" };
     }
@@ -151,7 +153,8 @@ function rowsStructure(
     const points = rowAxes.reduce((product, extent) => product * sizeAt(extent, batchMax), 1);
     const contraction = stridedContraction(stage, batchMax);
     if (contraction !== undefined && stages.length > 1) {
-      if (s !== 0) return { refusal: "a contraction reads what the others make" };
+      if (readers.has(stage)) return { refusal: "a contraction reads what the others make" };
+      if (++contractions > 1) return { refusal: "each has a register tile of its own" };
       const columns = stage.parallel[contraction.vectorAxis]!.constant;
       const isRowTile =
         contraction.vectorAxis >= depth &&
@@ -206,10 +209,10 @@ export function runsAlongReduction(node: Compute, batchMax: number): boolean {
   if (outer === undefined) return true;
   let votes = 0;
   for (const load of loadsOf(node.body)) {
-    const access = linearAccess(load, box);
-    if (access === undefined) continue;
-    if (access.steps[innermost] === 1) votes++;
-    if (access.steps[outer] === 1) votes--;
+    const steps = memorySteps(load, box);
+    if (steps === undefined) continue;
+    if (steps[innermost] === 1) votes++;
+    if (steps[outer] === 1) votes--;
   }
   return votes > 0;
 }

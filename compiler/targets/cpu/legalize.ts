@@ -12,6 +12,7 @@ import { hash32 } from "../../graph/threefry.ts";
 import { expressionAlgebra } from "../../kernel/algebra.ts";
 import { valueFunction } from "../../kernel/block-builder.ts";
 import {
+  and,
   bool,
   broadcast,
   call,
@@ -21,6 +22,7 @@ import {
   lane,
   literalOf,
   operation,
+  ramp,
   shuffle,
   symbol,
   vectorOf,
@@ -31,6 +33,7 @@ import type {
   Kernel,
   KernelFunction,
   LaneReduction,
+  LoadExpression,
   Operation,
   Statement,
 } from "../../kernel/ir.ts";
@@ -86,9 +89,25 @@ export function legalFunction(fn: KernelFunction, functions: Functions): KernelF
   return legal;
 }
 
+/**
+ * Where lanes have addresses or a mask of their own, the literal number of active lanes becomes part of the
+ * mask.
+ */
+function activeInMask<T extends Pick<LoadExpression, "place" | "mask" | "active">>(
+  access: T,
+  lanes: number,
+): T {
+  const { place, mask, active } = access;
+  const isRun = place.index.type.lanes === 1 && (place.row?.type.lanes ?? 1) === 1;
+  if (active >= lanes || (isRun && (mask?.type.lanes ?? 1) === 1)) return access;
+  const within = operation("less", ramp(lanes), constant(active, "i32", lanes));
+  return { ...access, mask: and(mask, within), active: lanes };
+}
+
 /** A vector of bools is stored as bytes 0 and 1. */
-function legalStore(s: Statement & { readonly kind: "store" }): Statement {
-  const { dtype, lanes } = s.value.type;
+function legalStore(unmasked: Statement & { readonly kind: "store" }): Statement {
+  const { dtype, lanes } = unmasked.value.type;
+  const s = activeInMask(unmasked, lanes);
   if (dtype !== "bool" || lanes === 1) return s;
   return { ...s, value: convert(maskAs(s.value, "i32"), "u8") };
 }
@@ -103,13 +122,15 @@ function rewrite(e: Expression, functions: Functions): Expression {
   const again = (next: Expression): Expression => legalExpression(next, functions);
   const { lanes } = e.type;
   switch (e.kind) {
-    case "load":
-      if (e.type.dtype !== "bool" || lanes === 1) return e;
+    case "load": {
+      const load = activeInMask(e, lanes);
+      if (e.type.dtype !== "bool" || lanes === 1) return load;
       return operation(
         "notEqual",
-        convert({ ...e, type: vectorOf("u8", lanes) }, "i32"),
+        convert({ ...load, type: vectorOf("u8", lanes) }, "i32"),
         constant(0, "i32", lanes),
       );
+    }
     case "call":
       return again(legalCall(e.fn, e.args));
     case "invoke": {
