@@ -1,0 +1,105 @@
+/** From a file on the disk to a compiled program: prints diagnostics, and fails after errors. */
+
+import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
+import { countDiagnostics, renderDiagnostics } from "../diagnostics/render.ts";
+import { compile } from "../index.ts";
+import { CommandError, SilentFailure } from "./failure.ts";
+import { describeTarget } from "./machine.ts";
+import { findPackageFiles } from "./package-files.ts";
+import { diskSources } from "./source-files.ts";
+import type { Streams } from "./streams.ts";
+
+export interface CompileRequest {
+  /** Path of the model, as given. */
+  readonly entry: string;
+  readonly batchSize?: number | undefined;
+  readonly target?: string | undefined;
+  readonly march?: string | undefined;
+  readonly fusion?: boolean | undefined;
+  readonly verify?: boolean | undefined;
+  /** `after-<pass>`, printed on the standard output. */
+  readonly print?: readonly string[] | undefined;
+  readonly timePasses?: boolean | undefined;
+}
+
+export interface CompiledModel {
+  readonly program: CompiledProgram;
+  /** The files it was made of, the library's included. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** Warnings as printed. */
+  readonly warnings: string;
+}
+
+/** @throws SilentFailure after printing diagnostics with errors. */
+export function compileModel(request: CompileRequest, streams: Streams): CompiledModel {
+  const { entry, batchSize, fusion = true, verify = false } = request;
+  checkTarget(request.target ?? "auto");
+  const passes = new Set((request.print ?? []).map(passName));
+  const { program, diagnostics, sources } = compile(entry, diskSources(findPackageFiles().std), {
+    target: describeTarget(request.march),
+    fusion,
+    verify,
+    print: passes,
+    now: () => performance.now(),
+    overrides: batchSize === undefined ? {} : { batchSize },
+  });
+  const rendered =
+    diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics, sources, streams)}\n`;
+  streams.errors.write(rendered);
+  if (program === null) throw new SilentFailure();
+  checkPasses(passes, program.timings);
+  for (const text of program.printed) streams.out.write(`${text.trimEnd()}\n\n`);
+  if (request.timePasses) streams.errors.write(formatTimings(program.timings));
+  return { program, sources, warnings: rendered };
+}
+
+/** What `check` says in the end. */
+export function checkModel(entry: string, streams: Streams): void {
+  const { diagnostics, sources } = compile(entry, diskSources(findPackageFiles().std), {
+    target: describeTarget(undefined),
+  });
+  if (diagnostics.length > 0) {
+    streams.errors.write(`${renderDiagnostics(diagnostics, sources, streams)}\n`);
+  }
+  if (diagnostics.some(({ severity }) => severity === "error")) throw new SilentFailure();
+  streams.out.write(`${entry}: ${countDiagnostics(diagnostics)}\n`);
+}
+
+function checkTarget(target: string): void {
+  if (target === "cpu" || target === "auto") return;
+  throw new CommandError(
+    `unknown target ${target}`,
+    "--target takes cpu or auto, which is cpu as long as there is no other",
+  );
+}
+
+function passName(text: string): string {
+  if (text.startsWith("after-")) return text.slice("after-".length);
+  throw new CommandError(
+    `--print takes after-<pass>, not ${text}`,
+    "such as --print after-autodiff",
+  );
+}
+
+function checkPasses(wanted: ReadonlySet<string>, timings: readonly PassTiming[]): void {
+  const known = new Set(timings.map(({ pass }) => pass));
+  for (const pass of wanted) {
+    if (!known.has(pass)) {
+      throw new CommandError(`there is no pass ${pass}`, `there are ${[...known].join(", ")}`);
+    }
+  }
+}
+
+/** A line a pass, all graphs together. */
+function formatTimings(timings: readonly PassTiming[]): string {
+  const totals = new Map<string, number>();
+  for (const { pass, milliseconds } of timings) {
+    totals.set(pass, (totals.get(pass) ?? 0) + milliseconds);
+  }
+  const width = Math.max(...[...totals.keys()].map(({ length }) => length));
+  const lines = [...totals].map(
+    ([pass, ms]) => `${pass.padEnd(width)}  ${ms.toFixed(1).padStart(8)} ms\n`,
+  );
+  const total = [...totals.values()].reduce((sum, ms) => sum + ms, 0);
+  return `${lines.join("")}${"total".padEnd(width)}  ${total.toFixed(1).padStart(8)} ms\n`;
+}

@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+/** The `nnc` program. */
+
+import { runCli } from "./program.ts";
+import { processStreams } from "./streams.ts";
+
+// A reader that has seen enough (`nnc explain … | head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
+process.exitCode = await runCli(process.argv.slice(2), processStreams());

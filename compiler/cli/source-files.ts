@@ -1,0 +1,21 @@
+/** The compiler's host: sources from the disk, the standard library from the package. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { SourceHost } from "../semantics/modules.ts";
+
+export function diskSources(std: string): SourceHost {
+  return {
+    readFile: readText,
+    readStd: (name) => readText(join(std, name)),
+  };
+}
+
+/** Undefined for what is missing, is a folder, or may not be read: the compiler says so where it is asked for. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
