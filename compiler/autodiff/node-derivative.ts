@@ -207,6 +207,7 @@ class NodeDerivative {
     const body = mapScalar(context, source, {
       affine: (a) => simplifyAffine(substituteAffine(a, replace), box, this.#batchMax),
       condition: (c) => assuming(domain, transport(c), box, this.#batchMax),
+      call: chosen,
       load: (moved) =>
         isSum ? moved : context.load(moved.value, moved.index, and(moved.guard, domain)),
     });
@@ -240,6 +241,13 @@ class NodeDerivative {
     this.#context.inheritOrigins(made, this.#node, true);
     return made.values[0]!;
   }
+}
+
+/** A choice that the domain has decided is what it chooses. */
+function chosen(call: Extract<Scalar, { kind: "call" }>): Scalar {
+  const [condition, a, b] = call.args;
+  if (call.fn !== "select" || condition?.kind !== "constant") return call;
+  return condition.value !== 0 ? a! : b!;
 }
 
 /** Whether a body is 0 wherever its loads, all with one guard, read 0 instead of their place. */

@@ -16,7 +16,8 @@
  * index values by affine functions of the axes, and a load whose guard is false reads 0 and touches nothing.
  * Every load is in range wherever `where` and its guard hold; the verifier proves it for 1 ≤ N ≤ Nmax.
  *
- * Integers wrap at 32 bits. Reducers say what an empty reduction, a NaN and a tie give (`reducers.ts`).
+ * Integers wrap at 32 bits; dividing one by zero gives 0. A cast of a float to an integer truncates and
+ * saturates, NaN giving 0; of an integer to u8 it wraps; to bool it says whether the number is not 0. Reducers say what an empty reduction, a NaN and a tie give (`reducers.ts`).
  * Nodes are immutable and hash-consed by content within one `GraphContext`: same content, same object.
  */
 
