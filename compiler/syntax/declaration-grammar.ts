@@ -25,8 +25,8 @@ interface TwoLists {
 }
 
 export class DeclarationGrammar extends TrainingGrammar {
-  constructor() {
-    super();
+  constructor(checksItself = false) {
+    super(checksItself);
     this.performSelfAnalysis();
   }
 

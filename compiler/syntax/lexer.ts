@@ -31,7 +31,7 @@ const maximumUnknownCharacters = 10;
 const lexer = new Lexer([...allTokens], {
   positionTracking: "onlyOffset",
   ensureOptimizations: true,
-  skipValidations: false,
+  skipValidations: true,
 });
 
 export function lex(file: SourceFile, sink: DiagnosticSink): LexedFile {
