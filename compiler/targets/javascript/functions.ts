@@ -15,9 +15,9 @@ export type PreludeFunction =
 export function preludeName(wanted: PreludeFunction): string {
   switch (wanted.kind) {
     case "float":
-      return wanted.fn;
+      return `compute${capitalised(wanted.fn)}`;
     case "integer":
-      return `${wanted.fn}Integer`;
+      return `compute${capitalised(wanted.fn)}Integer`;
     case "uniform":
       return "uniformAt";
     case "to-i32":
@@ -25,6 +25,11 @@ export function preludeName(wanted: PreludeFunction): string {
     case "to-u8":
       return "toUint8";
   }
+}
+
+/** Names of functions are of no form that values' names have. */
+function capitalised(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
 /** Declarations of the functions, each once, in order of name. */

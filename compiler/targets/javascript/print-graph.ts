@@ -10,6 +10,7 @@ import { elementsAt, type Shape, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Graph, Leaf, Value } from "../../graph/node.ts";
 import { elementType } from "../../kernel/algebra.ts";
 import { add, constant, f32, multiply, place, store, variable, when } from "../../kernel/build.ts";
+import { inlineSingleUses } from "../../kernel/inline-lets.ts";
 import type { Access, Expression } from "../../kernel/ir.ts";
 import { Accumulation } from "../../schedule/accumulate.ts";
 import { lowerBody } from "../../schedule/body.ts";
@@ -72,10 +73,7 @@ class GraphWriter extends KernelBuilder {
         ? [this.#declareLeaf(node)]
         : [
             ...this.#headOf(node),
-            ...printer.block(
-              this.block(() => this.#compute(node)),
-              "",
-            ),
+            ...printer.block(inlineSingleUses(this.block(() => this.#compute(node))), ""),
           ],
     );
     const results = graph.results.map(({ name, value }) => {

@@ -1,0 +1,160 @@
+/** Graphs printed as JavaScript, against the interpreter: both compute in float64, so they agree closely. */
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { differentiate } from "../../compiler/autodiff/differentiate.ts";
+import { axisAffine, constantAffine } from "../../compiler/graph/affine.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
+import { fixed } from "../../compiler/graph/extent.ts";
+import { interpret } from "../../compiler/graph/interpret.ts";
+import type { Graph, LeafRole } from "../../compiler/graph/node.ts";
+import { printGraph } from "../../compiler/graph/print.ts";
+import { rewriteGraph } from "../../compiler/graph/rewrite.ts";
+import { printPrelude } from "../../compiler/targets/javascript/functions.ts";
+import { printJavaScriptGraph } from "../../compiler/targets/javascript/print-graph.ts";
+import { randomGraph } from "../graph/random-graph.ts";
+
+type Leaves = (role: LeafRole, path: string) => ArrayLike<number>;
+
+function run(
+  context: GraphContext,
+  graph: Graph,
+  leaf: Leaves,
+  counters = { seed: 0, batch: 0 },
+): ReadonlyMap<string, ArrayLike<number> | number> {
+  const printed = printJavaScriptGraph(context, graph, {
+    leaf: ({ role, path }) => `leaf("${role}", "${path}")`,
+  });
+  const results = printed.results.map(({ name, text }) => `${JSON.stringify(name)}: ${text}`);
+  const source = [
+    '"use strict";',
+    printPrelude(printed.prelude),
+    ...printed.lines,
+    `return { ${results.join(", ")} };`,
+  ].join("\n");
+  const make = new Function("leaf", "n", "seed", "batch", source);
+  const values = make(leaf, graph.batchMax, counters.seed, counters.batch);
+  return new Map(Object.entries(values as Record<string, ArrayLike<number> | number>));
+}
+
+test("random graphs compute what the interpreter computes", () => {
+  fc.assert(
+    fc.property(randomGraph({ updates: true }), (random) => {
+      const { context } = random;
+      // Code that runs once has no batch: inputs are states here.
+      const graph = rewriteGraph(context, differentiate(context, random.graph), (node) =>
+        node.kind === "leaf" && node.role === "input"
+          ? [context.leaf("state", node.path, node.values[0].dtype, node.values[0].shape)]
+          : undefined,
+      );
+      const all: Graph = {
+        ...graph,
+        assignments: [],
+        results: [
+          ...graph.results,
+          ...graph.assignments.map(({ value }, i) => ({ name: `assigned_${i}`, value })),
+        ],
+      };
+      const leaf: Leaves = (role, path) =>
+        random.leaf(role === "state" && /^(x|bytes)$/.test(path) ? "input" : role, path);
+      const counters = { seed: 11, batch: 2 };
+      const wanted = interpret(all, { n: graph.batchMax, leaf, ...counters });
+      const values = run(context, all, leaf, counters);
+      for (const [name, data] of wanted.results) {
+        const value = values.get(name)!;
+        const actual = typeof value === "number" ? [value] : Array.from(value);
+        const what = `${name} of\n${printGraph(all)}`;
+        expect(actual.length, what).toBe(data.length);
+        actual.forEach((x, i) => {
+          const error = Math.abs(x - data[i]!);
+          const isClose = Object.is(x, data[i]) || error <= 1e-9 * Math.max(1, Math.abs(data[i]!));
+          expect(isClose, `${x} and ${data[i]} in ${what}`).toBe(true);
+        });
+      }
+    }),
+    { numRuns: 150, seed: 20261121 },
+  );
+});
+
+describe("printed text", () => {
+  const context = new GraphContext();
+  const load = (path: string) => context.load(context.leaf("hyper", path, "f32", []), []);
+
+  test("step scalars are single constants", () => {
+    const rate = load("learning_rate");
+    const t = context.load(context.leaf("counter", "t", "f32", []), []);
+    const beta = context.call("power", context.constant(0.999, "f32"), t);
+    const corrected = context.call("subtract", context.constant(1, "f32"), beta);
+    const body = context.call("multiply", rate, context.call("sqrt", corrected));
+    const value = context.compute({ parallel: [], body }).values[0]!;
+    const graph: Graph = {
+      name: "s",
+      batchMax: 1,
+      results: [{ name: "0", value }],
+      assignments: [],
+    };
+    const printed = printJavaScriptGraph(context, graph, {
+      leaf: ({ role, path }) => (role === "hyper" ? `hypers.${path}` : `counters.${path}`),
+    });
+    expect(
+      [...printed.lines, `return [${printed.results[0]!.text}];`].join("\n"),
+    ).toMatchInlineSnapshot(`
+      "const learning_rate = hypers.learning_rate;
+      const t = counters.t;
+      const multiply = learning_rate * Math.sqrt(1 - computePower(0.999, t));
+      return [multiply];"
+    `);
+  });
+
+  test("tensors are loops over typed arrays", () => {
+    const index = axisAffine(1);
+    const uniform = context.random("dense/kernel", index);
+    const scaled = context.call(
+      "multiply",
+      context.call("subtract", uniform, context.constant(0.5, "f32")),
+      context.constant(0.1, "f32"),
+    );
+    const value = context.compute({ parallel: [fixed(2), fixed(3)], body: scaled }).values[0]!;
+    const total = context.compute({
+      parallel: [fixed(3)],
+      reduction: [fixed(2)],
+      reducer: "sum",
+      body: context.load(value, [axisAffine(1), axisAffine(0)]),
+    }).values[0]!;
+    const first = context.compute({
+      parallel: [],
+      body: context.load(total, [constantAffine(1)]),
+    }).values[0]!;
+    const graph: Graph = {
+      name: "init",
+      batchMax: 1,
+      results: [
+        { name: "kernel", value },
+        { name: "first", value: first },
+      ],
+      assignments: [],
+    };
+    const printed = printJavaScriptGraph(context, graph, { leaf: () => "" });
+    expect(printed.lines.join("\n")).toMatchInlineSnapshot(`
+      "const v3 = new Float64Array(6);
+      for (let i = 0; i < 2; i++) {
+        for (let i_2 = 0; i_2 < 3; i_2++) {
+          v3[i * 3 + i_2] = (uniformAt(seed, 1367744976, batch, i_2) - 0.5) * 0.1;
+        }
+      }
+      const v4 = new Float64Array(3);
+      for (let i_3 = 0; i_3 < 3; i_3++) {
+        let sum = 0;
+        for (let r = 0; r < 2; r++) {
+          const add = sum + v3[r * 3 + i_3];
+          sum = add;
+        }
+        v4[i_3] = sum;
+      }
+      const v4_2 = v4[1];"
+    `);
+    expect(printPrelude(printed.prelude)).toContain(
+      "function uniformAt(seed, stream, batch, index)",
+    );
+  });
+});
