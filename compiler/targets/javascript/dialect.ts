@@ -215,8 +215,3 @@ function convert(
       return assertExhaustive(dtype);
   }
 }
-
-/** A property of an object: `.name`, or `["any/path"]`. */
-export function member(object: string, key: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${object}.${key}` : `${object}[${JSON.stringify(key)}]`;
-}
