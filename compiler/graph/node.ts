@@ -17,7 +17,8 @@
  * Every load is in range wherever `where` and its guard hold; the verifier proves it for 1 ≤ N ≤ Nmax.
  *
  * Integers wrap at 32 bits; dividing one by zero gives 0. A cast of a float to an integer truncates and
- * saturates, NaN giving 0; of an integer to u8 it wraps; to bool it says whether the number is not 0. Reducers say what an empty reduction, a NaN and a tie give (`reducers.ts`).
+ * saturates, NaN giving 0; of an integer to u8 it wraps; to bool it says whether the number is not 0.
+ * Reducers say what an empty reduction, a NaN and a tie give (`reducers.ts`).
  * Nodes are immutable and hash-consed by content within one `GraphContext`: same content, same object.
  */
 
