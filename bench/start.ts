@@ -1,0 +1,77 @@
+/**
+ * How long it takes from `nnc train` to the first finished step, with an empty and with a filled cache: whole
+ * processes that train one batch and end. Also the milliseconds of each pass, and the size of the built trainer.
+ */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { formatNpy } from "../runtime/data/npy-writer.ts";
+import { makeInputs, type Workload } from "./inputs.ts";
+
+export interface Start {
+  readonly workload: string;
+  /** To the end of a process that trains one batch and saves it; nothing compiled before. */
+  readonly cold_seconds: number;
+  /** The same with the kernels in the cache. */
+  readonly warm_seconds: number;
+  /** `--time-passes`. */
+  readonly passes: string;
+  /** Everything of the trainer's folder but the addon and the sources for reading. */
+  readonly trainer_bytes: number;
+  readonly trainer_gzip_bytes: number;
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+const main = join(here, "../compiler/cli/main.js");
+
+export function measureStart(workloads: readonly Workload[], folder: string): Start[] {
+  return workloads.map((workload) => {
+    const data = join(folder, `${workload.name}-data`);
+    writeData(data, workload);
+    const model = join(here, "../../bench/models", workload.model);
+    const cache = join(folder, `${workload.name}-cache`);
+    const nnc = (...args: string[]) => {
+      const start = performance.now();
+      const result = spawnSync(process.execPath, [main, ...args], {
+        encoding: "utf8",
+        cwd: data,
+        env: { ...process.env, XDG_CACHE_HOME: cache },
+      });
+      if (result.status !== 0) throw new Error(`nnc ${args.join(" ")} failed:\n${result.stderr}`);
+      return { seconds: (performance.now() - start) / 1000, errors: result.stderr };
+    };
+    const train = () => nnc("train", model, "--data", data, "--json").seconds;
+    const cold = train();
+    const warm = [train(), train(), train()].sort((a, b) => a - b)[1]!;
+    const out = join(data, "out");
+    const { errors } = nnc("build", model, "-o", out, "--time-passes");
+    const files = readdirSync(out)
+      .filter((name) => /\.(js|so)$/.test(name))
+      .map((name) => readFileSync(join(out, name)));
+    return {
+      workload: workload.name,
+      cold_seconds: cold,
+      warm_seconds: warm,
+      passes: errors,
+      trainer_bytes: files.reduce((sum, { length }) => sum + length, 0),
+      trainer_gzip_bytes: files.reduce((sum, file) => sum + gzipSync(file).length, 0),
+    };
+  });
+}
+
+/** One batch, as the models of bench/models read it. */
+function writeData(folder: string, workload: Workload): void {
+  mkdirSync(folder, { recursive: true });
+  const { x, y } = makeInputs(workload);
+  const { batch, sizes } = workload;
+  const columns = [
+    { name: "x", dtype: "f32", shape: [sizes[0]!], rows: batch, data: x },
+    { name: "y", dtype: "i32", shape: [], rows: batch, data: y },
+  ] as const;
+  for (const column of columns) {
+    writeFileSync(join(folder, `${column.name}.npy`), formatNpy(column));
+  }
+}
