@@ -1,9 +1,11 @@
 /**
  * Makes the two files that a generated trainer is given beside its own: `dist/runtime.js`, the runtime in one
- * module with what it uses of npm, and `dist/runtime.d.ts`, its types. Runs after `tsc`.
+ * module with what it uses of npm, and `dist/runtime.d.ts`, its types. Also marks the build, and lets the command
+ * line be run. Runs after `tsc`.
  */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -31,6 +33,24 @@ await build({
   logLevel: "warning",
 });
 writeFileSync(join(dist, "runtime.d.ts"), flattenDeclarations(join(dist, "runtime", "index.d.ts")));
+
+// Programs that a build of nnc compiled are kept for as long as that build.
+writeFileSync(
+  join(dist, "build-id"),
+  hashOf(["compiler", "runtime"].map((name) => join(dist, name))),
+);
+chmodSync(join(dist, "compiler", "cli", "main.js"), 0o755);
+
+/** Of all modules below the folders, in order of their paths. */
+function hashOf(folders) {
+  const hash = createHash("sha256");
+  for (const folder of folders) {
+    for (const path of readdirSync(folder, { recursive: true }).sort()) {
+      if (path.endsWith(".js")) hash.update(path).update(readFileSync(join(folder, path)));
+    }
+  }
+  return hash.digest("hex");
+}
 
 /**
  * One declaration file of those that `entry` imports, dependencies first. Every declaration stays exported under its

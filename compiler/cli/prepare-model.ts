@@ -1,10 +1,14 @@
-/** Compiles a model, its kernels included, for the commands that run it. */
+/** Compiles a model, its kernels included, for the commands that run it; an unchanged one comes from the cache. */
 
 import { existsSync } from "node:fs";
 import type { CommandEnvironment } from "../../runtime/training/command/environment.ts";
-import { type CompileRequest, compileModel } from "./compile-model.ts";
+import type { CompileRequest } from "./compile-model.ts";
 import { CommandError } from "./failure.ts";
+import { describeTarget } from "./machine.ts";
 import { compileKernels, modelEnvironment } from "./model-environment.ts";
+import { findPackageFiles } from "./package-files.ts";
+import { type KeptProgram, ProgramCache } from "./program-cache.ts";
+import { diskSources } from "./source-files.ts";
 import type { Streams } from "./streams.ts";
 
 export async function prepareModel(
@@ -15,7 +19,37 @@ export async function prepareModel(
   if (dataFolder !== undefined && !existsSync(dataFolder)) {
     throw new CommandError(`there is no folder ${dataFolder}`, "check --data");
   }
-  const { program } = compileModel(request, streams);
+  const { program, library } = await keptOrCompiled(request, streams);
+  return modelEnvironment(request.entry, program, library, streams, dataFolder);
+}
+
+async function keptOrCompiled(request: CompileRequest, streams: Streams): Promise<KeptProgram> {
+  const { std, buildId } = findPackageFiles();
+  if (buildId === undefined) return compileAll(request, streams);
+  const { entry, batchSize, target, march, fusion } = request;
+  const { processor } = describeTarget(march);
+  const { color } = streams;
+  const cache = new ProgramCache(
+    { buildId, entry, batchSize, target, march, fusion, processor, color },
+    diskSources(std),
+  );
+  const kept = await cache.read();
+  if (kept !== undefined) {
+    streams.errors.write(kept.warnings);
+    return kept;
+  }
+  const compiled = await compileAll(request, streams);
+  await cache.write(compiled, compiled.sources);
+  return compiled;
+}
+
+async function compileAll(
+  request: CompileRequest,
+  streams: Streams,
+): Promise<KeptProgram & { readonly sources: ReadonlyMap<string, string> }> {
+  // The compiler itself is loaded only where there is something to compile.
+  const { compileModel } = await import("./compile-model.ts");
+  const { program, sources, warnings } = compileModel(request, streams);
   const { path } = await compileKernels(program, request.march);
-  return modelEnvironment(request.entry, program, path, streams, dataFolder);
+  return { program, library: path, warnings, sources };
 }

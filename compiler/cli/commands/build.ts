@@ -1,7 +1,7 @@
 /** `nnc build`: writes a folder with a trainer that runs without nnc. */
 
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { findNativeAddon } from "../../../runtime/devices/cpu/native-addon.ts";
 import { formatBytes } from "../../../runtime/training/report/quantities.ts";
@@ -63,6 +63,8 @@ async function writeFolder(
   await checkReplaceable(folder);
   await mkdir(dirname(folder), { recursive: true });
   const temporary = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
+  // What mkdtemp makes is for its owner alone.
+  await chmod(temporary, 0o755);
   try {
     for (const [name, text] of Object.entries(texts)) await writeFile(join(temporary, name), text);
     for (const [name, from] of Object.entries(copies)) await copyFile(from, join(temporary, name));

@@ -120,7 +120,8 @@ async function checksumOf(path: string): Promise<string> {
     .digest("hex");
 }
 
-async function isIntact(object: string): Promise<boolean> {
+/** Whether a library of the cache is there and as it was made. */
+export async function isIntact(object: string): Promise<boolean> {
   try {
     return (await readFile(`${object}.sha256`, "utf8")) === (await checksumOf(object));
   } catch {
