@@ -49,6 +49,7 @@ import {
   statementKeywords,
   Then,
   TrailingComma,
+  Train,
   Update,
 } from "./tokens.ts";
 
@@ -343,7 +344,21 @@ class Layout {
     const token = this.#raw[at]!;
     const before = this.#file.text[token.startOffset - 1];
     if (before !== undefined && before !== "\n" && before !== "\r") return false;
-    return this.#isDeclarationKeyword(token, at);
+    return this.#isDeclarationKeyword(token, at) && !this.#isSetting(token, at);
+  }
+
+  /** `optimizer Adam(…)` in a train block that is not indented: no body follows. */
+  #isSetting(token: IToken, at: number): boolean {
+    if (token.image !== "optimizer" || this.#tokens[0]?.tokenType !== Train) return false;
+    let depth = 0;
+    for (let next = at + 2; next < this.#raw.length; next++) {
+      const { tokenType } = this.#raw[next]!;
+      if (depth === 0 && tokenType === LeftBrace) return false;
+      if (closerOf.has(tokenType)) depth++;
+      if (closers.has(tokenType)) depth--;
+      if (depth < 0 || (depth === 0 && tokenType === LineBreak)) break;
+    }
+    return this.#open.length > 0;
   }
 
   #isDeclarationKeyword(token: IToken, at: number): boolean {

@@ -85,6 +85,13 @@ describe("words that are keywords in their place only", () => {
     );
   });
 
+  it("do not end a train block that is not indented", () => {
+    const text = "train A on d {\nloss x\noptimizer Adam(\n1e-3)\nepochs 5\n}\noptimizer B {\n";
+    const { parsed, found } = parseText(`${text}update(w, g, t) {\nw <- g\n}\n}\nmodel C {\n}\n`);
+    expect(found).toEqual([]);
+    expect(parsed.declarations.map(({ kind }) => kind)).toEqual(["train", "optimizer", "model"]);
+  });
+
   it("leave reducers alone where no bracket follows", () => {
     expect(statementsOf("sum = max(x)\nmean[n] = sum + (mean)[n]")).toBe(
       "sum = max(x)\nmean[n] = (sum + mean[n])",
