@@ -1,8 +1,9 @@
 /**
- * Builds the native addon when the package is installed, with node-gyp, or, where that finds no
- * Python or make, by calling the C++ compiler itself. A machine that can do neither still gets the
- * rest of nnc, and is told what is missing. Nothing is done if the addon is newer than what it is
- * made of.
+ * Builds the native addon when the package is installed: with node-gyp where Node's own headers are
+ * at hand, and else, or where that finds no Python or make, by calling the C++ compiler itself with
+ * the headers of the package node-api-headers. Neither loads anything from the network. A machine
+ * without a compiler still gets the rest of nnc, and is told what is missing. Nothing is done if the
+ * addon was made of the same sources.
  */
 
 import { spawnSync } from "node:child_process";
@@ -19,11 +20,11 @@ const release = join(folder, "build", "Release");
 const addon = join(release, "nnc.node");
 const stamp = join(release, "nnc.stamp");
 
-/**
- * Folders of headers: the C++ ones of the addon interface, and Node's C ones where they came with
- * Node.
- */
-const addonHeaders = dirname(require.resolve("node-addon-api"));
+/** Folders of headers: the C++ and the C ones of the addon interface, and Node's where they came with it. */
+const headers = [
+  dirname(require.resolve("node-addon-api")),
+  require("node-api-headers").include_dir,
+];
 const prefix = join(dirname(process.execPath), "..");
 const nodeHeaders = [
   process.env.npm_config_nodedir && join(process.env.npm_config_nodedir, "include", "node"),
@@ -51,15 +52,13 @@ function run(command, args) {
 }
 
 function buildWithGyp() {
+  if (!nodeHeaders) return { succeeded: false, log: "node-gyp: Node's headers were not found" };
   const gyp = require.resolve("node-gyp/bin/node-gyp.js");
-  const args = [gyp, "rebuild", "-C", folder];
-  // Headers beside Node save a download.
-  if (nodeHeaders) args.push(`--nodedir=${join(nodeHeaders, "..", "..")}`);
-  return run(process.execPath, args);
+  const nodedir = join(nodeHeaders, "..", "..");
+  return run(process.execPath, [gyp, "rebuild", "-C", folder, `--nodedir=${nodedir}`]);
 }
 
 function buildWithCompiler() {
-  if (!nodeHeaders) return { succeeded: false, log: "Node's C headers were not found" };
   mkdirSync(release, { recursive: true });
   const sources = readdirSync(folder).filter((name) => name.endsWith(".cc"));
   const link =
@@ -68,7 +67,8 @@ function buildWithCompiler() {
       : ["-Wl,-Bsymbolic-functions", "-ldl", "-lpthread"];
   return run(process.env.CXX ?? "c++", [
     ...["-std=c++17", "-O2", "-fPIC", "-shared", "-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS"],
-    ...["-DNODE_GYP_MODULE_NAME=nnc", `-I${addonHeaders}`, `-I${nodeHeaders}`],
+    "-DNODE_GYP_MODULE_NAME=nnc",
+    ...headers.map((include) => `-I${include}`),
     ...[...sources, "-o", addon, ...link],
   ]);
 }
@@ -99,7 +99,7 @@ nnc: the native addon could not be built, so models cannot be run here.
 
 It takes a C++17 compiler. On Debian or Ubuntu:
 
-  apt-get install g++ make python3
+  apt-get install g++
   npm ci
 
 What was tried:

@@ -93,7 +93,7 @@ export function loadNativeAddon(path = findNativeAddon()): NativeAddon {
   if (path === undefined) {
     throw new DeviceError(
       "the native addon was not built, so models cannot be run here: " +
-        "install a C++ compiler (Debian: apt-get install g++ make python3) and run npm ci again",
+        "install a C++ compiler (Debian: apt-get install g++) and run npm ci again",
     );
   }
   try {
