@@ -44,7 +44,7 @@ export type KernelSymbol = "n" | "task" | "seed" | "batch";
  * Machine operations, lane by lane. Arguments have one type but for `select`, whose first is a bool.
  *
  * - `add` … `negate`, `absolute`: numbers; `divide`: floats only
- * - `min`, `max`: integers only (floats have `maximum`, which says what NaN gives)
+ * - `min`, `max`: a < b ? a : b and a > b ? a : b, so the second if either is NaN or both are equal
  * - `quotient`, `remainder`: integers, rounding towards zero, second argument ≠ 0
  * - `floorQuotient`, `floorRemainder`: integers, any first argument, second > 0
  * - `and`, `or`, `xor`, `not`: bools, or bits of u32 and i32

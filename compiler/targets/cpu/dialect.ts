@@ -145,6 +145,7 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
     convert(of, type, print) {
       if (type.lanes === 1) return prefix(`(${typeName(type)})`, print(of));
       typed(of.type);
+      if (of.type.dtype === "u8" && type.dtype === "i32") return helper("widen", type, [print(of)]);
       return primary(`__builtin_convertvector(${print(of).text}, ${typed(type)})`);
     },
     bitcast(of, type, print) {

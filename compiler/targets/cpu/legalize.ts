@@ -167,7 +167,9 @@ function legalConvert(of: Expression, to: ElementType, functions: Functions): Ex
   if (from === "bool" && lanes > 1) {
     return to === "u8" ? convert(maskAs(of, "i32"), "u8") : maskAs(of, to);
   }
-  const value = convert(of, to);
+  // GCC converts vectors of bytes to floats one by one, but widens them and converts integers at once.
+  const value =
+    from === "u8" && to === "f32" && lanes > 1 ? convert(convert(of, "i32"), to) : convert(of, to);
   if (from !== "f32" || to === "f64") return value;
   invariant(to === "i32" || to === "u8", `no conversion of f32 to ${to}`);
   // It ends in a plain conversion of a bounded number, which is C's own: the function is legal as it is.
@@ -252,7 +254,7 @@ function legalCall(fn: ScalarFunctionName, args: readonly Expression[]): Express
     case "minimum":
       return isInteger
         ? operation(fn === "maximum" ? "max" : "min", a, b)
-        : invoke(extremumFunction(fn, lanes), a, b);
+        : legalExtremum(fn, a, b);
     default:
       if (isMathFunction(fn)) return invoke(mathFunction(fn, lanes), ...args);
       return invoke(expandedFunction(fn, args), ...args);
@@ -272,6 +274,15 @@ function legalBoolComparison(fn: Operation, args: readonly Expression[]): Expres
 }
 
 /** The larger or smaller of two floats; NaN if either is. The first on ties. */
+function legalExtremum(fn: "maximum" | "minimum", a: Expression, b: Expression): Expression {
+  // With b ≠ NaN: b > a ? b : a, which is one instruction.
+  const known = literalOf(b);
+  if (known !== undefined && !Number.isNaN(known)) {
+    return operation(fn === "maximum" ? "max" : "min", b, a);
+  }
+  return invoke(extremumFunction(fn, a.type.lanes), a, b);
+}
+
 function extremumFunction(fn: "maximum" | "minimum", lanes: number): KernelFunction {
   const type = vectorOf("f32", lanes);
   return valueFunction(
@@ -282,8 +293,8 @@ function extremumFunction(fn: "maximum" | "minimum", lanes: number): KernelFunct
       ["b", type],
     ],
     (_builder, a, b) => {
-      const wins = operation(fn === "maximum" ? "greaterEqual" : "lessEqual", a!, b!);
-      return operation("select", operation("or", wins, operation("notEqual", a!, a!)), a!, b!);
+      const extremum = operation(fn === "maximum" ? "max" : "min", b!, a!);
+      return operation("select", operation("notEqual", b!, b!), b!, extremum);
     },
   );
 }

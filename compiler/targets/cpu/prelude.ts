@@ -21,6 +21,7 @@ export type HelperKind =
   | "gather_rows_where"
   | "scatter"
   | "scatter_where"
+  | "widen"
   | "select"
   | "min"
   | "max"
@@ -88,8 +89,10 @@ export function printHelpers(helpers: readonly Helper[], features: ReadonlySet<s
   const named = [...wanted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, helper]) => helper);
   const types = named.filter((helper) => helper.kind === "type");
   const functions = named.filter((helper) => helper.kind !== "type");
+  const usesBytes = types.some(({ type }) => type.dtype === "u8" && type.lanes === 16);
   return [
     ...types.flatMap(({ type }) => vectorType(type)),
+    ...(usesBytes ? ["typedef char i8x16 __attribute__((vector_size(16)));"] : []),
     ...functions.flatMap((helper) => printHelper(helper, features)),
   ];
 }
@@ -103,6 +106,15 @@ function needs(helper: Helper): Helper[] {
     { kind: "type", type },
     { kind: "type", type: mask(type.lanes) },
   ];
+}
+
+/** The masked moves of AVX-512 for 16 lanes; without them partial accesses go lane by lane. */
+function maskedMoves({ dtype, lanes }: Type, features: ReadonlySet<string>): string | null {
+  if (lanes !== 16 || !features.has("avx512f")) return null;
+  if (dtype === "f32") return "ups512";
+  if (dtype === "i32") return "dqusi512";
+  const hasBytes = features.has("avx512bw") && features.has("avx512vl");
+  return dtype === "u8" && hasBytes ? "dquqi128" : null;
 }
 
 function vectorType(type: Type): string[] {
@@ -137,17 +149,16 @@ function printHelper(
       ? [`${header(t, `${t} a`)} { return ${scalar.replaceAll("@", "a")}; }`]
       : laneByLane(`${t} a`, scalar.replaceAll("@", "a[l]"));
   const suffix = dtype === "f32" ? "f" : "";
-  // Masked moves of AVX-512; without them partial accesses go lane by lane.
-  const isMaskable =
-    features.has("avx512f") && lanes === 16 && (dtype === "f32" || dtype === "i32");
-  const move = dtype === "f32" ? "ups" : "dqusi";
+  const moves = maskedMoves(type, features);
   const firstLanes = "(uint16_t)((1u << count) - 1)";
+  // What the intrinsics call a vector of bytes.
+  const vector = dtype === "u8" ? "i8x16" : t;
   const whereLanes = "__builtin_ia32_cvtd2mask512(where)";
   const maskedLoad = (bits: string): string =>
-    `return (${t})__builtin_ia32_load${move}512_mask((const void *)p, (${t}){0}, ${bits});`;
+    `return (${t})__builtin_ia32_load${moves}_mask((const void *)p, (${vector}){0}, ${bits});`;
   const maskedStore = (bits: string): string =>
-    `__builtin_ia32_store${move}512_mask((void *)p, v, ${bits});`;
-  const canMaskWhere = isMaskable && features.has("avx512dq");
+    `__builtin_ia32_store${moves}_mask((void *)p, (${vector})v, ${bits});`;
+  const canMaskWhere = moves !== null && features.has("avx512dq");
 
   switch (helper.kind) {
     case "bitcast": {
@@ -167,17 +178,17 @@ function printHelper(
     case "load_first":
       return [
         `${header(t, `const ${e} *p, int count`)} {`,
-        isMaskable
+        moves !== null
           ? `  ${maskedLoad(firstLanes)}`
-          : `  ${t} v = {0}; for (int l = 0; l < count; l++) v[l] = p[l]; return v;`,
+          : `  ${t} v = {0}; __builtin_memcpy(&v, p, count * sizeof *p); return v;`,
         "}",
       ];
     case "store_first":
       return [
         `${header("void", `${e} *p, ${t} v, int count`)} {`,
-        isMaskable
+        moves !== null
           ? `  ${maskedStore(firstLanes)}`
-          : "  for (int l = 0; l < count; l++) p[l] = v[l];",
+          : "  __builtin_memcpy(p, &v, count * sizeof *p);",
         "}",
       ];
     case "load_where":
@@ -214,12 +225,10 @@ function printHelper(
       return [
         `${header("void", `${e} *p, ${index} at, ${t} v, ${index} where`)} { ${each("if (where[l]) p[at[l]] = v[l];")} }`,
       ];
-    case "select": {
-      const bits = `(${index})`;
-      return [
-        `${header(t, `${index} where, ${t} a, ${t} b`)} { return (${t})((where & ${bits}a) | (~where & ${bits}b)); }`,
-      ];
-    }
+    case "widen":
+      return laneByLane(`u8x${lanes} a`, "a[l]");
+    case "select":
+      return laneByLane(`${index} where, ${t} a, ${t} b`, "where[l] ? a[l] : b[l]");
     case "min":
     case "max": {
       const better = helper.kind === "min" ? "<" : ">";
