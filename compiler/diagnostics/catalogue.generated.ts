@@ -65,6 +65,7 @@ export type DiagnosticCode =
   | "open-shape"
   | "assigned-shape"
   | "tensor-too-large"
+  | "empty-tensor"
   | "unexpected-token"
   | "unexpected-character"
   | "malformed-number"
@@ -874,7 +875,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "notes": [],
     "hints": [],
     "why": "A tensor made by an index notation depends on its own axes only.",
-    "wrong": "fn row(x, i) {\n  z[j] = x[i, j]\n  return z\n}\nmodel M {\n  input x: f32[N, 4]\n  z[n] = sum[k < 4] row(x, n)[k]\n  output y = z\n}\n",
+    "wrong": "fn row(x, i) {\n  z[j] = x[i, j]\n  return z\n}\nmodel M {\n  input x: f32[N, 4]\n  z[n < N] = sum[k < 4] row(x, n)[k]\n  output y = z\n}\n",
     "right": "model M {\n  input x: f32[N, 4]\n  z[n] = sum[k < 4] x[n, k]\n  output y = z\n}\n",
     "files": {}
   },
@@ -967,6 +968,19 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "Elements are numbered with 31 bits. The batch counts with its maximum.",
     "wrong": "layer Wide()(x) {\n  param w: f32[50000, 50000] = zeros\n  return x + sum(w)\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Wide\n}\n",
     "right": "layer Wide()(x) {\n  param w: f32[50, 50] = zeros\n  return x + sum(w)\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Wide\n}\n",
+    "files": {}
+  },
+  "empty-tensor": {
+    "code": "empty-tensor",
+    "area": "shapes",
+    "severity": "error",
+    "title": "{found} has no elements",
+    "label": "nothing is in it",
+    "notes": [],
+    "hints": [],
+    "why": "A slice or part may come out empty by mistake; a tensor that something is computed from has elements.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  output y = sum(x[:, 4:9], axis = 1)\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  output y = sum(x[:, 3:9], axis = 1)\n}\n",
     "files": {}
   },
   "unexpected-token": {
@@ -2022,6 +2036,9 @@ export const diagnostics = {
   /** error: {found} has more than 2³¹ elements */
   tensorTooLarge: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["tensor-too-large"], place, values, more),
+  /** error: {found} has no elements */
+  emptyTensor: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["empty-tensor"], place, values, more),
   /** error: expected {expected}, found {found} */
   unexpectedToken: (place: Place, values: { readonly expected: string | number; readonly found: string | number; readonly hint: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unexpected-token"], place, values, more),

@@ -34,7 +34,8 @@ export interface LoweredData {
 const blockNames = ["train", "validation", "test"] as const;
 type BlockName = (typeof blockNames)[number];
 
-export function lowerData(declaration: DataDeclaration, env: Environment): LoweredData {
+/** Nothing is returned where no block declares the columns. */
+export function lowerData(declaration: DataDeclaration, env: Environment): LoweredData | null {
   const blocks = new Map<BlockName, DataBlock>();
   for (const block of declaration.blocks) {
     const { name, span } = block.name;
@@ -53,8 +54,9 @@ export function lowerData(declaration: DataDeclaration, env: Environment): Lower
   if (train === undefined) {
     const { header, name } = declaration;
     report(env, diagnostics.missingTrainBlock(header, { name: name.name }));
+    return null;
   }
-  for (const column of train?.columns ?? []) {
+  for (const column of train.columns) {
     const { name, span } = column.name;
     const before = columns.get(name);
     if (before !== undefined) {

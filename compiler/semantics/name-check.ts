@@ -197,7 +197,8 @@ function checkRebinding(session: Session, statements: readonly Statement[]): voi
       checkRebinding(session, block);
       for (const name of boundNames(block)) unread.delete(name.name);
     }
-    if (statement.kind === "for") continue;
+    // Inputs and outputs named twice are errors of their own.
+    if (statement.kind === "for" || statement.kind === "input") continue;
     for (const name of namesBoundBy(statement)) {
       const before = unread.get(name.name);
       if (before !== undefined) {

@@ -52,6 +52,10 @@ export function runBody(statements: readonly Statement[], env: Environment): Val
           places: allowed.map((place) => bodyWords[place]).join(", "),
         }),
       );
+      if (statement.kind === "declare" || statement.kind === "input") {
+        const { name, span } = statement.name;
+        env.scope.set(name, { value: errorValue, span });
+      }
       continue;
     }
     const result = runStatement(statement, env);
@@ -141,10 +145,10 @@ function runBind({ pattern, type, value: source, span }: BindStatement, env: Env
   bindPattern(pattern, value, env);
 }
 
-/** Binds the names of a pattern; a layer takes the first name it is bound to. */
-export function bindPattern(pattern: Pattern, value: Value, env: Environment): void {
+/** Binds the names of a pattern. A layer takes the first name it is bound to, but not that of a loop. */
+function bindPattern(pattern: Pattern, value: Value, env: Environment, isLoop = false): void {
   if (pattern.kind === "identifier") {
-    if (value.kind === "instance") nameInstance(value.instance, pattern.name, env);
+    if (value.kind === "instance" && !isLoop) nameInstance(value.instance, pattern.name, env);
     env.scope.set(pattern.name, { value, span: pattern.span });
     return;
   }
@@ -170,7 +174,7 @@ export function bindPattern(pattern: Pattern, value: Value, env: Environment): v
     );
   }
   elements.forEach((element, i) => {
-    bindPattern(element, items?.[i] ?? errorValue, env);
+    bindPattern(element, items?.[i] ?? errorValue, env, isLoop);
   });
 }
 
@@ -268,7 +272,7 @@ function runFor({ pattern, list, body }: ForStatement, env: Environment): Value 
     );
   }
   for (const item of value.items) {
-    bindPattern(pattern, item, env);
+    bindPattern(pattern, item, env, true);
     const result = runBody(body, env);
     if (result !== null) return result;
   }

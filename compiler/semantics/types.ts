@@ -253,9 +253,11 @@ function dimensionExtent(
   const unbound = unboundNames(env, dimension);
   const [unknown] = unbound;
   if (unknown !== undefined) {
-    const solution = dimension.kind === "identifier" ? met : solve(env, dimension, unknown, met);
+    const isBare = dimension.kind === "identifier";
+    const solution = isBare || unbound.length > 1 ? met : solve(env, dimension, unknown, met);
     if (unbound.length > 1 || solution === undefined) {
       report(env, diagnostics.undeterminedDimension(dimension.span, { names: unbound.join(", ") }));
+      for (const name of unbound) env.scope.set(name, { value: errorValue, span: dimension.span });
       return undefined;
     }
     env.scope.set(unknown, { value: extentValue(solution), span: dimension.span, source });
