@@ -57,7 +57,7 @@ export function writeTrainerSource(program: CompiledProgram, identity: TrainerId
 
 function createHead(plan: TrainerPlan, identity: TrainerIdentity): string {
   const { model, target } = plan;
-  const data = unique([...inputColumns(plan), ...targetColumns(plan)].map(({ name }) => name));
+  const data = plan.columns.filter((column) => !isWeight(plan, column)).map(({ name }) => name);
   const outputs = plan.outputs.map(({ name }) => name).join(", ");
   return `/**
  * ${model}, compiled from ${identity.sourceFile} for ${target} by nnc ${identity.compilerVersion}.
@@ -89,10 +89,7 @@ function createTargets(plan: TrainerPlan): OptionalKind<InterfaceDeclarationStru
     name: `${plan.model}Targets`,
     isExported: true,
     docs: ["Rows of what the loss and the metrics compare with, and weights."],
-    properties: targetColumns(plan).map((column) =>
-      // Weights count 1 where none are given.
-      createColumn(column, column.name === (plan.training?.sampleWeight ?? "sample_weight")),
-    ),
+    properties: targetColumns(plan).map((column) => createColumn(column, isWeight(plan, column))),
   };
 }
 
@@ -349,6 +346,7 @@ function describeModel({ model, layers, batchMax }: TrainerPlan): string {
   return `${model}: ${count} parameters, batches of up to ${batchMax} rows.`;
 }
 
-function unique(names: readonly string[]): readonly string[] {
-  return [...new Set(names)];
+/** Sample weights may be left out: rows then count once. */
+function isWeight({ training }: TrainerPlan, { name }: ColumnPlan): boolean {
+  return name === (training?.sampleWeight ?? "sample_weight");
 }
