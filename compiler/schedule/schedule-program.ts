@@ -10,6 +10,7 @@ import type { GraphContext } from "../graph/context.ts";
 import type { Leaf, Origin, Value } from "../graph/node.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { GraphFunction, KernelModule, Launch, Placement } from "../kernel/module.ts";
+import { printKernelContent } from "../kernel/print.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
@@ -70,9 +71,9 @@ export function scheduleProgram(
 ): ScheduledProgram {
   const batchMax = Math.max(1, ...graphs.map(({ graph }) => graph.batchMax));
   const persistent = layoutPersistent(options.persistent, batchMax);
-  const names = new Set<string>();
+  const kernels = new KernelTable();
   const scheduled = graphs.map((grouped) =>
-    scheduleGraph(context, grouped, target, options, persistent, names),
+    scheduleGraph(context, grouped, target, options, persistent, kernels),
   );
   return {
     module: { model: options.model, functions: scheduled.map(({ fn }) => fn) },
@@ -111,7 +112,7 @@ function scheduleGraph(
   target: TargetDescription,
   options: ProgramOptions,
   persistent: Layout<Value>,
-  names: Set<string>,
+  kernels: KernelTable,
 ): GraphSchedule {
   const { batchMax } = graph;
   const nameOf = (value: Value): string => valueName(context, value);
@@ -120,8 +121,7 @@ function scheduleGraph(
   const scheduled = groups.map((group) => {
     const { kernel, bindings } = scheduleGroup(group, surroundings, target);
     const comment = { ...kernel.comment, sources: origins(group) };
-    const name = uniqueName(kernel.name, names);
-    return { kernel: { ...kernel, name, comment }, bindings };
+    return { kernel: kernels.intern({ ...kernel, comment }), bindings };
   });
 
   const results = layoutInOrder(
@@ -178,11 +178,22 @@ export function scheduleGroup(
     : scheduleRows(group, surroundings, target);
 }
 
-function uniqueName(hint: string, taken: Set<string>): string {
-  let name = hint;
-  for (let i = 2; taken.has(name); i++) name = `${hint}_${i}`;
-  taken.add(name);
-  return name;
+/** The kernels of a program: equal ones are one, and each has a name of its own. */
+class KernelTable {
+  readonly #byContent = new Map<string, Kernel>();
+  readonly #names = new Set<string>();
+
+  intern(kernel: Kernel): Kernel {
+    const content = printKernelContent(kernel);
+    const known = this.#byContent.get(content);
+    if (known !== undefined) return known;
+    let name = kernel.name;
+    for (let i = 2; this.#names.has(name); i++) name = `${kernel.name}_${i}`;
+    this.#names.add(name);
+    const named = { ...kernel, name };
+    this.#byContent.set(content, named);
+    return named;
+  }
 }
 
 function placeBinding(
