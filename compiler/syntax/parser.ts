@@ -52,11 +52,18 @@ function documentationBefore(
     const comment = documentation[at]!;
     const end = comment.startOffset + comment.image.length;
     const isAbove = /^[ \t]*(?:\r\n|\n|\r)[ \t]*$/.test(text.slice(end, below));
-    if (!isAbove || !/(?:^|[\n\r])[ \t]*$/.test(text.slice(0, comment.startOffset))) break;
+    if (!isAbove || !beginsLine(text, comment.startOffset)) break;
     lines.unshift(comment.image.slice(3).trim());
     below = comment.startOffset;
   }
   return lines.length === 0 ? null : lines.join("\n");
+}
+
+/** Whether nothing but blanks stands before this offset on its line. */
+function beginsLine(text: string, offset: number): boolean {
+  let at = offset;
+  while (at > 0 && (text[at - 1] === " " || text[at - 1] === "\t")) at--;
+  return at === 0 || text[at - 1] === "\n" || text[at - 1] === "\r";
 }
 
 /** Index of the last token that begins before the offset, or -1. */
