@@ -52,6 +52,8 @@ export function writeTrainerSource(program: CompiledProgram, identity: TrainerId
   file.addFunctions(createFunctions(program));
   file.addStatements(createConstants(plan));
   file.addStatements(createMain(identity));
+  // The prelude's functions come indented as the compiler's own build is.
+  file.formatText({ indentSize: 2, ensureNewLineAtEndOfFile: true });
   return `${file.getFullText().trimEnd()}\n`;
 }
 
