@@ -8,6 +8,8 @@ import { type GraphContext, loadsOf } from "../../graph/context.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
 import type { Group, GroupedGraph, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
+import { divideBytes } from "./divide-bytes.ts";
+import { flattenMaps } from "./flatten-maps.ts";
 import { bytesOf, type Gain, gainOf, type Passage } from "./gain.ts";
 import { gatherColumns } from "./gather-columns.ts";
 import { inlineMaps } from "./inline-maps.ts";
@@ -36,10 +38,8 @@ export function formGroups(
   target: TargetDescription,
   { fusion }: GroupingOptions,
 ): GroupedGraph {
-  let prepared = gatherColumns(context, graph);
-  if (fusion) {
-    prepared = splitReductions(context, inlineMaps(context, prepared));
-  }
+  let prepared = flattenMaps(context, divideBytes(context, gatherColumns(context, graph)));
+  if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared));
   const placed = assignPlaces(context, prepared);
   const former = new GroupFormer(placed, target);
   if (fusion) former.mergeGreedily();
