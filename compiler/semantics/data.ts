@@ -10,7 +10,7 @@ import type { Value as GraphValue } from "../graph/node.ts";
 import type { DataBlock, DataColumn, DataDeclaration } from "../syntax/ast.ts";
 import { widensTo } from "./dtypes.ts";
 import { declaredShape } from "./inputs.ts";
-import { namedCall, type ReaderName, readers } from "./named-arguments.ts";
+import { type NamedCall, namedCall, type ReaderName, readers } from "./named-arguments.ts";
 import { type Environment, report } from "./session.ts";
 import { elementType } from "./types.ts";
 import { printTensorType } from "./values.ts";
@@ -29,6 +29,8 @@ export interface LoweredData {
   /** Of the training block, by name. */
   readonly columns: ReadonlyMap<string, DeclaredColumn>;
   readonly blocks: ReadonlyMap<BlockName, DataBlock>;
+  /** What each column of each block is read by; missing where that is an error. */
+  readonly readings: ReadonlyMap<DataColumn, NamedCall>;
 }
 
 const blockNames = ["train", "validation", "test"] as const;
@@ -70,7 +72,12 @@ export function lowerData(declaration: DataDeclaration, env: Environment): Lower
   for (const [block, { columns: given }] of blocks) {
     if (block !== "train") checkColumns(block, given, columns, env);
   }
-  return { declaration, columns, blocks };
+  const readings = new Map<DataColumn, NamedCall>();
+  for (const column of [...blocks.values()].flatMap((block) => block.columns)) {
+    const call = namedCall(column.value, readers, "reader", env);
+    if (call !== undefined) readings.set(column, call);
+  }
+  return { declaration, columns, blocks, readings };
 }
 
 function columnType({ name, type }: DataColumn, env: Environment): DeclaredColumn["type"] {
@@ -197,7 +204,7 @@ export function dataPlan(
         }
         return [];
       }
-      const read = columnSource(source, column, env);
+      const read = columnSource(data, source, column, env);
       return read === undefined ? [] : [read];
     });
   };
@@ -213,11 +220,12 @@ export function dataPlan(
 }
 
 function columnSource(
-  { value, name }: DataColumn,
+  { readings }: LoweredData,
+  source: DataColumn,
   column: ColumnPlan,
   env: Environment,
 ): ColumnSource | undefined {
-  const call = namedCall(value, readers, "reader", env);
+  const call = readings.get(source);
   if (call === undefined) return undefined;
   const { path, ...options } = call.arguments;
   const { columns } = options;
@@ -225,8 +233,8 @@ function columnSource(
   if (Array.isArray(columns) && columns.length !== size) {
     report(
       env,
-      diagnostics.columnCount(value.span, {
-        name: name.name,
+      diagnostics.columnCount(source.value.span, {
+        name: source.name.name,
         count: columns.length,
         shape: printShape(column.shape.map((constant) => ({ batch: 0, constant }))),
         size,

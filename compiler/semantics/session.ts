@@ -12,7 +12,7 @@ import type { Value as GraphValue } from "../graph/node.ts";
 import type { Declaration, Expression } from "../syntax/ast.ts";
 import { ConstantTable } from "./constants.ts";
 import type { Instance } from "./instances.ts";
-import { type Module, ModuleLoader, type SourceHost } from "./modules.ts";
+import { type Module, ModuleLoader, type SourceHost, stdPrefix } from "./modules.ts";
 import { NameRegistry } from "./paths.ts";
 import type { PersistentTable } from "./persistent.ts";
 import type { Scope } from "./scope.ts";
@@ -23,7 +23,7 @@ import { errorValue, type Value } from "./values.ts";
 const maximumCallDepth = 120;
 
 /** Evaluations of expressions and statements in one program. */
-const maximumSteps = 4_000_000;
+const maximumSteps = 2_000_000;
 
 /** Thrown where lowering gives up after reporting why; caught by `lower` only. */
 export class LoweringStopped extends Error {}
@@ -90,7 +90,7 @@ export class Session {
    */
   report(diagnostic: Diagnostic): Value {
     const { primary } = diagnostic;
-    if (!primary.span.file.startsWith("std:")) {
+    if (!primary.span.file.startsWith(stdPrefix)) {
       this.sink.report(diagnostic);
       return errorValue;
     }
@@ -119,11 +119,24 @@ export class Session {
     this.#frames.push({ span, name, isStd: module.isStd });
     try {
       const origin = { span: user?.span ?? span, label: user?.name ?? name, path, backward: false };
-      return this.context.from(origin, run);
+      const result = this.context.from(origin, run);
+      return module.isStd ? result : fromCall(result, span, name);
     } finally {
       this.#frames.pop();
     }
   }
+}
+
+/** A result whose dimensions were decided in the library: to the user, by the call. */
+function fromCall(value: Value, span: Span, name: string): Value {
+  if (value.kind === "list") {
+    return { ...value, items: value.items.map((item) => fromCall(item, span, name)) };
+  }
+  if (value.kind !== "tensor") return value;
+  const sources = value.sources.map((source) =>
+    source?.span.file.startsWith(stdPrefix) ? { span, text: `from \`${name}\`` } : source,
+  );
+  return { ...value, sources };
 }
 
 /** One graph being lowered. */

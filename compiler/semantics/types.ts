@@ -86,8 +86,14 @@ export function conform(env: Environment, value: Value, type: TypeNode, checked:
   return conformTensor(env, value, type, checked);
 }
 
+const typeWords: Readonly<Record<string, string>> = {
+  int: "an int",
+  float: "a number",
+  fn: "a function",
+};
+
 function typeWord(name: string): string {
-  return name === "int" ? "an int" : name === "fn" ? "a function" : `a ${name}`;
+  return typeWords[name] ?? `a ${name}`;
 }
 
 /** The element type that a type names, or null where it names none; reports an unknown name. */
