@@ -5,6 +5,8 @@ import type { Span } from "./diagnostics/diagnostic.ts";
 import type { Graph } from "./graph/node.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
+import { printModule } from "./kernel/print.ts";
+import { verifyModule } from "./kernel/verify.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
 import { formGroups } from "./optimize/fusion/form-groups.ts";
 import { printGroups } from "./optimize/fusion/print-groups.ts";
@@ -20,7 +22,11 @@ import {
   type PassTiming,
   runPass,
 } from "./pipeline.ts";
-import { type ScheduledProgram, scheduleProgram } from "./schedule/schedule-program.ts";
+import {
+  type ProgramOptions,
+  type ScheduledProgram,
+  scheduleProgram,
+} from "./schedule/schedule-program.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 
 const graphForm: Form<Graph> = { verify: (graph) => verifyGraph(graph), print: printGraph };
@@ -75,6 +81,21 @@ function grouping(target: TargetDescription, fusion: boolean): Pass<Graph, Group
   };
 }
 
+function scheduling(
+  target: TargetDescription,
+  options: ProgramOptions,
+): Pass<readonly GroupedGraph[], ScheduledProgram> {
+  return {
+    name: "schedule",
+    why: "all graphs at once: they share kernels, and the places of what lasts",
+    run: (context, graphs) => scheduleProgram(context, graphs, target, options),
+    form: {
+      verify: ({ module }) => verifyModule(module),
+      print: ({ module }) => printModule(module),
+    },
+  };
+}
+
 export interface PassesOptions extends PassOptions {
   readonly target: TargetDescription;
   readonly fusion?: boolean;
@@ -125,14 +146,8 @@ export function runPasses(
     onDevice(canonical(lowered.predict)),
     ...lowered.statistics.map(({ body }) => onDevice(canonical(body))),
   ];
-  const start = monitor.now();
-  const scheduled = scheduleProgram(context, graphs, target, {
-    model: lowered.model,
-    persistent: lowered.persistent,
-    columns: lowered.columns,
-    locate,
-  });
-  monitor.record({ pass: "schedule", subject: "all", milliseconds: monitor.now() - start });
+  const { columns, model, persistent } = lowered;
+  const scheduled = run(scheduling(target, { model, persistent, columns, locate }), "all", graphs);
   return {
     scheduled,
     stepScalars,

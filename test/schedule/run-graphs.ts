@@ -8,6 +8,7 @@ import { reachableNodes } from "../../compiler/graph/context.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { elementsAt } from "../../compiler/graph/extent.ts";
 import type { Graph, LeafRole, Value } from "../../compiler/graph/node.ts";
+import { verifyModule } from "../../compiler/kernel/verify.ts";
 import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
 import { scheduleProgram } from "../../compiler/schedule/schedule-program.ts";
 import type { CpuDescription } from "../../compiler/targets/cpu/description.ts";
@@ -74,6 +75,7 @@ export async function runGraph(test: GraphCase, options: RunOptions): Promise<Gr
     })),
     locate: ({ file, start }) => `${file}:${start}`,
   });
+  verifyModule(program.module);
   const source = printC(program.module, { features: cpu.features, source: "test.nn" });
   const library = await compileLibrary(source, cpu);
   const addon = loadNativeAddon();
