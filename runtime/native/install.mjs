@@ -94,7 +94,7 @@ function main() {
   console.warn(`
 nnc: the native addon could not be built, so models cannot be run here.
 
-  Works without it:   nnc check, nnc summary, nnc explain, nnc build
+  Works without it:   nnc check, nnc summary, nnc explain, and nnc build where there is a C compiler
   Needs it:           nnc train, nnc evaluate, nnc predict, running a built trainer
 
 It takes a C++17 compiler. On Debian or Ubuntu:
