@@ -15,9 +15,8 @@ import { evaluateConstant, topEnvironment } from "./constants.ts";
 import { columnPlan, dataPlan, type LoweredData, lowerData } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
 import { type ModelRun, type ProgramModel, programModel, runModel } from "./model-run.ts";
-import type { SourceHost } from "./modules.ts";
+import { ModuleLoader, type SourceHost } from "./modules.ts";
 import { checkNames } from "./name-check.ts";
-import { PersistentTable } from "./persistent.ts";
 import type { LoweredProgram, LoweredTraining } from "./program.ts";
 import {
   type Environment,
@@ -51,7 +50,8 @@ export function lower(
   options: LowerOptions,
   sink: DiagnosticSink,
 ): LoweredProgram | undefined {
-  const session = new Session(host, sink, options.batchSize ?? 32, new PersistentTable());
+  const modules = new ModuleLoader(host, sink);
+  const session = new Session(modules, sink, options.batchSize ?? 32);
   const module = session.modules.load(entry);
   const start = { file: entry, start: 0, end: 0 };
   if (module === undefined) {
@@ -79,7 +79,27 @@ function lowerProgram(top: Environment, options: LowerOptions): LoweredProgram |
   }
   const train = trainDeclaration(top);
   const model = train === undefined ? lastModel(top) : trainedModel(train, top);
-  return model === undefined ? undefined : lowerModel(model, train ?? null, top, options);
+  if (model === undefined) return undefined;
+  const program = lowerModel(model, train ?? null, top, options);
+  checkOtherModels(model, top);
+  return program;
+}
+
+/** Runs the models that the program does not use, for their errors alone. */
+function checkOtherModels(
+  { declaration: main }: ProgramModel,
+  { session, module }: Environment,
+): void {
+  for (const declaration of module.parsed.declarations) {
+    if (declaration.kind !== "model" || declaration === main) continue;
+    const needsArguments = declaration.config.some((parameter) => parameter.default === null);
+    if (needsArguments || session.sharedModels.has(declaration)) continue;
+    const apart = session.apart();
+    const top = topEnvironment(apart, module);
+    const value: Value = { kind: "layer", declaration, module };
+    const model = programModel(value, declaration.header, top);
+    if (model !== undefined) runModel(model, newPass(true), top);
+  }
 }
 
 function trainDeclaration(top: Environment): TrainDeclaration | undefined {

@@ -1,9 +1,11 @@
 /**
- * What the text alone tells of names: bindings and parameters that nothing reads, and values replaced before
- * anything read them. It covers every declaration of the user's files, called or not.
+ * What the text alone tells of names: those that nothing defines, bindings and parameters that nothing reads,
+ * and values replaced before anything read them. It covers every declaration of the user's files, called or
+ * not, and every branch.
  */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import { nearest } from "../diagnostics/nearest.ts";
 import type {
   Declaration,
   Expression,
@@ -13,6 +15,7 @@ import type {
   Statement,
   TypeNode,
 } from "../syntax/ast.ts";
+import { builtinNames } from "./builtins/index.ts";
 import { childExpressions } from "./expression-children.ts";
 import type { Module } from "./modules.ts";
 import type { Session } from "./session.ts";
@@ -39,6 +42,12 @@ export function checkNames(session: Session, module: Module): void {
         }
       }
       checkRebinding(session, statements);
+      const known = knownNames(declaration, parameters, statements);
+      for (const name of identifiersIn(parameters, statements)) {
+        if (!known.has(name.name) && !isVisible(name.name, session, module)) {
+          reportUnknown(name, known, session, module);
+        }
+      }
     }
   }
 }
@@ -208,4 +217,89 @@ function checkRebinding(session: Session, statements: readonly Statement[]): voi
       unread.set(name.name, name);
     }
   }
+}
+
+// Names that nothing defines
+
+/** Names that the declaration itself gives a meaning somewhere; whether before its use is seen when it runs. */
+function knownNames(
+  declaration: Declaration,
+  parameters: readonly Parameter[],
+  statements: readonly Statement[],
+): Set<string> {
+  const known = new Set<string>(["N", "training"]);
+  const addDimensions = (type: TypeNode | null): void => {
+    if (type !== null) readType(type, known);
+  };
+  for (const { name, type } of parameters) {
+    known.add(name.name);
+    addDimensions(type);
+  }
+  if (declaration.kind === "fn" || declaration.kind === "layer") addDimensions(declaration.result);
+  if (declaration.kind === "optimizer") {
+    for (const procedure of [declaration.prepare, declaration.update]) {
+      for (const { name } of procedure?.parameters ?? []) known.add(name.name);
+    }
+  }
+  const visit = (statement: Statement): void => {
+    for (const { name } of namesBoundBy(statement)) known.add(name);
+    if (statement.kind === "output") known.add(statement.name.name);
+    if (statement.kind === "bind" || statement.kind === "output") addDimensions(statement.type);
+    if (statement.kind === "indexed-bind")
+      for (const { name } of statement.axes) known.add(name.name);
+    for (const expression of expressionsOf(statement)) addAxes(expression, known);
+    for (const block of blocksOf(statement)) block.forEach(visit);
+  };
+  statements.forEach(visit);
+  return known;
+}
+
+function addAxes(expression: Expression, known: Set<string>): void {
+  if (expression.kind === "reduce") for (const { name } of expression.axes) known.add(name.name);
+  for (const child of childExpressions(expression)) addAxes(child, known);
+}
+
+/** Every name that is read as a value. */
+function identifiersIn(
+  parameters: readonly Parameter[],
+  statements: readonly Statement[],
+): Identifier[] {
+  const found: Identifier[] = [];
+  const inExpression = (expression: Expression): void => {
+    if (expression.kind === "identifier") found.push(expression);
+    childExpressions(expression).forEach(inExpression);
+  };
+  const inStatement = (statement: Statement): void => {
+    expressionsOf(statement).forEach(inExpression);
+    const isDeclared = statement.kind === "declare" || statement.kind === "input";
+    if (isDeclared && statement.type?.kind === "named-type") {
+      for (const dimension of statement.type.dimensions ?? []) {
+        if (dimension.kind !== "ellipsis") inExpression(dimension);
+      }
+    }
+    for (const block of blocksOf(statement)) block.forEach(inStatement);
+  };
+  for (const { default: usual } of parameters) if (usual !== null) inExpression(usual);
+  statements.forEach(inStatement);
+  return found;
+}
+
+function isVisible(name: string, { modules }: Session, module: Module): boolean {
+  const { declarations, imports } = module;
+  return (
+    declarations.has(name) ||
+    imports.has(name) ||
+    builtinNames.includes(name) ||
+    modules.stdNames.has(name)
+  );
+}
+
+function reportUnknown(
+  { name, span }: Identifier,
+  known: ReadonlySet<string>,
+  session: Session,
+  module: Module,
+): void {
+  const candidates = [...known, ...session.modules.visibleNames(module), ...builtinNames];
+  session.report(diagnostics.unknownName(span, { name, nearest: nearest(name, candidates) }));
 }

@@ -12,9 +12,9 @@ import type { Value as GraphValue } from "../graph/node.ts";
 import type { Declaration, Expression } from "../syntax/ast.ts";
 import { ConstantTable } from "./constants.ts";
 import type { Instance } from "./instances.ts";
-import { type Module, ModuleLoader, type SourceHost, stdPrefix } from "./modules.ts";
+import { type Module, type ModuleLoader, stdPrefix } from "./modules.ts";
 import { NameRegistry } from "./paths.ts";
-import type { PersistentTable } from "./persistent.ts";
+import { PersistentTable } from "./persistent.ts";
 import type { Scope } from "./scope.ts";
 import type { SummaryRecorder } from "./summary.ts";
 import { errorValue, type Value } from "./values.ts";
@@ -46,21 +46,20 @@ export class Session {
   readonly sink: DiagnosticSink;
   /** The largest N; set before anything is lowered. */
   batchMax: number;
-  readonly persistent: PersistentTable;
+  readonly persistent = new PersistentTable();
   readonly #frames: Frame[] = [];
   readonly #axisExtents: Extent[] = [];
   #steps = 0;
 
-  constructor(
-    host: SourceHost,
-    sink: DiagnosticSink,
-    batchMax: number,
-    persistent: PersistentTable,
-  ) {
+  constructor(modules: ModuleLoader, sink: DiagnosticSink, batchMax: number) {
+    this.modules = modules;
     this.sink = sink;
-    this.modules = new ModuleLoader(host, sink);
     this.batchMax = batchMax;
-    this.persistent = persistent;
+  }
+
+  /** A session for something else of the same program: the same files and diagnostics, nothing made yet. */
+  apart(): Session {
+    return new Session(this.modules, this.sink, this.batchMax);
   }
 
   /** A number for an axis of an index notation, never given twice. */
@@ -211,5 +210,3 @@ export interface Environment {
 export function report(env: Environment, diagnostic: Diagnostic): Value {
   return env.session.report(diagnostic);
 }
-
-export type { SourceHost };

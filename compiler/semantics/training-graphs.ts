@@ -19,7 +19,7 @@ import { weighSamples } from "./sample-means.ts";
 import { type Environment, newOwner, report } from "./session.ts";
 import { scalarTensor } from "./tensors/scalar-tensor.ts";
 import { metricName, type TrainEntries } from "./train.ts";
-import { describe, tensorValue, type Value } from "./values.ts";
+import { describe, type TemplateValue, tensorValue, type Value } from "./values.ts";
 
 /** What one pass over loss and metrics gives. */
 export interface LoweredLosses {
@@ -146,25 +146,14 @@ export function trainingGraph(
   losses: LoweredLosses,
   learningRate: number | undefined,
 ): { graph: Graph; hypers: Readonly<Record<string, number>> } | undefined {
+  const optimizer = optimizerOf(entries, env);
   const { loss, span } = losses;
   if (loss === undefined) return undefined;
-  const { session, pass } = env;
   const params = trainedParams(loss, span, declaration, env);
-  const entry = entries.get("optimizer")?.values[0];
-  if (entry === undefined || params.length === 0) return undefined;
-  let optimizer = evaluate(entry.value, env);
-  if (optimizer.kind === "string" || (optimizer.kind === "template" && optimizer.config === null)) {
-    optimizer = callValue(optimizer, [], entry.value.span, env);
-  }
-  if (optimizer.kind === "error") return undefined;
-  if (optimizer.kind !== "template" || optimizer.declaration.kind !== "optimizer") {
-    const found = describe(optimizer);
-    const what = "`optimizer`";
-    report(env, diagnostics.wrongType(entry.value.span, { what, expected: "an optimizer", found }));
-    return undefined;
-  }
+  if (optimizer === undefined || params.length === 0) return undefined;
+  const { session, pass } = env;
   // Totals are assigned after what they read, states of layers as the model ran.
-  const hypers = lowerUpdates(env, optimizer, params, entry.value.span, learningRate);
+  const hypers = lowerUpdates(env, optimizer.template, params, optimizer.span, learningRate);
   const metrics = new Set(losses.assignments.map(({ target }) => target));
   const states = [...pass.assigned]
     .filter(([target]) => !metrics.has(target))
@@ -176,6 +165,28 @@ export function trainingGraph(
     assignments: [...states, ...losses.assignments],
   };
   return { graph, hypers };
+}
+
+/** The optimizer with its arguments, wherever the loss may have failed. */
+function optimizerOf(
+  entries: TrainEntries,
+  env: Environment,
+): { template: TemplateValue; span: Span } | undefined {
+  const expression = entries.get("optimizer")?.values[0]?.value;
+  if (expression === undefined) return undefined;
+  const { span } = expression;
+  let value = evaluate(expression, env);
+  if (value.kind === "string" || (value.kind === "template" && value.config === null)) {
+    value = callValue(value, [], span, env);
+  }
+  if (value.kind === "error") return undefined;
+  if (value.kind === "template" && value.declaration.kind === "optimizer") {
+    return { template: value, span };
+  }
+  const found = describe(value);
+  const expected = "an optimizer";
+  report(env, diagnostics.wrongType(span, { what: "`optimizer`", expected, found }));
+  return undefined;
 }
 
 /** The trainable params that the loss reads; warns of those that it does not. */
