@@ -3,8 +3,8 @@
  * end across the lanes as a tree of halves.
  */
 
-import type { DType } from "../graph/dtype.ts";
-import { type ReducerName, reducers } from "../graph/reducers.ts";
+import { type DType, isFloat } from "../graph/dtype.ts";
+import { type Reducer, type ReducerName, reducers } from "../graph/reducers.ts";
 import { elementType, expressionAlgebra } from "../kernel/algebra.ts";
 import type { BlockBuilder } from "../kernel/block-builder.ts";
 import {
@@ -13,6 +13,7 @@ import {
   constant,
   convert,
   lane,
+  operation,
   reduceLanes,
   select,
   shuffle,
@@ -24,33 +25,56 @@ interface Accumulator {
   readonly value: Expression;
 }
 
+export interface AccumulationOptions {
+  readonly reducer: ReducerName;
+  /** Of the body. */
+  readonly dtype: DType;
+  readonly lanes: number;
+  /** Whether points may be skipped, so that they have to be counted where the reducer wants their number. */
+  readonly counts: boolean;
+  /** Whether all points are added one after the other, outside of loops: then nothing needs a variable. */
+  readonly isStraight: boolean;
+  /** Which of the reducer's results are read. */
+  readonly wanted: readonly boolean[];
+}
+
 export class Accumulation {
   readonly #builder: BlockBuilder;
-  readonly #reducer: ReducerName;
-  readonly #dtype: DType;
-  readonly #lanes: number;
-  readonly #state: readonly Accumulator[];
-  /** Points kept, where that is not known before. */
+  readonly #options: AccumulationOptions;
+  readonly #row: Reducer;
+  readonly #variables: readonly Accumulator[] | null;
   readonly #count: Accumulator | null;
+  /** The state after the points so far, where it is in no variables. */
+  #state: readonly Expression[] | null = null;
 
-  /** Declares the accumulators where the builder stands. `counts`: whether points may be skipped. */
-  constructor(
-    builder: BlockBuilder,
-    reducer: ReducerName,
-    dtype: DType,
-    lanes: number,
-    counts: boolean,
-  ) {
+  /** Declares the accumulators where the builder stands. */
+  constructor(builder: BlockBuilder, options: AccumulationOptions) {
     this.#builder = builder;
-    this.#reducer = reducer;
-    this.#dtype = dtype;
-    this.#lanes = lanes;
-    const row = reducers[reducer];
-    this.#state = row
-      .identity(expressionAlgebra(builder, dtype))
-      .map((start) => builder.mutable(reducer, broadcast(start, lanes)));
+    this.#options = options;
+    const { reducer, lanes, counts, isStraight, wanted } = options;
+    const isValueOnly = (reducer === "max" || reducer === "min") && wanted[1] !== true;
+    this.#row = isValueOnly ? valueOnly(reducer) : reducers[reducer];
+    this.#variables = isStraight
+      ? null
+      : this.#identity().map((start) => builder.mutable(reducer, start));
     this.#count =
-      counts && row.usesCount ? builder.mutable("count", constant(0, "i32", lanes)) : null;
+      counts && this.#row.usesCount ? builder.mutable("count", constant(0, "i32", lanes)) : null;
+  }
+
+  #algebra() {
+    return expressionAlgebra(this.#builder, this.#options.dtype);
+  }
+
+  #wide(value: Expression): Expression {
+    return broadcast(value, this.#options.lanes);
+  }
+
+  #identity(): readonly Expression[] {
+    return this.#row.identity(this.#algebra()).map((start) => this.#wide(start));
+  }
+
+  #current(): readonly Expression[] {
+    return this.#variables?.map(({ value }) => value) ?? this.#state ?? this.#identity();
   }
 
   /**
@@ -58,22 +82,23 @@ export class Accumulation {
    * in the reduction box.
    */
   add(body: Expression, index: () => Expression, where: Expression | null): void {
-    const f = expressionAlgebra(this.#builder, this.#dtype);
-    const row = reducers[this.#reducer];
-    const at = row.usesIndex ? index() : constant(0);
-    const before = this.#state.map(({ value }) => value);
-    const lifted = row.lift(f, body, at).map((field) => broadcast(field, this.#lanes));
-    const after = row.combine(f, before, lifted);
-    const kept = (value: Expression, was: Expression) =>
-      broadcast(where === null ? value : select(where, value, was), this.#lanes);
-    const next = after.map((value, i) => this.#builder.let("next", kept(value, before[i]!)));
-    next.forEach((value, i) => {
-      this.#builder.assign(this.#state[i]!.name, value);
+    const f = this.#algebra();
+    const at = this.#row.usesIndex ? index() : constant(0);
+    const before = this.#current();
+    const lifted = this.#row.lift(f, body, at).map((field) => this.#wide(field));
+    const isFirst = this.#variables === null && this.#state === null;
+    const after = isFirst ? lifted : this.#row.combine(f, before, lifted);
+    const next = after.map((value, i) => {
+      const kept = where === null ? value : select(where, this.#wide(value), before[i]!);
+      return this.#builder.let("next", this.#wide(kept));
     });
+    if (this.#variables === null) this.#state = next;
+    else
+      for (const [i, { name }] of this.#variables.entries()) this.#builder.assign(name, next[i]!);
     if (this.#count !== null) {
       const { name, value } = this.#count;
       const one = where === null ? constant(1) : convert(where, "i32");
-      this.#builder.assign(name, broadcast(add(value, one), this.#lanes));
+      this.#builder.assign(name, this.#wide(add(value, one)));
     }
   }
 
@@ -81,29 +106,42 @@ export class Accumulation {
    * The results, one for each lane. `points` is the number of points a lane has seen if none can be skipped.
    */
   finish(points: Expression): readonly Expression[] {
-    return this.#results(
-      this.#state.map(({ value }) => value),
-      this.#count?.value ?? points,
-    );
+    return this.#results(this.#current(), this.#count?.value ?? points);
   }
 
   /** The results of all lanes together. `points` is the number of points if none can be skipped. */
   finishAcross(points: Expression): readonly Expression[] {
-    const f = expressionAlgebra(this.#builder, this.#dtype);
-    const { combine } = reducers[this.#reducer];
-    const isSum = this.#reducer === "sum" || this.#reducer === "mean";
-    let state = this.#state.map(({ value }) => value);
-    if (isSum) {
-      state = state.map((value) => this.#builder.let("total", reduceLanes("add", value)));
-    } else {
-      for (let lanes = this.#lanes; lanes > 1; lanes /= 2) {
-        const left = state.map((value) => this.#half(value, 0));
-        const right = state.map((value) => this.#half(value, lanes / 2));
-        state = [...combine(f, left, right)];
-      }
-    }
     const count = this.#count && this.#builder.let("kept", reduceLanes("add", this.#count.value));
-    return this.#results(state, count ?? points);
+    return this.#results(this.#acrossLanes(this.#current()), count ?? points);
+  }
+
+  #acrossLanes(state: readonly Expression[]): readonly Expression[] {
+    const { reducer, lanes, dtype } = this.#options;
+    const builder = this.#builder;
+    if (lanes === 1) return state;
+    const [value, index] = state;
+    if (reducer === "sum" || reducer === "mean") {
+      return [builder.let("total", reduceLanes("add", value!))];
+    }
+    const isLargest = reducer === "max" || reducer === "argmax";
+    if (isLargest || reducer === "min" || reducer === "argmin") {
+      const best = builder.let("best", reduceLanes(isLargest ? "maximum" : "minimum", value!));
+      if (index === undefined) return [best];
+      // If there is a NaN it is the best, and equal to nothing.
+      const equal = operation("equal", value!, best);
+      const isBest = isFloat(dtype)
+        ? operation("or", equal, operation("notEqual", value!, value!))
+        : equal;
+      const candidate = select(isBest, index, constant(noIndex, "i32", lanes));
+      return [best, builder.let("place", reduceLanes("minimum", candidate))];
+    }
+    let halves = state;
+    for (let width = lanes; width > 1; width /= 2) {
+      const left = halves.map((field) => this.#half(field, 0));
+      const right = halves.map((field) => this.#half(field, width / 2));
+      halves = this.#row.combine(this.#algebra(), left, right);
+    }
+    return halves;
   }
 
   /** Half of the lanes, from `first` on. */
@@ -115,11 +153,24 @@ export class Accumulation {
   }
 
   #results(state: readonly Expression[], count: Expression): readonly Expression[] {
-    const f = expressionAlgebra(this.#builder, this.#dtype);
-    const { finish, usesCount } = reducers[this.#reducer];
-    const counted = usesCount
-      ? this.#builder.let("points", convert(count, elementType(this.#dtype)))
+    const counted = this.#row.usesCount
+      ? this.#builder.let("points", convert(count, elementType(this.#options.dtype)))
       : constant(0);
-    return finish(f, state, counted);
+    return this.#row.finish(this.#algebra(), state, counted);
   }
+}
+
+/** Index of no point, larger than any: what the reducers with an index start from. */
+const noIndex = 2147483647;
+
+/** `max` and `min` where nobody asks for the place: one field of state, one operation a point. */
+function valueOnly(reducer: "max" | "min"): Reducer {
+  return {
+    ...reducers[reducer],
+    identity: (f) => [reducers[reducer].identity(f)[0]!],
+    lift: (_f, body) => [body],
+    combine: (f, [a], [b]) => [f.call(reducer === "max" ? "maximum" : "minimum", a!, b!)],
+    finish: (f, [value]) => [value!, f.constant(0, "i32")],
+    usesIndex: false,
+  };
 }

@@ -38,6 +38,8 @@ export interface RowsPlan {
   /** How many leading axes a row is fixed by. */
   readonly depth: number;
   readonly passes: readonly Pass[];
+  /** Values that some stage reads at all. */
+  readonly read: ReadonlySet<Value>;
   /** Values that some stage reads from memory of the task. */
   readonly buffered: ReadonlySet<Value>;
   readonly lanes: number;
@@ -91,7 +93,8 @@ export function planRows(
       }
     }
   }
-  return { depth, passes, buffered, lanes };
+  const read = new Set(stages.flatMap((stage) => stage.operands));
+  return { depth, passes, read, buffered, lanes };
 }
 
 function describeStage(node: Compute, depth: number, batchMax: number): RowStage {

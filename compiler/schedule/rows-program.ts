@@ -119,7 +119,7 @@ export class RowProgram {
     const { sweep, isUnrolled } = pass;
     const lanes = sweep.length === 0 ? 1 : this.#plan.lanes;
     for (const stage of pass.stages) {
-      if (stage.role === "total") totals.set(stage, this.#accumulation(stage, lanes));
+      if (stage.role === "total") totals.set(stage, this.#accumulation(stage, lanes, isUnrolled));
     }
     const emit = (positions: readonly Position[]): void => {
       for (const stage of given) {
@@ -246,7 +246,7 @@ export class RowProgram {
   #emitNested(stage: RowStage, positions: readonly Position[]): void {
     const { node } = stage;
     const rank = node.parallel.length;
-    const accumulations = positions.map(({ lanes }) => this.#accumulation(stage, lanes));
+    const accumulations = positions.map(({ lanes }) => this.#accumulation(stage, lanes, false));
     const visit = (axes: readonly Expression[]): void => {
       const extent = node.reduction[axes.length];
       if (extent !== undefined) {
@@ -272,6 +272,7 @@ export class RowProgram {
       const point = this.#pointOf(stage, position);
       const results = accumulations[i]!.finish(pointsOf(stage));
       node.values.forEach((value, r) => {
+        if (!this.#plan.read.has(value) && !this.#isGlobal(value)) return;
         this.#keep(value, stage, results[r]!, point, position);
       });
     });
@@ -283,9 +284,19 @@ export class RowProgram {
     return where && this.#builder.let("where", where);
   }
 
-  #accumulation({ node }: RowStage, lanes: number): Accumulation {
-    const counts = node.where.kind !== "true";
-    return new Accumulation(this.#builder, node.reducer!, node.body.dtype, lanes, counts);
+  #accumulation({ node }: RowStage, lanes: number, isStraight: boolean): Accumulation {
+    return new Accumulation(this.#builder, {
+      reducer: node.reducer!,
+      dtype: node.body.dtype,
+      lanes,
+      counts: node.where.kind !== "true",
+      isStraight,
+      wanted: node.values.map((value) => this.#plan.read.has(value) || this.#isGlobal(value)),
+    });
+  }
+
+  #isGlobal(value: Value): boolean {
+    return this.#group.scopes.get(value) === "global";
   }
 
   #finishTotal(stage: RowStage, accumulation: Accumulation): void {
@@ -293,9 +304,10 @@ export class RowProgram {
     const position = { axes: [], slot: 0, lanes: 1, active: 1, mask: null };
     const point = { ...this.#pointOf(stage, position), vector: null };
     stage.node.values.forEach((value, r) => {
+      if (!this.#plan.read.has(value) && !this.#isGlobal(value)) return;
       const result = this.#builder.let(this.#builder.surroundings.nameOf(value), results[r]!);
       this.#registers.set(value, new Map([[0, result]]));
-      if (this.#group.scopes.get(value) === "global") {
+      if (this.#isGlobal(value)) {
         storeValue(this.#builder, value, point, result, { active: 1 });
       }
     });
@@ -315,7 +327,7 @@ export class RowProgram {
     slots.set(position.slot, element);
     this.#registers.set(value, slots);
     const { active, mask } = position;
-    if (this.#group.scopes.get(value) === "global") {
+    if (this.#isGlobal(value)) {
       storeValue(builder, value, point, element, { active, mask });
     }
     const buffer = this.#buffers.get(value);
@@ -337,7 +349,7 @@ export class RowProgram {
     const element = builder.let(builder.surroundings.nameOf(value), load(at, type, { active }));
     const slots = this.#registers.get(value) ?? new Map<number, Expression>();
     this.#registers.set(value, slots.set(position.slot, element));
-    if (this.#group.scopes.get(value) === "global") {
+    if (this.#isGlobal(value)) {
       storeValue(builder, value, point, element, { active });
     }
   }

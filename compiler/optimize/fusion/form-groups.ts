@@ -141,9 +141,17 @@ class GroupFormer {
     return best;
   }
 
-  /** Pairs of drafts that a value passes between, or that read the same large value, in order of nodes. */
+  /**
+   * Pairs of drafts that a value passes between, that read the same large value, or that compute single numbers,
+   * in order of nodes.
+   */
   *#neighbours(): Iterable<readonly [Draft, Draft]> {
     const seen = new Set<string>();
+    const numbers = [...this.#drafts.values()].filter(isOfNumbers);
+    numbers.sort((a, b) => this.#firstOf(a) - this.#firstOf(b));
+    for (const [i, first] of numbers.entries()) {
+      for (const second of numbers.slice(i + 1)) yield [first, second];
+    }
     for (const node of this.#placed.order.nodes) {
       const mine = this.#draftOf.get(node)!;
       for (const value of [...node.values, ...node.operands]) {
@@ -275,6 +283,11 @@ function readsOf(draft: Draft): ReadonlySet<Value> {
   const values = new Set<Value>();
   for (const stage of draft.stages) for (const load of loadsOf(stage.body)) values.add(load.value);
   return values;
+}
+
+/** Whether all that a draft makes are single numbers: losses, totals, counts. */
+function isOfNumbers(draft: Draft): boolean {
+  return draft.stages.every((stage) => stage.parallel.length === 0);
 }
 
 function explainMerge({ passages, gain }: Merge): string {

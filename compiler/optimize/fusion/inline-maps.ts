@@ -7,9 +7,9 @@
 
 import { substituteAffine } from "../../graph/affine.ts";
 import { and, substituteCondition } from "../../graph/condition.ts";
-import { type GraphContext, scalarChildren } from "../../graph/context.ts";
+import { type GraphContext, loadsOf, scalarChildren } from "../../graph/context.ts";
 import { sameShape } from "../../graph/extent.ts";
-import type { Compute, Graph, LoadScalar, Scalar } from "../../graph/node.ts";
+import type { Compute, Graph, LeafRole, LoadScalar, Scalar } from "../../graph/node.ts";
 import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
 import { replaceLoads } from "./copies.ts";
@@ -37,8 +37,10 @@ function inlined(context: GraphContext, load: LoadScalar, reader: Compute): Scal
     // The operands of a contraction stay bare loads of memory.
     return body.kind === "load" && !isColumn(body.value) ? at(context, body, load) : undefined;
   }
+  // A number that depends on nothing in memory is computed where it is wanted, once for all points.
+  const isUniform = map.parallel.length === 0 && isOfStepScalars(body);
   const isFusible = sameShape(map.parallel, reader.parallel) && isIdentity(load);
-  if (isFusible || !isCheap(body)) return undefined;
+  if (isFusible || !(isUniform || isCheap(body))) return undefined;
   const value = at(context, body, load);
   // Outside the guard the load is 0; a bare load carries the guard itself.
   if (load.guard.kind === "true" || value.kind === "load") return value;
@@ -54,6 +56,13 @@ function at(context: GraphContext, body: Scalar, { index, guard }: LoadScalar): 
     condition: (condition) => substituteCondition(condition, replace),
     load: (load) => context.load(load.value, load.index, and(load.guard, guard)),
   });
+}
+
+function isOfStepScalars(body: Scalar): boolean {
+  const uploaded: readonly LeafRole[] = ["scalar", "hyper", "counter"];
+  return loadsOf(body).every(
+    ({ value: { node } }) => node.kind === "leaf" && uploaded.includes(node.role),
+  );
 }
 
 /** Whether computing a body again costs less than storing it. */

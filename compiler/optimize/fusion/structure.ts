@@ -112,29 +112,25 @@ function pointwiseStructure(
   if (!stages.every((stage) => sameShape(stage.parallel, first!.parallel))) {
     return { refusal: "their iteration spaces differ" };
   }
-  const inner = innerLoads(stages);
-  if (!inner.every(({ load }) => isIdentity(load))) {
+  if (!innerLoads(stages).every(({ load }) => isIdentity(load))) {
     return { refusal: "one reads other points than its own" };
   }
   const anchors = stages.filter((stage) => stage.reducer !== null);
   if (anchors.length === 0) return pointwise("map");
-  if (inner.some(({ reader }) => reader.reducer !== null)) {
-    return { refusal: "a reduction reads the other" };
+  if (anchors.some((anchor) => stridedContraction(anchor, batchMax))) {
+    if (anchors.length > 1) return { refusal: "each has a register tile of its own" };
+    return innerLoads(stages).some(({ reader }) => reader === anchors[0])
+      ? { refusal: "the contraction reads what the other makes" }
+      : pointwise("contraction");
   }
-  const contractions = anchors.filter((anchor) => stridedContraction(anchor, batchMax));
-  if (anchors.length === 1) {
-    if (contractions.length === 1) return pointwise("contraction");
-    return anchors.some((anchor) => runsAlongReduction(anchor, batchMax))
-      ? { refusal: "the reduction runs along its row" }
-      : pointwise("reduction");
+  const along = anchors.filter((anchor) => runsAlongReduction(anchor, batchMax));
+  if (along.length === 0) return pointwise("reduction");
+  if (along.length < anchors.length) {
+    return { refusal: "one reduces along its row, the other across" };
   }
-  if (contractions.length > 0) return { refusal: "each has a register tile of its own" };
-  const [anchor] = anchors;
-  const isSibling = (other: Compute) =>
-    sameShape(other.reduction, anchor!.reduction) && !runsAlongReduction(other, batchMax);
-  return anchors.every(isSibling)
-    ? pointwise("reduction")
-    : { refusal: "their reductions run over different points" };
+  // Numbers of a row that is fixed by all of the axes.
+  const tileSpace = stages[0]!.parallel.map((extent) => ({ extent, tile: 1 }));
+  return { kind: "rows", tileSpace };
 }
 
 function rowsStructure(
