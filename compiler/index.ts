@@ -8,6 +8,7 @@ import { type Diagnostic, DiagnosticSink } from "./diagnostics/diagnostic.ts";
 import { type PassesOptions, runPasses } from "./passes.ts";
 import { type LowerOptions, lower } from "./semantics/lower.ts";
 import type { SourceHost } from "./semantics/modules.ts";
+import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
 import type { CpuDescription } from "./targets/cpu/description.ts";
 import { printC } from "./targets/cpu/print-module.ts";
@@ -23,6 +24,8 @@ export interface CompileOptions extends Omit<PassesOptions, "write"> {
 export interface CompileOutcome {
   /** null if there were errors. */
   readonly program: CompiledProgram | null;
+  /** The graphs as lowered: what the self-test's figures are computed from. */
+  readonly lowered: LoweredProgram | null;
   /** Errors and warnings, in order of place. */
   readonly diagnostics: readonly Diagnostic[];
   /** The text of every file that was read, by name. */
@@ -39,7 +42,9 @@ export function compile(
   const sources = new RecordedSources(host);
   const lowered = lower(entry, sources, overrides, sink);
   const diagnostics = sink.sorted();
-  if (lowered === undefined) return { program: null, diagnostics, sources: sources.texts };
+  if (lowered === undefined) {
+    return { program: null, lowered: null, diagnostics, sources: sources.texts };
+  }
 
   const printed: string[] = [];
   const passes = runPasses(lowered, (span) => sources.locate(span), {
@@ -55,5 +60,5 @@ export function compile(
     timings: passes.timings,
     printed,
   };
-  return { program, diagnostics, sources: sources.texts };
+  return { program, lowered, diagnostics, sources: sources.texts };
 }

@@ -3,6 +3,7 @@
 import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
 import { countDiagnostics, renderDiagnostics } from "../diagnostics/render.ts";
 import { compile } from "../index.ts";
+import type { LoweredProgram } from "../semantics/program.ts";
 import { CommandError, SilentFailure } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
 import { findPackageFiles } from "./package-files.ts";
@@ -24,6 +25,7 @@ export interface CompileRequest {
 
 export interface CompiledModel {
   readonly program: CompiledProgram;
+  readonly lowered: LoweredProgram;
   /** The files it was made of, the library's included. */
   readonly sources: ReadonlyMap<string, string>;
   /** Warnings as printed. */
@@ -35,22 +37,26 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
   const { entry, batchSize, fusion = true, verify = false } = request;
   checkTarget(request.target ?? "auto");
   const passes = new Set((request.print ?? []).map(passName));
-  const { program, diagnostics, sources } = compile(entry, diskSources(findPackageFiles().std), {
-    target: describeTarget(request.march),
-    fusion,
-    verify,
-    print: passes,
-    now: () => performance.now(),
-    overrides: batchSize === undefined ? {} : { batchSize },
-  });
+  const { program, lowered, diagnostics, sources } = compile(
+    entry,
+    diskSources(findPackageFiles().std),
+    {
+      target: describeTarget(request.march),
+      fusion,
+      verify,
+      print: passes,
+      now: () => performance.now(),
+      overrides: batchSize === undefined ? {} : { batchSize },
+    },
+  );
   const rendered =
     diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics, sources, streams)}\n`;
   streams.errors.write(rendered);
-  if (program === null) throw new SilentFailure();
+  if (program === null || lowered === null) throw new SilentFailure();
   checkPasses(passes, program.timings);
   for (const text of program.printed) streams.out.write(`${text.trimEnd()}\n\n`);
   if (request.timePasses) streams.errors.write(formatTimings(program.timings));
-  return { program, sources, warnings: rendered };
+  return { program, lowered, sources, warnings: rendered };
 }
 
 /** What `check` says in the end. */

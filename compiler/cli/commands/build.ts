@@ -5,12 +5,20 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 
 import { basename, dirname, join, resolve } from "node:path";
 import { findNativeAddon } from "../../../runtime/devices/cpu/native-addon.ts";
 import { formatBytes } from "../../../runtime/training/report/quantities.ts";
+import { selfTestDataset } from "../../../runtime/training/self-test.ts";
+import type { CompiledProgram } from "../../compiled-program.ts";
+import type { LoweredProgram } from "../../semantics/program.ts";
+import { instantiateProgram } from "../../trainer/instantiate.ts";
+import { computeSelfTest, selfTestRanges } from "../../trainer/self-test.ts";
 import { compileModel } from "../compile-model.ts";
 import { CommandError } from "../failure.ts";
 import { compileKernels, modelName } from "../model-environment.ts";
 import type { CompileFlags } from "../options.ts";
 import { findPackageFiles } from "../package-files.ts";
 import type { Streams } from "../streams.ts";
+
+/** Enough to see that rows are told apart. */
+const SELF_TEST_ROWS = 2;
 
 interface BuildFlags extends CompileFlags {
   readonly output?: string;
@@ -20,7 +28,8 @@ interface BuildFlags extends CompileFlags {
 }
 
 export async function build(entry: string, options: BuildFlags, streams: Streams): Promise<number> {
-  const { program } = compileModel({ entry, ...options }, streams);
+  const { program: compiled, lowered } = compileModel({ entry, ...options }, streams);
+  const program = withSelfTest(compiled, lowered);
   const library = await compileKernels(program, options.march);
   const name = modelName(entry);
   const folder = resolve(options.output ?? join("out", name));
@@ -52,6 +61,19 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
       `${formatBytes(memory)} of memory; run it with \`node ${join(shown, "trainer.js")}\`\n`,
   );
   return 0;
+}
+
+/** Adds the figures that the trainer's self-test compares with. */
+function withSelfTest(program: CompiledProgram, lowered: LoweredProgram): CompiledProgram {
+  const definition = instantiateProgram(program);
+  const { plan } = definition;
+  const seed = plan.training?.seed ?? 0;
+  const rows = Math.min(SELF_TEST_ROWS, plan.batchMax);
+  const test = { seed, rows, ranges: selfTestRanges(lowered) };
+  const dataset = selfTestDataset(plan.columns, { ...test, checks: [] });
+  const columns = new Map([...dataset.columns].map(([name, { data }]) => [name, data]));
+  const selfTest = computeSelfTest(lowered, definition, { ...test, columns });
+  return { ...program, plan: { ...plan, selfTest } };
 }
 
 /** Fills a folder beside the wanted one, then renames, so that no trainer is ever half-written. */
