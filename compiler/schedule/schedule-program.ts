@@ -14,12 +14,11 @@ import { printKernelContent } from "../kernel/print.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
-import { scheduleContraction } from "./contraction.ts";
 import { predictedSeconds } from "./cost.ts";
-import type { Binding, ScheduledKernel, Surroundings } from "./kernel-builder.ts";
+import type { Binding, Surroundings } from "./kernel-builder.ts";
 import { type Layout, layoutInOrder, planTemporaries, type Temporary } from "./memory-plan.ts";
 import { valueName } from "./names.ts";
-import { scheduleRows } from "./rows.ts";
+import { scheduleGroup } from "./schedule-group.ts";
 
 export interface ProgramOptions {
   readonly model: string;
@@ -165,17 +164,6 @@ function scheduleGraph(
     temporaryBytes: temporaries.bytes,
     resultBytes: results.bytes,
   };
-}
-
-/** The kernel of a group, by its structure. */
-export function scheduleGroup(
-  group: Group,
-  surroundings: Surroundings,
-  target: TargetDescription,
-): ScheduledKernel {
-  return group.kind === "contraction"
-    ? scheduleContraction(group, surroundings, target)
-    : scheduleRows(group, surroundings, target);
 }
 
 /** The kernels of a program: equal ones are one, and each has a name of its own. */

@@ -4,11 +4,16 @@
  */
 
 import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { KernelModule } from "../../compiler/kernel/module.ts";
 import { type CpuDescription, describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 import { loadNativeAddon } from "../../runtime/devices/cpu/native-addon.ts";
+
+/** Libraries compiled by tests, kept between runs. */
+export const testCache = join(tmpdir(), "nnc-test-cache");
 
 export function thisCpu(): CpuDescription {
   const cpuinfo = process.platform === "linux" ? readFileSync("/proc/cpuinfo", "utf8") : "";
@@ -51,7 +56,7 @@ export async function runKernels({
   batch = 0,
 }: KernelRun): Promise<KernelOutcome> {
   const source = printC(module, { features: cpu.features, source: "test.nn" });
-  const library = await compileLibrary(source, cpu);
+  const library = await compileLibrary(source, { ...cpu, cacheDirectory: testCache });
   const addon = loadNativeAddon();
   const session = new addon.Session(new addon.Library(library.path), {
     persistentBytes: persistent.byteLength,

@@ -16,6 +16,7 @@ import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 import { loadNativeAddon } from "../../runtime/devices/cpu/native-addon.ts";
 import type { ElementType } from "../../runtime/plan.ts";
+import { testCache } from "../targets/run-kernels.ts";
 
 export interface GraphCase {
   readonly context: GraphContext;
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly threads?: number;
   readonly seed?: number;
   readonly batch?: number;
+  /** Where compiled libraries are kept. */
+  readonly cacheDirectory?: string;
 }
 
 export interface GraphOutcome {
@@ -54,6 +57,7 @@ function arrayType(dtype: DType) {
 export async function runGraph(test: GraphCase, options: RunOptions): Promise<GraphOutcome> {
   const { context, graph, n, leaf } = test;
   const { cpu, fusion, threads = 1, seed = 0, batch = 0 } = options;
+  const { cacheDirectory = testCache } = options;
   const grouped = formGroups(context, graph, cpu, { fusion });
   const leaves = leavesOf(graph);
   const persistent = leaves.filter(
@@ -77,7 +81,7 @@ export async function runGraph(test: GraphCase, options: RunOptions): Promise<Gr
   });
   verifyModule(program.module);
   const source = printC(program.module, { features: cpu.features, source: "test.nn" });
-  const library = await compileLibrary(source, cpu);
+  const library = await compileLibrary(source, { ...cpu, cacheDirectory });
   const addon = loadNativeAddon();
   const session = new addon.Session(new addon.Library(library.path), {
     persistentBytes: program.arenas.persistent,

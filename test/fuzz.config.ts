@@ -1,0 +1,7 @@
+/** Long random tests: `npm run fuzz`. Their files say which variables set their length and seed. */
+
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: { include: ["test/**/*.fuzz.ts"], testTimeout: 0, pool: "forks", maxWorkers: 2 },
+});
