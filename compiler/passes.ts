@@ -8,6 +8,7 @@ import { verifyGraph } from "./graph/verify.ts";
 import { printModule } from "./kernel/print.ts";
 import { verifyModule } from "./kernel/verify.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
+import { composeMaps } from "./optimize/compose-maps.ts";
 import { formGroups } from "./optimize/fusion/form-groups.ts";
 import { printGroups } from "./optimize/fusion/print-groups.ts";
 import type { GroupedGraph } from "./optimize/group.ts";
@@ -70,6 +71,13 @@ const scalarHoisting: Pass<Graph, HoistedStepScalars> = {
     },
     print: ({ graph, scalars }) => `${printGraph(graph)}\n${printGraph(scalars)}`,
   },
+};
+
+const composition: Pass<Graph, Graph> = {
+  name: "compose-maps",
+  why: "initial values are computed once, in plain loops: one for each tensor",
+  run: composeMaps,
+  form: graphForm,
 };
 
 function grouping(target: TargetDescription, fusion: boolean): Pass<Graph, GroupedGraph> {
@@ -151,7 +159,7 @@ export function runPasses(
   return {
     scheduled,
     stepScalars,
-    init: run(lowering, "init", lowered.init),
+    init: run(composition, "init", run(lowering, "init", lowered.init)),
     readout: training === null ? null : run(lowering, "readout", training.readout),
     timings: monitor.timings,
   };
