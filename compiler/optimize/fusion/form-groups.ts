@@ -116,62 +116,83 @@ class GroupFormer {
   }
 
   mergeGreedily(): void {
-    for (let best = this.#bestMerge(); best !== undefined; best = this.#bestMerge()) {
+    const neighbours = this.#neighbours();
+    let candidates = [...neighbours]
+      .flatMap(([first, others]) =>
+        [...others]
+          .filter((second) => first.id < second.id)
+          .map((second) => [first, second] as const),
+      )
+      .flatMap(([a, b]) => this.#candidate(a, b));
+    for (;;) {
+      const best = this.#bestOf(candidates);
+      if (best === undefined) return;
       const { first, second, stages, structure } = best;
-      this.#drafts.delete(first.id);
-      this.#drafts.delete(second.id);
-      this.#add({
+      const merged: Draft = {
         id: this.#nextId++,
         stages,
         structure,
         reasons: [...first.reasons, ...second.reasons, explainMerge(best)],
-      });
+      };
+      this.#drafts.delete(first.id);
+      this.#drafts.delete(second.id);
+      this.#add(merged);
+      const around = new Set([...neighbours.get(first)!, ...neighbours.get(second)!]);
+      around.delete(first);
+      around.delete(second);
+      neighbours.set(merged, around);
+      for (const other of around) {
+        const theirs = neighbours.get(other)!;
+        theirs.delete(first);
+        theirs.delete(second);
+        theirs.add(merged);
+      }
+      candidates = candidates.filter(
+        (merge) => this.#drafts.has(merge.first.id) && this.#drafts.has(merge.second.id),
+      );
+      for (const other of around) candidates.push(...this.#candidate(other, merged));
     }
   }
 
-  #bestMerge(): Merge | undefined {
+  #candidate(a: Draft, b: Draft): Merge[] {
+    const [first, second] = this.#firstOf(a) < this.#firstOf(b) ? [a, b] : [b, a];
+    const merge = this.#try(first, second);
+    return typeof merge === "string" ? [] : [merge];
+  }
+
+  /** The merge of largest gain that leaves no path out of it and back; ties by order of nodes. */
+  #bestOf(candidates: Merge[]): Merge | undefined {
+    const order = ({ first, second }: Merge) =>
+      [this.#firstOf(first), this.#firstOf(second)] as const;
+    candidates.sort((a, b) => {
+      const [x, y] = [order(a), order(b)];
+      return b.gain.seconds - a.gain.seconds || x[0] - y[0] || x[1] - y[1];
+    });
+    if (candidates.length === 0) return undefined;
     const reach = this.#reachability();
-    let best: Merge | undefined;
-    for (const [first, second] of this.#neighbours()) {
-      const merge = this.#try(first, second);
-      if (typeof merge === "string") continue;
-      if (best !== undefined && merge.gain.seconds <= best.gain.seconds) continue;
-      if (reach.isConvex(first, second)) best = merge;
-    }
-    return best;
+    return candidates.find(({ first, second }) => reach.isConvex(first, second));
   }
 
   /**
-   * Pairs of drafts that a value passes between, that read the same large value, or that compute single numbers,
-   * in order of nodes.
+   * For each draft those that a value passes to or from, that read the same large value, or that compute
+   * single numbers as it does.
    */
-  *#neighbours(): Iterable<readonly [Draft, Draft]> {
-    const seen = new Set<string>();
-    const numbers = [...this.#drafts.values()].filter(isOfNumbers);
-    numbers.sort((a, b) => this.#firstOf(a) - this.#firstOf(b));
-    for (const [i, first] of numbers.entries()) {
-      for (const second of numbers.slice(i + 1)) yield [first, second];
+  #neighbours(): Map<Draft, Set<Draft>> {
+    const neighbours = new Map(
+      [...this.#drafts.values()].map((draft) => [draft, new Set<Draft>()]),
+    );
+    const join = (drafts: readonly Draft[]): void => {
+      for (const a of drafts) for (const b of drafts) if (a !== b) neighbours.get(a)!.add(b);
+    };
+    join([...this.#drafts.values()].filter(isOfNumbers));
+    for (const [value, readers] of this.#readers) {
+      const drafts = readers.map((reader) => this.#draftOf.get(reader)!);
+      const maker = value.node.kind === "compute" ? this.#draftOf.get(value.node) : undefined;
+      if (bytesOf(value, this.#options.batchMax) >= leastSharedBytes) join(drafts);
+      if (maker === undefined) continue;
+      for (const reader of drafts) if (reader !== maker) join([maker, reader]);
     }
-    for (const node of this.#placed.order.nodes) {
-      const mine = this.#draftOf.get(node)!;
-      for (const value of [...node.values, ...node.operands]) {
-        if (
-          !node.values.includes(value) &&
-          bytesOf(value, this.#options.batchMax) < leastSharedBytes
-        ) {
-          continue;
-        }
-        for (const reader of this.#readers.get(value) ?? []) {
-          const other = this.#draftOf.get(reader)!;
-          if (other === mine) continue;
-          const pair = [mine, other].sort((a, b) => this.#firstOf(a) - this.#firstOf(b));
-          const key = `${pair[0]!.id} ${pair[1]!.id}`;
-          if (seen.has(key)) continue;
-          seen.add(key);
-          yield [pair[0]!, pair[1]!];
-        }
-      }
-    }
+    return neighbours;
   }
 
   #firstOf(draft: Draft): number {
