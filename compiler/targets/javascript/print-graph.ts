@@ -138,7 +138,14 @@ class GraphWriter extends KernelBuilder {
       lowerBody(this, body, point, { fromRegister: ({ value }) => this.#numbers.get(value) });
     if (reducer === null) return [valueAt(pointAt([]))];
 
-    const state = new Accumulation(this, reducer, body.dtype, 1, where.kind !== "true");
+    const state = new Accumulation(this, {
+      reducer,
+      dtype: body.dtype,
+      lanes: 1,
+      counts: where.kind !== "true",
+      isStraight: false,
+      wanted: node.values.map(() => true),
+    });
     this.#loops(reduction, "r", (reductionAxes) => {
       const point = pointAt(reductionAxes);
       const take = (): void =>
