@@ -1,0 +1,53 @@
+/**
+ * `npm run conformance -- DIR [--target cpu|interpreter] [--only TEXT]`: turns every case of a conformance folder into
+ * a program by general rules, runs it, and compares outputs, gradients and trajectories with the truth in the folder.
+ */
+
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { cpuTarget } from "./conformance/cpu-target.ts";
+import { interpreterTarget } from "./conformance/interpreter-target.ts";
+import { runFolder } from "./conformance/run-folder.ts";
+import type { Target } from "./conformance/target.ts";
+
+const targets: Readonly<Record<string, Target>> = {
+  cpu: cpuTarget,
+  interpreter: interpreterTarget,
+};
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      target: { type: "string", default: "cpu" },
+      only: { type: "string", default: "" },
+    },
+  });
+  const target = targets[values.target];
+  if (target === undefined || positionals.length === 0) {
+    process.stderr.write(
+      "usage: npm run conformance -- DIR [--target cpu|interpreter] [--only TEXT]\n",
+    );
+    return 2;
+  }
+  const missing = positionals.find((folder) => !existsSync(folder));
+  if (missing !== undefined) {
+    process.stderr.write(`error: there is no folder ${missing}\n`);
+    return 2;
+  }
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const folder of positionals) {
+    for await (const { name, verdict } of runFolder(folder, target, (n) =>
+      n.includes(values.only),
+    )) {
+      counts[verdict.kind]++;
+      if (verdict.kind !== "passed")
+        process.stdout.write(`${verdict.kind} ${name}: ${verdict.why}\n`);
+    }
+  }
+  const { passed, failed, skipped } = counts;
+  process.stdout.write(`conformance: ${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();

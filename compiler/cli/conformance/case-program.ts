@@ -1,0 +1,125 @@
+/**
+ * A conformance case as a `.nn` program and its data. What may be differentiated is a param of the model, what may
+ * not is an input with one row; the outputs are repeated along the batch, which has one sample. The optimizer
+ * `Probe` keeps the gradient that it is given, so that it can be read after one step.
+ */
+
+export interface Tensor {
+  readonly dtype: "f32" | "i32" | "bool";
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number>;
+}
+
+export interface CaseProgram {
+  /** Functions and optimizers that the model uses. */
+  readonly declarations?: readonly string[];
+  /** By name; params start from these values. */
+  readonly params: ReadonlyMap<string, Tensor>;
+  /** By name; constants, indexes and masks. */
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  /** Statements of the model. */
+  readonly statements: readonly string[];
+  readonly outputs: readonly CaseOutput[];
+  /** An optimizer, applied. */
+  readonly optimizer?: string;
+}
+
+export interface CaseOutput {
+  readonly name: string;
+  readonly expression: string;
+  readonly shape: readonly number[];
+  /** The loss is Σ output · cotangent over the outputs that have one. */
+  readonly cotangent?: Tensor;
+}
+
+/** Why a case is left out: it says what the language lacks. */
+export class NotExpressible extends Error {}
+
+export const modelName = "Case";
+
+/** The path of a param in the compiled model. */
+export const paramPath = (name: string): string => `${modelName}/${name}`;
+
+const probe = `
+optimizer Probe(learning_rate = 0.0) {
+  update(w, g, t) {
+    state gradient = zeros
+    gradient <- g
+    w <- w - learning_rate * g
+  }
+}`;
+
+/** The name of the slot in which `Probe` keeps the gradient. */
+export const gradientSlot = "gradient";
+
+const dimensions = (shape: readonly number[]): string => shape.join(", ");
+
+const rowsType = ({ dtype, shape }: Tensor): string => `${dtype}[${["N", ...shape].join(", ")}]`;
+
+const columnType = ({ dtype, shape }: Tensor): string =>
+  shape.length === 0 ? dtype : `${dtype}[${dimensions(shape)}]`;
+
+/** Whether there is anything to differentiate. */
+export const isTrained = ({ params, outputs }: CaseProgram): boolean =>
+  params.size > 0 && outputs.some(({ cotangent }) => cotangent !== undefined);
+
+/** The text of the program. */
+export function sourceOf(program: CaseProgram): string {
+  const { declarations = [], params, inputs, statements, outputs, optimizer } = program;
+  const cotangents = outputs.flatMap(({ name, cotangent }) =>
+    cotangent === undefined ? [] : [[name, cotangent] as const],
+  );
+  const columns = [
+    ["unit", { dtype: "f32", shape: [], data: [1] } as Tensor] as const,
+    ...[...inputs].map(([name, tensor]) => [rowsName(name), tensor] as const),
+    ...cotangents.map(([name, tensor]) => [cotangentName(name), tensor] as const),
+  ];
+  const loss = cotangents.map(([name]) => `sum(${outputName(name)} * ${cotangentName(name)})`);
+  return [
+    ...declarations,
+    ...(optimizer === undefined ? [probe] : []),
+    `model ${modelName} {`,
+    "  input unit: f32[N]",
+    ...[...inputs].map(([name, tensor]) => `  input ${rowsName(name)}: ${rowsType(tensor)}`),
+    ...[...inputs.keys()].map((name) => `  ${name} = ${rowsName(name)}[0]`),
+    ...[...params].map(([name, tensor]) => `  param ${name}: ${columnType(tensor)} = zeros`),
+    ...statements.map((statement) => `  ${statement}`),
+    ...outputs.flatMap(({ name, expression, shape }) => [
+      `  value_${name} = ${expression}`,
+      `  output ${outputName(name)} = broadcast_to(value_${name}, [${["N", ...shape].join(", ")}])`,
+    ]),
+    "  output batch_unit = unit",
+    "}",
+    ...(isTrained(program)
+      ? [
+          "data rows {",
+          "  train {",
+          ...columns.map(
+            ([name, tensor]) => `    ${name}: ${columnType(tensor)} = npy("${name}.npy")`,
+          ),
+          "  }",
+          "}",
+          `train ${modelName} on rows {`,
+          `  loss ${loss.join(" + ")}`,
+          `  optimizer ${optimizer ?? "Probe()"}`,
+          "  batch_size 1",
+          "}",
+        ]
+      : []),
+    "",
+  ].join("\n");
+}
+
+/** The columns of the program's data, one row each. */
+export function columnsOf({ inputs, outputs }: CaseProgram): ReadonlyMap<string, Tensor> {
+  const columns = new Map<string, Tensor>([["unit", { dtype: "f32", shape: [], data: [1] }]]);
+  for (const [name, tensor] of inputs) columns.set(rowsName(name), tensor);
+  for (const { name, cotangent } of outputs) {
+    if (cotangent !== undefined) columns.set(cotangentName(name), cotangent);
+  }
+  return columns;
+}
+
+export const rowsName = (name: string): string => `${name}_rows`;
+export const outputName = (name: string): string => `out_${name}`;
+const cotangentName = (name: string): string => `ct_${name}`;

@@ -1,0 +1,52 @@
+/** Tolerances of the conformance folders, as their README states them. */
+
+export interface Tolerance {
+  /** |actual − expected| ≤ relative · scale + absolute, scale being the largest magnitude expected. */
+  readonly relative: number;
+  readonly absolute: number;
+}
+
+/** What a target computes with. */
+export type Precision = "float64" | "float32";
+
+export const gradTolerance: { readonly [K in Precision]: Tolerance } = {
+  float64: { relative: 1e-10, absolute: 1e-12 },
+  float32: { relative: 1e-5, absolute: 1e-6 },
+};
+
+/** After 20 steps. */
+export const trajectoryTolerance: { readonly [K in Precision]: Tolerance } = {
+  float64: { relative: 0, absolute: 1e-9 },
+  float32: { relative: 0, absolute: 1e-5 },
+};
+
+/** Of `derived` figures, element by element. */
+export const kerasTolerance: { readonly [K in Precision]: Tolerance } = {
+  float64: { relative: 1e-9, absolute: 1e-12 },
+  float32: { relative: 1e-5, absolute: 1e-6 },
+};
+
+/** The first element outside the tolerance, in words; undefined if all are within. */
+export function compare(
+  name: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { relative, absolute }: Tolerance,
+  scaleBy: "array" | "element" = "array",
+): string | undefined {
+  if (actual.length !== expected.length) {
+    return `${name} has ${actual.length} elements, not ${expected.length}`;
+  }
+  const finite = Array.from(expected, Math.abs).filter(Number.isFinite);
+  const scale = Math.max(0, ...finite);
+  for (let i = 0; i < expected.length; i++) {
+    const [found, wanted] = [actual[i]!, expected[i]!];
+    if (Object.is(found, wanted) || found === wanted) continue;
+    const limit = relative * (scaleBy === "array" ? scale : Math.abs(wanted)) + absolute;
+    if (!(Math.abs(found - wanted) <= limit)) {
+      const off = Math.abs(found - wanted).toExponential(1);
+      return `${name}[${i}] is ${found}, not ${wanted} (off by ${off}, limit ${limit.toExponential(1)})`;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,118 @@
+/** Runs cases as compiled trainers on the CPU, in float32: tests the whole way. */
+
+import type { Column, TensorData } from "../../../runtime/data/column.ts";
+import { createArray, elementCount } from "../../../runtime/data/column.ts";
+import { CpuDevice } from "../../../runtime/devices/cpu/cpu-device.ts";
+import type { TrainerPlan } from "../../../runtime/plan.ts";
+import { compile } from "../../index.ts";
+import { instantiateProgram } from "../../trainer/instantiate.ts";
+import { describeTarget } from "../machine.ts";
+import { compileKernels } from "../model-environment.ts";
+import {
+  type CaseProgram,
+  columnsOf,
+  outputName,
+  paramPath,
+  sourceOf,
+  type Tensor,
+} from "./case-program.ts";
+import {
+  caseFile,
+  hostOf,
+  RefusedProgram,
+  type Step,
+  type Target,
+  type Tensors,
+} from "./target.ts";
+
+export const cpuTarget: Target = {
+  precision: "float32",
+  run: async (program, steps) => {
+    const source = sourceOf(program);
+    const { program: compiled, diagnostics } = compile(caseFile, hostOf(source), {
+      target: describeTarget(undefined),
+    });
+    if (compiled === null) throw new RefusedProgram(diagnostics, source);
+    const definition = instantiateProgram(compiled);
+    const { plan } = definition;
+    const { path: library } = await compileKernels(compiled, undefined);
+    const device = new CpuDevice({ plan, library, threads: 1 });
+    try {
+      await writeTensors(device, plan, definition.initialize(0), program);
+      const columns = columnsOf(program);
+      const run = async (graph: string, step: Step, t: number) => {
+        await bindColumns(device, plan, columns, step);
+        const hypers = { ...plan.hypers };
+        if (step.learningRate !== undefined) hypers.learning_rate = step.learningRate;
+        const counters = { t, batch: t - 1 };
+        await device.run({
+          graph,
+          rows: new Int32Array(1),
+          batchSize: 1,
+          scalars: Float32Array.from(definition.stepScalars(graph, hypers, counters)),
+          seed: 0,
+          firstBatch: t - 1,
+        });
+      };
+      await run("predict", {}, 1);
+      const outputs = await readOutputs(device, plan, program);
+      const after: Tensors[] = [];
+      if (plan.training === null) return { outputs, steps: after };
+      for (const [i, step] of steps.entries()) {
+        await run("train", step, i + 1);
+        after.push(await readTensors(device, plan));
+      }
+      return { outputs, steps: after };
+    } finally {
+      device.dispose();
+    }
+  },
+};
+
+/** Params start from the case's values, the rest from the program's own. */
+async function writeTensors(
+  device: CpuDevice,
+  { tensors }: TrainerPlan,
+  initial: Readonly<Record<string, ArrayLike<number>>>,
+  { params }: CaseProgram,
+): Promise<void> {
+  const given = new Map([...params].map(([name, { data }]) => [paramPath(name), data]));
+  for (const { name, dtype, shape } of tensors) {
+    const values = createArray(dtype, elementCount(shape));
+    values.set(given.get(name) ?? initial[name] ?? []);
+    await device.write(name, values);
+  }
+}
+
+async function bindColumns(
+  device: CpuDevice,
+  plan: TrainerPlan,
+  columns: ReadonlyMap<string, Tensor>,
+  { columns: replaced }: Step,
+): Promise<void> {
+  for (const [slot, { name, dtype, shape }] of plan.columns.entries()) {
+    const tensor = replaced?.get(name) ?? columns.get(name)!;
+    const data: TensorData = createArray(dtype, elementCount(shape));
+    data.set(tensor.data);
+    const column: Column = { name, dtype, shape, rows: 1, data };
+    await device.bindColumn(slot, column);
+  }
+}
+
+async function readOutputs(
+  device: CpuDevice,
+  plan: TrainerPlan,
+  { outputs }: CaseProgram,
+): Promise<Tensors> {
+  const { results } = plan.graphs.predict!;
+  const read = outputs.map(async ({ name }) => {
+    const index = results.findIndex((result) => result.name === outputName(name));
+    return [name, await device.readResult("predict", index)] as const;
+  });
+  return new Map(await Promise.all(read));
+}
+
+async function readTensors(device: CpuDevice, { tensors }: TrainerPlan): Promise<Tensors> {
+  const read = tensors.map(async ({ name }) => [name, await device.read(name)] as const);
+  return new Map(await Promise.all(read));
+}

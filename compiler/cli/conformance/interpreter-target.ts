@@ -1,0 +1,86 @@
+/** Runs cases in the reference interpreter, in float64: tests everything up to scheduling. */
+
+import { differentiate } from "../../autodiff/differentiate.ts";
+import { DiagnosticSink } from "../../diagnostics/diagnostic.ts";
+import { interpret } from "../../graph/interpret.ts";
+import type { Graph, LeafRole, Value } from "../../graph/node.ts";
+import { canonicalise } from "../../optimize/canonicalise.ts";
+import { simplify } from "../../optimize/simplify.ts";
+import { lower } from "../../semantics/lower.ts";
+import type { LoweredProgram } from "../../semantics/program.ts";
+import { columnsOf, outputName, paramPath, sourceOf } from "./case-program.ts";
+import {
+  caseFile,
+  hostOf,
+  RefusedProgram,
+  type Step,
+  type Target,
+  type Tensors,
+} from "./target.ts";
+
+export const interpreterTarget: Target = {
+  precision: "float64",
+  run: async (program, steps) => {
+    const source = sourceOf(program);
+    const sink = new DiagnosticSink();
+    const lowered = lower(caseFile, hostOf(source), {}, sink);
+    if (lowered === undefined) throw new RefusedProgram(sink.sorted(), source);
+    const { context } = lowered;
+    const tensors = initialTensors(lowered);
+    for (const [name, { data }] of program.params) tensors.set(paramPath(name), data);
+    const columns = columnsOf(program);
+    const run = (graph: Graph, step: Step, t: number) =>
+      interpret(graph, {
+        n: 1,
+        leaf: (role, path) => readLeaf(role, path, { lowered, tensors, columns, step, t }),
+      });
+
+    const predict = simplify(context, canonicalise(context, lowered.predict));
+    const { results } = run(predict, {}, 1);
+    const names = program.outputs.map(({ name }) => name);
+    const outputs = new Map(names.map((name) => [name, results.get(outputName(name))!]));
+    if (lowered.training === null) return { outputs, steps: [] };
+
+    const canonical = canonicalise(context, lowered.training.train);
+    const train = simplify(context, differentiate(context, canonical));
+    const after = steps.map((step, i): Tensors => {
+      for (const { target, data } of run(train, step, i + 1).assignments) {
+        tensors.set(pathOf(target), data);
+      }
+      return new Map(tensors);
+    });
+    return { outputs, steps: after };
+  },
+};
+
+const pathOf = ({ node }: Value): string => (node.kind === "leaf" ? node.path : "");
+
+/** What the program starts from; params then take the case's values. */
+function initialTensors({ init }: LoweredProgram): Map<string, ArrayLike<number>> {
+  return new Map(interpret(init, { n: 1, leaf: () => [] }).results);
+}
+
+interface LeafState {
+  readonly lowered: LoweredProgram;
+  readonly tensors: Tensors;
+  readonly columns: ReturnType<typeof columnsOf>;
+  readonly step: Step;
+  readonly t: number;
+}
+
+function readLeaf(
+  role: LeafRole,
+  path: string,
+  { lowered, tensors, columns, step, t }: LeafState,
+): ArrayLike<number> {
+  switch (role) {
+    case "input":
+      return (step.columns?.get(path) ?? columns.get(path)!).data;
+    case "hyper":
+      return [step.learningRate ?? lowered.training!.hypers[path]!];
+    case "counter":
+      return [path === "t" ? t : t - 1];
+    default:
+      return tensors.get(path)!;
+  }
+}

@@ -1,0 +1,60 @@
+/** Runs every case of a conformance folder; its manifest says what kind of cases it holds. */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { NotExpressible } from "./case-program.ts";
+import { checkGradCase, type GradCase } from "./grad-case.ts";
+import type { Target } from "./target.ts";
+
+export type Verdict =
+  | { readonly kind: "passed" }
+  | { readonly kind: "failed"; readonly why: string }
+  | { readonly kind: "skipped"; readonly why: string };
+
+export interface CaseVerdict {
+  readonly name: string;
+  readonly verdict: Verdict;
+}
+
+interface ManifestCase {
+  readonly name: string;
+}
+
+/** Runs a folder with a manifest, or every folder in it that has one. */
+export async function* runFolder(
+  folder: string,
+  target: Target,
+  only: (name: string) => boolean,
+): AsyncGenerator<CaseVerdict> {
+  const manifest = join(folder, "manifest.json");
+  if (!existsSync(manifest)) {
+    for (const entry of readdirSync(folder).sort()) {
+      const inner = join(folder, entry);
+      if (existsSync(join(inner, "manifest.json"))) yield* runFolder(inner, target, only);
+    }
+    return;
+  }
+  const { cases } = JSON.parse(readFileSync(manifest, "utf8")) as { cases: ManifestCase[] };
+  for (const c of cases) {
+    if (only(c.name)) yield { name: c.name, verdict: await verdictOf(c, folder, target) };
+  }
+}
+
+async function verdictOf(c: ManifestCase, folder: string, target: Target): Promise<Verdict> {
+  try {
+    const deviations = await check(c, folder, target);
+    return deviations.length === 0
+      ? { kind: "passed" }
+      : { kind: "failed", why: deviations.join("; ") };
+  } catch (error) {
+    if (error instanceof NotExpressible) return { kind: "skipped", why: error.message };
+    return { kind: "failed", why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The kind of a case shows in what its manifest says of it. */
+async function check(c: ManifestCase, folder: string, target: Target): Promise<readonly string[]> {
+  if ("gradients" in c || "inputs" in c)
+    return checkGradCase(c as unknown as GradCase, folder, target);
+  throw new NotExpressible("cases of this form");
+}
