@@ -51,13 +51,13 @@ export function lower(
   sink: DiagnosticSink,
 ): LoweredProgram | undefined {
   const modules = new ModuleLoader(host, sink);
-  const session = new Session(modules, sink, options.batchSize ?? 32);
-  const module = session.modules.load(entry);
+  const module = modules.load(entry);
   const start = { file: entry, start: 0, end: 0 };
   if (module === undefined) {
     sink.report(diagnostics.importNotFound({ span: start, text: "" }, { path: entry }));
     return undefined;
   }
+  const session = new Session(modules, sink, options.batchSize ?? 32);
   try {
     const program = lowerProgram(topEnvironment(session, module), options);
     return sink.hasErrors ? undefined : program;

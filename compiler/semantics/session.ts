@@ -51,10 +51,14 @@ export class Session {
   readonly #axisExtents: Extent[] = [];
   #steps = 0;
 
+  /** Whether files had errors before lowering: declarations may be missing, and so may names. */
+  readonly #isIncomplete: boolean;
+
   constructor(modules: ModuleLoader, sink: DiagnosticSink, batchMax: number) {
     this.modules = modules;
     this.sink = sink;
     this.batchMax = batchMax;
+    this.#isIncomplete = sink.hasErrors;
   }
 
   /** A session for something else of the same program: the same files and diagnostics, nothing made yet. */
@@ -88,7 +92,10 @@ export class Session {
    * library's place as a label.
    */
   report(diagnostic: Diagnostic): Value {
-    const { primary } = diagnostic;
+    const { primary, code } = diagnostic;
+    if (this.#isIncomplete && (code === "unknown-name" || code === "unknown-data")) {
+      return errorValue;
+    }
     if (!primary.span.file.startsWith(stdPrefix)) {
       this.sink.report(diagnostic);
       return errorValue;
