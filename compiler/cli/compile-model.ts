@@ -1,7 +1,7 @@
 /** From a file on the disk to a compiled program: prints diagnostics, and fails after errors. */
 
 import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
-import { countDiagnostics, renderDiagnostics } from "../diagnostics/render.ts";
+import { renderDiagnostics } from "../diagnostics/render.ts";
 import { compile } from "../index.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
 import { CommandError, SilentFailure } from "./failure.ts";
@@ -57,18 +57,6 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
   for (const text of program.printed) streams.out.write(`${text.trimEnd()}\n\n`);
   if (request.timePasses) streams.errors.write(formatTimings(program.timings));
   return { program, lowered, sources, warnings: rendered };
-}
-
-/** What `check` says in the end. */
-export function checkModel(entry: string, streams: Streams): void {
-  const { diagnostics, sources } = compile(entry, diskSources(findPackageFiles().std), {
-    target: describeTarget(undefined),
-  });
-  if (diagnostics.length > 0) {
-    streams.errors.write(`${renderDiagnostics(diagnostics, sources, streams)}\n`);
-  }
-  if (diagnostics.some(({ severity }) => severity === "error")) throw new SilentFailure();
-  streams.out.write(`${entry}: ${countDiagnostics(diagnostics)}\n`);
 }
 
 function checkTarget(target: string): void {

@@ -1,8 +1,16 @@
 #!/usr/bin/env node
 /** The `nnc` program. */
 
-import { runCli } from "./program.ts";
-import { processStreams } from "./streams.ts";
+import nodeModule from "node:module";
+
+// From Node 22.8 on compiled code is kept between runs; it has to be asked for before anything large is loaded.
+const { enableCompileCache } = nodeModule as { readonly enableCompileCache?: () => unknown };
+enableCompileCache?.();
+
+const [{ runCli }, { processStreams }] = await Promise.all([
+  import("./program.ts"),
+  import("./streams.ts"),
+]);
 
 // A reader that has seen enough (`nnc explain … | head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -58,11 +58,9 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
         finish(await action(entry, options as never, streams));
       });
 
-  command(
-    "check",
-    "say what is wrong with a model",
-    async () => (await import("./commands/check.ts")).check,
-  );
+  command("check", "say what is wrong with a model", async () => {
+    return (await import("./commands/check.ts")).check;
+  }).option("--json", "print a JSON line for each error and warning");
   withCompileFlags(
     command("summary", "print layers, parameters, and what a step costs", async () => {
       return (await import("./commands/summary.ts")).summary;
