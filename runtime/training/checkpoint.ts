@@ -94,25 +94,27 @@ function encode(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   state: string | null,
 ): Uint8Array {
-  return writeSafetensors(tensors, {
+  const metadata = {
     format: FORMAT,
     version: VERSION,
     kind,
     model: plan.model,
     signature: modelSignature(plan),
-    sha256: checksum(tensors, state),
     ...(state === null ? {} : { state }),
-  });
+  };
+  return writeSafetensors(tensors, { ...metadata, sha256: checksum({ tensors, metadata }) });
 }
 
 function decode(bytes: Uint8Array, file: string): Safetensors {
   const contents = readSafetensors(bytes, file);
-  const { format, version, sha256, state } = contents.metadata;
-  if (format !== FORMAT) return contents;
-  if (version !== VERSION) {
-    throw problem(file, `version ${VERSION}`, `version ${version}`, "use the nnc that wrote it");
+  const { sha256, ...metadata } = contents.metadata;
+  // Files of other programs say nothing that counts besides their tensors.
+  if (metadata.format !== FORMAT) return { ...contents, metadata: {} };
+  if (metadata.version !== VERSION) {
+    const found = `version ${metadata.version}`;
+    throw problem(file, `version ${VERSION}`, found, "use the nnc that wrote it");
   }
-  if (sha256 !== checksum(contents.tensors, state ?? null)) {
+  if (sha256 !== checksum({ ...contents, metadata })) {
     throw problem(
       file,
       "contents that match their checksum",
@@ -123,8 +125,10 @@ function decode(bytes: Uint8Array, file: string): Safetensors {
   return contents;
 }
 
-function checksum(tensors: ReadonlyMap<string, SafetensorsTensor>, state: string | null): string {
-  const hash = createHash("sha256").update(state ?? "");
+/** Over all metadata and tensors, in order of their names. */
+function checksum({ tensors, metadata }: Safetensors): string {
+  const hash = createHash("sha256");
+  for (const key of Object.keys(metadata).sort()) hash.update(`${key}: ${metadata[key]}\n`);
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, data } = tensors.get(name)!;
     hash.update(`\n${name} ${dtype}[${shape.join(",")}]\n`);

@@ -101,11 +101,11 @@ export class Trainer {
   async fit(columns: readonly Column[], options: TrainOptions = {}): Promise<FitOutcome> {
     const training = this.#training();
     const { validation = training.validation, reporter = silentReporter } = options;
-    const dataset = withWeights(createDataset(columns), this.plan.columns, training, "train");
-    const { train, validation: held } = divide(dataset, validation);
+    const { train: trained, validation: held } = divide(createDataset(columns), validation);
+    const train = this.#withWeights(trained, "train");
     const validating = Array.isArray(validation)
       ? this.#selectForEvaluation(validation)
-      : held && this.#withEvaluationWeights(held);
+      : held && this.#withWeights(held, "evaluate");
     const batchSize = this.#checkBatchSize(options.batchSize ?? this.#state.batchSize);
     const epochs = checkCount("epochs", options.epochs ?? training.epochs, 0);
     const state = this.#startState(batchSize, train.rows.length);
@@ -195,7 +195,11 @@ export class Trainer {
   async resume(path: string): Promise<void> {
     const { state, tensors } = decodeCheckpoint(this.plan, await readBytes(path), path);
     await this.#runner.writeTensors(tensors);
-    this.#state = state;
+    // The optimizer's numbers are the checkpoint's, as far as the model still has them.
+    const hypers = Object.entries(this.plan.hypers).map(([name, value]) => {
+      return [name, state.hypers[name] ?? value] as const;
+    });
+    this.#state = { ...state, hypers: Object.fromEntries(hypers) };
     this.#resumed = true;
     this.#statisticsKnown = true;
   }
@@ -236,12 +240,11 @@ export class Trainer {
   }
 
   #selectForEvaluation(columns: readonly Column[]): Selection {
-    return this.#withEvaluationWeights(allRows(createDataset(columns)));
+    return this.#withWeights(allRows(createDataset(columns)), "evaluate");
   }
 
-  #withEvaluationWeights({ dataset, rows }: Selection): Selection {
-    const weighted: Dataset = withWeights(dataset, this.plan.columns, this.#training(), "evaluate");
-    return { dataset: weighted, rows };
+  #withWeights({ dataset, rows }: Selection, use: "train" | "evaluate"): Selection {
+    return { dataset: withWeights(dataset, this.plan.columns, this.#training(), use), rows };
   }
 
   #checkBatchSize(batchSize: number): number {

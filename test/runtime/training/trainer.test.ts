@@ -136,6 +136,27 @@ describe("fit", () => {
     ]);
   });
 
+  it("validates without the weights of classes on the rows held back", async () => {
+    const kind = {
+      name: "kind",
+      dtype: "u8",
+      shape: [],
+      rows: 8,
+      data: new Uint8Array(8),
+    } as const;
+    const classWeight = { column: "kind", weights: { "0": 100 } };
+    const fraction = { validation: { fraction: 0.5 }, epochs: 1 };
+    const weighted = await create({ ...fraction, classWeight });
+    weighted.trainer.setHyper("learning_rate", 0);
+    const { state } = await weighted.trainer.fit([...lineColumns(8), kind]);
+    const [loss, validation] = ["loss", "val_loss"].map((name) => state.history.history[name]![0]!);
+    const plain = await create(fraction);
+    plain.trainer.setHyper("learning_rate", 0);
+    const expected = (await plain.trainer.fit(lineColumns(8))).state.history.history;
+    expect(loss).toBeCloseTo(100 * expected.loss![0]!, 3);
+    expect(validation).toBe(expected.val_loss![0]);
+  });
+
   it("goes on counting and shuffling in a second call", async () => {
     const { device, trainer } = await create({ epochs: 1 });
     await trainer.fit(lineColumns(ROWS));
@@ -359,6 +380,9 @@ describe("saved weights", () => {
     }
   });
 
+  // NNC_FUZZ_RUNS=10000 for as many damaged files.
+  const damagedFiles = Number(process.env.NNC_FUZZ_RUNS ?? 300);
+
   it("are refused, never believed, when the file is damaged", async () => {
     const path = temporaryFile();
     const { device, trainer } = await create();
@@ -386,7 +410,7 @@ describe("saved weights", () => {
           expect(tensorsOf(device)).toEqual(before);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: damagedFiles },
     );
   });
 });
