@@ -5,7 +5,7 @@
  */
 
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import {
   access,
   constants,
@@ -93,7 +93,7 @@ export async function compileLibrary(
   if (await isIntact(object)) return { path: object, isCached: true };
 
   await mkdir(directory, { recursive: true });
-  const unique = `${key}.${process.pid}.${Date.now().toString(36)}`;
+  const unique = `${key}.${randomUUID()}`;
   const sourceFile = join(directory, `${unique}.c`);
   const unfinished = join(directory, `${unique}.so`);
   await writeFile(sourceFile, source);
@@ -131,7 +131,7 @@ export async function isIntact(object: string): Promise<boolean> {
 
 /** Puts a compiled library where a trainer wants it, under its name only when complete. */
 export async function installLibrary(library: CompiledLibrary, target: string): Promise<void> {
-  const unfinished = `${target}.${process.pid}.tmp`;
+  const unfinished = `${target}.${randomUUID()}.tmp`;
   await copyFile(library.path, unfinished);
   await rename(unfinished, target);
 }

@@ -1,0 +1,90 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { InvariantError } from "../../compiler/diagnostics/diagnostic.ts";
+import { stepHeader } from "../../compiler/targets/cpu/step-header.ts";
+import {
+  cacheDirectory,
+  compileLibrary,
+  installLibrary,
+  MissingCompilerError,
+} from "../../compiler/targets/cpu/toolchain.ts";
+
+const source = "int nnc_answer(void) { return 42; }\n";
+
+let directory = "";
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "nnc-toolchain-"));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+test("the same source is compiled once, and another source anew", async () => {
+  const first = await compileLibrary(source, { cacheDirectory: directory });
+  const second = await compileLibrary(source, { cacheDirectory: directory });
+  expect([first.isCached, second.isCached]).toEqual([false, true]);
+  expect(second.path).toBe(first.path);
+  const other = await compileLibrary(`${source}\n`, { cacheDirectory: directory });
+  expect(other.path).not.toBe(first.path);
+  const names = await readdir(directory);
+  expect(names.filter((name) => name.endsWith(".c"))).toEqual([]);
+});
+
+test("flags and processor are part of the key", async () => {
+  const paths = new Set<string>();
+  for (const options of [{}, { processor: "another" }, { prefersWideVectors: true }]) {
+    paths.add((await compileLibrary(source, { ...options, cacheDirectory: directory })).path);
+  }
+  expect(paths.size).toBe(3);
+});
+
+test("a damaged entry is made anew", async () => {
+  const { path } = await compileLibrary(source, { cacheDirectory: directory });
+  const intact = await readFile(path);
+  await writeFile(path, intact.subarray(0, intact.length / 2));
+  const again = await compileLibrary(source, { cacheDirectory: directory });
+  expect(again).toEqual({ path, isCached: false });
+  expect((await readFile(path)).length).toBe(intact.length);
+});
+
+test("two compilations at once both succeed", async () => {
+  const both = await Promise.all(
+    [0, 1].map(() => compileLibrary(source, { cacheDirectory: directory })),
+  );
+  expect(both[0]!.path).toBe(both[1]!.path);
+});
+
+test("refused source is a bug of ours, and kept", async () => {
+  const bad = compileLibrary("int nnc_answer(void) { return }\n", { cacheDirectory: directory });
+  await expect(bad).rejects.toThrow(InvariantError);
+  const kept = (await readdir(directory)).filter((name) => name.endsWith(".c"));
+  expect(kept).toHaveLength(1);
+  expect(await readFile(join(directory, kept[0]!), "utf8")).toContain("nnc_answer");
+});
+
+test("no compiler is the user's to mend", async () => {
+  const compile = (environment: NodeJS.ProcessEnv) =>
+    compileLibrary(source, { cacheDirectory: directory, environment });
+  await expect(compile({ PATH: directory })).rejects.toThrow(MissingCompilerError);
+  await expect(compile({ PATH: directory })).rejects.toThrow("apt-get install gcc");
+  await expect(compile({ PATH: "", CC: "no-such-cc" })).rejects.toThrow("no-such-cc");
+});
+
+test("an installed library is the compiled one", async () => {
+  const library = await compileLibrary(source, { cacheDirectory: directory });
+  const target = join(directory, "kernels.so");
+  await installLibrary(library, target);
+  expect(await readFile(target)).toEqual(await readFile(library.path));
+});
+
+test("the cache is where the user keeps caches", () => {
+  expect(cacheDirectory({ XDG_CACHE_HOME: "/caches", HOME: "/home" })).toBe("/caches/nnc");
+  expect(cacheDirectory({ HOME: "/home" })).toBe("/home/.cache/nnc");
+});
+
+test("generated C contains the addon's own header", async () => {
+  const header = new URL("../../runtime/native/nnc_step.h", import.meta.url);
+  expect(stepHeader).toBe(await readFile(header, "utf8"));
+});
