@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { NotExpressible } from "./case-program.ts";
 import { checkGradCase, type GradCase } from "./grad-case.ts";
+import { checkOptimCase, type OptimCase } from "./optim-case.ts";
 import type { Target } from "./target.ts";
 
 export type Verdict =
@@ -54,7 +55,8 @@ async function verdictOf(c: ManifestCase, folder: string, target: Target): Promi
 
 /** The kind of a case shows in what its manifest says of it. */
 async function check(c: ManifestCase, folder: string, target: Target): Promise<readonly string[]> {
-  if ("gradients" in c || "inputs" in c)
+  if ("kind" in c) return checkOptimCase(c as unknown as OptimCase, folder, target);
+  if ("formula" in c && "inputs" in c)
     return checkGradCase(c as unknown as GradCase, folder, target);
   throw new NotExpressible("cases of this form");
 }

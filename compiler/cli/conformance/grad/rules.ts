@@ -8,6 +8,7 @@ import { lookupRules } from "./lookups.ts";
 import { lossRules } from "./losses.ts";
 import { normRules } from "./norms.ts";
 import { productRules } from "./products.ts";
+import { recurrentRules } from "./recurrent.ts";
 import { reductionRules } from "./reductions.ts";
 import { resamplingRules } from "./resampling.ts";
 import { shapeRules } from "./shapes.ts";
@@ -24,5 +25,6 @@ export const gradRules: RuleTable = {
   ...lookupRules,
   ...resamplingRules,
   ...attentionRules,
+  ...recurrentRules,
   ...chainRules,
 };
