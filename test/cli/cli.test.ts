@@ -309,5 +309,32 @@ describe.skipIf(!isBuilt || findNativeAddon() === undefined)("a built trainer", 
     expect(existsSync(join(folder, "long.safetensors"))).toBe(true);
   });
 
+  it("killed at any moment and continued ends with the same bits", async () => {
+    const trainer = (name: string, ...argv: string[]) => {
+      const flags = ["--json", "--epochs", "400", "--checkpoint-seconds", "0.001"];
+      const file = ["--checkpoint", `${name}.safetensors`];
+      return spawn(process.execPath, [join(output, "trainer.js"), ...flags, ...file, ...argv], {
+        cwd: folder,
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+    };
+    const ended = (child: ReturnType<typeof trainer>) => {
+      child.stdout.resume();
+      return new Promise((resolve) => child.on("close", resolve));
+    };
+    expect(await ended(trainer("whole"))).toBe(0);
+    let kills = 0;
+    for (const milliseconds of [0, 5, 20, 60]) {
+      const resume = existsSync(join(folder, "killed.safetensors")) ? ["--resume"] : [];
+      const child = trainer("killed", ...resume);
+      child.stdout.once("data", () => setTimeout(() => child.kill("SIGKILL"), milliseconds));
+      if ((await ended(child)) === null) kills++;
+    }
+    expect(kills).toBeGreaterThan(0);
+    expect(await ended(trainer("killed", "--resume"))).toBe(0);
+    const bytes = (name: string) => readFileSync(join(folder, `${name}.safetensors`));
+    expect(bytes("killed").equals(bytes("whole"))).toBe(true);
+  });
+
   const last = (text: string) => JSON.parse(text.trimEnd().split("\n").at(-1)!);
 });
