@@ -25,7 +25,7 @@ export interface Start {
 }
 
 const here = dirname(fileURLToPath(import.meta.url));
-const main = join(here, "../compiler/cli/main.js");
+const main = join(here, "../cli/main.js");
 
 export function measureStart(workloads: readonly Workload[], folder: string): Start[] {
   return workloads.map((workload) => {

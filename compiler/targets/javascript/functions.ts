@@ -52,7 +52,11 @@ function declaration(wanted: PreludeFunction): string {
     case "uniform":
       return [
         asDeclaration("threefry2x32", threefry2x32.toString()),
-        asDeclaration("uniformAt", uniformAt.toString()),
+        // A bundler may have renamed the function that the other calls.
+        asDeclaration(
+          "uniformAt",
+          uniformAt.toString().replaceAll(threefry2x32.name, "threefry2x32"),
+        ),
       ].join("\n\n");
     case "to-i32":
       return [

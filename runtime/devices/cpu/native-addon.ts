@@ -70,12 +70,13 @@ export interface NativeAddon {
 
 /**
  * Where the addon is, from this file: beside a built trainer, in the source tree, in the built
- * package.
+ * package as its own module, in the package's bundled program.
  */
 const places = [
   "./nnc.node",
   "../../native/build/Release/nnc.node",
   "../../../../runtime/native/build/Release/nnc.node",
+  "../../runtime/native/build/Release/nnc.node",
 ];
 
 /** The path of the addon that belongs to this code, if it was built. */
