@@ -5,8 +5,8 @@ import { describeTarget } from "../../compiler/cli/machine.ts";
 import { findPackageFiles } from "../../compiler/cli/package-files.ts";
 import { diskSources } from "../../compiler/cli/source-files.ts";
 import { compile } from "../../compiler/index.ts";
+import { computeSelfTest, selfTestRanges } from "../../compiler/self-test.ts";
 import { instantiateProgram } from "../../compiler/trainer/instantiate.ts";
-import { computeSelfTest, selfTestRanges } from "../../compiler/trainer/self-test.ts";
 import { selfTestDataset } from "../../runtime/training/self-test.ts";
 
 const MODEL = `model Classes {

@@ -5,14 +5,14 @@
  * that changed.
  */
 
-import type { SelfTestCheck, SelfTestPlan, TrainerDefinition } from "../../runtime/plan.ts";
-import { differentiate } from "../autodiff/differentiate.ts";
-import { invariant } from "../diagnostics/diagnostic.ts";
-import { type InterpretEnvironment, interpret } from "../graph/interpret.ts";
-import type { LeafRole } from "../graph/node.ts";
-import { uniformAt } from "../graph/threefry.ts";
-import { canonicalise } from "../optimize/canonicalise.ts";
-import type { LoweredProgram } from "../semantics/program.ts";
+import type { SelfTestCheck, SelfTestPlan, TrainerDefinition } from "../runtime/plan.ts";
+import { differentiate } from "./autodiff/differentiate.ts";
+import { invariant } from "./diagnostics/diagnostic.ts";
+import { type InterpretEnvironment, interpret } from "./graph/interpret.ts";
+import type { LeafRole } from "./graph/node.ts";
+import { uniformAt } from "./graph/threefry.ts";
+import { canonicalise } from "./optimize/canonicalise.ts";
+import type { LoweredProgram } from "./semantics/program.ts";
 
 /** Rows and starting point of the test: small, for the interpreter is slow. */
 export interface SelfTestInputs extends Pick<SelfTestPlan, "seed" | "rows" | "ranges"> {
