@@ -4,8 +4,9 @@
  */
 
 import type { GraphContext } from "../graph/context.ts";
-import type { Value } from "../graph/node.ts";
+import type { Compute, Value } from "../graph/node.ts";
 import { identifier } from "../kernel/block-builder.ts";
+import type { Group } from "../optimize/group.ts";
 
 /** A value's name: a leaf's path within the model, or what the layer or function that made it is called. */
 export function valueName(context: GraphContext, { node, result }: Value): string {
@@ -13,15 +14,40 @@ export function valueName(context: GraphContext, { node, result }: Value): strin
     const path = withoutModel(node.path);
     return node.role === "scalar" ? `step_scalar_${path}` : identifier(path);
   }
+  const part = result === 0 ? "" : `_${result + 1}`;
   const [origin] = context.origins(node);
-  if (origin === undefined) return `v${node.id}`;
+  if (origin === undefined) return `${operationName(node)}${part}`;
   const path = withoutModel(origin.path);
   const label = identifier(origin.label);
   const isSame = path === "" || path.toLowerCase().endsWith(label.toLowerCase());
   const base = path === "" ? label : isSame ? identifier(path) : `${identifier(path)}_${label}`;
   const direction = origin.backward ? "_gradient" : "";
-  const part = result === 0 ? "" : `_${result + 1}`;
   return `${base}${direction}${part}`.toLowerCase();
+}
+
+/** What a node does, where nothing in the model is known to have made it. */
+function operationName({ reducer, body }: Compute): string {
+  if (reducer !== null) return reducer;
+  return body.kind === "call" ? body.fn : body.kind;
+}
+
+/**
+ * A kernel's name, or undefined where the values that it writes name it well enough: an update is called after
+ * the optimizer and the param, `rmsprop_dense_kernel`.
+ */
+export function updateName(
+  context: GraphContext,
+  { writes }: Group,
+  stored: ReadonlyMap<Value, Value>,
+): string | undefined {
+  for (const value of writes) {
+    const target = stored.get(value);
+    if (target?.node.kind !== "leaf" || target.node.role !== "param") continue;
+    const [origin] = context.origins(value.node);
+    const optimizer = origin === undefined ? "update" : identifier(origin.label);
+    return `${optimizer}_${valueName(context, target)}`.toLowerCase();
+  }
+  return undefined;
 }
 
 /** `Digits/dense_1/kernel` without its first part, if it has several. */

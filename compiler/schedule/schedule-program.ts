@@ -17,7 +17,7 @@ import type { PersistentLeaf } from "../semantics/program.ts";
 import { predictedSeconds } from "./cost.ts";
 import type { Binding, Surroundings } from "./kernel-builder.ts";
 import { type Layout, layoutInOrder, planTemporaries, type Temporary } from "./memory-plan.ts";
-import { valueName } from "./names.ts";
+import { updateName, valueName } from "./names.ts";
 import { scheduleGroup } from "./schedule-group.ts";
 
 export interface ProgramOptions {
@@ -120,7 +120,8 @@ function scheduleGraph(
   const scheduled = groups.map((group) => {
     const { kernel, bindings } = scheduleGroup(group, surroundings, target);
     const comment = { ...kernel.comment, sources: origins(group) };
-    return { kernel: kernels.intern({ ...kernel, comment }), bindings };
+    const name = updateName(context, group, stored) ?? kernel.name;
+    return { kernel: kernels.intern({ ...kernel, name, comment }), bindings };
   });
 
   const results = layoutInOrder(
