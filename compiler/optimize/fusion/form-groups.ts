@@ -4,7 +4,7 @@
  * structure that a schedule can run (`structure.ts`) and no path leaves the merged group and comes back.
  */
 
-import { type GraphContext, loadsOf } from "../../graph/context.ts";
+import type { GraphContext } from "../../graph/context.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
 import type { Group, GroupedGraph, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
@@ -17,6 +17,7 @@ import { BitSet, type Order, sortTopologically } from "./order.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { splitReductions } from "./split-reductions.ts";
 import {
+  NodeFacts,
   type Structure,
   type StructureOptions,
   structureOf,
@@ -85,7 +86,8 @@ class GroupFormer {
     this.#placed = placed;
     this.#target = target;
     const { nodes } = placed.order;
-    this.#options = { target, batchMax: placed.graph.batchMax, stored: placed.stored };
+    const { batchMax } = placed.graph;
+    this.#options = { target, batchMax, stored: placed.stored, facts: new NodeFacts(batchMax) };
     this.#position = new Map(nodes.map((node, i) => [node, i]));
     for (const node of nodes) {
       for (const value of node.operands) {
@@ -222,16 +224,18 @@ class GroupFormer {
   #passages(first: Draft, second: Draft): Passage[] {
     const inside = new Set<Compute>([...first.stages, ...second.stages]);
     const passages: Passage[] = [];
+    const theirs = readsOf(second);
     for (const value of readsOf(first)) {
-      if (!readsOf(second).has(value)) continue;
+      if (!theirs.has(value)) continue;
       passages.push({ value, vanishes: false, isShared: true });
     }
     for (const [from, to] of [
       [first, second],
       [second, first],
     ] as const) {
+      const read = readsOf(to);
       for (const value of from.stages.flatMap((stage) => stage.values)) {
-        if (!readsOf(to).has(value)) continue;
+        if (!read.has(value)) continue;
         const readers = this.#readers.get(value) ?? [];
         const vanishes = !this.#kept.has(value) && readers.every((reader) => inside.has(reader));
         passages.push({ value, vanishes, isShared: false });
@@ -251,14 +255,15 @@ class GroupFormer {
 
   finish(): GroupedGraph {
     const order = this.#reachability().inOrder();
+    const refusals = this.#refusals();
     return {
       graph: this.#placed.graph,
-      groups: order.map((draft, index) => this.#group(draft, index)),
+      groups: order.map((draft, index) => this.#group(draft, index, refusals.get(draft)!)),
       stored: this.#placed.stored,
     };
   }
 
-  #group(draft: Draft, index: number): Group {
+  #group(draft: Draft, index: number, refusals: ReadonlySet<string>): Group {
     const inside = new Set(draft.stages);
     const scopes = new Map<Value, Scope>();
     for (const value of draft.stages.flatMap((stage) => stage.values)) {
@@ -283,27 +288,26 @@ class GroupFormer {
       scopes,
       reads: [...reads],
       writes,
-      reasons: [...draft.reasons, ...this.#refusals(draft)],
+      reasons: [...draft.reasons, ...refusals],
     };
   }
 
-  /** Why the neighbours of a group are not part of it. */
-  #refusals(draft: Draft): string[] {
-    const reasons = new Set<string>();
+  /** Why the neighbours of each group are not part of it. */
+  #refusals(): ReadonlyMap<Draft, ReadonlySet<string>> {
+    const refusals = new Map([...this.#drafts.values()].map((draft) => [draft, new Set<string>()]));
     for (const [key, merge] of this.#tried) {
-      const [a, b] = key.split(" ").map(Number);
-      if (typeof merge !== "string" || (a !== draft.id && b !== draft.id)) continue;
-      if (!this.#drafts.has(a!) || !this.#drafts.has(b!)) continue;
-      reasons.add(`apart from its ${a === draft.id ? "reader" : "operand"}: ${merge}`);
+      if (typeof merge !== "string") continue;
+      const [first, second] = key.split(" ").map((id) => this.#drafts.get(Number(id)));
+      if (first === undefined || second === undefined) continue;
+      refusals.get(first)!.add(`apart from what follows: ${merge}`);
+      refusals.get(second)!.add(`apart from what precedes: ${merge}`);
     }
-    return [...reasons];
+    return refusals;
   }
 }
 
 function readsOf(draft: Draft): ReadonlySet<Value> {
-  const values = new Set<Value>();
-  for (const stage of draft.stages) for (const load of loadsOf(stage.body)) values.add(load.value);
-  return values;
+  return new Set(draft.stages.flatMap((stage) => stage.operands));
 }
 
 /** Whether all that a draft makes are single numbers: losses, totals, counts. */

@@ -16,7 +16,7 @@ import type { GroupKind, TileAxis } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { axesOfNode, boxOf, memorySteps } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
-import { stridedContraction } from "./strided-contraction.ts";
+import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
 
 export interface Structure {
   readonly kind: GroupKind;
@@ -28,9 +28,39 @@ export interface Refusal {
   readonly refusal: string;
 }
 
+/** What is asked of the same nodes again and again while merges are tried. */
+export class NodeFacts {
+  readonly #batchMax: number;
+  readonly #contractions = new Map<Compute, StridedContraction | undefined>();
+  readonly #alongReduction = new Map<Compute, boolean>();
+  readonly #loads = new Map<Compute, readonly LoadScalar[]>();
+
+  constructor(batchMax: number) {
+    this.#batchMax = batchMax;
+  }
+
+  contraction(node: Compute): StridedContraction | undefined {
+    return remember(this.#contractions, node, () => stridedContraction(node, this.#batchMax));
+  }
+
+  runsAlongReduction(node: Compute): boolean {
+    return remember(this.#alongReduction, node, () => runsAlongReduction(node, this.#batchMax));
+  }
+
+  loads(node: Compute): readonly LoadScalar[] {
+    return remember(this.#loads, node, () => loadsOf(node.body));
+  }
+}
+
+function remember<T>(known: Map<Compute, T>, node: Compute, compute: () => T): T {
+  if (!known.has(node)) known.set(node, compute());
+  return known.get(node)!;
+}
+
 export interface StructureOptions {
   readonly target: TargetDescription;
   readonly batchMax: number;
+  readonly facts: NodeFacts;
   /** Assigned values and where they are stored. */
   readonly stored: ReadonlyMap<Value, Value>;
 }
@@ -43,12 +73,10 @@ const longestRow = 1 << 15;
 
 /** The structure of one node: every node has one. */
 export function structureOfNode(node: Compute, options: StructureOptions): Structure {
-  if (stridedContraction(node, options.batchMax) !== undefined) return pointwise("contraction");
+  if (options.facts.contraction(node) !== undefined) return pointwise("contraction");
   if (node.reducer === null) return pointwise("map");
   const rows = rowsStructure([node], options);
-  return "kind" in rows && runsAlongReduction(node, options.batchMax)
-    ? rows
-    : pointwise("reduction");
+  return "kind" in rows && options.facts.runsAlongReduction(node) ? rows : pointwise("reduction");
 }
 
 /** The structure of stages in order, operands before users. */
@@ -56,7 +84,7 @@ export function structureOf(
   stages: readonly Compute[],
   options: StructureOptions,
 ): Structure | Refusal {
-  const conflict = overwritingConflict(stages, options.stored);
+  const conflict = overwritingConflict(stages, options);
   if (conflict !== undefined) return { refusal: conflict };
   const asPoints = pointwiseStructure(stages, options);
   if ("kind" in asPoints) return asPoints;
@@ -67,10 +95,12 @@ export function structureOf(
 /** Loads of values that the stages themselves make. */
 function innerLoads(
   stages: readonly Compute[],
+  facts: NodeFacts,
 ): readonly { readonly reader: Compute; readonly load: LoadScalar }[] {
   const made = new Set<Value>(stages.flatMap((stage) => stage.values));
   return stages.flatMap((reader) =>
-    loadsOf(reader.body)
+    facts
+      .loads(reader)
       .filter((load) => made.has(load.value))
       .map((load) => ({ reader, load })),
   );
@@ -79,7 +109,7 @@ function innerLoads(
 /** A stage that reads what another stage overwrites must read just the element written at its own point. */
 function overwritingConflict(
   stages: readonly Compute[],
-  stored: ReadonlyMap<Value, Value>,
+  { stored, facts }: Pick<StructureOptions, "stored" | "facts">,
 ): string | undefined {
   for (const writer of stages) {
     for (const value of writer.values) {
@@ -91,7 +121,7 @@ function overwritingConflict(
           reader.operands.includes(target) &&
           !(
             sameShape(reader.parallel, writer.parallel) &&
-            loadsOf(reader.body).every((load) => load.value !== target || isIdentity(load))
+            facts.loads(reader).every((load) => load.value !== target || isIdentity(load))
           ),
       );
       if (clash) return "one reads elsewhere what the other overwrites";
@@ -106,28 +136,29 @@ function pointwise(kind: GroupKind): Structure {
 
 function pointwiseStructure(
   stages: readonly Compute[],
-  { batchMax }: StructureOptions,
+  { facts, stored }: StructureOptions,
 ): Structure | Refusal {
   const [first] = stages;
   if (!stages.every((stage) => sameShape(stage.parallel, first!.parallel))) {
     return { refusal: "their iteration spaces differ" };
   }
-  if (!innerLoads(stages).every(({ load }) => isIdentity(load))) {
+  if (!innerLoads(stages, facts).every(({ load }) => isIdentity(load))) {
     return { refusal: "one reads other points than its own" };
   }
   const anchors = stages.filter((stage) => stage.reducer !== null);
   if (anchors.length === 0) return pointwise("map");
-  if (anchors.some((anchor) => stridedContraction(anchor, batchMax))) {
+  if (anchors.some((anchor) => facts.contraction(anchor))) {
     if (anchors.length > 1) return { refusal: "each has a register tile of its own" };
-    return innerLoads(stages).some(({ reader }) => reader === anchors[0])
+    return innerLoads(stages, facts).some(({ reader }) => reader === anchors[0])
       ? { refusal: "the contraction reads what the other makes" }
       : pointwise("contraction");
   }
-  const along = anchors.filter((anchor) => runsAlongReduction(anchor, batchMax));
+  const along = anchors.filter((anchor) => facts.runsAlongReduction(anchor));
   if (along.length === 0) return pointwise("reduction");
   if (along.length < anchors.length) {
     return { refusal: "one reduces along its row, the other across" };
   }
+  if (overwritesInPasses(stages, stored)) return { refusal: passesClash };
   // Numbers of a row that is fixed by all of the axes.
   const tileSpace = stages[0]!.parallel.map((extent) => ({ extent, tile: 1 }));
   return { kind: "rows", tileSpace };
@@ -135,11 +166,11 @@ function pointwiseStructure(
 
 function rowsStructure(
   stages: readonly Compute[],
-  { batchMax, target, stored }: StructureOptions,
+  { batchMax, target, stored, facts }: StructureOptions,
 ): Structure | Refusal {
-  const depth = sharedDepth(stages);
+  const depth = sharedDepth(stages, facts);
   if (depth === 0) return { refusal: "they share no leading axis" };
-  const readers = new Set(innerLoads(stages).map(({ reader }) => reader));
+  const readers = new Set(innerLoads(stages, facts).map(({ reader }) => reader));
   let contractions = 0;
   for (const stage of stages) {
     if (stage.reduction.some((extent) => extent.batch !== 0)) {
@@ -147,7 +178,7 @@ function rowsStructure(
     }
     const rowAxes = axesOfNode(stage).slice(depth);
     const points = rowAxes.reduce((product, extent) => product * sizeAt(extent, batchMax), 1);
-    const contraction = stridedContraction(stage, batchMax);
+    const contraction = facts.contraction(stage);
     if (contraction !== undefined && stages.length > 1) {
       if (readers.has(stage)) return { refusal: "a contraction reads what the others make" };
       if (++contractions > 1) return { refusal: "each has a register tile of its own" };
@@ -163,26 +194,33 @@ function rowsStructure(
       return { refusal: "a row is too long to stay near by" };
     }
   }
-  const overwritten = stages.some((writer) =>
+  if (overwritesInPasses(stages, stored)) return { refusal: passesClash };
+  const tileSpace = stages[0]!.parallel.slice(0, depth).map((extent) => ({ extent, tile: 1 }));
+  return { kind: "rows", tileSpace };
+}
+
+const passesClash = "one overwrites what another may read in a later pass";
+
+function overwritesInPasses(
+  stages: readonly Compute[],
+  stored: ReadonlyMap<Value, Value>,
+): boolean {
+  return stages.some((writer) =>
     writer.values.some((value) => {
       const target = stored.get(value);
       return stages.some((reader) => reader !== writer && reader.operands.includes(target!));
     }),
   );
-  if (overwritten)
-    return { refusal: "one overwrites what another reads in a later pass of the row" };
-  const tileSpace = stages[0]!.parallel.slice(0, depth).map((extent) => ({ extent, tile: 1 }));
-  return { kind: "rows", tileSpace };
 }
 
 /** How many leading axes the stages share so that each reads the others within its own row. */
-function sharedDepth(stages: readonly Compute[]): number {
+function sharedDepth(stages: readonly Compute[], facts: NodeFacts): number {
   const [first] = stages;
   let depth = Math.min(...stages.map((stage) => stage.parallel.length));
   const shares = (d: number) =>
     stages.every((stage) => sameExtent(stage.parallel[d]!, first!.parallel[d]!));
   for (let d = 0; d < depth; d++) if (!shares(d)) depth = d;
-  const inner = innerLoads(stages);
+  const inner = innerLoads(stages, facts);
   while (depth > 0 && !inner.every(({ load }) => isIdentity(load, depth))) depth--;
   return depth;
 }

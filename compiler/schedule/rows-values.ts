@@ -1,0 +1,222 @@
+/**
+ * Where the values of a row are while it is computed: numbers of the row and points of unrolled sweeps in
+ * registers, points that other passes read in memory of the task, and in their own memory what others want.
+ */
+
+import { invariant } from "../diagnostics/diagnostic.ts";
+import { type Affine, addAffine, scaleAffine, zeroAffine } from "../graph/affine.ts";
+import { sizeAt } from "../graph/extent.ts";
+import type { LoadScalar, Value } from "../graph/node.ts";
+import { elementType } from "../kernel/algebra.ts";
+import {
+  add,
+  and,
+  broadcast,
+  constant,
+  load,
+  place,
+  select,
+  store,
+  vectorOf,
+} from "../kernel/build.ts";
+import type { Expression } from "../kernel/ir.ts";
+import { identityIndex } from "../optimize/fusion/copies.ts";
+import type { Group } from "../optimize/group.ts";
+import { lowerBody } from "./body.ts";
+import { storeValue } from "./epilogue.ts";
+import {
+  conditionValue,
+  laneStep,
+  type Point,
+  recombine,
+  scalarIndex,
+  vectorIndex,
+} from "./indexes.ts";
+import { type KernelBuilder, stridesOf } from "./kernel-builder.ts";
+import { type RowStage, type RowsPlan, readsOwnPoint } from "./rows-plan.ts";
+import type { Position } from "./rows-sweep.ts";
+
+/** Memory of the task that holds the values of one row, a value at each point. */
+export interface RowBuffer {
+  readonly name: string;
+  readonly start: Expression;
+}
+
+export class RowValues {
+  readonly #builder: KernelBuilder;
+  readonly #group: Group;
+  readonly #plan: RowsPlan;
+  readonly #stageOf = new Map<Value, RowStage>();
+  readonly #buffers = new Map<Value, RowBuffer>();
+  /** Numbers of the row under slot 0, points under the slot of their vector. */
+  readonly #registers = new Map<Value, Map<number, Expression>>();
+  #row: readonly Expression[] = [];
+
+  /** Declares the task's memory where the builder stands. */
+  constructor(builder: KernelBuilder, group: Group, plan: RowsPlan) {
+    this.#builder = builder;
+    this.#group = group;
+    this.#plan = plan;
+    for (const pass of plan.passes) {
+      for (const stage of pass.stages) {
+        for (const value of stage.node.values) {
+          this.#stageOf.set(value, stage);
+          if (plan.buffered.has(value)) this.#declare(value);
+        }
+      }
+    }
+  }
+
+  #declare(value: Value): void {
+    const points = value.shape
+      .slice(this.#plan.depth)
+      .reduce((product, extent) => product * sizeAt(extent, this.#builder.batchMax), 1);
+    const name = this.#builder.local(
+      `${this.#builder.surroundings.nameOf(value)}_row`,
+      elementType(value.dtype),
+      points + this.#plan.lanes,
+    );
+    this.#buffers.set(value, { name, start: constant(0) });
+  }
+
+  /** Goes to another row. `given` are values that are in memory of the task already. */
+  startRow(row: readonly Expression[], given: ReadonlyMap<Value, RowBuffer>): void {
+    this.#row = row;
+    this.#registers.clear();
+    for (const [value, buffer] of given) this.#buffers.set(value, buffer);
+  }
+
+  /** What is computed inside a loop is not known after it. */
+  scoped(emit: () => void): void {
+    const before = [...this.#registers].map(([value, slots]) => [value, new Map(slots)] as const);
+    emit();
+    this.#registers.clear();
+    for (const [value, slots] of before) this.#registers.set(value, slots);
+  }
+
+  isGlobal(value: Value): boolean {
+    return this.#group.scopes.get(value) === "global";
+  }
+
+  /** Whether anything reads a value. */
+  isWanted(value: Value): boolean {
+    return this.#plan.read.has(value) || this.isGlobal(value);
+  }
+
+  /** Keeps what was computed at a position: in registers, and in memory where others read it. */
+  keep(value: Value, computed: Expression, point: Point, position: Position): void {
+    const builder = this.#builder;
+    const element = builder.let(builder.surroundings.nameOf(value), computed);
+    const { slot, lanes, active, mask } = position;
+    this.#setRegister(value, slot, element);
+    if (this.isGlobal(value)) storeValue(builder, value, point, element, { active, mask });
+    const buffer = this.#buffers.get(value);
+    if (buffer === undefined) return;
+    const at = this.#bufferPlace(value, buffer, identityIndex(value.shape.length), point);
+    builder.emit(store(at, broadcast(element, lanes), { active, mask }));
+  }
+
+  /** A value that was given in memory becomes a register of the position, and is stored if others want it. */
+  readBack(value: Value, point: Point, { slot, lanes, active }: Position): void {
+    const builder = this.#builder;
+    const identity = identityIndex(value.shape.length);
+    const at = this.#bufferPlace(value, this.#buffers.get(value)!, identity, point);
+    const type = vectorOf(elementType(value.dtype), lanes);
+    const element = builder.let(builder.surroundings.nameOf(value), load(at, type, { active }));
+    this.#setRegister(value, slot, element);
+    if (this.isGlobal(value)) storeValue(builder, value, point, element, { active });
+  }
+
+  #setRegister(value: Value, slot: number, element: Expression): void {
+    const slots = this.#registers.get(value) ?? new Map<number, Expression>();
+    this.#registers.set(value, slots.set(slot, element));
+  }
+
+  /** The body of a stage at a point. */
+  lower(stage: RowStage, point: Point, position: Position): Expression {
+    const { active, mask } = position;
+    return lowerBody(this.#builder, stage.node.body, point, {
+      active,
+      mask,
+      fromRegister: (read) => this.#near(read, stage, point, position),
+    });
+  }
+
+  /** A load of a value that the group makes; undefined for others. */
+  #near(
+    read: LoadScalar,
+    reader: RowStage,
+    point: Point,
+    position: Position,
+  ): Expression | undefined {
+    const maker = this.#stageOf.get(read.value);
+    if (maker === undefined) return undefined;
+    const slots = this.#registers.get(read.value);
+    const isNumber = maker.role === "total" || maker.sweepAxes.length === 0;
+    const register = isNumber
+      ? slots?.get(0)
+      : readsOwnPoint(read, reader, maker)
+        ? slots?.get(position.slot)
+        : undefined;
+    const guard = conditionValue(read.guard, point);
+    if (register !== undefined) {
+      return guard === null ? register : select(guard, register, constant(0, register.type.dtype));
+    }
+    const buffer = this.#buffers.get(read.value);
+    invariant(buffer !== undefined, "a value of a row is neither in registers nor in memory");
+    return this.#loadNear(read, buffer, point, position, guard);
+  }
+
+  #loadNear(
+    { value, index }: LoadScalar,
+    buffer: RowBuffer,
+    point: Point,
+    { active, mask }: Position,
+    guard: Expression | null,
+  ): Expression {
+    const at = this.#bufferPlace(value, buffer, index, point);
+    const lanes = at.step === 0 ? 1 : (point.vector?.lanes ?? 1);
+    const condition = and(lanes === 1 ? null : mask, guard);
+    const dtype = elementType(value.dtype);
+    const wide = condition !== null && condition.type.lanes > lanes ? condition.type.lanes : lanes;
+    const type = vectorOf(dtype, wide);
+    const source = wide > lanes ? { ...at, index: broadcast(at.index, wide) } : at;
+    return this.#builder.let(
+      "near",
+      load(source, type, { mask: condition, active: wide === 1 ? 1 : active }),
+    );
+  }
+
+  #bufferPlace(value: Value, { name, start }: RowBuffer, index: readonly Affine[], point: Point) {
+    const strides = stridesOf(value.shape, this.#builder.batchMax);
+    const { depth } = this.#plan;
+    const offset = recombine(
+      index
+        .slice(depth)
+        .map((at, d) => scaleAffine(at, strides[depth + d]!))
+        .reduce(addAffine, zeroAffine),
+    );
+    const step = laneStep(offset, point);
+    const isRun = step === 1 || step === 0;
+    const within = isRun ? scalarIndex(offset, point) : vectorIndex(offset, point);
+    return { ...place(name, add(start, within)), step };
+  }
+
+  /** The axes of a stage at a position of its sweep. */
+  pointOf({ node, sweepAxes }: RowStage, { axes, lanes }: Position): Point {
+    const extents = [...node.parallel, ...node.reduction];
+    const values = extents.map((_, axis) =>
+      axis < this.#plan.depth ? this.#row[axis]! : constant(0),
+    );
+    sweepAxes.forEach((axis, i) => {
+      values[axis] = axes[i] ?? constant(0);
+    });
+    const vectorAxis = sweepAxes.at(-1);
+    return {
+      extents,
+      batchMax: this.#builder.batchMax,
+      axes: values,
+      vector: vectorAxis === undefined || lanes === 1 ? null : { axis: vectorAxis, lanes },
+    };
+  }
+}
