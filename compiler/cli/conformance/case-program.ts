@@ -17,6 +17,10 @@ export interface CaseProgram {
   readonly params: ReadonlyMap<string, Tensor>;
   /** By name; constants, indexes and masks. */
   readonly inputs: ReadonlyMap<string, Tensor>;
+  /** By name; columns of several samples, for library functions that take a batch. All have as many rows. */
+  readonly batches?: ReadonlyMap<string, Tensor>;
+  /** Params of layers, by path within the model: `dense/kernel`. */
+  readonly weights?: ReadonlyMap<string, Tensor>;
   /** Statements of the model. */
   readonly statements: readonly string[];
   readonly outputs: readonly CaseOutput[];
@@ -36,6 +40,12 @@ export interface CaseOutput {
 export class NotExpressible extends Error {}
 
 export const modelName = "Case";
+
+/** What the case gives to start from, by path. */
+export const givenTensors = ({ params, weights = new Map() }: CaseProgram) =>
+  new Map<string, ArrayLike<number>>(
+    [...params, ...weights].map(([name, { data }]) => [paramPath(name), data]),
+  );
 
 /** The path of a param in the compiled model. */
 export const paramPath = (name: string): string => `${modelName}/${name}`;
@@ -66,6 +76,7 @@ export const isTrained = ({ params, outputs }: CaseProgram): boolean =>
 /** The text of the program. */
 export function sourceOf(program: CaseProgram): string {
   const { declarations = [], params, inputs, statements, outputs, optimizer } = program;
+  const batches = program.batches ?? new Map<string, Tensor>();
   const cotangents = outputs.flatMap(({ name, cotangent }) =>
     cotangent === undefined ? [] : [[name, cotangent] as const],
   );
@@ -81,6 +92,7 @@ export function sourceOf(program: CaseProgram): string {
     `model ${modelName} {`,
     "  input unit: f32[N]",
     ...[...inputs].map(([name, tensor]) => `  input ${rowsName(name)}: ${rowsType(tensor)}`),
+    ...[...batches].map(([name, tensor]) => `  input ${name}: ${rowsType(sampleOf(tensor))}`),
     ...[...inputs.keys()].map((name) => `  ${name} = ${rowsName(name)}[0]`),
     ...[...params].map(([name, tensor]) => `  param ${name}: ${columnType(tensor)} = zeros`),
     ...statements.map((statement) => `  ${statement}`),
@@ -110,14 +122,31 @@ export function sourceOf(program: CaseProgram): string {
   ].join("\n");
 }
 
-/** The columns of the program's data, one row each. */
-export function columnsOf({ inputs, outputs }: CaseProgram): ReadonlyMap<string, Tensor> {
+/** One row of a column of samples. */
+function sampleOf({ dtype, shape }: Tensor): Tensor {
+  return { dtype, shape: shape.slice(1), data: [] };
+}
+
+/** Rows of the batch. */
+export function samplesOf({ batches = new Map() }: CaseProgram): number {
+  const [first] = batches.values();
+  return first?.shape[0] ?? 1;
+}
+
+/** The columns of the program's data: their batches, and one row of everything else. */
+export function columnsOf(program: CaseProgram): ReadonlyMap<string, Tensor> {
+  const { inputs, outputs } = program;
   const columns = new Map<string, Tensor>([["unit", { dtype: "f32", shape: [], data: [1] }]]);
   for (const [name, tensor] of inputs) columns.set(rowsName(name), tensor);
   for (const { name, cotangent } of outputs) {
     if (cotangent !== undefined) columns.set(cotangentName(name), cotangent);
   }
-  return columns;
+  const samples = samplesOf(program);
+  const repeated = [...columns].map(([name, { dtype, shape, data }]) => {
+    const rows = Array.from({ length: samples }, () => Array.from(data)).flat();
+    return [name, { dtype, shape, data: rows }] as const;
+  });
+  return new Map([...repeated, ...(program.batches ?? [])]);
 }
 
 export const rowsName = (name: string): string => `${name}_rows`;

@@ -50,3 +50,7 @@ export function compare(
   }
   return undefined;
 }
+
+/** The first sample's share of an output, which repeats it for each. */
+export const firstOf = (data: ArrayLike<number>, count: number): readonly number[] =>
+  Array.from({ length: Math.min(count, data.length) }, (_, i) => data[i]!);

@@ -11,8 +11,9 @@ import { compileKernels } from "../model-environment.ts";
 import {
   type CaseProgram,
   columnsOf,
+  givenTensors,
   outputName,
-  paramPath,
+  samplesOf,
   sourceOf,
   type Tensor,
 } from "./case-program.ts";
@@ -41,14 +42,14 @@ export const cpuTarget: Target = {
       await writeTensors(device, plan, definition.initialize(0), program);
       const columns = columnsOf(program);
       const run = async (graph: string, step: Step, t: number) => {
-        await bindColumns(device, plan, columns, step);
+        await bindColumns(device, plan, columns, step, samplesOf(program));
         const hypers = { ...plan.hypers };
         if (step.learningRate !== undefined) hypers.learning_rate = step.learningRate;
         const counters = { t, batch: t - 1 };
         await device.run({
           graph,
-          rows: new Int32Array(1),
-          batchSize: 1,
+          rows: Int32Array.from({ length: samplesOf(program) }, (_, row) => row),
+          batchSize: samplesOf(program),
           scalars: Float32Array.from(definition.stepScalars(graph, hypers, counters)),
           seed: 0,
           firstBatch: t - 1,
@@ -74,9 +75,9 @@ async function writeTensors(
   device: CpuDevice,
   { tensors }: TrainerPlan,
   initial: Readonly<Record<string, ArrayLike<number>>>,
-  { params }: CaseProgram,
+  program: CaseProgram,
 ): Promise<void> {
-  const given = new Map([...params].map(([name, { data }]) => [paramPath(name), data]));
+  const given = givenTensors(program);
   for (const { name, dtype, shape } of tensors) {
     const values = createArray(dtype, elementCount(shape));
     values.set(given.get(name) ?? initial[name] ?? []);
@@ -89,12 +90,13 @@ async function bindColumns(
   plan: TrainerPlan,
   columns: ReadonlyMap<string, Tensor>,
   { columns: replaced }: Step,
+  rows: number,
 ): Promise<void> {
   for (const [slot, { name, dtype, shape }] of plan.columns.entries()) {
     const tensor = replaced?.get(name) ?? columns.get(name)!;
-    const data: TensorData = createArray(dtype, elementCount(shape));
+    const data: TensorData = createArray(dtype, rows * elementCount(shape));
     data.set(tensor.data);
-    const column: Column = { name, dtype, shape, rows: 1, data };
+    const column: Column = { name, dtype, shape, rows, data };
     await device.bindColumn(slot, column);
   }
 }

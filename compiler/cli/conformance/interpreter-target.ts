@@ -8,7 +8,7 @@ import { canonicalise } from "../../optimize/canonicalise.ts";
 import { simplify } from "../../optimize/simplify.ts";
 import { lower } from "../../semantics/lower.ts";
 import type { LoweredProgram } from "../../semantics/program.ts";
-import { columnsOf, outputName, paramPath, sourceOf } from "./case-program.ts";
+import { columnsOf, givenTensors, outputName,  samplesOf, sourceOf } from "./case-program.ts";
 import {
   caseFile,
   hostOf,
@@ -27,11 +27,11 @@ export const interpreterTarget: Target = {
     if (lowered === undefined) throw new RefusedProgram(sink.sorted(), source);
     const { context } = lowered;
     const tensors = initialTensors(lowered);
-    for (const [name, { data }] of program.params) tensors.set(paramPath(name), data);
+    for (const [path, data] of givenTensors(program)) tensors.set(path, data);
     const columns = columnsOf(program);
     const run = (graph: Graph, step: Step, t: number) =>
       interpret(graph, {
-        n: 1,
+        n: samplesOf(program),
         leaf: (role, path) => readLeaf(role, path, { lowered, tensors, columns, step, t }),
       });
 
