@@ -1,11 +1,12 @@
 /**
  * Writing a file so that it is, at every moment and after any crash, either the old one or the new
  * one: the bytes go to a temporary name in the same folder, are forced to the disk, and take the
- * real name by `rename`, which POSIX makes atomic.
+ * real name by `rename`, which POSIX makes atomic. What a killed process left half-written is removed
+ * by the next one that writes the same file.
  */
 
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { DataError, messageOf } from "./data-error.ts";
 
@@ -22,7 +23,8 @@ export type FileContent =
  */
 export async function writeFileAtomically(path: string, content: FileContent): Promise<void> {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  const unique = `${process.pid}.${randomBytes(6).toString("hex")}`;
+  const temporary = join(folder, `.${basename(path)}.${unique}.tmp`);
   let file: FileHandle | undefined;
   try {
     await mkdir(folder, { recursive: true });
@@ -46,6 +48,28 @@ export async function writeFileAtomically(path: string, content: FileContent): P
     );
   }
   await syncFolder(folder);
+  await removeAbandoned(path);
+}
+
+/** Removes temporary files of this one whose process is no more. */
+async function removeAbandoned(path: string): Promise<void> {
+  const folder = dirname(path);
+  const prefix = `.${basename(path)}.`;
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(prefix)) continue;
+    const [, pid] = /^(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length)) ?? [];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    await rm(join(folder, name), { force: true }).catch(() => undefined);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
 }
 
 function chunksOf(

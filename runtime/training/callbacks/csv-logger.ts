@@ -4,7 +4,6 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -21,10 +20,9 @@ export class CSVLogger implements Callback {
   readonly #separator: string;
   readonly #append: boolean;
   #keys: readonly string[] | null = null;
-  #needsHeader = true;
   #opened = false;
-  /** Length to cut a file back to that a killed run wrote past its last checkpoint. */
-  #resumedLength: number | null = null;
+  /** Until the file is opened, the bytes of it that this run goes on from: a killed run may have written more. */
+  #length = 0;
 
   constructor(spec: CallbackSpec) {
     const args = new CallbackArguments(spec);
@@ -37,8 +35,7 @@ export class CSVLogger implements Callback {
   onTrainBegin(): void {
     this.#keys = null;
     this.#opened = false;
-    this.#resumedLength = null;
-    this.#needsHeader = true;
+    this.#length = this.#append ? sizeOf(this.#path) : 0;
   }
 
   onEpochEnd(epoch: number, logs: Logs): void {
@@ -46,8 +43,7 @@ export class CSVLogger implements Callback {
       this.#open();
       this.#keys ??= Object.keys(logs).sort();
       const row = [String(epoch), ...this.#keys.map((key) => pythonNumber(logs[key]))];
-      const lines = this.#needsHeader ? [["epoch", ...this.#keys], row] : [row];
-      this.#needsHeader = false;
+      const lines = sizeOf(this.#path) === 0 ? [["epoch", ...this.#keys], row] : [row];
       // Python's csv ends lines with CR LF.
       const text = lines.map(
         (fields) => `${fields.map((f) => this.#quote(f)).join(this.#separator)}\r\n`,
@@ -59,14 +55,14 @@ export class CSVLogger implements Callback {
   }
 
   state(): CallbackState {
-    const length = this.#opened && existsSync(this.#path) ? statSync(this.#path).size : 0;
+    const length = this.#opened ? sizeOf(this.#path) : this.#length;
     return { values: { length, keys: this.#keys ?? [] } };
   }
 
   restore({ values }: CallbackState): void {
     const keys = values.keys;
     this.#keys = Array.isArray(keys) && keys.length > 0 ? keys : null;
-    if (this.#keys !== null) this.#resumedLength = Number(values.length);
+    this.#length = Number(values.length);
   }
 
   /** Opened at the first row: a run that fails before leaves the last run's log alone. */
@@ -74,22 +70,19 @@ export class CSVLogger implements Callback {
     if (this.#opened) return;
     this.#opened = true;
     mkdirSync(dirname(this.#path), { recursive: true });
-    const exists = existsSync(this.#path);
-    if (this.#resumedLength !== null && exists) {
-      this.#needsHeader = false;
-      if (statSync(this.#path).size > this.#resumedLength)
-        truncateSync(this.#path, this.#resumedLength);
-    } else if (this.#append && exists) {
-      this.#needsHeader = readFileSync(this.#path).length === 0;
-    } else {
-      writeFileSync(this.#path, "");
-    }
+    if (!existsSync(this.#path)) writeFileSync(this.#path, "");
+    if (sizeOf(this.#path) > this.#length) truncateSync(this.#path, this.#length);
   }
 
   #quote(field: string): string {
     const special = field.includes(this.#separator) || /["\r\n]/.test(field);
     return special ? `"${field.replaceAll('"', '""')}"` : field;
   }
+}
+
+/** Bytes of a file, 0 where there is none. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** As Python's `repr` of a float writes it, so that tools that read Keras' logs read ours. */

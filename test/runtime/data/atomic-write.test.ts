@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,4 +41,14 @@ test("a folder in the way is a DataError that names the file", async () => {
   const path = join(folder, "taken", "file");
   await expect(writeFileAtomically(path, "x")).rejects.toThrow(path);
   await expect(writeFileAtomically(folder, "x")).rejects.toThrow(DataError);
+});
+
+test("what killed processes left is removed, what others are writing is not", async () => {
+  const { pid: dead } = spawnSync(process.execPath, ["-e", ""]);
+  const path = join(folder, "file");
+  const name = (pid: number) => `.file.${pid}.0123456789ab.tmp`;
+  const kept = [".file.tmp", name(process.pid), `.other.${dead}.0123456789ab.tmp`];
+  for (const other of [...kept, name(dead)]) await writeFile(join(folder, other), "half");
+  await writeFileAtomically(path, "whole");
+  expect((await readdir(folder)).sort()).toEqual([...kept, "file"].sort());
 });

@@ -1,12 +1,13 @@
 /** Keras' callbacks against behaviour worked out by hand from Keras 3's sources. */
 
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { OptionValue } from "../../../runtime/plan.ts";
 import type {
   Callback,
+  CallbackState,
   Logs,
   TrainingControl,
   WeightsSnapshot,
@@ -268,6 +269,33 @@ describe("CSVLogger", () => {
     resumed.onEpochEnd?.(1, { loss: 2 }, fit);
     expect(readFileSync(filename, "utf8")).toBe("epoch,loss\r\n0,1.0\r\n1,2.0\r\n");
   });
+
+  it.each([
+    [false, ""],
+    [true, "what was there\r\n"],
+  ])(
+    "keeps its rows when it is killed before the first of a resumed run (append: %s)",
+    async (append, before) => {
+      const filename = file();
+      writeFileSync(filename, before);
+      const fit = new FakeFit();
+      const start = (from?: CallbackState) => {
+        const logger = create("CSVLogger", { filename, append });
+        logger.onTrainBegin?.(fit);
+        if (from !== undefined) logger.restore?.(structuredClone(from));
+        return logger;
+      };
+      const first = start();
+      const atStart = first.state!();
+      first.onEpochEnd?.(0, { loss: 1 }, fit);
+      const again = start(start(atStart).state!());
+      again.onEpochEnd?.(0, { loss: 1 }, fit);
+      const last = start(start(again.state!()).state!());
+      last.onEpochEnd?.(1, { loss: 2 }, fit);
+      const header = append ? "" : "epoch,loss\r\n";
+      expect(readFileSync(filename, "utf8")).toBe(`${before}${header}0,1.0\r\n1,2.0\r\n`);
+    },
+  );
 });
 
 describe("TerminateOnNaN", () => {
