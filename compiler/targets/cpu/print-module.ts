@@ -128,13 +128,34 @@ function printKernel(kernel: Kernel, printer: CLikePrinter): string[] {
     ...blockComment(
       [`${kernel.name}: ${lines.join("\n   ")}`, ...from, work].join("\n").split("\n"),
     ),
-    `static void ${kernel.name}(${parameters.join(", ")}) {`,
+    ...signature(`static void ${functionName(kernel)}`, parameters),
     ...(rows.length === 0 ? [] : [`  enum { ${rows.join(", ")} };`]),
     ...(usesTask(kernel) ? [] : ["  (void)task;"]),
     ...printer.block(kernel.body, "  "),
     "}",
     "",
   ];
+}
+
+/** On one line, or one line a parameter. */
+function signature(start: string, parameters: readonly string[]): string[] {
+  const short = `${start}(${parameters.join(", ")}) {`;
+  if (short.length <= 100) return [short];
+  const last = parameters.length - 1;
+  return [
+    `${start}(`,
+    ...parameters.map((parameter, i) => `    ${parameter}${i === last ? ") {" : ","}`),
+  ];
+}
+
+/** A verb before the model's name keeps it from meeting a helper or the C library's `exp`. */
+function functionName(kernel: Kernel): string {
+  return `run_${kernel.name}`;
+}
+
+/** A name that no function of the C library has: a model may well call something `exp` or `y1`. */
+function kernelSymbol({ name }: Kernel): string {
+  return `run_${name}`;
 }
 
 function usesTask(kernel: Kernel): boolean {
@@ -202,7 +223,7 @@ function printTask(name: string, kernel: Kernel, { placements }: Launch): string
   ];
   return [
     `static void ${name}(const nnc_step *step, int32_t task) {`,
-    `  ${kernel.name}(${args.join(",\n    ")});`,
+    `  ${functionName(kernel)}(${args.join(",\n    ")});`,
     "}",
   ];
 }

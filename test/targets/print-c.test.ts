@@ -1,0 +1,176 @@
+/** What kernels look like as C: small ones, without the types and helpers that stand before them. */
+
+import { expect, test } from "vitest";
+import { BlockBuilder } from "../../compiler/kernel/block-builder.ts";
+import {
+  add,
+  call,
+  ceilQuotient,
+  constant,
+  convert,
+  f32,
+  load,
+  min,
+  multiply,
+  operation,
+  place,
+  select,
+  store,
+  subtract,
+  symbol,
+  variable,
+  vectorOf,
+  when,
+} from "../../compiler/kernel/build.ts";
+import type { Expression, Kernel } from "../../compiler/kernel/ir.ts";
+import type { KernelModule } from "../../compiler/kernel/module.ts";
+import { verifyModule } from "../../compiler/kernel/verify.ts";
+import { CLikePrinter } from "../../compiler/targets/c-like-printer.ts";
+import { cDialect } from "../../compiler/targets/cpu/dialect.ts";
+import { printC } from "../../compiler/targets/cpu/print-module.ts";
+import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
+import { testCache, thisCpu } from "./run-kernels.ts";
+
+const task = symbol("task");
+const n = symbol("n");
+
+/** y = relu(image / 255 · rate), sixteen rows a task. */
+function scaleKernel(name: string): Kernel {
+  const b = new BlockBuilder();
+  const first = b.let("first_row", multiply(task, constant(16)));
+  const end = b.let("row_end", min(add(first, constant(16)), n));
+  b.loop("row", first, end, (row) => {
+    const pixels = load(place("image", constant(0), row), vectorOf("u8", 16), { active: 12 });
+    const scaled = b.let("scaled", multiply(convert(pixels, "f32"), variable("rate", f32)));
+    const relu = call("maximum", scaled, constant(0, "f32", 16));
+    b.emit(store(place("y", multiply(row, constant(12))), relu, { active: 12 }));
+    b.emit(
+      when(operation("equal", row, subtract(n, constant(1))), [
+        store(place("last", constant(0)), convert(row, "f32")),
+      ]),
+    );
+  });
+  return {
+    name,
+    comment: {
+      lines: ["image / 255", "relu */"],
+      sources: ["digits.nn:5:3"],
+      flops: 24,
+      bytes: 60,
+    },
+    parameters: [
+      { kind: "column", name: "image", dtype: "u8", rowElements: 12 },
+      { kind: "scalar", name: "rate" },
+      { kind: "window", name: "y", dtype: "f32", access: "write", elements: 1536 },
+      { kind: "window", name: "last", dtype: "f32", access: "read_write", elements: 1 },
+    ],
+    tasks: ceilQuotient(n, 16),
+    body: b.statements,
+  };
+}
+
+function moduleOf(name: string): KernelModule {
+  return {
+    model: "Digits",
+    functions: [
+      {
+        graph: "predict",
+        symbol: "nnc_predict",
+        launches: [
+          {
+            kernel: scaleKernel(name),
+            isParallel: true,
+            placements: [
+              { kind: "column", slot: 0 },
+              { kind: "scalar", slot: 1 },
+              { kind: "arena", arena: "results", offset: 64 },
+              { kind: "arena", arena: "persistent", offset: 128 },
+            ],
+          },
+        ],
+      },
+    ],
+  };
+}
+
+test("a kernel, its task and its graph", () => {
+  const module = moduleOf("scale");
+  verifyModule(module);
+  const text = printC(module, { features: [], source: "digits.nn" });
+  expect(text.slice(text.indexOf("int32_t nnc_abi(void) {"))).toMatchInlineSnapshot(`
+    "int32_t nnc_abi(void) { return NNC_ABI; }
+
+    /* scale: image / 255
+          relu * /
+       From digits.nn:5:3.
+       24 flops, 60 bytes. */
+    static void run_scale(
+        int32_t task,
+        int32_t n,
+        const int32_t *restrict rows,
+        const uint8_t *restrict image,
+        float rate,
+        float *restrict y,
+        float *restrict last) {
+      enum { image_row = 12 };
+      const int32_t first_row = task * 16;
+      const int32_t row_end = min_i32(first_row + 16, n);
+      for (int32_t row = first_row; row < row_end; row++) {
+        const f32x16 scaled = __builtin_convertvector(widen_i32x16(load_first_u8x16(image + (size_t)rows[row] * image_row, 12)), f32x16) * rate;
+        store_first_f32x16(y + row * 12, max_f32x16(splat_f32x16(0.0f), scaled), 12);
+        if (row == n - 1) {
+          last[0] = (float)row;
+        }
+      }
+    }
+
+    static void nnc_predict_1(const nnc_step *step, int32_t task) {
+      run_scale(task,
+        step->n,
+        step->rows,
+        step->columns[0],
+        step->scalars[1],
+        (float *)(step->results + 64),
+        (float *)(step->persistent + 128));
+    }
+
+    void nnc_predict(const nnc_step *step) {
+      const int32_t n = step->n;
+      step->parallel(step, nnc_predict_1, (n + 15) / 16);
+    }
+    "
+  `);
+});
+
+test("no name of a model meets a function of C", async () => {
+  const cpu = thisCpu();
+  for (const name of ["exp", "main", "memcpy", "load_f32x16"]) {
+    const source = printC(moduleOf(name), { features: cpu.features, source: "digits.nn" });
+    await compileLibrary(source, { ...cpu, cacheDirectory: testCache });
+  }
+});
+
+test("parentheses stand where precedence asks for them", () => {
+  const printer = new CLikePrinter(cDialect(() => {}));
+  const print = (e: Expression) => printer.expression(e);
+  const [a, b, c] = ["a", "b", "c"].map((name) => variable(name)) as [
+    Expression,
+    Expression,
+    Expression,
+  ];
+  const x = variable("x", f32);
+  expect(print(multiply(add(a, b), c))).toBe("(a + b) * c");
+  expect(print(operation("subtract", a, operation("subtract", b, c)))).toBe("a - (b - c)");
+  expect(print(operation("subtract", operation("subtract", a, b), c))).toBe("a - b - c");
+  expect(print(operation("negate", constant(-1, "f32")))).toBe("- -1.0f");
+  expect(print(operation("not", operation("less", a, b)))).toBe("!(a < b)");
+  expect(print(select(operation("less", a, b), select(operation("equal", a, c), a, b), c))).toBe(
+    "a < b ? (a == c ? a : b) : c",
+  );
+  expect(print(operation("shiftLeft", operation("and", a, b), c))).toBe("(a & b) << c");
+  expect(print(constant(1e10, "f32"))).toBe("10000000000.0f");
+  expect(print(constant(0.1, "f32"))).toBe("0.1f");
+  expect(print(constant(2 ** -149, "f32"))).toBe("1.4013e-45f");
+  expect(print(constant(-2147483648))).toBe("INT32_MIN");
+  expect(print(multiply(x, constant(-0, "f32")))).toBe("x * -0.0f");
+});
