@@ -1,6 +1,6 @@
 /** A progress bar while an epoch runs, and its line when it is done. For terminals only. */
 
-import { Format, SingleBar } from "cli-progress";
+import progress from "cli-progress";
 import { formatLogs } from "./format.ts";
 import { LineReporter, type TextSink } from "./line-reporter.ts";
 import type { EpochReport } from "./reporter.ts";
@@ -8,7 +8,7 @@ import type { EpochReport } from "./reporter.ts";
 export class BarReporter extends LineReporter {
   override readonly wantsProgress = true;
   readonly #terminal: NodeJS.WriteStream;
-  #bar: SingleBar | undefined;
+  #bar: progress.SingleBar | undefined;
 
   /** `terminal` shows the bar; `out` gets the lines, and may be a pipe. */
   constructor(out: TextSink, terminal: NodeJS.WriteStream) {
@@ -17,10 +17,10 @@ export class BarReporter extends LineReporter {
   }
 
   override epochBegin(epoch: number, epochs: number, batches: number): void {
-    this.#bar = new SingleBar({
+    this.#bar = new progress.SingleBar({
       stream: this.#terminal,
       format: `Epoch ${epoch + 1}/${epochs}  {value}/{total}  [{bar}]  eta {eta}s  {metrics}`,
-      formatBar: Format.BarFormat,
+      formatBar: progress.Format.BarFormat,
       barCompleteChar: "█",
       barIncompleteChar: "░",
       barsize: 24,

@@ -1,5 +1,6 @@
 /** What a training shows: Keras' numbers and tables, predictions in three formats. */
 
+import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { columnFromInput } from "../../../runtime/training/column-input.ts";
 import {
@@ -7,6 +8,7 @@ import {
   encodeJsonLines,
   encodeNpy,
 } from "../../../runtime/training/command/output-formats.ts";
+import { BarReporter } from "../../../runtime/training/report/bar-reporter.ts";
 import { formatMetric, formatSeconds } from "../../../runtime/training/report/format.ts";
 import { formatBytes, formatLarge } from "../../../runtime/training/report/quantities.ts";
 import { formatSummary } from "../../../runtime/training/summary.ts";
@@ -29,6 +31,30 @@ describe("numbers", () => {
       "19.7 M",
       "12",
     ]);
+  });
+});
+
+describe("the progress bar", () => {
+  it("shows batches and metrics on the terminal, and leaves a line an epoch", () => {
+    const shown: string[] = [];
+    const lines: string[] = [];
+    const terminal = Object.assign(new Writable(), {
+      isTTY: true,
+      columns: 120,
+      write: (text: string) => shown.push(text) > 0,
+    }) as unknown as NodeJS.WriteStream;
+    const reporter = new BarReporter({ write: (text: string) => lines.push(text) }, terminal);
+    const logs = { loss: 0.5, accuracy: 0.25 };
+    reporter.epochBegin(0, 2, 10);
+    reporter.progress(5, logs);
+    reporter.epochEnd({ epoch: 0, epochs: 2, batches: 10, seconds: 1, logs });
+    reporter.message("reduced");
+    reporter.close();
+    expect(shown.join("")).toContain("Epoch 1/2  5/10  [████████████░░░░░░░░░░░░]");
+    expect(shown.join("")).toContain("loss: 0.5000 - accuracy: 0.2500");
+    expect(lines.join("")).toBe(
+      "Epoch 1/2  10/10  1.0s  loss: 0.5000 - accuracy: 0.2500\nreduced\n",
+    );
   });
 });
 
