@@ -6,7 +6,8 @@ import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, type Extent, elementsAt, fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
-import { runGraph } from "./run-graph.ts";
+import { thisCpu } from "../targets/run-kernels.ts";
+import { runGraph } from "./run-program.ts";
 
 type Letter = "m" | "n" | "k" | "b";
 
@@ -76,7 +77,10 @@ describe("a contraction equals the interpreter", () => {
       );
     };
     const expected = interpret(graph, { n, leaf }).results.get("y")!;
-    const { results } = await runGraph({ context, graph, n, leaf, fusion: true });
+    const { results } = await runGraph(
+      { context, graph, n, leaf },
+      { cpu: thisCpu(), fusion: true },
+    );
     const actual = results.get("y")!;
     let worst = 0;
     expected.forEach((value, i) => {

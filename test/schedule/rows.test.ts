@@ -1,34 +1,155 @@
-/**
- * Random graphs as compiled kernels, every node on its own and in fusion groups, against the interpreter:
- * odd sizes, partial batches, every reducer and kind of index map.
- */
+/** Row programs at their edges: one vector and several, tails, ties, NaN, masks, and sums across rows. */
 
-import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import {
+  axisAffine,
+  offsetAffine,
+  subtractAffine,
+  zeroAffine,
+} from "../../compiler/graph/affine.ts";
+import { nonnegative } from "../../compiler/graph/condition.ts";
+import { batchExtent, elementsAt, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
-import { randomGraph } from "../graph/random-graph.ts";
-import { runGraph } from "./run-graph.ts";
+import type { Value } from "../../compiler/graph/node.ts";
+import type { ReducerName } from "../../compiler/graph/reducers.ts";
+import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
+import { simplify } from "../../compiler/optimize/simplify.ts";
+import { Builder } from "../optimize/build.ts";
+import { thisCpu } from "../targets/run-kernels.ts";
+import { runGraph } from "./run-program.ts";
 
-/** float32 against float64, relative to the larger of the value and one. */
-const tolerance = 2e-4;
+const rank2 = (columns: number): Shape => [batchExtent, fixed(columns)];
 
-test.each([false, true])("random graphs equal the interpreter, fusion %s", async (fusion) => {
-  await fc.assert(
-    fc.asyncProperty(randomGraph({ maxSteps: 8 }), async ({ context, graph, n, leaf }) => {
-      const expected = interpret(graph, { n, leaf });
-      const actual = await runGraph({ context, graph, n, leaf, fusion });
-      for (const [name, values] of expected.results) {
-        const computed = actual.results.get(name)!;
-        // A leaf may have more rows than the batch.
-        values.slice(0, computed.length).forEach((value, i) => {
-          const scale = Math.max(1, Math.abs(value));
-          const close = Math.abs(value - computed[i]!) <= tolerance * scale;
-          if (!close && !(Number.isNaN(value) && Number.isNaN(computed[i]!))) {
-            expect.fail(`${name}[${i}] is ${computed[i]}, not ${value}`);
-          }
-        });
-      }
-    }),
-    { numRuns: Number(process.env.NNC_RUNS ?? 25), endOnFailure: false },
-  );
+/** Compares what a builder's values are, as kernels, with the interpreter. */
+async function check(
+  builder: Builder,
+  values: Readonly<Record<string, Value>>,
+  n: number,
+  batchMax: number,
+  data: (path: string, i: number) => number = (path, i) =>
+    Math.fround(4 * uniformAt(1, hash32(path), 0, i) - 2),
+): Promise<void> {
+  const results = Object.entries(values).map(([name, value]) => ({ name, value }));
+  const written = { name: "rows", batchMax, results, assignments: [] };
+  const graph = simplify(builder.context, written);
+  const leaf = (_role: string, path: string) =>
+    Float64Array.from({ length: elementsAt(rank2(4000), batchMax) }, (_, i) => data(path, i));
+  const wanted = interpret(graph, { n, leaf });
+  for (const fusion of [false, true]) {
+    const test = { context: builder.context, graph, n, leaf };
+    const actual = await runGraph(test, { cpu: thisCpu(), fusion });
+    for (const { name } of results) {
+      const expected = [...wanted.results.get(name)!];
+      const computed = Array.from(actual.results.get(name)!);
+      expect(computed.length, name).toBe(expected.length);
+      computed.forEach((value, i) => {
+        const bound = 1e-4 * Math.max(1, Math.abs(expected[i]!));
+        const isSame = Object.is(value, expected[i]) || Math.abs(value - expected[i]!) <= bound;
+        expect(isSame, `${name}[${i}] is ${value}, not ${expected[i]}`).toBe(true);
+      });
+    }
+  }
+}
+
+describe("softmax of rows", () => {
+  test.each([1, 10, 16, 33, 64, 65, 1000])("of %i columns", async (columns) => {
+    const builder = new Builder();
+    const x = builder.input("x", rank2(columns));
+    await check(builder, { y: builder.softmax(x) }, 5, 7);
+  });
+});
+
+describe("reductions along a row", () => {
+  const all: readonly ReducerName[] = [
+    "sum",
+    "mean",
+    "max",
+    "min",
+    "prod",
+    "argmax",
+    "argmin",
+    "logsumexp",
+    "moments",
+  ];
+  test.each([7, 16, 50, 100])("of %i columns, by every reducer", async (columns) => {
+    const builder = new Builder();
+    const { context } = builder;
+    const x = builder.input("x", rank2(columns));
+    const values: Record<string, Value> = {};
+    for (const reducer of all) {
+      const node = context.compute({
+        parallel: [batchExtent],
+        reduction: [fixed(columns)],
+        reducer,
+        body: builder.at(x),
+      });
+      node.values.forEach((value, r) => {
+        values[`${reducer}_${r}`] = value;
+      });
+    }
+    await check(builder, values, 3, 4);
+  });
+
+  test("ties go to the first, and NaN wins", async () => {
+    const builder = new Builder();
+    const { context } = builder;
+    const x = builder.input("x", rank2(40));
+    const values: Record<string, Value> = {};
+    for (const reducer of ["max", "min", "argmax", "argmin"] as const) {
+      const node = context.compute({
+        parallel: [batchExtent],
+        reduction: [fixed(40)],
+        reducer,
+        body: builder.at(x),
+      });
+      values[reducer] = node.values.at(-1)!;
+    }
+    // Few distinct values; the second row has two NaN.
+    const data = (_path: string, i: number) => (i === 57 || i === 71 ? Number.NaN : (i * 7) % 5);
+    await check(builder, values, 3, 3, data);
+  });
+
+  test("under a condition, of which nothing is loaded where it is false", async () => {
+    const builder = new Builder();
+    const { context } = builder;
+    const x = builder.input("x", rank2(20));
+    const values: Record<string, Value> = {};
+    for (const reducer of ["sum", "mean", "max"] as const) {
+      // The mean of the columns after c: none for the last.
+      const node = context.compute({
+        parallel: [batchExtent, fixed(20)],
+        reduction: [fixed(20)],
+        where: nonnegative(offsetAffine(subtractAffine(axisAffine(2), axisAffine(1)), -1)),
+        reducer,
+        body: context.load(x, [axisAffine(0), axisAffine(2)]),
+      });
+      values[reducer] = node.values[0]!;
+    }
+    await check(builder, values, 2, 3);
+  });
+});
+
+describe("sums across rows", () => {
+  test.each([1, 10, 64, 150])("of %i columns, with a map on the sums", async (columns) => {
+    const builder = new Builder();
+    const { context, f } = builder;
+    const x = builder.input("x", rank2(columns));
+    const sum = context.compute({
+      parallel: [fixed(columns)],
+      reduction: [batchExtent],
+      reducer: "sum",
+      body: context.load(x, [axisAffine(1), axisAffine(0)]),
+    }).values[0]!;
+    const scaled = builder.map(sum.shape, f.multiply(builder.at(sum), f.number(0.5)));
+    await check(builder, { scaled }, 37, 40);
+  });
+});
+
+test("maps over the batch alone, with a tail of lanes", async () => {
+  const builder = new Builder();
+  const { context, f } = builder;
+  const x = builder.input("x", rank2(3));
+  const first = context.load(x, [axisAffine(0), zeroAffine]);
+  const y = builder.map([batchExtent], f.multiply(first, first));
+  await check(builder, { y }, 21, 40);
 });
