@@ -55,3 +55,12 @@ function withoutModel(path: string): string {
   const slash = path.indexOf("/");
   return slash < 0 ? path : path.slice(slash + 1);
 }
+
+/** Names that no kernel may take: C's <math.h>, which the kernels include, declares them. */
+export const libraryFunctions: readonly string[] = (
+  "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh div drem erf erfc exp exp10 exp2 expm1 " +
+  "fabs fdim finite floor fma fmax fmin fmod frexp gamma hypot ilogb isinf isnan j0 j1 jn ldexp lgamma " +
+  "llrint llround log log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow " +
+  "remainder remquo rint round roundeven scalb scalbln scalbn signbit significand sin sincos sinh sqrt tan " +
+  "tanh tgamma trunc y0 y1 yn"
+).split(" ");

@@ -17,7 +17,7 @@ import type { PersistentLeaf } from "../semantics/program.ts";
 import { predictedSeconds } from "./cost.ts";
 import type { Binding, Surroundings } from "./kernel-builder.ts";
 import { type Layout, layoutInOrder, planTemporaries, type Temporary } from "./memory-plan.ts";
-import { updateName, valueName } from "./names.ts";
+import { libraryFunctions, updateName, valueName } from "./names.ts";
 import { scheduleGroup } from "./schedule-group.ts";
 
 export interface ProgramOptions {
@@ -170,7 +170,7 @@ function scheduleGraph(
 /** The kernels of a program: equal ones are one, and each has a name of its own. */
 class KernelTable {
   readonly #byContent = new Map<string, Kernel>();
-  readonly #names = new Set<string>();
+  readonly #names = new Set(libraryFunctions);
 
   intern(kernel: Kernel): Kernel {
     const content = printKernelContent(kernel);
@@ -251,7 +251,7 @@ function reportKernel(
     name: kernel.name,
     kind: group.kind,
     fuses,
-    why: group.reasons.join("; "),
+    why: group.reasons,
     origins: sources,
     flops,
     bytes,
