@@ -33,8 +33,8 @@ export interface KernelReport {
   readonly kind: string;
   /** What is fused, in order, in the model's words: `dense_1 matmul`, `bias`, `relu`. */
   readonly fuses: readonly string[];
-  /** Why the group former joined them (or why it stopped). */
-  readonly why: string;
+  /** Why the group former joined them, and why it did not join others; a reason may repeat. */
+  readonly why: readonly string[];
   /** Places in the source, `digits.nn:5:30`. */
   readonly origins: readonly string[];
   /** Of one launch with a full batch. */

@@ -44,9 +44,18 @@ function formatKernel(kernel: KernelReport): string {
     `${name}  ${kind}  ${formatCosts(flops, bytes, predictedSeconds)}`,
     ...(fuses.length === 0 ? [] : [`  fuses ${fuses.join(", ")}`]),
     ...(origins.length === 0 ? [] : [`  from ${origins.join(", ")}`]),
-    ...(why === "" ? [] : [`  ${why}`]),
+    ...countReasons(why).map((reason) => `  ${reason}`),
   ];
   return lines.map((line) => `  ${line}\n`).join("");
+}
+
+/** Each reason once, with how often it was given: one for every merge that was done or refused. */
+function countReasons(reasons: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts].map(([reason, count]) =>
+    count === 1 ? reason : `${reason} (${count} times)`,
+  );
 }
 
 /** `9.63 M FLOPs, 512.00 KB, 18.4 FLOPs/B, 35.1 µs`. */
