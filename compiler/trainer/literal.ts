@@ -14,7 +14,7 @@ export function printLiteral(value: unknown, indent = 0, taken = indent): string
   }
   if (typeof value === "object" && value !== null) {
     const fields = Object.entries(value).map(([key, item]) => {
-      const name = printKey(key);
+      const name = printField(key);
       return `${pad}${name}: ${printLiteral(item, indent + 2, indent + 4 + name.length)},\n`;
     });
     return `{\n${fields.join("")}${" ".repeat(indent)}}`;
@@ -24,14 +24,19 @@ export function printLiteral(value: unknown, indent = 0, taken = indent): string
 
 /** A property name, quoted where it is no identifier. */
 export function printKey(key: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(key) && key !== "__proto__" ? key : JSON.stringify(key);
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? key : JSON.stringify(key);
+}
+
+/** In an object literal `__proto__: …` would set the prototype. */
+function printField(key: string): string {
+  return key === "__proto__" ? '["__proto__"]' : printKey(key);
 }
 
 function printOnOneLine(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(printOnOneLine).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
     const fields = Object.entries(value).map(
-      ([key, item]) => `${printKey(key)}: ${printOnOneLine(item)}`,
+      ([key, item]) => `${printField(key)}: ${printOnOneLine(item)}`,
     );
     return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
   }

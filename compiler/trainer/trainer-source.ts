@@ -16,6 +16,7 @@ import {
   Scope,
   type SourceFile,
   type TypeAliasDeclarationStructure,
+  ts,
 } from "ts-morph";
 import type { ColumnPlan, ElementType, TrainerPlan } from "../../runtime/plan.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
@@ -33,28 +34,46 @@ export interface TrainerIdentity {
 }
 
 export function writeTrainerSource(program: CompiledProgram, identity: TrainerIdentity): string {
+  // Only the class and its types may need another name than the model's.
+  const named = { ...program.plan, model: className(program) };
   const project = new Project({
     useInMemoryFileSystem: true,
     skipLoadingLibFiles: true,
     manipulationSettings: { indentationText: IndentationText.TwoSpaces },
   });
-  const file = project.createSourceFile("trainer.ts", createHead(program.plan, identity));
-  const { plan } = program;
+  const file = project.createSourceFile("trainer.ts", createHead(named, identity));
   file.addInterfaces([
-    createInputs(plan),
-    createTargets(plan),
-    createOutputs(plan),
-    createMetrics(plan),
+    createInputs(named),
+    createTargets(named),
+    createOutputs(named),
+    createMetrics(named),
   ]);
-  file.addTypeAlias(createData(plan));
-  file.addClass(createModelClass(plan));
+  file.addTypeAlias(createData(named));
+  file.addClass(createModelClass(named));
   addPrelude(file, program.functions.prelude);
   file.addFunctions(createFunctions(program));
-  file.addStatements(createConstants(plan));
+  file.addStatements(createConstants(program.plan));
   file.addStatements(createMain(identity));
   // The prelude's functions come indented as the compiler's own build is.
   file.formatText({ indentSize: 2, ensureNewLineAtEndOfFile: true });
   return `${file.getFullText().trimEnd()}\n`;
+}
+
+/** Names that the generated module uses besides the model's; a model may be called as one of them. */
+const TAKEN = [
+  ..."nnc plan definition initialize stepScalars readMetrics".split(" "),
+  ..."Promise Record Readonly Float32Array Float64Array Int32Array Uint32Array Uint8Array".split(
+    " ",
+  ),
+  ..."Math Number Object Array String Error undefined arguments eval await async".split(" "),
+];
+
+/** The model's name, or `ClassModel` for a model `Class` that TypeScript could not declare. */
+function className({ plan, functions }: CompiledProgram): string {
+  const { model } = plan;
+  const isKeyword = ts.identifierToKeywordKind(ts.factory.createIdentifier(model)) !== undefined;
+  const isDeclared = new RegExp(`\\bfunction ${model}\\b`).test(functions.prelude);
+  return isKeyword || isDeclared || TAKEN.includes(model) ? `${model}Model` : model;
 }
 
 function createHead(plan: TrainerPlan, identity: TrainerIdentity): string {
@@ -62,7 +81,7 @@ function createHead(plan: TrainerPlan, identity: TrainerIdentity): string {
   const data = plan.columns.filter((column) => !isWeight(plan, column)).map(({ name }) => name);
   const outputs = plan.outputs.map(({ name }) => name).join(", ");
   return `/**
- * ${model}, compiled from ${identity.sourceFile} for ${target} by nnc ${identity.compilerVersion}.
+ * ${model}, compiled from ${identity.sourceFile.replaceAll("*/", "*")} for ${target} by nnc ${identity.compilerVersion}.
  * Generated: do not edit it, build it again.
  *
  * As a program: \`node trainer.js --help\`. As a module:

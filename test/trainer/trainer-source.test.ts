@@ -99,6 +99,22 @@ await model.predict({ z: [1] });
     expect(typeErrors({ "trainer.ts": source, "use.ts": use })).toEqual([]);
   });
 
+  it("has a class of another name where the model's is taken", () => {
+    const { prelude } = smallProgram.functions;
+    for (const model of [
+      "class",
+      "number",
+      "Promise",
+      "plan",
+      /function (\w+)/.exec(prelude)![1]!,
+    ]) {
+      const plan = { ...smallProgram.plan, model };
+      const source = writeTrainerFiles({ ...smallProgram, plan }, identity)["trainer.ts"]!;
+      expect(source).toContain(`export class ${model}Model {`);
+      expect(source).toContain(`  model: "${model}",`);
+    }
+  });
+
   it("is a module of its own", () => {
     expect(JSON.parse(files["package.json"]!)).toMatchObject({
       name: "line-trainer",
