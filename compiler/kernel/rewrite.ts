@@ -55,19 +55,21 @@ export function statementChildren(s: Statement): readonly Statement[] {
   return s.kind === "if" ? [...s.whenTrue, ...s.whenFalse] : [];
 }
 
+/** An expression and every one below it. */
+export function walkExpressions(e: Expression, visit: (expression: Expression) => void): void {
+  visit(e);
+  for (const child of expressionChildren(e)) walkExpressions(child, visit);
+}
+
 /** Every statement, outer before inner, and every expression below each. */
 export function walkStatements(
   statements: readonly Statement[],
   visit: (statement: Statement) => void,
   visitExpression: (expression: Expression) => void = () => {},
 ): void {
-  const walkExpression = (e: Expression): void => {
-    visitExpression(e);
-    for (const child of expressionChildren(e)) walkExpression(child);
-  };
   for (const statement of statements) {
     visit(statement);
-    for (const e of statementExpressions(statement)) walkExpression(e);
+    for (const e of statementExpressions(statement)) walkExpressions(e, visitExpression);
     walkStatements(statementChildren(statement), visit, visitExpression);
   }
 }

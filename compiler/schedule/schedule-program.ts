@@ -8,6 +8,7 @@ import type { KernelReport } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { GraphContext } from "../graph/context.ts";
 import type { Leaf, Origin, Value } from "../graph/node.ts";
+import { removeDeadCode } from "../kernel/dead-code.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { GraphFunction, KernelModule, Launch, Placement } from "../kernel/module.ts";
 import { printKernelContent } from "../kernel/print.ts";
@@ -121,7 +122,8 @@ function scheduleGraph(
     const { kernel, bindings } = scheduleGroup(group, surroundings, target);
     const comment = { ...kernel.comment, sources: origins(group) };
     const name = updateName(context, group, stored) ?? kernel.name;
-    return { kernel: kernels.intern({ ...kernel, name, comment }), bindings };
+    const body = removeDeadCode(kernel.body);
+    return { kernel: kernels.intern({ ...kernel, name, comment, body }), bindings };
   });
 
   const results = layoutInOrder(

@@ -19,6 +19,7 @@ import {
   variable,
   vectorOf,
 } from "../../compiler/kernel/build.ts";
+import { removeDeadCode } from "../../compiler/kernel/dead-code.ts";
 import { inlineSingleUses } from "../../compiler/kernel/inline-lets.ts";
 import type { Kernel, Statement } from "../../compiler/kernel/ir.ts";
 import { printExpression, printKernel, printStatements } from "../../compiler/kernel/print.ts";
@@ -129,4 +130,29 @@ test("a value used once moves to its use, unless something may change it", () =>
     total = 1.0
     y[0] = subtract(half, total)"
   `);
+});
+
+test("what nobody reads goes, and what a loop carries stays", () => {
+  const b = new BlockBuilder();
+  const total = b.mutable("total", constant(0, "f32"));
+  const lost = b.mutable("lost", constant(0, "f32"));
+  b.loop("i", constant(0), constant(4), (i) => {
+    const x = b.let("x_i", load(place("x", i), f32));
+    b.let("unused", call("exp", x));
+    const next = b.let("next", call("add", total.value, x));
+    b.assign(lost.name, next);
+    b.assign(total.name, next);
+  });
+  b.loop("j", constant(0), constant(4), (j) => b.let("idle", load(place("x", j), f32)));
+  b.emit(store(place("y", constant(0)), total.value));
+  const live = removeDeadCode(b.statements);
+  expect(printStatements(live).join("\n")).toMatchInlineSnapshot(`
+    "mutable total: f32 = 0.0
+    loop i = 0 .. 4 step 1
+      let x_i: f32 = load(x[i], f32)
+      let next: f32 = add.f(total, x_i)
+      total = next
+    y[0] = total"
+  `);
+  expect(removeDeadCode(live)).toBe(live);
 });
