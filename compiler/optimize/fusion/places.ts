@@ -27,13 +27,15 @@ export function assignPlaces(context: GraphContext, graph: Graph): PlacedGraph {
   const targets = new Set(graph.assignments.map(({ target }) => target));
   const taken = new Set<Value>();
 
-  const own = (value: Value): Value => {
-    // A leaf that is overwritten itself is saved first: `a <- b` beside `b <- a`.
-    let place = targets.has(value) ? copyOf(context, value) : value;
+  const free = (value: Value): Value => {
+    let place = value;
     while (taken.has(place) || place.node.kind === "leaf") place = copyOf(context, place);
     taken.add(place);
     return place;
   };
+  // A leaf that is overwritten itself is saved first: `a <- b` beside `b <- a`.
+  const copied = (value: Value): Value =>
+    free(copyOf(context, targets.has(value) ? copyOf(context, value) : value));
 
   const stored = new Map<Value, Value>();
   const assignments: Assignment[] = [];
@@ -45,30 +47,30 @@ export function assignPlaces(context: GraphContext, graph: Graph): PlacedGraph {
     assignments.push({ target, value });
   };
 
-  const copied: Assignment[] = [];
+  const remaining: Assignment[] = [];
   for (const { target, value } of graph.assignments) {
     const writer = value.node;
     if (writer.kind === "leaf" || taken.has(value) || !readsOnlyOwnElement(writer, target)) {
-      copied.push({ target, value });
+      remaining.push({ target, value });
       continue;
     }
     const added = readersOf(target)
       .filter((reader) => reader !== writer)
       .map((reader) => [reader, writer] as const);
     if (orderOf(nodes, [...precedence, ...added]) === undefined) {
-      copied.push({ target, value });
+      remaining.push({ target, value });
       continue;
     }
     precedence.push(...added);
     taken.add(value);
     place(target, value);
   }
-  for (const { target, value } of copied) place(target, own(value));
+  for (const { target, value } of remaining) place(target, copied(value));
 
   // A loss may be named twice; the copy is then the same value, and one place serves both names.
   const resultPlaces = new Map<Value, Value>();
   const results = graph.results.map(({ name, value }) => {
-    const known = resultPlaces.get(value) ?? own(value);
+    const known = resultPlaces.get(value) ?? free(value);
     resultPlaces.set(value, known);
     return { name, value: known };
   });
