@@ -153,11 +153,6 @@ function functionName(kernel: Kernel): string {
   return `run_${kernel.name}`;
 }
 
-/** A name that no function of the C library has: a model may well call something `exp` or `y1`. */
-function kernelSymbol({ name }: Kernel): string {
-  return `run_${name}`;
-}
-
 function usesTask(kernel: Kernel): boolean {
   let found = false;
   walkStatements(
