@@ -32,6 +32,8 @@ export interface CaseOutput {
   readonly name: string;
   readonly expression: string;
   readonly shape: readonly number[];
+  /** Whether it leads with the batch by itself, so that it is not repeated. */
+  readonly isBatch?: boolean;
   /** The loss is Σ output · cotangent over the outputs that have one. */
   readonly cotangent?: Tensor;
 }
@@ -96,10 +98,14 @@ export function sourceOf(program: CaseProgram): string {
     ...[...inputs.keys()].map((name) => `  ${name} = ${rowsName(name)}[0]`),
     ...[...params].map(([name, tensor]) => `  param ${name}: ${columnType(tensor)} = zeros`),
     ...statements.map((statement) => `  ${statement}`),
-    ...outputs.flatMap(({ name, expression, shape }) => [
-      `  value_${name} = ${expression}`,
-      `  output ${outputName(name)} = broadcast_to(value_${name}, [${["N", ...shape].join(", ")}])`,
-    ]),
+    ...outputs.flatMap(({ name, expression, shape, isBatch = false }) =>
+      isBatch
+        ? [`  output ${outputName(name)} = ${expression}`]
+        : [
+            `  value_${name} = ${expression}`,
+            `  output ${outputName(name)} = broadcast_to(value_${name}, [${["N", ...shape].join(", ")}])`,
+          ],
+    ),
     "  output batch_unit = unit",
     "}",
     ...(isTrained(program)

@@ -8,7 +8,7 @@ import { canonicalise } from "../../optimize/canonicalise.ts";
 import { simplify } from "../../optimize/simplify.ts";
 import { lower } from "../../semantics/lower.ts";
 import type { LoweredProgram } from "../../semantics/program.ts";
-import { columnsOf, givenTensors, outputName,  samplesOf, sourceOf } from "./case-program.ts";
+import { columnsOf, givenTensors, outputName, samplesOf, sourceOf } from "./case-program.ts";
 import {
   caseFile,
   hostOf,

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { NotExpressible } from "./case-program.ts";
 import { checkGradCase, type GradCase } from "./grad-case.ts";
+import { checkKerasCase, type KerasCase } from "./keras-case.ts";
 import { checkOptimCase, type OptimCase } from "./optim-case.ts";
 import type { Target } from "./target.ts";
 
@@ -58,5 +59,6 @@ async function check(c: ManifestCase, folder: string, target: Target): Promise<r
   if ("kind" in c) return checkOptimCase(c as unknown as OptimCase, folder, target);
   if ("formula" in c && "inputs" in c)
     return checkGradCase(c as unknown as GradCase, folder, target);
+  if ("keras" in c) return checkKerasCase(c as unknown as KerasCase, folder, target);
   throw new NotExpressible("cases of this form");
 }
