@@ -80,7 +80,10 @@ function createHead(plan: TrainerPlan, identity: TrainerIdentity): string {
   const { model, target } = plan;
   const data = plan.columns.filter((column) => !isWeight(plan, column)).map(({ name }) => name);
   const outputs = plan.outputs.map(({ name }) => name).join(", ");
-  return `/**
+  // Projects that import the trainer take its types from this file, and would hold it to rules of their own.
+  return `// @ts-nocheck: strict TypeScript, but not under every rule that a project may add to that.
+
+/**
  * ${model}, compiled from ${identity.sourceFile.replaceAll("*/", "*")} for ${target} by nnc ${identity.compilerVersion}.
  * Generated: do not edit it, build it again.
  *

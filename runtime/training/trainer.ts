@@ -112,10 +112,7 @@ export class Trainer {
     const callbacks = (options.callbacks ?? training.callbacks).flatMap((callback) =>
       "arguments" in callback ? createCallbacks([callback]) : [callback],
     );
-    if (!this.#statisticsKnown) {
-      await computeStatistics(this.#runner, train, { ...state, batch: 0 });
-      this.#statisticsKnown = true;
-    }
+    await this.#ensureStatistics(train, state);
     const { checkpoint, checkpointSeconds = Infinity } = options;
     const resumed = this.#resumed;
     this.#resumed = false;
@@ -161,14 +158,15 @@ export class Trainer {
       this.#training(),
       "train",
     );
-    const { rows } = allRows(dataset);
+    const selection = allRows(dataset);
+    const { rows } = selection;
     this.#checkBatchSize(rows.length);
+    await this.#ensureStatistics(selection, this.#state);
     await this.#runner.bind(dataset, ["train"]);
     await this.#runner.resetMetrics();
     const { t, batch } = this.#state;
     await this.#runner.run("train", rows, rows.length, { ...this.#state, t: t + 1 });
     this.#state = { ...this.#state, t: t + 1, batch: batch + 1 };
-    this.#statisticsKnown = true;
     return this.#runner.readMetrics();
   }
 
@@ -207,6 +205,13 @@ export class Trainer {
   /** Frees the device. */
   dispose(): void {
     this.#runner.device.dispose();
+  }
+
+  /** Statistics are those of the first rows that the model is trained on; weights that are loaded bring theirs. */
+  async #ensureStatistics(rows: Selection, state: RunState): Promise<void> {
+    if (this.#statisticsKnown) return;
+    await computeStatistics(this.#runner, rows, { ...state, batch: 0 });
+    this.#statisticsKnown = true;
   }
 
   /** A new run starts at epoch 0 with the counters of the ones before; a resumed one where it stood. */

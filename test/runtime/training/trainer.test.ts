@@ -426,4 +426,15 @@ describe("single batches", () => {
     expect(trainer.state.t).toBe(1);
     await expect(trainer.trainOnBatch(lineColumns(9))).rejects.toThrow(/batch of 9 rows/);
   });
+
+  it("take their statistics from the first of them", async () => {
+    const { device, trainer } = await create();
+    const means: number[] = [];
+    for (const rows of [2, 4]) {
+      await trainer.trainOnBatch(lineColumns(rows));
+      means.push(device.tensors.get("Line/mean")![0]!);
+    }
+    const [a, b] = lineColumns(2)[0]!.data;
+    expect(means).toEqual([Math.fround((a! + b!) / 2), means[0]]);
+  });
 });
