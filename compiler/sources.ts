@@ -26,6 +26,10 @@ export class RecordedSources implements SourceHost {
     return this.#remember(`${stdPrefix}${name}`, this.#host.readStd(name));
   }
 
+  filesBeside(path: string): readonly string[] {
+    return this.#host.filesBeside?.(path) ?? [];
+  }
+
   #remember(name: string, text: string | undefined): string | undefined {
     if (text !== undefined) this.#texts.set(name, text);
     return text;

@@ -1,13 +1,19 @@
 /** The compiler's host: sources from the disk, the standard library from the package. */
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { SourceHost } from "../semantics/modules.ts";
 
 export function diskSources(std: string): SourceHost {
   return {
     readFile: readText,
     readStd: (name) => readText(join(std, name)),
+    filesBeside: (path) => {
+      const folder = dirname(path);
+      return listFiles(folder)
+        .filter((name) => name.endsWith(".nn"))
+        .map((name) => join(folder, name));
+    },
   };
 }
 
@@ -17,5 +23,13 @@ function readText(path: string): string | undefined {
     return readFileSync(path, "utf8");
   } catch {
     return undefined;
+  }
+}
+
+function listFiles(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }

@@ -32,7 +32,7 @@ export type DiagnosticCode =
   | "initial-value-reads"
   | "unknown-name"
   | "duplicate-declaration"
-  | "import-not-found"
+  | "file-not-found"
   | "unknown-import"
   | "cyclic-definition"
   | "endless-recursion"
@@ -497,7 +497,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "no such name here",
     "notes": [],
     "hints": [
-      "did you mean `{nearest?}`?"
+      "did you mean `{nearest?}`?",
+      "{dimension?}"
     ],
     "why": "A name means what the body binds before it, what the file declares or imports, or what the library has.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dence(3)\n}\n",
@@ -519,14 +520,17 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "right": "const width = 3\nconst height = 4\n",
     "files": {}
   },
-  "import-not-found": {
-    "code": "import-not-found",
+  "file-not-found": {
+    "code": "file-not-found",
     "area": "names",
     "severity": "error",
     "title": "there is no file `{path}`",
     "label": "imported here",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "did you mean `{nearest?}`?",
+      "{advice}"
+    ],
     "why": "An import names a file by its path from the importing file.",
     "wrong": "import \"block.nn\"\n",
     "right": "import \"blocks.nn\"\n",
@@ -691,7 +695,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "code": "not-a-dimension",
     "area": "shapes",
     "severity": "error",
-    "title": "a dimension is an int, not {found}",
+    "title": "a dimension is an int of at least 1, not {found}",
     "label": "not a size",
     "notes": [],
     "hints": [],
@@ -1006,7 +1010,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "unknown character",
     "notes": [],
     "hints": [
-      "write `{replacement?}`"
+      "write `{replacement?}`",
+      "{advice?}"
     ],
     "why": "Names consist of ASCII letters, digits and `_`, and may end with `'`.",
     "wrong": "const width = 3 ? 4\n",
@@ -1842,7 +1847,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "{found}",
     "notes": [],
     "hints": [
-      "take the mean: `mean(…)`"
+      "{advice?}"
     ],
     "why": "Losses, metrics, penalties and learning rates are scalars; `mean` or `sum` makes one of a tensor.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss (t - y)^2\n  optimizer SGD()\n}\n",
@@ -1932,14 +1937,14 @@ export const diagnostics = {
   initialValueReads: (place: Place, values: { readonly name: string | number; readonly path: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["initial-value-reads"], place, values, more),
   /** error: `{name}` is not defined */
-  unknownName: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
+  unknownName: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined; readonly dimension: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-name"], place, values, more),
   /** error: `{name}` is declared twice */
   duplicateDeclaration: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["duplicate-declaration"], place, values, more),
   /** error: there is no file `{path}` */
-  importNotFound: (place: Place, values: { readonly path: string | number }, more?: Occurrence): Diagnostic =>
-    makeDiagnostic(catalogue["import-not-found"], place, values, more),
+  fileNotFound: (place: Place, values: { readonly path: string | number; readonly nearest: string | number | undefined; readonly advice: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["file-not-found"], place, values, more),
   /** error: `{path}` declares no `{name}` */
   unknownImport: (place: Place, values: { readonly path: string | number; readonly name: string | number; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-import"], place, values, more),
@@ -1973,7 +1978,7 @@ export const diagnostics = {
   /** error: the dimension does not determine {names} */
   undeterminedDimension: (place: Place, values: { readonly names: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["undetermined-dimension"], place, values, more),
-  /** error: a dimension is an int, not {found} */
+  /** error: a dimension is an int of at least 1, not {found} */
   notADimension: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["not-a-dimension"], place, values, more),
   /** error: the inner dimensions of @ differ */
@@ -2043,7 +2048,7 @@ export const diagnostics = {
   unexpectedToken: (place: Place, values: { readonly expected: string | number; readonly found: string | number; readonly hint: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unexpected-token"], place, values, more),
   /** error: {character} is not part of the language */
-  unexpectedCharacter: (place: Place, values: { readonly character: string | number; readonly replacement: string | number | undefined }, more?: Occurrence): Diagnostic =>
+  unexpectedCharacter: (place: Place, values: { readonly character: string | number; readonly replacement: string | number | undefined; readonly advice: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unexpected-character"], place, values, more),
   /** error: `{text}` is not a number */
   malformedNumber: (place: Place, values: { readonly text: string | number; readonly replacement: string | number | undefined }, more?: Occurrence): Diagnostic =>
@@ -2220,6 +2225,6 @@ export const diagnostics = {
   rangeTooLong: (place: Place, values: { readonly length: string | number; readonly limit: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["range-too-long"], place, values, more),
   /** error: {what} must be a single number, not {found} */
-  notAScalar: (place: Place, values: { readonly what: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+  notAScalar: (place: Place, values: { readonly what: string | number; readonly found: string | number; readonly advice: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["not-a-scalar"], place, values, more),
 };

@@ -237,14 +237,15 @@ function placeMarks(
     return { column, width, text: printable(label.text), isPrimary };
   });
   const text = `${lead}${printable(full.slice(from, to))}${to < full.length ? "…" : ""}`;
-  return { text, marks: marks.sort((a, b) => a.column - b.column || a.width - b.width) };
+  // Texts are written from the last mark to the first, so those of one place come out in the order given.
+  return { text, marks: marks.reverse().sort((a, b) => a.column - b.column || b.width - a.width) };
 }
 
 /** A row of marks with the last label's text, then one row for each other label, from right to left. */
 function markRows(marks: readonly Mark[], tone: Tone, paint: Paint): string[] {
   const toneOf = (mark: Mark): Tone => (mark.isPrimary ? tone : "secondary");
   const underline: Cell[] = [];
-  for (const mark of [...marks].sort((a, b) => Number(a.isPrimary) - Number(b.isPrimary))) {
+  for (const mark of [...marks].sort((a, b) => layerOf(a, marks) - layerOf(b, marks))) {
     for (let at = mark.column; at < mark.column + mark.width; at++) {
       underline[at] = { character: mark.isPrimary ? "^" : "~", tone: toneOf(mark) };
     }
@@ -266,6 +267,16 @@ function markRows(marks: readonly Mark[], tone: Tone, paint: Paint): string[] {
     rows.push(`${lead}${paint(`└ ${mark.text}`, toneOf(mark))}`);
   }
   return rows;
+}
+
+/** The primary mark lies over the others, but for those of its parts. */
+function layerOf(mark: Mark, marks: readonly Mark[]): number {
+  if (mark.isPrimary) return 1;
+  const primary = marks.find(({ isPrimary }) => isPrimary);
+  if (primary === undefined || mark.width >= primary.width) return 0;
+  const isInside =
+    mark.column >= primary.column && mark.column + mark.width <= primary.column + primary.width;
+  return isInside ? 2 : 0;
 }
 
 interface Cell {

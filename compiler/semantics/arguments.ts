@@ -5,7 +5,8 @@ import type { Label, Span } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import type { CallExpression, Identifier, Parameter } from "../syntax/ast.ts";
 import type { Operand } from "./arithmetic.ts";
-import { evaluate } from "./evaluate.ts";
+import { evaluate, findName, unknownName } from "./evaluate.ts";
+import { Scope } from "./scope.ts";
 import { type Environment, report } from "./session.ts";
 import { conform } from "./types.ts";
 import { describe, errorValue, type Value } from "./values.ts";
@@ -16,10 +17,10 @@ export interface EvaluatedArgument extends Operand {
 }
 
 export function evaluateArguments(call: CallExpression, env: Environment): EvaluatedArgument[] {
-  return call.arguments.map(({ name, value, span }) => ({
+  return call.arguments.map(({ name, value }) => ({
     name,
     value: evaluate(value, { ...env, floors: false }),
-    span: name === null ? value.span : span,
+    span: value.span,
   }));
 }
 
@@ -129,7 +130,7 @@ export function bindParameters(
   for (const parameter of parameters) {
     const { name, span } = parameter.name;
     const argument = matched.get(name);
-    const value = bindOne(inner, parameter, argument);
+    const value = bindOne(caller, inner, parameter, argument);
     if (value.kind === "error") isSound = false;
     inner.scope.set(name, { value, span });
   }
@@ -137,6 +138,7 @@ export function bindParameters(
 }
 
 function bindOne(
+  caller: Environment,
   inner: Environment,
   parameter: Parameter,
   argument: EvaluatedArgument | undefined,
@@ -148,7 +150,10 @@ function bindOne(
       return usual ?? errorValue;
     return conform(inner, usual, parameter.type, { span: parameter.span, what });
   }
-  const { value, span } = argument;
+  const { span } = argument;
+  const takesFunction = usual?.kind === "function" || usual?.kind === "builtin";
+  const value = takesFunction ? resolveString(argument.value, span, caller) : argument.value;
+  if (value.kind === "error") return value;
   // `none` stands for "not given" wherever that is the default.
   if (value.kind === "none" && usual?.kind === "none") return value;
   if (parameter.type !== null) return conform(inner, value, parameter.type, { span, what });
@@ -162,6 +167,15 @@ function bindOne(
       { labels: [{ span: parameter.span, text: "its default says what it takes" }] },
     ),
   );
+}
+
+/** A function may be given by its name in a string, as in Keras. */
+export function resolveString(value: Value, span: Span, env: Environment): Value {
+  if (value.kind !== "string") return value;
+  const found = findName(value.value, { ...env, scope: new Scope() });
+  if (found !== undefined) return found;
+  const name: Identifier = { kind: "identifier", name: value.value, span };
+  return report(env, unknownName(name, env.session.modules.visibleNames(env.module), false));
 }
 
 /** What a parameter without a type takes, judged by its default; null if the value will do. */

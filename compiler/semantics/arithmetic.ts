@@ -9,7 +9,7 @@ import type { Span } from "../diagnostics/diagnostic.ts";
 import { extentAffine } from "../graph/affine.ts";
 import { always, and } from "../graph/condition.ts";
 import type { DType } from "../graph/dtype.ts";
-import { type Extent, fixed, printShape, sameExtent } from "../graph/extent.ts";
+import { type Extent, fixed, printExtent, sameExtent } from "../graph/extent.ts";
 import type { Scalar } from "../graph/node.ts";
 import { type ScalarFunctionName, scalarFunctions } from "../graph/scalar-functions.ts";
 import { axisFunction } from "./axis-values.ts";
@@ -227,9 +227,7 @@ export function broadcast(
             { operation },
             {
               labels: shapeLabels(tensors, (tensor) => tensor.value.shape.length - rank + d),
-              notes: [
-                `dimensions are compared from the last to the first; dimension ${d - rank} is neither equal nor 1`,
-              ],
+              ...broadcastRemarks(tensors, d - rank),
             },
           ),
         );
@@ -252,13 +250,41 @@ export function shapeLabels(
     const text = source ? `${describe(value)}, ${source.text}` : describe(value);
     const labels = [{ span, text }];
     if (source && source.span.start !== span.start) {
-      labels.push({
-        span: source.span,
-        text: `${printShape([value.value.shape[dimension(value)]!]).slice(1, -1)} comes from here`,
-      });
+      const extent = value.value.shape[dimension(value)]!;
+      const text = extent.batch === 0 ? `${printExtent(extent)} comes from here` : "the batch";
+      labels.push({ span: source.span, text });
     }
     return labels;
   });
+}
+
+/** Which dimensions met, and what would pair them where one operand has a dimension less than the others. */
+function broadcastRemarks(
+  tensors: readonly { readonly value: TensorValue }[],
+  dimension: number,
+): { notes: string[]; hint?: string } {
+  const ranks = tensors.map(({ value }) => value.value.shape.length);
+  const rank = Math.max(...ranks);
+  const short = tensors.find(({ value }) => value.value.shape.length < rank);
+  const compared = "dimensions are compared from the last to the first";
+  if (short === undefined) {
+    return { notes: [`${compared}; dimension ${dimension} is neither equal nor 1`] };
+  }
+  const { shape } = short.value.value;
+  const met = tensors.map(({ value }) => printExtent(value.value.shape.at(dimension)!));
+  const notes = [`${compared}, so ${[...new Set(met)].join(" meets ")}`];
+  const isOneLess = ranks.every((own) => own === rank || own === rank - 1);
+  const wouldFit = tensors.every(({ value }) =>
+    value.value.shape
+      .slice(0, rank - 1)
+      .every((extent, d) => sameExtent(extent, shape[d]!) || sameExtent(extent, one)),
+  );
+  if (!isOneLess || !wouldFit) return { notes };
+  const type = describe(short.value);
+  return {
+    notes,
+    hint: `where ${type} belongs to the first dimensions, write \`[..., none]\` after it`,
+  };
 }
 
 /** The name by which the language calls a scalar function. */

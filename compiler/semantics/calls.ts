@@ -2,7 +2,6 @@
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
-import { nearest } from "../diagnostics/nearest.ts";
 import type { CallExpression, Expression, PipeExpression } from "../syntax/ast.ts";
 import {
   bindParameters,
@@ -10,6 +9,7 @@ import {
   type EvaluatedArgument,
   evaluateArguments,
   matchArguments,
+  resolveString,
 } from "./arguments.ts";
 import type { Builtin } from "./builtins/builtin.ts";
 import { evaluate, findName } from "./evaluate.ts";
@@ -96,20 +96,6 @@ export function callValue(
   }
 }
 
-/** A function may be given by its name in a string, as in Keras. */
-function resolveString(value: Value, span: Span, env: Environment): Value {
-  if (value.kind !== "string") return value;
-  const found = findName(value.value, { ...env, scope: new Scope() });
-  if (found !== undefined) return found;
-  return report(
-    env,
-    diagnostics.unknownName(span, {
-      name: value.value,
-      nearest: nearest(value.value, env.session.modules.visibleNames(env.module)),
-    }),
-  );
-}
-
 function isData(value: Value): boolean {
   if (value.kind === "list") return value.items.some(isData);
   return value.kind === "tensor" || value.kind === "element";
@@ -148,6 +134,14 @@ export function callFunction(
     indexed: null,
   };
   if (fn.config === null && declaration.config !== null) {
+    // `L2(w)` is `L2()(w)`, as `Flatten(x)` is `Flatten()(x)`.
+    const isApplied =
+      args.some(({ value }) => isData(value)) &&
+      declaration.config.every((parameter) => parameter.default !== null);
+    if (isApplied) {
+      const made = callFunction(fn, [], span, env);
+      return made.kind === "function" ? callFunction(made, args, span, env) : made;
+    }
     if (!bindParameters(env, inner, callee, declaration.config, args)) return errorValue;
     const config = new Map(
       declaration.config.map((parameter) => [

@@ -1,7 +1,7 @@
 /** Expressions: one function from syntax to values, which hands each kind to the file that knows it. */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
-import { assertExhaustive } from "../diagnostics/diagnostic.ts";
+import { assertExhaustive, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { batchExtent } from "../graph/extent.ts";
 import type { Expression, Identifier, ListExpression, RangeExpression } from "../syntax/ast.ts";
@@ -64,8 +64,8 @@ export function evaluate(expression: Expression, env: Environment): Value {
 }
 
 /** What a name means: bound in the body, declared in the file, imported, built in, or of the library. */
-export function lookUp({ name, span }: Identifier, env: Environment): Value {
-  return findName(name, env) ?? reportUnknown(name, span, env);
+export function lookUp(identifier: Identifier, env: Environment): Value {
+  return findName(identifier.name, env) ?? reportUnknown(identifier, env);
 }
 
 export function findName(name: string, env: Environment): Value | undefined {
@@ -103,15 +103,23 @@ export function findName(name: string, env: Environment): Value | undefined {
   }
 }
 
-function reportUnknown(name: string, span: Identifier["span"], env: Environment): Value {
-  const { modules } = env.session;
-  const known = [
-    ...env.scope.names(),
-    ...modules.visibleNames(env.module),
-    ...builtinNames,
-    "training",
-  ];
-  return report(env, diagnostics.unknownName(span, { name, nearest: nearest(name, known) }));
+function reportUnknown(identifier: Identifier, env: Environment): Value {
+  const names = [...env.scope.names(), ...env.session.modules.visibleNames(env.module)];
+  return report(env, unknownName(identifier, names, env.floors));
+}
+
+/** Words that are values. */
+const words = ["training", "true", "false", "none"] as const;
+
+/** A name that is none of those in sight, nor of the language's own. */
+export function unknownName(
+  { name, span }: Identifier,
+  visible: readonly string[],
+  isDimension: boolean,
+): Diagnostic {
+  const known = isDimension ? visible : [...visible, ...builtinNames, ...words];
+  const dimension = isDimension ? "the batch size is called `N`" : undefined;
+  return diagnostics.unknownName(span, { name, nearest: nearest(name, known), dimension });
 }
 
 function evaluateList(

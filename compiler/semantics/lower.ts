@@ -54,7 +54,11 @@ export function lower(
   const module = modules.load(entry);
   const start = { file: entry, start: 0, end: 0 };
   if (module === undefined) {
-    sink.report(diagnostics.importNotFound({ span: start, text: "" }, { path: entry }));
+    const place = { span: start, text: "" };
+    const advice = "give the path of an .nn file that can be read";
+    sink.report(
+      diagnostics.fileNotFound(place, { path: entry, nearest: modules.nearestFile(entry), advice }),
+    );
     return undefined;
   }
   const session = new Session(modules, sink, options.batchSize ?? 32);

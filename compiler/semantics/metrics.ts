@@ -11,14 +11,13 @@ import type { Assignment, Value as GraphValue } from "../graph/node.ts";
 import { replaceOperands } from "../graph/rewrite.ts";
 import { bindParameters, type Callee, type EvaluatedArgument } from "./arguments.ts";
 import { callValue } from "./calls.ts";
-import { convertTensor } from "./conversions.ts";
 import { joinPath, snakeCase } from "./paths.ts";
 import { accumulateMeans, dependsOnBatch } from "./sample-means.ts";
 import { Scope } from "./scope.ts";
 import { type Environment, newOwner, report } from "./session.ts";
+import { singleNumber } from "./single-number.ts";
 import { runBody } from "./statements.ts";
-import { scalarTensor } from "./tensors/scalar-tensor.ts";
-import { describe, errorValue, type TemplateValue, tensorValue, type Value } from "./values.ts";
+import { errorValue, type TemplateValue, tensorValue, type Value } from "./values.ts";
 
 /** `AUC()(label, p)`: runs the declaration's body; a last parameter left out takes the sample weights. */
 export function applyMetric(
@@ -87,22 +86,15 @@ export function lowerMetric(
   name: string,
   weight: GraphValue | null,
 ): LoweredMetric | undefined {
-  if (value.kind === "error") return undefined;
-  const tensor = scalarTensor(env, value, "f32");
-  if (tensor === undefined || tensor.value.shape.length > 0) {
-    report(
-      env,
-      diagnostics.notAScalar(span, { what: `the metric \`${name}\``, found: describe(value) }),
-    );
-    return undefined;
-  }
+  const single = singleNumber(env, value, { what: `the metric \`${name}\``, span });
+  if (single === undefined) return undefined;
   const { context } = env.session;
   // At read-out a state holds what the last batch assigned it.
   const current = new Map<GraphValue, GraphValue>();
   for (const [leaf, assigned] of env.pass.assigned) {
     if (isMetricState(env, leaf)) current.set(assigned, leaf);
   }
-  const atReadout = replaceReachable(env, convertTensor(env, tensor, "f32").value, current);
+  const atReadout = replaceReachable(env, single, current);
   const own = [...env.pass.assigned].filter(([leaf]) => isMetricState(env, leaf));
   const assignments = own.map(([target, assigned]) => ({ target, value: assigned }));
   if (!dependsOnBatch(atReadout)) return { assignments, readout: atReadout };

@@ -14,6 +14,8 @@ import { parse } from "../syntax/parser.ts";
 export interface SourceHost {
   readFile(path: string): string | undefined;
   readStd(name: string): string | undefined;
+  /** Paths of the `.nn` files in the folder of `path`, for hints; none where the host cannot tell. */
+  filesBeside?(path: string): readonly string[];
 }
 
 export type NamedDeclaration = Exclude<Declaration, ImportDeclaration | { kind: "train" }>;
@@ -56,6 +58,15 @@ export class ModuleLoader {
     if (known !== undefined) return known;
     const text = this.#host.readFile(path);
     return text === undefined ? undefined : this.#parse(path, text, false);
+  }
+
+  /** The file that a path to none most probably meant. */
+  nearestFile(path: string): string | undefined {
+    const names = new Map(
+      (this.#host.filesBeside?.(path) ?? []).map((other) => [posix.basename(other), other]),
+    );
+    const best = nearest(posix.basename(path), names.keys());
+    return best === undefined ? undefined : names.get(best);
   }
 
   /** What a name at the top level of a module means; own names hide imported ones, these the library's. */
@@ -126,8 +137,14 @@ export class ModuleLoader {
     const path = posix.normalize(posix.join(posix.dirname(into.file), declaration.path.value));
     const module = this.load(path);
     if (module === undefined) {
+      const advice = `the path is relative to this file, so it would be \`${path}\``;
+      const best = this.nearestFile(path);
       this.#sink.report(
-        diagnostics.importNotFound(declaration.path.span, { path: declaration.path.value }),
+        diagnostics.fileNotFound(declaration.path.span, {
+          path: declaration.path.value,
+          nearest: best && posix.relative(posix.dirname(into.file), best),
+          advice,
+        }),
       );
       return;
     }

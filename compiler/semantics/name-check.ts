@@ -5,7 +5,6 @@
  */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
-import { nearest } from "../diagnostics/nearest.ts";
 import type {
   Declaration,
   Expression,
@@ -16,6 +15,7 @@ import type {
   TypeNode,
 } from "../syntax/ast.ts";
 import { builtinNames } from "./builtins/index.ts";
+import { unknownName } from "./evaluate.ts";
 import { childExpressions } from "./expression-children.ts";
 import type { Module } from "./modules.ts";
 import type { Session } from "./session.ts";
@@ -43,10 +43,10 @@ export function checkNames(session: Session, module: Module): void {
       }
       checkRebinding(session, statements);
       const known = knownNames(declaration, parameters, statements);
-      for (const name of identifiersIn(parameters, statements)) {
-        if (!known.has(name.name) && !isVisible(name.name, session, module)) {
-          reportUnknown(name, known, session, module);
-        }
+      for (const { name, isDimension } of identifiersIn(parameters, statements)) {
+        if (known.has(name.name) || isVisible(name.name, session, module)) continue;
+        const names = [...known, ...session.modules.visibleNames(module)];
+        session.report(unknownName(name, names, isDimension));
       }
     }
   }
@@ -259,22 +259,28 @@ function addAxes(expression: Expression, known: Set<string>): void {
   for (const child of childExpressions(expression)) addAxes(child, known);
 }
 
+interface NameUse {
+  readonly name: Identifier;
+  /** Whether it stands in a type. */
+  readonly isDimension: boolean;
+}
+
 /** Every name that is read as a value. */
 function identifiersIn(
   parameters: readonly Parameter[],
   statements: readonly Statement[],
-): Identifier[] {
-  const found: Identifier[] = [];
-  const inExpression = (expression: Expression): void => {
-    if (expression.kind === "identifier") found.push(expression);
-    childExpressions(expression).forEach(inExpression);
+): NameUse[] {
+  const found: NameUse[] = [];
+  const inExpression = (expression: Expression, isDimension = false): void => {
+    if (expression.kind === "identifier") found.push({ name: expression, isDimension });
+    for (const child of childExpressions(expression)) inExpression(child, isDimension);
   };
   const inStatement = (statement: Statement): void => {
-    expressionsOf(statement).forEach(inExpression);
+    for (const expression of expressionsOf(statement)) inExpression(expression);
     const isDeclared = statement.kind === "declare" || statement.kind === "input";
     if (isDeclared && statement.type?.kind === "named-type") {
       for (const dimension of statement.type.dimensions ?? []) {
-        if (dimension.kind !== "ellipsis") inExpression(dimension);
+        if (dimension.kind !== "ellipsis") inExpression(dimension, true);
       }
     }
     for (const block of blocksOf(statement)) block.forEach(inStatement);
@@ -292,14 +298,4 @@ function isVisible(name: string, { modules }: Session, module: Module): boolean 
     builtinNames.includes(name) ||
     modules.stdNames.has(name)
   );
-}
-
-function reportUnknown(
-  { name, span }: Identifier,
-  known: ReadonlySet<string>,
-  session: Session,
-  module: Module,
-): void {
-  const candidates = [...known, ...session.modules.visibleNames(module), ...builtinNames];
-  session.report(diagnostics.unknownName(span, { name, nearest: nearest(name, candidates) }));
 }

@@ -73,12 +73,12 @@ export function evaluateBinary(expression: BinaryExpression, env: Environment): 
 
 function applyOperator(
   env: Environment,
-  { operator, span }: BinaryExpression,
+  { operator, operatorSpan }: BinaryExpression,
   left: Operand,
   right: Operand,
 ): Value {
   const [fn, isSwapped] = rows[operator]!;
-  const operation = { fn, name: operator, span };
+  const operation = { fn, name: operator, span: operatorSpan };
   if (operator === "^" && right.value.kind === "int") {
     const isData = left.value.kind === "tensor" || left.value.kind === "element";
     // x^2 is a product, of integers too.

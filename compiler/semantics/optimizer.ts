@@ -82,10 +82,8 @@ function scheduled(env: Environment, schedule: Value, t: GraphValue, span: Span)
   if (value.kind === "error" || value.kind === "int" || value.kind === "float") return value;
   if (value.kind === "tensor" && value.value.shape.length === 0)
     return convertTensor(env, value, "f32");
-  return report(
-    env,
-    diagnostics.notAScalar(span, { what: "the learning rate", found: describe(value) }),
-  );
+  const values = { what: "the learning rate", found: describe(value), advice: undefined };
+  return report(env, diagnostics.notAScalar(span, values));
 }
 
 function procedureEnvironment(

@@ -7,6 +7,7 @@ import type {
   AssertStatement,
   AssignStatement,
   BindStatement,
+  Expression,
   ForStatement,
   IfStatement,
   OutputStatement,
@@ -18,11 +19,13 @@ import { evaluateStatic } from "./conditional.ts";
 import { convertTensor } from "./conversions.ts";
 import { widensTo } from "./dtypes.ts";
 import { evaluate, lookUp } from "./evaluate.ts";
+import { childExpressions } from "./expression-children.ts";
 import { declareInput } from "./inputs.ts";
 import { nameInstance } from "./instances.ts";
 import { evaluateIndexedBind } from "./notation.ts";
 import { declarePersistent } from "./persistent.ts";
 import { type BodyKind, type Environment, report } from "./session.ts";
+import { singleNumber } from "./single-number.ts";
 import { broadcastTo } from "./tensors/layout.ts";
 import { scalarTensor } from "./tensors/scalar-tensor.ts";
 import { conform } from "./types.ts";
@@ -105,8 +108,7 @@ function runStatement(statement: Statement, env: Environment): Value | null {
       runPenalty(statement, env);
       return null;
     case "assert":
-      runAssert(statement, env);
-      return null;
+      return runAssert(statement, env);
     case "if":
       return runIf(statement, env);
     case "for":
@@ -233,19 +235,31 @@ function runPenalty({ value: source, span }: PenaltyStatement, env: Environment)
 
 /** Adds a term to every loss. */
 export function addPenalty(value: Value, span: Statement["span"], env: Environment): void {
-  if (value.kind === "error") return;
-  const tensor = scalarTensor(env, value, "f32");
-  if (tensor === undefined || tensor.value.shape.length > 0) {
-    report(env, diagnostics.notAScalar(span, { what: "a penalty", found: describe(value) }));
-    return;
-  }
-  env.pass.penalties.push({ value: convertTensor(env, tensor, "f32").value, span });
+  const penalty = singleNumber(env, value, { what: "a penalty", span });
+  if (penalty !== undefined) env.pass.penalties.push({ value: penalty, span });
 }
 
-function runAssert({ condition, message, span }: AssertStatement, env: Environment): void {
-  if (evaluateStatic(condition, env) === false) {
-    report(env, diagnostics.assertionFailed(span, { message: message.value }));
+/** What returns a value returns an error where an assertion fails; what follows relies on it. */
+function runAssert({ condition, message }: AssertStatement, env: Environment): Value | null {
+  if (evaluateStatic(condition, env) !== false) return null;
+  const facts = factsOf(condition, env);
+  const notes = facts.length === 0 ? [] : [`here ${facts.join(", ")}`];
+  const values = { message: message.value };
+  report(env, diagnostics.assertionFailed(condition.span, values, { notes }));
+  return places.return!.includes(env.body) ? errorValue : null;
+}
+
+/** What the names in an expression stand for: "`rate` is 20", "`x` is f32[N, 10], from `Dense`". */
+function factsOf(expression: Expression, env: Environment): string[] {
+  if (expression.kind === "identifier") {
+    const value = env.scope.get(expression.name)?.value;
+    if (value === undefined || value.kind === "error") return [];
+    const isNumber = value.kind === "int" || value.kind === "float";
+    const source = value.kind === "tensor" ? value.sources.findLast((known) => known) : undefined;
+    const shown = isNumber ? `${value.value}` : describe(value);
+    return [`\`${expression.name}\` is ${shown}${source ? `, ${source.text}` : ""}`];
   }
+  return [...new Set(childExpressions(expression).flatMap((child) => factsOf(child, env)))];
 }
 
 function runIf({ branches, otherwise }: IfStatement, env: Environment): Value | null {

@@ -238,5 +238,6 @@ export function metricName({ name, value }: Argument): string {
   if (name !== null) return name.name;
   let callee = value;
   while (callee.kind === "call") callee = callee.callee;
+  if (callee.kind === "string") return callee.value;
   return callee.kind === "identifier" ? callee.name : "metric";
 }

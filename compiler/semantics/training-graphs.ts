@@ -9,7 +9,6 @@ import type { Assignment, Graph, Value as GraphValue } from "../graph/node.ts";
 import type { Argument, TrainDeclaration } from "../syntax/ast.ts";
 import { applyScalarFunction } from "./arithmetic.ts";
 import { callValue } from "./calls.ts";
-import { convertTensor } from "./conversions.ts";
 import { evaluate } from "./evaluate.ts";
 import { lowerMetric, metricState } from "./metrics.ts";
 import { lowerUpdates } from "./optimizer.ts";
@@ -17,7 +16,7 @@ import { snakeCase } from "./paths.ts";
 import type { PersistentEntry } from "./persistent.ts";
 import { weighSamples } from "./sample-means.ts";
 import { type Environment, newOwner, report } from "./session.ts";
-import { scalarTensor } from "./tensors/scalar-tensor.ts";
+import { singleNumber } from "./single-number.ts";
 import { metricName, type TrainEntries } from "./train.ts";
 import { describe, type TemplateValue, tensorValue, type Value } from "./values.ts";
 
@@ -82,13 +81,8 @@ function lowerLoss(
   const origin = { span, label: "loss", path: "", backward: false };
   return context.from(origin, () => {
     const value = evaluate(expression, env);
-    if (value.kind === "error") return undefined;
-    const tensor = scalarTensor(env, value, "f32");
-    if (tensor === undefined || tensor.value.shape.length > 0) {
-      report(env, diagnostics.notAScalar(span, { what: "the loss", found: describe(value) }));
-      return undefined;
-    }
-    const whole = convertTensor(env, tensor, "f32").value;
+    const whole = singleNumber(env, value, { what: "the loss", span });
+    if (whole === undefined) return undefined;
     const weighed = weight === null ? whole : weigh(whole, weight, span, env);
     return withPenalties(weighed, env, span);
   });

@@ -187,7 +187,7 @@ export function describe(value: Value): string {
     case "int":
       return `the int ${value.value}`;
     case "float":
-      return `the float ${value.value}`;
+      return `the float ${Number.isInteger(value.value) ? value.value.toFixed(1) : value.value}`;
     case "bool":
       return `${value.value}`;
     case "string":

@@ -87,20 +87,26 @@ export function diagnosticOf(
   const values = {
     expected: message,
     found: describeToken(token),
-    hint: hintFor(token, message, context.ruleStack),
+    hint: hintFor(token, previous, message, context.ruleStack),
   };
   const text = isAbsent ? "something is missing here" : "unexpected";
   return diagnostics.unexpectedToken({ span, text }, values);
 }
 
-function hintFor(token: IToken, expected: string, rules: readonly string[]): string | undefined {
+function hintFor(
+  token: IToken,
+  previous: IToken,
+  expected: string,
+  rules: readonly string[],
+): string | undefined {
   if (rules.includes("reducerPrefix")) {
     return "the name of a reducer before `[` reduces over axes; write `(mean)[0]` to index a value of that name";
   }
   if (tokenMatcher(token, Then) && expected === "`{`") {
     return "an `if` that begins a statement has blocks; to choose between values, bind it: `y = if … then … else …`";
   }
-  if (rules.includes("trainEntry") && tokenMatcher(token, Assign)) {
+  if (token.image === "*" && previous.image === "*") return "a power is written `x^2`";
+  if (rules.includes("trainEntry") && (tokenMatcher(token, Assign) || token.image === ":")) {
     return "a setting is a key and its value, with nothing between: `epochs 5`";
   }
   if (rules.includes("indexedBind") && rules.at(-1) === "axes") {

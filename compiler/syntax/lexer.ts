@@ -109,6 +109,13 @@ const replacements: Readonly<Record<string, string>> = {
   "”": '"',
 };
 
+/** What takes the place of characters that other languages use. */
+const advice: Readonly<Record<string, string>> = {
+  "#": "a comment begins with `//`",
+  ";": "a statement ends with its line",
+  ".": "a name has no parts: write `Dense`, not `layers.Dense`",
+};
+
 function reportUnknown(file: SourceFile, error: ILexingError, sink: DiagnosticSink): void {
   const run = file.text.slice(error.offset, error.offset + error.length);
   const first = String.fromCodePoint(file.text.codePointAt(error.offset) ?? 0);
@@ -121,6 +128,7 @@ function reportUnknown(file: SourceFile, error: ILexingError, sink: DiagnosticSi
     diagnostics.unexpectedCharacter(span, {
       character: printable ? `\`${shown}\`` : `the character U+${code}`,
       replacement: replacements[first],
+      advice: advice[first],
     }),
   );
 }

@@ -15,7 +15,18 @@ describe("the nearest name", () => {
     expect(nearest(name, known)).toBe(expected);
   });
 
-  it.each(["x", "Conv2D", "Activation", ""])("of %s is none", (name) => {
+  it.each([
+    ["Adm", ["Add", "Adam"], "Adam"],
+    ["lr", ["rho", "learning_rate"], "learning_rate"],
+    ["img", ["image", "h"], "image"],
+    ["acc", ["mse", "accuracy", "accumulates"], "accuracy"],
+    ["val_acc", ["loss", "val_loss", "val_accuracy"], "val_accuracy"],
+    ["None", ["N", "none"], "none"],
+  ])("of %s among %j is %s", (name, known, expected) => {
+    expect(nearest(name, known)).toBe(expected);
+  });
+
+  it.each(["h", "x", "Conv2D", "Activation", ""])("of %s is none", (name) => {
     expect(nearest(name, ["Dense", "Dropout", "relu"])).toBeUndefined();
   });
 });
