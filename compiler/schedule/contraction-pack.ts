@@ -104,20 +104,32 @@ function transposeBlocks(
 ): void {
   const width = vectors * lanes;
   const type = vectorOf("f32", lanes);
+  /** A square whose first column is `column`, of which `used` are columns of the operand. */
+  const square = (k: Expression, steps: number, column: Expression, used: number): void => {
+    const corner = builder.let("corner", add(add(from, k), multiply(column, constant(columnStep))));
+    const rows = Array.from({ length: lanes }, (_, j) => {
+      if (j >= used) return constant(0, "f32", lanes);
+      const at = add(corner, constant(j * columnStep));
+      return builder.let("row", load(place(buffer, at), type, { active: steps }));
+    });
+    const target = builder.let("target", add(add(to, multiply(k, constant(width))), column));
+    transpose(builder, rows).forEach((column, j) => {
+      if (j >= steps) return;
+      builder.emit(store(place(panel, add(target, constant(j * width))), column));
+    });
+  };
   const block = (k: Expression, steps: number): void => {
-    for (let v = 0; v < vectors; v++) {
-      const used = v === vectors - 1 ? active : lanes;
-      const rows = Array.from({ length: lanes }, (_, j) => {
-        if (j >= used) return constant(0, "f32", lanes);
-        const at = add(add(from, k), constant((v * lanes + j) * columnStep));
-        return builder.let("row", load(place(buffer, at), type, { active: steps }));
-      });
-      transpose(builder, rows).forEach((column, j) => {
-        if (j >= steps) return;
-        const at = add(add(to, multiply(k, constant(width))), constant(j * width + v * lanes));
-        builder.emit(store(place(panel, at), column));
-      });
+    const full = active === lanes ? vectors : vectors - 1;
+    if (full > 0) {
+      builder.loop(
+        "column",
+        constant(0),
+        constant(full * lanes),
+        (column) => square(k, steps, column, lanes),
+        lanes,
+      );
     }
+    if (full < vectors) square(k, steps, constant(full * lanes), active);
   };
   const whole = length - (length % lanes);
   if (whole > 0) builder.loop("k", constant(0), constant(whole), (k) => block(k, lanes), lanes);

@@ -8,8 +8,6 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
-import { loadsOf } from "../graph/context.ts";
-import type { LoadScalar } from "../graph/node.ts";
 import {
   add,
   ceilQuotient,
@@ -28,11 +26,10 @@ import { axesOfNode, type LinearAccess } from "../optimize/fusion/linear-access.
 import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
+import { emitEpilogue, type FinishedTile } from "./contraction-epilogue.ts";
 import { packPanel } from "./contraction-pack.ts";
 import { type ContractionPlan, planContraction } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup } from "./cost.ts";
-import { evaluateMaps, type Registers, SharedLoads, storeGlobals } from "./epilogue.ts";
-import type { Point } from "./indexes.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
 import { emitTile, extentValue, type TileOperand } from "./micro-kernel.ts";
 
@@ -50,19 +47,6 @@ export function scheduleContraction(
   const builder = new KernelBuilder(surroundings);
   const tasks = emitContraction(builder, plan, (tile) => emitEpilogue(builder, group, plan, tile));
   return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));
-}
-
-/** A register tile whose sums are done. */
-export interface FinishedTile {
-  /** By row and vector. */
-  readonly sums: readonly (readonly Expression[])[];
-  /** The parallel axes of the contraction at the tile's first row and column. */
-  readonly axes: readonly Expression[];
-  /** Where the rows end: rows from there on are not part of the result. Null if all are. */
-  readonly rowEnd: Expression | null;
-  readonly vectors: number;
-  /** Lanes of the last vector in use. */
-  readonly active: number;
 }
 
 /** Emits the loops and tiles of a contraction; gives the number of tasks. */
@@ -192,48 +176,4 @@ function startExpression(access: LinearAccess, axes: readonly Expression[]): Exp
     start = add(start, multiply(value, constant(access.steps[axis]!)));
   });
   return start;
-}
-
-/** The group's maps on a finished tile, vector by vector and row by row, and its stores. */
-function emitEpilogue(
-  builder: KernelBuilder,
-  group: Group,
-  plan: ContractionPlan,
-  tile: FinishedTile,
-): void {
-  const { contraction, rowAxis, lanes } = plan;
-  const { node, vectorAxis } = contraction;
-  const maps = group.stages.filter((stage) => stage !== node);
-  const loads = maps.flatMap((map) => loadsOf(map.body)).filter((load) => isOutside(load, group));
-  const extents = axesOfNode(node);
-  for (let v = 0; v < tile.vectors; v++) {
-    const active = v === tile.vectors - 1 ? tile.active : lanes;
-    const column = add(tile.axes[vectorAxis]!, constant(v * lanes));
-    const pointAt = (row: Expression | null): Point => ({
-      extents,
-      batchMax: builder.batchMax,
-      axes: (row === null ? tile.axes : tile.axes.with(rowAxis!, row)).with(vectorAxis, column),
-      vector: { axis: vectorAxis, lanes },
-    });
-    const shared = new SharedLoads();
-    const options = { active, shared };
-    if (rowAxis !== null) shared.prepare(builder, loads, rowAxis, pointAt(null), options);
-    tile.sums.forEach((row, r) => {
-      const emitRow = (): void => {
-        const point = pointAt(rowAxis === null ? null : add(tile.axes[rowAxis]!, constant(r)));
-        const registers: Registers = new Map([[node.values[0]!, row[v]!]]);
-        evaluateMaps(builder, maps, point, registers, options);
-        storeGlobals(builder, group, group.stages, point, registers, options);
-      };
-      if (tile.rowEnd === null || r === 0 || rowAxis === null) emitRow();
-      else {
-        const inRange = less(add(tile.axes[rowAxis]!, constant(r)), tile.rowEnd);
-        builder.emit(when(inRange, builder.block(emitRow)));
-      }
-    });
-  }
-}
-
-function isOutside(load: LoadScalar, group: Group): boolean {
-  return !group.scopes.has(load.value);
 }
