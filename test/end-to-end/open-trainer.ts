@@ -1,0 +1,42 @@
+/** A model compiled in this process, from the sources, ready to train: for tests that look at steps and tensors. */
+
+import { prepareModel } from "../../compiler/cli/prepare-model.ts";
+import { type Column, elementCount } from "../../runtime/data/column.ts";
+import { Trainer } from "../../runtime/training/trainer.ts";
+
+export interface OpenedTrainer {
+  readonly trainer: Trainer;
+  /** The rows of the train block. */
+  readonly columns: readonly Column[];
+}
+
+export interface OpenOptions {
+  readonly fusion?: boolean;
+  readonly threads?: number;
+  readonly dataFolder?: string;
+}
+
+export async function openTrainer(
+  entry: string,
+  { fusion = true, threads = 1, dataFolder }: OpenOptions = {},
+): Promise<OpenedTrainer> {
+  const nowhere = { write: () => undefined };
+  const environment = await prepareModel({ entry, fusion }, dataFolder, {
+    out: nowhere,
+    errors: nowhere,
+    color: false,
+  });
+  const device = await environment.openDevice(threads);
+  const trainer = await Trainer.create(environment.definition, device);
+  const { train } = trainer.plan.data!.blocks;
+  return { trainer, columns: await environment.readColumns(train, environment.dataFolder) };
+}
+
+/** Rows `from` to `to` of every column. */
+export function sliceRows(columns: readonly Column[], from: number, to: number): readonly Column[] {
+  return columns.map((column): Column => {
+    const width = elementCount(column.shape);
+    const data = column.data.slice(from * width, to * width);
+    return { ...column, rows: data.length / width, data };
+  });
+}
