@@ -127,7 +127,13 @@ function tileCycles(rows: number, vectors: number): number {
   return Math.max(rows * vectors, latency) + 0.25 * (rows + vectors);
 }
 
-/** Enough rows that a task is worth a thread, and that packing a panel is repaid. */
+/** Rows whose products repay packing a panel of the other operand. */
+const leastPackedRows = 128;
+
+/**
+ * Enough rows that a task is worth a thread, and that packing a panel is repaid; otherwise a power of two of
+ * equal tasks, so that any small number of threads has as much to do as the other.
+ */
 function chooseRowsPerTask(
   rows: number,
   rowCount: number,
@@ -135,10 +141,15 @@ function chooseRowsPerTask(
   packed: boolean,
   { peakFlops, taskSeconds }: TargetDescription,
 ): number {
-  const worthwhile = (taskSeconds * peakFlops) / flopsPerRow;
-  const least = Math.max(worthwhile, packed ? 128 : 1);
-  const tiles = Math.ceil(Math.min(least, rowCount) / rows);
-  return tiles * rows;
+  const worthwhile = Math.max(1, (taskSeconds * peakFlops) / flopsPerRow);
+  const least = packed ? Math.max(worthwhile, leastPackedRows) : worthwhile;
+  const tasks = evenTasks(rowCount, least);
+  return Math.ceil(rowCount / (tasks * rows)) * rows;
+}
+
+/** The largest power of two of parts that have at least `least` of `count` points each. */
+export function evenTasks(count: number, least: number): number {
+  return 2 ** Math.max(0, Math.floor(Math.log2(count / least)));
 }
 
 function sumLoops({ node, broadcast, run, sumAxes }: StridedContraction): SumLoop[] {

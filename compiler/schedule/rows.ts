@@ -25,7 +25,7 @@ import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { emitContraction } from "./contraction.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
-import { planContraction } from "./contraction-plan.ts";
+import { evenTasks, planContraction } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup, predictedSeconds } from "./cost.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
@@ -77,8 +77,8 @@ function emitRows(
   const count = extentValue(outermost);
   const seconds = predictedSeconds(group, builder.batchMax, target);
   const size = sizeAt(outermost, builder.batchMax);
-  const worthwhile = Math.ceil((target.taskSeconds * size) / Math.max(seconds, 1e-12));
-  const rowsPerTask = Math.min(Math.max(worthwhile, 1), size);
+  const worthwhile = Math.max(1, (target.taskSeconds * size) / Math.max(seconds, 1e-12));
+  const rowsPerTask = Math.ceil(size / evenTasks(size, worthwhile));
   const tasks = ceilQuotient(count, rowsPerTask);
   const isWhole = rowsPerTask >= size;
   const from = isWhole
