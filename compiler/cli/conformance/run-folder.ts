@@ -1,6 +1,7 @@
 /** Runs every case of a conformance folder; its manifest says what kind of cases it holds. */
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { NotExpressible } from "./case-program.ts";
 import { checkGradCase, type GradCase } from "./grad-case.ts";
@@ -22,7 +23,10 @@ interface ManifestCase {
   readonly name: string;
 }
 
-/** Runs a folder with a manifest, or every folder in it that has one. */
+/** Cases under way at once: while one waits for the C compiler, others are compiled and run. */
+const lanes = Math.max(2, availableParallelism());
+
+/** Runs a folder with a manifest, or every folder in it that has one; verdicts come in the manifest's order. */
 export async function* runFolder(
   folder: string,
   target: Target,
@@ -37,8 +41,17 @@ export async function* runFolder(
     return;
   }
   const { cases } = JSON.parse(readFileSync(manifest, "utf8")) as { cases: ManifestCase[] };
-  for (const c of cases) {
-    if (only(c.name)) yield { name: c.name, verdict: await verdictOf(c, folder, target) };
+  const waiting = cases.filter(({ name }) => only(name));
+  const started: { readonly name: string; readonly verdict: Promise<Verdict> }[] = [];
+  const start = () => {
+    const c = waiting.shift();
+    if (c !== undefined) started.push({ name: c.name, verdict: verdictOf(c, folder, target) });
+  };
+  for (let i = 0; i < lanes; i++) start();
+  for (let next = started.shift(); next !== undefined; next = started.shift()) {
+    const verdict = await next.verdict;
+    start();
+    yield { name: next.name, verdict };
   }
 }
 

@@ -3,6 +3,7 @@
 import type { RuleTable } from "../case-rules.ts";
 import { attentionRules } from "./attention.ts";
 import { chainRules } from "./chains.ts";
+import { ctcRules } from "./ctc.ts";
 import { elementwiseRules } from "./elementwise.ts";
 import { lookupRules } from "./lookups.ts";
 import { lossRules } from "./losses.ts";
@@ -26,5 +27,6 @@ export const gradRules: RuleTable = {
   ...resamplingRules,
   ...attentionRules,
   ...recurrentRules,
+  ...ctcRules,
   ...chainRules,
 };
