@@ -1,36 +1,52 @@
 import { expect, test } from "vitest";
-import { baselineCpu, describeCpu } from "../../compiler/targets/cpu/description.ts";
+import {
+  baselineCpu,
+  cpuLevels,
+  cpuOfLevel,
+  describeCpu,
+} from "../../compiler/targets/cpu/description.ts";
 
 const cpuinfo = (flags: string) =>
   `processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\nflags\t\t: ${flags}\n`;
 
-const avx2 = "fpu sse4_2 avx avx2 fma";
+const v2 = "fpu pni ssse3 sse4_1 sse4_2 popcnt";
+const v3 = `${v2} avx avx2 fma bmi1 bmi2`;
+const v4 = `${v3} avx512f avx512cd avx512bw avx512dq avx512vl`;
 
-test("lanes and registers follow the vector unit", () => {
+const describe = (architecture: string, flags: string) =>
+  describeCpu({ architecture, cpuinfo: cpuinfo(flags) });
+
+test("lanes, registers and flags of the compiler follow the highest level that is whole", () => {
   const unit = (architecture: string, flags: string) => {
-    const cpu = describeCpu({ architecture, cpuinfo: cpuinfo(flags) });
-    return [cpu.vectorLanes, cpu.vectorRegisters];
+    const cpu = describe(architecture, flags);
+    return [cpu.march, cpu.vectorLanes, cpu.vectorRegisters];
   };
-  expect(unit("x64", `${avx2} avx512f avx512bw avx512dq avx512vl`)).toEqual([16, 32]);
-  expect(unit("x64", avx2)).toEqual([8, 16]);
-  expect(unit("x64", "fpu sse4_2 avx")).toEqual([4, 16]);
-  expect(unit("arm64", "fp asimd")).toEqual([4, 32]);
+  expect(unit("x64", v4)).toEqual(["x86-64-v4", 16, 32]);
+  expect(unit("x64", `${v3} avx512f`)).toEqual(["x86-64-v3", 8, 16]);
+  expect(unit("x64", `${v2} avx`)).toEqual(["x86-64-v2", 4, 16]);
+  expect(unit("x64", "fpu")).toEqual(["x86-64", 4, 16]);
+  expect(unit("arm64", "fp asimd")).toEqual(["armv8-a", 4, 32]);
 });
 
-test("half of AVX-512 is not used", () => {
-  expect(
-    describeCpu({ architecture: "x64", cpuinfo: cpuinfo(`${avx2} avx512f`) }).vectorLanes,
-  ).toBe(8);
-});
-
-test("features are spelled as the addon reports them", () => {
-  const { features } = describeCpu({ architecture: "x64", cpuinfo: cpuinfo(avx2) });
-  expect(features).toEqual(["sse4.2", "avx", "avx2", "fma"]);
+test("features are those of the level, as the addon spells them", () => {
+  expect(describe("x64", `${v3} avx512f`).features).toEqual([
+    "sse3",
+    "ssse3",
+    "sse4.1",
+    "sse4.2",
+    "popcnt",
+    "avx",
+    "avx2",
+    "fma",
+    "bmi",
+    "bmi2",
+  ]);
 });
 
 test("processors that differ have different keys", () => {
-  const key = (flags: string) =>
-    describeCpu({ architecture: "x64", cpuinfo: cpuinfo(flags) }).processor;
-  expect(key(avx2)).not.toBe(key(`${avx2} avx512f avx512bw avx512dq avx512vl`));
+  expect(describe("x64", v3).processor).not.toBe(describe("x64", v4).processor);
   expect(baselineCpu("x64").features).toEqual([]);
+  for (const level of cpuLevels("x64")) {
+    expect(cpuOfLevel("x64", level)).toMatchObject({ march: level, processor: level });
+  }
 });

@@ -136,22 +136,22 @@ describe("printed text", () => {
     };
     const printed = printJavaScriptGraph(context, graph, { leaf: () => "" });
     expect(printed.lines.join("\n")).toMatchInlineSnapshot(`
-      "const v3 = new Float64Array(6);
+      "const multiply = new Float64Array(6);
       for (let i = 0; i < 2; i++) {
         for (let i_2 = 0; i_2 < 3; i_2++) {
-          v3[i * 3 + i_2] = (uniformAt(seed, 1367744976, batch, i_2) - 0.5) * 0.1;
+          multiply[i * 3 + i_2] = (uniformAt(seed, 1367744976, batch, i_2) - 0.5) * 0.1;
         }
       }
-      const v4 = new Float64Array(3);
+      const sum = new Float64Array(3);
       for (let i_3 = 0; i_3 < 3; i_3++) {
-        let sum = 0;
+        let sum_2 = 0;
         for (let r = 0; r < 2; r++) {
-          const add = sum + v3[r * 3 + i_3];
-          sum = add;
+          const add = sum_2 + multiply[r * 3 + i_3];
+          sum_2 = add;
         }
-        v4[i_3] = sum;
+        sum[i_3] = sum_2;
       }
-      const v4_2 = v4[1];"
+      const sum_3 = sum[1];"
     `);
     expect(printPrelude(printed.prelude)).toContain(
       "function uniformAt(seed, stream, batch, index)",

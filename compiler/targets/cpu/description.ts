@@ -4,6 +4,7 @@
  * for any machine.
  */
 
+import { invariant } from "../../diagnostics/diagnostic.ts";
 import type { TargetDescription } from "../../optimize/target-description.ts";
 
 export interface CpuDescription extends TargetDescription {
@@ -25,17 +26,17 @@ export interface CpuFacts {
   readonly cacheBytes?: readonly [first: number, second: number];
 }
 
-/** Linux' names of x86 features that kernels use, in the spelling of `__builtin_cpu_supports`. */
-const x86Features: readonly (readonly [flag: string, feature: string])[] = [
-  ["sse4_2", "sse4.2"],
-  ["avx", "avx"],
-  ["avx2", "avx2"],
-  ["fma", "fma"],
-  ["avx512f", "avx512f"],
-  ["avx512bw", "avx512bw"],
-  ["avx512dq", "avx512dq"],
-  ["avx512vl", "avx512vl"],
-];
+/**
+ * What a compiler may use of an x86 processor, by the levels of its psABI: code for a level runs on every
+ * processor that has the level's features, so a trainer can be carried to another machine and checked there.
+ * Features are given as Linux names them and as `__builtin_cpu_supports` does.
+ */
+interface Level {
+  readonly march: string;
+  readonly unit: VectorUnit;
+  /** Beyond those of the levels below. */
+  readonly features: readonly (readonly [flag: string, feature: string])[];
+}
 
 interface VectorUnit {
   readonly lanes: number;
@@ -44,16 +45,63 @@ interface VectorUnit {
   readonly flopsPerCycle: number;
 }
 
-function vectorUnit(architecture: string, features: ReadonlySet<string>): VectorUnit {
-  const wide = ["avx512f", "avx512bw", "avx512dq", "avx512vl"];
-  if (wide.every((feature) => features.has(feature))) {
-    return { lanes: 16, registers: 32, flopsPerCycle: 64 };
+const sse: VectorUnit = { lanes: 4, registers: 16, flopsPerCycle: 8 };
+const neon: VectorUnit = { lanes: 4, registers: 32, flopsPerCycle: 16 };
+
+const x86Levels: readonly Level[] = [
+  { march: "x86-64", unit: sse, features: [] },
+  {
+    march: "x86-64-v2",
+    unit: sse,
+    features: [
+      ["pni", "sse3"],
+      ["ssse3", "ssse3"],
+      ["sse4_1", "sse4.1"],
+      ["sse4_2", "sse4.2"],
+      ["popcnt", "popcnt"],
+    ],
+  },
+  {
+    march: "x86-64-v3",
+    unit: { lanes: 8, registers: 16, flopsPerCycle: 32 },
+    features: [
+      ["avx", "avx"],
+      ["avx2", "avx2"],
+      ["fma", "fma"],
+      ["bmi1", "bmi"],
+      ["bmi2", "bmi2"],
+    ],
+  },
+  {
+    march: "x86-64-v4",
+    unit: { lanes: 16, registers: 32, flopsPerCycle: 64 },
+    features: [
+      ["avx512f", "avx512f"],
+      ["avx512cd", "avx512cd"],
+      ["avx512bw", "avx512bw"],
+      ["avx512dq", "avx512dq"],
+      ["avx512vl", "avx512vl"],
+    ],
+  },
+];
+
+interface Abilities {
+  readonly march: string;
+  readonly unit: VectorUnit;
+  readonly features: readonly string[];
+}
+
+/** The highest level all of whose features are there. */
+function abilitiesOf(architecture: string, flags: ReadonlySet<string>): Abilities {
+  if (architecture !== "x64") {
+    return { march: architecture === "arm64" ? "armv8-a" : "native", unit: neon, features: [] };
   }
-  if (features.has("avx2") && features.has("fma")) {
-    return { lanes: 8, registers: 16, flopsPerCycle: 32 };
+  let best: Abilities = { march: "x86-64", unit: sse, features: [] };
+  for (const { march, unit, features } of x86Levels) {
+    if (!features.every(([flag]) => flags.has(flag))) break;
+    best = { march, unit, features: [...best.features, ...features.map(([, name]) => name)] };
   }
-  if (architecture === "arm64") return { lanes: 4, registers: 32, flopsPerCycle: 16 };
-  return { lanes: 4, registers: 16, flopsPerCycle: 8 };
+  return best;
 }
 
 /** A core of a server of our days, where the machine does not say. */
@@ -62,15 +110,8 @@ const defaultCaches = [32 * 1024, 1024 * 1024] as const;
 
 export function describeCpu({ architecture, cpuinfo, cacheBytes }: CpuFacts): CpuDescription {
   const flags = new Set(field(cpuinfo, "flags").split(/\s+/));
-  const features = x86Features
-    .filter(([flag]) => architecture === "x64" && flags.has(flag))
-    .map(([, feature]) => feature);
-  const unit = vectorUnit(architecture, new Set(features));
-  const model = [
-    field(cpuinfo, "vendor_id"),
-    field(cpuinfo, "cpu family"),
-    field(cpuinfo, "model"),
-  ];
+  const { march, unit, features } = abilitiesOf(architecture, flags);
+  const names = ["vendor_id", "cpu family", "model"].map((name) => field(cpuinfo, name));
   return {
     name: "cpu",
     vectorLanes: unit.lanes,
@@ -82,20 +123,31 @@ export function describeCpu({ architecture, cpuinfo, cacheBytes }: CpuFacts): Cp
     launchSeconds: 0.3e-6,
     taskSeconds: 10e-6,
     features,
-    march: "native",
+    march,
     prefersWideVectors: unit.lanes === 16,
-    processor: [architecture, ...model, ...features].join(" "),
+    processor: [architecture, ...names, ...features].join(" "),
   };
 }
 
 /** A machine of which only the architecture is assumed: what any processor of its kind runs. */
 export function baselineCpu(architecture: string): CpuDescription {
-  const baseline = describeCpu({ architecture, cpuinfo: "" });
-  return {
-    ...baseline,
-    march: architecture === "x64" ? "x86-64" : "armv8-a",
-    processor: "baseline",
-  };
+  return { ...describeCpu({ architecture, cpuinfo: "" }), processor: "baseline" };
+}
+
+/** The levels that can be compiled for whatever the machine, lowest first. */
+export function cpuLevels(architecture: string): readonly string[] {
+  return architecture === "x64"
+    ? x86Levels.map(({ march }) => march)
+    : [baselineCpu(architecture).march];
+}
+
+/** Any machine of a level. */
+export function cpuOfLevel(architecture: string, level: string): CpuDescription {
+  const count = cpuLevels(architecture).indexOf(level) + 1;
+  invariant(count > 0, `${level} is no level of ${architecture}`);
+  const flags = x86Levels.slice(0, count).flatMap(({ features }) => features.map(([flag]) => flag));
+  const cpuinfo = `flags : ${flags.join(" ")}`;
+  return { ...describeCpu({ architecture, cpuinfo }), processor: level };
 }
 
 /** The first line `name : value` of cpuinfo. */

@@ -26,11 +26,11 @@ export class MissingCompilerError extends Error {
 }
 
 export interface CompileOptions {
-  /** The processor to compile for, as `-march` takes it; `native` by default. */
+  /** What the code may assume of the processor, as `-march` takes it; `native` by default. */
   readonly march?: string;
   /** Whether vectors of 512 bits are to be used. */
   readonly prefersWideVectors?: boolean;
-  /** Describes the processor where `march` is `native`: another machine's objects are not reused. */
+  /** Describes the processor that the code is tuned for: another one's objects are not reused. */
   readonly processor?: string;
   /** Where compiled libraries are kept. */
   readonly cacheDirectory?: string;
@@ -83,6 +83,7 @@ export async function compileLibrary(
   const version = await compilerVersion(compiler);
   const machine = [
     `-march=${options.march ?? "native"}`,
+    "-mtune=native",
     ...(options.prefersWideVectors === true ? ["-mprefer-vector-width=512"] : []),
   ];
   const directory = options.cacheDirectory ?? cacheDirectory(environment);
