@@ -121,7 +121,7 @@ export function describeCpu({ architecture, cpuinfo, cacheBytes }: CpuFacts): Cp
     cacheBandwidth: 120e9,
     memoryBandwidth: 30e9,
     launchSeconds: 0.3e-6,
-    taskSeconds: 10e-6,
+    taskSeconds: 5e-6,
     features,
     march,
     prefersWideVectors: unit.lanes === 16,
