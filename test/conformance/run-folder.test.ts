@@ -1,0 +1,126 @@
+/** The runner itself, on folders made here: what passes, what fails, what is left out, and why. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { zipSync } from "fflate";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cpuTarget } from "../../compiler/cli/conformance/cpu-target.ts";
+import { interpreterTarget } from "../../compiler/cli/conformance/interpreter-target.ts";
+import { runFolder } from "../../compiler/cli/conformance/run-folder.ts";
+import type { Target } from "../../compiler/cli/conformance/target.ts";
+
+let root: string;
+
+/** NPY version 1.0 of float64. */
+function npy(shape: readonly number[], data: readonly number[]): Uint8Array {
+  const extents = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
+  const header = `{'descr': '<f8', 'fortran_order': False, 'shape': (${extents}), }\n`;
+  const bytes = new Uint8Array(10 + header.length + 8 * data.length);
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length & 255, header.length >> 8]);
+  bytes.set(new TextEncoder().encode(header), 10);
+  const view = new DataView(bytes.buffer, 10 + header.length);
+  data.forEach((value, i) => {
+    view.setFloat64(8 * i, value, true);
+  });
+  return bytes;
+}
+
+type Arrays = Readonly<Record<string, readonly [shape: number[], data: number[]]>>;
+
+function writeArrays(path: string, arrays: Arrays): void {
+  const members = Object.entries(arrays).map(([name, [shape, data]]) => [
+    `${name}.npy`,
+    npy(shape, data),
+  ]);
+  writeFileSync(path, zipSync(Object.fromEntries(members), { level: 0 }));
+}
+
+const spec = (key: string, shape: number[], more: object = {}) => ({
+  key,
+  dtype: "float32",
+  shape,
+  ...more,
+});
+
+/** y = x w over [2, 2], its loss weighted by ones, with the given figures. */
+function product(name: string, op: string, y: number[], gradient: number[]) {
+  writeArrays(join(root, "grad", `${name}.npz`), {
+    in_a: [
+      [2, 2],
+      [1, 2, 3, 4],
+    ],
+    in_b: [
+      [2, 1],
+      [5, -1],
+    ],
+    out_y: [[2, 1], y],
+    ct_y: [
+      [2, 1],
+      [1, 1],
+    ],
+    grad_a: [[2, 2], gradient],
+  });
+  return {
+    name,
+    file: `${name}.npz`,
+    op,
+    formula: "y = a @ b",
+    torch: "torch.matmul",
+    config: {},
+    inputs: { a: spec("in_a", [2, 2]), b: spec("in_b", [2, 1]) },
+    outputs: { y: spec("out_y", [2, 1], { cotangent: "ct_y" }) },
+    gradients: { a: spec("grad_a", [2, 2]) },
+  };
+}
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "nnc-conformance-"));
+  for (const folder of ["grad", "keras"]) mkdirSync(join(root, folder));
+  const cases = [
+    product("right", "matmul", [3, 11], [5, -1, 5, -1]),
+    product("wrong_output", "matmul", [3, 12], [5, -1, 5, -1]),
+    product("wrong_gradient", "matmul", [3, 11], [5, -1, 5, 1]),
+    product("unknown", "transmogrify", [3, 11], [5, -1, 5, -1]),
+  ];
+  writeFileSync(join(root, "grad", "manifest.json"), JSON.stringify({ cases }));
+  const checks = [
+    {
+      config: { function: "leaky_relu", negative_slope: 0.5 },
+      inputs: { x: [-2, 3] },
+      derived: { output: [-1, 3] },
+    },
+  ];
+  writeFileSync(join(root, "keras", "leaky.json"), JSON.stringify({ formula: "", checks }));
+  const keras = {
+    name: "leaky",
+    file: "leaky.json",
+    category: "activation",
+    keras: "keras.activations",
+  };
+  writeFileSync(join(root, "keras", "manifest.json"), JSON.stringify({ cases: [keras] }));
+});
+
+afterAll(() => {
+  rmSync(root, { recursive: true });
+});
+
+describe.each([
+  ["interpreter", interpreterTarget],
+  ["cpu", cpuTarget],
+] as [string, Target][])("%s", (_, target) => {
+  it("tells what passes, fails and cannot be said, in the manifests' order", async () => {
+    const verdicts: string[] = [];
+    for await (const { name, verdict } of runFolder(root, target, () => true)) {
+      const why = verdict.kind === "passed" ? "" : `: ${verdict.why.split(" (")[0]}`;
+      verdicts.push(`${verdict.kind} ${name}${why}`);
+    }
+    expect(verdicts).toEqual([
+      "passed right",
+      "failed wrong_output: y[1] is 11, not 12",
+      "failed wrong_gradient: da[3] is -1, not 1",
+      "skipped unknown: the operation transmogrify",
+      "passed leaky",
+    ]);
+  });
+});
