@@ -27,6 +27,12 @@ export interface StridedContraction {
 /** Fewer points along the vector axis waste most of every register; a dot product is then better. */
 const fewestColumns = 4;
 
+/**
+ * Points of the sum beyond which an operand whose columns do not lie side by side is not copied to where they
+ * do: the copy is memory of one task.
+ */
+const longestPanel = 1 << 13;
+
 export function stridedContraction(
   node: Compute,
   batchMax: number,
@@ -53,6 +59,8 @@ export function stridedContraction(
   const moves = (access: LinearAccess, axis: number) => access.steps[axis] !== 0;
   if (moves(a, vectorAxis) === moves(b, vectorAxis)) return undefined;
   const [broadcast, run] = moves(a, vectorAxis) ? [b, a] : [a, b];
+  const sumPoints = sumAxes.reduce((points, axis) => points * sizeAt(extents[axis]!, batchMax), 1);
+  if (run.steps[vectorAxis] !== 1 && sumPoints > longestPanel) return undefined;
   const others = parallel.filter((axis) => axis !== vectorAxis);
   const isRow = (axis: number) => moves(broadcast, axis) && !moves(run, axis);
   return {

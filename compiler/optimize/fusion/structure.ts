@@ -68,6 +68,9 @@ export interface StructureOptions {
 /** Vectors in a row that a register tile may span. */
 const widestRowTile = 4;
 
+/** Elements of the other operand beyond which a tile of whole rows cannot keep it near by. */
+const largestPanel = 1 << 17;
+
 /** Points of a row, reduction included, beyond which a row is too long to be one piece of work. */
 const longestRow = 1 << 15;
 
@@ -188,7 +191,8 @@ function rowsStructure(
         contraction.rowAxes.length > 0 &&
         contraction.rowAxes.every((axis) => axis < depth) &&
         contraction.outerAxes.length === 0 &&
-        columns <= widestRowTile * target.vectorLanes;
+        columns <= widestRowTile * target.vectorLanes &&
+        points <= largestPanel;
       if (!isRowTile) return { refusal: "the contraction's register tile does not span a row" };
     } else if (points > longestRow) {
       return { refusal: "a row is too long to stay near by" };
