@@ -85,7 +85,8 @@ function gatherRow(
 ): void {
   for (let v = 0; v < vectors; v++) {
     const first = add(from, constant(v * lanes * columnStep));
-    const index = lanes === 1 ? first : add(first, multiply(ramp(lanes), constant(columnStep)));
+    const isRun = lanes === 1 || columnStep === 1;
+    const index = isRun ? first : add(first, multiply(ramp(lanes), constant(columnStep)));
     const element = load(place(buffer, index), vectorOf("f32", lanes), {
       active: v === vectors - 1 ? active : lanes,
     });
