@@ -10,24 +10,37 @@ import { interpreterTarget } from "./conformance/interpreter-target.ts";
 import { runFolder } from "./conformance/run-folder.ts";
 import type { Target } from "./conformance/target.ts";
 
+/** `auto` takes the CPU as long as there is no other device. */
 const targets: Readonly<Record<string, Target>> = {
+  auto: cpuTarget,
   cpu: cpuTarget,
   interpreter: interpreterTarget,
 };
 
+const usage = `usage: npm run conformance -- DIR [--target ${Object.keys(targets).join("|")}] [--only TEXT]\n`;
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        target: { type: "string", default: "cpu" },
+        only: { type: "string", default: "" },
+      },
+    });
+  } catch (error) {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n${usage}`);
+    return undefined;
+  }
+}
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      target: { type: "string", default: "cpu" },
-      only: { type: "string", default: "" },
-    },
-  });
+  const given = readArguments();
+  if (given === undefined) return 2;
+  const { values, positionals } = given;
   const target = targets[values.target];
   if (target === undefined || positionals.length === 0) {
-    process.stderr.write(
-      "usage: npm run conformance -- DIR [--target cpu|interpreter] [--only TEXT]\n",
-    );
+    process.stderr.write(usage);
     return 2;
   }
   const missing = positionals.find((folder) => !existsSync(folder));

@@ -159,6 +159,46 @@ function depthToSpace(c: RuleCase): RuleResult {
   return output("moved", [notation("moved", axes, outputShape(c, "output"), place)]);
 }
 
+/** Cells before the input where windows keep the size (`same`), see only the past (`causal`), or stay inside. */
+function cellsBefore(
+  c: RuleCase,
+  size: number,
+  { extent, stride }: { readonly extent: number; readonly stride: number },
+): number {
+  const padding = textIn(c, "padding", "valid");
+  if (padding === "causal") return extent - 1;
+  if (padding !== "same") return 0;
+  return Math.floor(Math.max((Math.ceil(size / stride) - 1) * stride + extent - size, 0) / 2);
+}
+
+/** Kernels are [spatial, inputs / groups, filters]. */
+function convolve(c: RuleCase): RuleResult {
+  const sizes = shapeOf(c, "x").slice(1, -1);
+  const [kernel, channels] = [shapeOf(c, "kernel").slice(0, -2), shapeOf(c, "kernel").at(-2)!];
+  const strides = perAxis(c.config.strides ?? 1, sizes.length);
+  const dilation = perAxis(c.config.dilation_rate ?? 1, sizes.length);
+  const perGroup = shapeOf(c, "kernel").at(-1)! / numberIn(c, "groups", 1);
+  const p = axisNames(sizes.length, "p");
+  const k = axisNames(sizes.length, "k");
+  const places = sizes.map((size, i) => {
+    const extent = dilation[i]! * (kernel[i]! - 1) + 1;
+    const before = cellsBefore(c, size, { extent, stride: strides[i]! });
+    return `${p[i]} * ${strides[i]} + ${k[i]} * ${dilation[i]} - ${before}`;
+  });
+  const channel = numberIn(c, "groups", 1) === 1 ? "c" : `o / ${perGroup} * ${channels} + c`;
+  const over = [...k.map((name, i) => `${name} < ${kernel[i]}`), `c < ${channels}`].join(", ");
+  const product = `${element("x", ["n", ...places, channel])} * ${element("kernel", [...k, "c", "o"])}`;
+  const conv = notation(
+    "conv",
+    ["n", ...p, "o"],
+    outputShape(c, "output"),
+    `sum[${over}] ${product}`,
+  );
+  const sum = c.inputs.has("bias") ? "conv + bias" : "conv";
+  const fn = c.config.activation;
+  return output(typeof fn === "string" ? `${fn}(${sum})` : sum, [conv]);
+}
+
 const perAxis = (value: unknown, count: number): number[] =>
   Array.isArray(value) ? (value as number[]) : Array.from({ length: count }, () => value as number);
 
@@ -167,13 +207,11 @@ const pool = (reducer: "mean" | "max") => (c: RuleCase) => {
   const sizes = shapeOf(c, "x").slice(1, -1);
   const kernel = perAxis(c.config.pool_size, sizes.length);
   const strides = perAxis(c.config.strides ?? c.config.pool_size, sizes.length);
-  const isSame = textIn(c, "padding", "valid") === "same";
   const p = axisNames(sizes.length, "p");
   const k = axisNames(sizes.length, "k");
   const places = sizes.map((size, i) => {
-    const count = Math.ceil(size / strides[i]!);
-    const missing = isSame ? Math.max((count - 1) * strides[i]! + kernel[i]! - size, 0) : 0;
-    return `${p[i]} * ${strides[i]} + ${k[i]} - ${Math.floor(missing / 2)}`;
+    const before = cellsBefore(c, size, { extent: kernel[i]!, stride: strides[i]! });
+    return `${p[i]} * ${strides[i]} + ${k[i]} - ${before}`;
   });
   const over = k.map((name, i) => `${name} < ${kernel[i]}`).join(", ");
   const body = `${reducer}[${over}] ${element("x", ["n", ...places, "c"])}`;
@@ -195,4 +233,16 @@ export const kerasLayerRules: RuleTable = {
   space_to_depth: depthToSpace,
   average_pool: pool("mean"),
   max_pool: pool("max"),
+  conv: convolve,
+  ...Object.fromEntries(
+    [1, 2, 3].flatMap((d) => [
+      [`AveragePooling${d}D`, pool("mean")],
+      [`MaxPooling${d}D`, pool("max")],
+      [`Conv${d}D`, convolve],
+    ]),
+  ),
+  UnitNormalization: (c) => {
+    const axes = list([c.config.axis ?? -1].flat() as number[]);
+    return output(`x / sqrt(maximum(sum(x^2, axis = ${axes}, keepdims = true), 1e-12))`);
+  },
 };

@@ -89,6 +89,13 @@ export const lossValues: Readonly<Record<string, (c: RuleCase) => string>> = {
     const target = smoothed(c, 1 / shapeOf(c, p).at(-1)!);
     return `-${last("sum", `${target} * ${logarithms(c)}`)}`;
   },
+  CategoricalFocalCrossentropy: (c) => {
+    const [alpha, gamma] = [float(numberIn(c, "alpha", 0.25)), float(numberIn(c, "gamma", 2))];
+    const target = smoothed(c, 1 / shapeOf(c, p).at(-1)!);
+    const log = isSet(c, "from_logits") ? `log_softmax(${p})` : logarithms(c);
+    const hard = `${alpha} * (1 - exp(${log}))^${gamma}`;
+    return `-${last("sum", `${hard} * ${target} * ${log}`)}`;
+  },
   SparseCategoricalCrossentropy: (c) => {
     const shape = shapeOf(c, p).slice(0, -1);
     const label = `i32(reshape(${t}, [${shape.join(", ")}]))`;

@@ -141,6 +141,14 @@ function r2(c: RuleCase): RuleResult {
   ]);
 }
 
+/** Whether fewer than k entries of a row are larger than the one at the label. */
+const topKAccuracy = (label: (c: RuleCase) => string) =>
+  meanOf((c) => {
+    const classes = shapeOf(c, p).at(-1)!;
+    const at = `sum(one_hot(${label(c)}, ${classes}) * ${p}, axis = -1, keepdims = true)`;
+    return `f32(sum(f32(${p} > ${at}), axis = -1) < ${float(numberIn(c, "k", 5))})`;
+  });
+
 /** The area under a curve of rates at fixed thresholds, whose first and last take all and none. */
 function areaUnderCurve(c: RuleCase): RuleResult {
   const thresholds = numberIn(c, "num_thresholds", 200);
@@ -209,6 +217,13 @@ export const kerasMetricRules: RuleTable = {
   SparseCategoricalAccuracy: meanOf(
     (c) => `f32(i32(reshape(${t}, [${valueShape(c).join(", ")}])) == argmax(${p}, axis = -1))`,
   ),
+  TopKCategoricalAccuracy: topKAccuracy(() => `argmax(${t}, axis = -1)`),
+  SparseTopKCategoricalAccuracy: topKAccuracy(
+    (c) => `i32(reshape(${t}, [${valueShape(c).join(", ")}]))`,
+  ),
+  // The metric is the cosine; the loss is its negative.
+  CosineSimilarity: meanOf((c) => `-(${lossValues.CosineSimilarity!(c)})`),
+  LogCoshError: ofLoss("LogCosh"),
   Precision: precisionOrRecall("fp"),
   Recall: precisionOrRecall("fn"),
   TruePositives: count("tp"),

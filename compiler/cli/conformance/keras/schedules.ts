@@ -50,6 +50,21 @@ export const kerasScheduleRules: RuleTable = {
     const warming = `${float(start)} + ${float(target - start)} * steps / ${float(warm)}`;
     return rate(`if steps < ${float(warm)} then ${warming} else ${decayed}`);
   },
+  // Periods grow by t_mul, and each starts from m_mul times the rate of the one before.
+  CosineDecayRestarts: (c) => {
+    const [grow, fade] = [numberIn(c, "t_mul", 2), numberIn(c, "m_mul", 1)];
+    const alpha = numberIn(c, "alpha", 0);
+    const share = `(steps / ${number(c, "first_decay_steps")})`;
+    const restarts =
+      grow === 1
+        ? `floor${share}`
+        : `floor(log(1 - ${share} * ${float(1 - grow)}) / ${float(Math.log(grow))})`;
+    const before = grow === 1 ? "restarts" : `(1 - ${float(grow)} ^ restarts) / ${float(1 - grow)}`;
+    const within = `(${share} - ${before}) / ${float(grow)} ^ restarts`;
+    const cosine = `0.5 * ${float(fade)} ^ restarts * (1 + cos(3.141592653589793 * (${within})))`;
+    const decayed = `(${float(1 - alpha)} * ${cosine} + ${float(alpha)})`;
+    return rate(`${number(c, "initial_learning_rate")} * ${decayed}`, [`restarts = ${restarts}`]);
+  },
   PiecewiseConstantDecay: (c) => {
     const { boundaries, values } = c.config as { boundaries: number[]; values: number[] };
     if (!Array.isArray(boundaries) || !Array.isArray(values)) {
