@@ -30,6 +30,8 @@ export type DiagnosticCode =
   | "missing-type"
   | "initial-value"
   | "initial-value-reads"
+  | "state-rebound"
+  | "state-never-assigned"
   | "unknown-name"
   | "duplicate-declaration"
   | "file-not-found"
@@ -370,7 +372,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "no batch",
     "notes": [],
     "hints": [
-      "write `f32[N, …]`"
+      "write `{type}`"
     ],
     "why": "The first dimension of an input is the batch size, N; no other may be.",
     "wrong": "model M {\n  input x: f32[4]\n  output y = x * 2\n}\n",
@@ -381,8 +383,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "code": "output-without-batch",
     "area": "layers",
     "severity": "error",
-    "title": "the output `{name}` is {found}, without a batch",
-    "label": "no batch",
+    "title": "the output `{name}` is {found}, which is not one row for each of the inputs",
+    "label": "its first dimension is not N",
     "notes": [],
     "hints": [],
     "why": "An output has one row for each row of the inputs.",
@@ -411,8 +413,12 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "severity": "error",
     "title": "the {role} `{name}` cannot depend on the batch size",
     "label": "has N in its shape",
-    "notes": [],
-    "hints": [],
+    "notes": [
+      "{meaning?}"
+    ],
+    "hints": [
+      "leave N out"
+    ],
     "why": "What lasts from batch to batch has a fixed size.",
     "wrong": "layer Shift()(x: f32[N, C]) {\n  param shift: f32[N, C] = zeros\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
     "right": "layer Shift()(x: f32[N, C]) {\n  param shift: f32[C] = zeros\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
@@ -455,7 +461,9 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "title": "the {role} `{name}` has no type",
     "label": "no shape",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "write `{role} {name}: f32[…]`"
+    ],
     "why": "A param or state says its shape: `param kernel: f32[I, units]`. An optimizer's slots take that of the param.",
     "wrong": "layer Shift()(x: f32[N, C]) {\n  param shift = zeros\n  return x + shift / C\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
     "right": "layer Shift()(x: f32[N, C]) {\n  param shift: f32[C] = zeros\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
@@ -487,6 +495,36 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "Initial values are computed before there are any.",
     "wrong": "layer Shift()(x: f32[N, C]) {\n  param shift: f32[C] = mean(x, axis = 0)\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
     "right": "layer Shift()(x: f32[N, C]) {\n  param shift: f32[C] = zeros\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
+    "files": {}
+  },
+  "state-rebound": {
+    "code": "state-rebound",
+    "area": "layers",
+    "severity": "warning",
+    "title": "`=` does not assign the state `{name}`",
+    "label": "another value for the rest of the body",
+    "notes": [],
+    "hints": [
+      "write `{name} <- …` to keep the value, or use another name"
+    ],
+    "why": "A state keeps what `<-` assigns until the next step; `=` only gives its name another meaning below.",
+    "wrong": "layer Center()(x: f32[N, C]) {\n  state seen: f32[C] = zeros\n  seen = 0.9 * seen + 0.1 * mean(x, axis = 0)\n  return x - seen\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Center\n}\n",
+    "right": "layer Center()(x: f32[N, C]) {\n  state seen: f32[C] = zeros\n  seen <- 0.9 * seen + 0.1 * mean(x, axis = 0)\n  return x - seen\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Center\n}\n",
+    "files": {}
+  },
+  "state-never-assigned": {
+    "code": "state-never-assigned",
+    "area": "layers",
+    "severity": "warning",
+    "title": "the state `{name}` is never assigned",
+    "label": "keeps its initial value",
+    "notes": [],
+    "hints": [
+      "write `{name} <- …`, or bind a value with `{name} = …`"
+    ],
+    "why": "A state that nothing assigns is a constant.",
+    "wrong": "layer Shift()(x: f32[N, C]) {\n  state shift: f32[C] = ones\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
+    "right": "layer Shift()(x: f32[N, C]) {\n  shift = full([C], 1.0)\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
     "files": {}
   },
   "unknown-name": {
@@ -617,7 +655,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "bound here",
     "notes": [],
     "hints": [
-      "remove it, or call it `_{name}`"
+      "remove it, or call it `{rename?}`",
+      "use it, or remove it"
     ],
     "why": "What nothing reads is left out of the graph; most often another name was meant.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  h = x * 2\n  output y = x * 3\n}\n",
@@ -656,8 +695,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "code": "rank-mismatch",
     "area": "shapes",
     "severity": "error",
-    "title": "{what} has {found} dimensions, where {expected} are declared",
-    "label": "this many dimensions",
+    "title": "{what} has {found}, where {expected} are declared",
+    "label": "the value",
     "notes": [],
     "hints": [],
     "why": "A type lists all dimensions; `...` stands for any number of them.",
@@ -670,7 +709,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "area": "shapes",
     "severity": "error",
     "title": "{what} has a dimension of {found} where {expected} is declared",
-    "label": "is {found}",
+    "label": "the value",
     "notes": [],
     "hints": [],
     "why": "A name used for several dimensions means the same size everywhere.",
@@ -955,7 +994,9 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "title": "`{name}` is {expected} and cannot be assigned {found}",
     "label": "{found}",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "{advice?}"
+    ],
     "why": "A state keeps its type; smaller shapes are broadcast to it.",
     "wrong": "layer Last()(x: f32[N, C]) {\n  state seen: f32[2] = zeros\n  seen <- mean(x, axis = 0)\n  return x + sum(seen) / C\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Last\n}\n",
     "right": "layer Last()(x: f32[N, C]) {\n  state seen: f32[C] = zeros\n  seen <- mean(x, axis = 0)\n  return x + seen\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Last\n}\n",
@@ -1434,6 +1475,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "names no column",
     "notes": [],
     "hints": [
+      "write `class_weight {classes?} = […]`",
       "the columns are {known?}"
     ],
     "why": "`sample_weight w` names the column of weights, `class_weight label = [1.0, 2.0]` that of the classes.",
@@ -1475,10 +1517,12 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "code": "untrained-parameter",
     "area": "training",
     "severity": "warning",
-    "title": "the loss does not depend on `{path}`",
-    "label": "does not read it",
+    "title": "the loss does not depend on {paths}",
+    "label": "does not read what these make",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "add the output to the loss, or leave it out of the model"
+    ],
     "why": "A parameter without gradient stays as it was initialized.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n  output z = x |> Dense(2)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n}\n",
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n  output z = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y) + mse(t, z)\n  optimizer SGD()\n}\n",
@@ -1574,6 +1618,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "no such type",
     "notes": [],
     "hints": [
+      "write `{own?}`",
       "did you mean `{nearest?}`?"
     ],
     "why": "Element types are f32, f16, bf16, i32, u8 and bool; static types int, float, bool, string, fn, layer, list and tuple.",
@@ -1706,7 +1751,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "code": "too-many-arguments",
     "area": "types",
     "severity": "error",
-    "title": "`{name}` takes no more than {count} arguments",
+    "title": "`{name}` takes no more than {count}",
     "label": "one too many",
     "notes": [],
     "hints": [],
@@ -1751,7 +1796,9 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "title": "`{callee}` needs {names}",
     "label": "not given here",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "to pass the function itself, write `{value?}`"
+    ],
     "why": "A parameter without a default must be given.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(activation = relu)\n}\n",
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(3, activation = relu)\n}\n",
@@ -1910,16 +1957,16 @@ export const diagnostics = {
   duplicateOutput: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["duplicate-output"], place, values, more),
   /** error: the input `{name}` does not begin with N */
-  inputWithoutBatch: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+  inputWithoutBatch: (place: Place, values: { readonly name: string | number; readonly type: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["input-without-batch"], place, values, more),
-  /** error: the output `{name}` is {found}, without a batch */
+  /** error: the output `{name}` is {found}, which is not one row for each of the inputs */
   outputWithoutBatch: (place: Place, values: { readonly name: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["output-without-batch"], place, values, more),
   /** error: the model `{name}` has no output */
   modelWithoutOutput: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["model-without-output"], place, values, more),
   /** error: the {role} `{name}` cannot depend on the batch size */
-  persistentBatch: (place: Place, values: { readonly role: string | number; readonly name: string | number }, more?: Occurrence): Diagnostic =>
+  persistentBatch: (place: Place, values: { readonly role: string | number; readonly name: string | number; readonly meaning: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["persistent-batch"], place, values, more),
   /** error: the {role} `{name}` is declared twice in one layer */
   duplicateParameter: (place: Place, values: { readonly role: string | number; readonly name: string | number }, more?: Occurrence): Diagnostic =>
@@ -1936,6 +1983,12 @@ export const diagnostics = {
   /** error: the initial value of `{name}` reads `{path}` */
   initialValueReads: (place: Place, values: { readonly name: string | number; readonly path: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["initial-value-reads"], place, values, more),
+  /** warning: `=` does not assign the state `{name}` */
+  stateRebound: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["state-rebound"], place, values, more),
+  /** warning: the state `{name}` is never assigned */
+  stateNeverAssigned: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["state-never-assigned"], place, values, more),
   /** error: `{name}` is not defined */
   unknownName: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined; readonly dimension: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-name"], place, values, more),
@@ -1961,7 +2014,7 @@ export const diagnostics = {
   reboundUnread: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["rebound-unread"], place, values, more),
   /** warning: `{name}` is never used */
-  unusedBinding: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+  unusedBinding: (place: Place, values: { readonly name: string | number; readonly rename: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unused-binding"], place, values, more),
   /** warning: the parameter `{name}` is never used */
   unusedParameter: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
@@ -1969,7 +2022,7 @@ export const diagnostics = {
   /** error: the shapes of {operation} do not fit */
   shapeMismatch: (place: Place, values: { readonly operation: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["shape-mismatch"], place, values, more),
-  /** error: {what} has {found} dimensions, where {expected} are declared */
+  /** error: {what} has {found}, where {expected} are declared */
   rankMismatch: (place: Place, values: { readonly what: string | number; readonly found: string | number; readonly expected: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["rank-mismatch"], place, values, more),
   /** error: {what} has a dimension of {found} where {expected} is declared */
@@ -2036,7 +2089,7 @@ export const diagnostics = {
   openShape: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["open-shape"], place, values, more),
   /** error: `{name}` is {expected} and cannot be assigned {found} */
-  assignedShape: (place: Place, values: { readonly name: string | number; readonly expected: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+  assignedShape: (place: Place, values: { readonly name: string | number; readonly expected: string | number; readonly found: string | number; readonly advice: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["assigned-shape"], place, values, more),
   /** error: {found} has more than 2³¹ elements */
   tensorTooLarge: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
@@ -2135,7 +2188,7 @@ export const diagnostics = {
   unknownMonitor: (place: Place, values: { readonly callback: string | number; readonly monitor: string | number; readonly validation: string | number | undefined; readonly nearest: string | number | undefined; readonly known: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-monitor"], place, values, more),
   /** error: `{key}` does not name a column of the data */
-  weightColumn: (place: Place, values: { readonly key: string | number; readonly known: string | number | undefined }, more?: Occurrence): Diagnostic =>
+  weightColumn: (place: Place, values: { readonly key: string | number; readonly classes: string | number | undefined; readonly known: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["weight-column"], place, values, more),
   /** error: the loss cannot take sample weights */
   lossNotWeightable: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
@@ -2143,8 +2196,8 @@ export const diagnostics = {
   /** error: the loss does not depend on any trainable parameter */
   lossWithoutParameters: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["loss-without-parameters"], place, values, more),
-  /** warning: the loss does not depend on `{path}` */
-  untrainedParameter: (place: Place, values: { readonly path: string | number }, more?: Occurrence): Diagnostic =>
+  /** warning: the loss does not depend on {paths} */
+  untrainedParameter: (place: Place, values: { readonly paths: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["untrained-parameter"], place, values, more),
   /** error: the metric `{name}` cannot be accumulated over batches */
   metricNotAMean: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
@@ -2165,7 +2218,7 @@ export const diagnostics = {
   wrongType: (place: Place, values: { readonly what: string | number; readonly expected: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["wrong-type"], place, values, more),
   /** error: there is no type `{name}` */
-  unknownType: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
+  unknownType: (place: Place, values: { readonly name: string | number; readonly own: string | number | undefined; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-type"], place, values, more),
   /** error: {what} has elements of type {found}, where {expected} is needed */
   dtypeMismatch: (place: Place, values: { readonly what: string | number; readonly found: string | number; readonly expected: string | number }, more?: Occurrence): Diagnostic =>
@@ -2194,7 +2247,7 @@ export const diagnostics = {
   /** error: a slice goes from int to int, not by {found} */
   sliceBound: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["slice-bound"], place, values, more),
-  /** error: `{name}` takes no more than {count} arguments */
+  /** error: `{name}` takes no more than {count} */
   tooManyArguments: (place: Place, values: { readonly name: string | number; readonly count: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["too-many-arguments"], place, values, more),
   /** error: the argument `{name}` is given twice */
@@ -2204,7 +2257,7 @@ export const diagnostics = {
   unknownArgument: (place: Place, values: { readonly callee: string | number; readonly name: string | number; readonly nearest: string | number | undefined; readonly known: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-argument"], place, values, more),
   /** error: `{callee}` needs {names} */
-  missingArgument: (place: Place, values: { readonly callee: string | number; readonly names: string | number }, more?: Occurrence): Diagnostic =>
+  missingArgument: (place: Place, values: { readonly callee: string | number; readonly names: string | number; readonly value: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["missing-argument"], place, values, more),
   /** error: `{name}` ends without `return` */
   missingReturn: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>

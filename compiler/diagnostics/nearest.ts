@@ -2,17 +2,22 @@
 
 /**
  * The nearest candidate within a third of the name's length (at least one edit, of single letters none); else the
- * shortest that the name shortens, as `lr` does `learning_rate`; or nothing.
+ * shortest that the name shortens, as `lr` does `learning_rate`, or the longest that it goes on from, as
+ * `validation_split` does from `validation`; or nothing.
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const limit = name.length < 2 ? 0 : Math.max(1, Math.floor(name.length / 3));
   let best: string | undefined;
   let bestDistance = limit + 1;
   let long: string | undefined;
+  let part: string | undefined;
   for (const candidate of candidates) {
     if (candidate === name) continue;
     if (shortens(name, candidate) && candidate.length < (long?.length ?? Infinity)) {
       long = candidate;
+    }
+    if (name.startsWith(candidate) && candidate.length >= 4) {
+      if (candidate.length > (part?.length ?? 0)) part = candidate;
     }
     if (Math.abs(candidate.length - name.length) > limit) continue;
     const distance = distanceBetween(name, candidate);
@@ -21,7 +26,7 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
       bestDistance = distance;
     }
   }
-  return best ?? long;
+  return best ?? long ?? part;
 }
 
 /** Letters are left out more often than mistaken for others, which decides between equals. */

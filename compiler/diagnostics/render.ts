@@ -163,8 +163,13 @@ function groupByFile(diagnostic: Diagnostic): ReadonlyMap<string, readonly Marke
     ...diagnostic.labels.map((label) => ({ label, isPrimary: false })),
   ];
   for (const marked of all) {
-    const { file } = marked.label.span;
-    byFile.set(file, [...(byFile.get(file) ?? []), marked]);
+    const { file, start, end } = marked.label.span;
+    const others = byFile.get(file) ?? [];
+    const isKnown = others.some(
+      ({ label: { span, text } }) =>
+        span.start === start && span.end === end && text === marked.label.text,
+    );
+    if (!isKnown) byFile.set(file, [...others, marked]);
   }
   return byFile;
 }

@@ -30,6 +30,8 @@ export interface Callee {
   readonly span: Span;
   /** Where it is declared, unless it is built in. */
   readonly declaredAt: Span | null;
+  /** Whether it could be meant as a value, without the call. */
+  readonly isFunction?: boolean;
 }
 
 /** A parameter as far as matching goes. */
@@ -59,7 +61,7 @@ export function matchArguments(
           env,
           diagnostics.tooManyArguments(
             argument.span,
-            { name: callee.name, count: slots.length },
+            { name: callee.name, count: countArguments(slots.length) },
             { labels },
           ),
         );
@@ -94,19 +96,28 @@ export function matchArguments(
     }
   });
   if (!isSound) return undefined;
+  const isEmpty = given.length === 0 && callee.isFunction === true;
   const missing = slots.filter(({ name, isRequired }) => isRequired && !matched.has(name));
   if (missing.length > 0) {
     report(
       env,
       diagnostics.missingArgument(
         callee.span,
-        { names: missing.map(({ name }) => `\`${name}\``).join(", "), callee: callee.name },
+        {
+          names: missing.map(({ name }) => `\`${name}\``).join(", "),
+          callee: callee.name,
+          value: isEmpty ? callee.name : undefined,
+        },
         { labels },
       ),
     );
     return undefined;
   }
   return matched;
+}
+
+function countArguments(count: number): string {
+  return count === 1 ? "1 argument" : `${count} arguments`;
 }
 
 /**

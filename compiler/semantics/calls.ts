@@ -123,7 +123,12 @@ export function callFunction(
 ): Value {
   const { declaration, module } = fn;
   const { name } = declaration;
-  const callee: Callee = { name: name.name, span, declaredAt: declaration.header };
+  const callee: Callee = {
+    name: name.name,
+    span,
+    declaredAt: declaration.header,
+    isFunction: true,
+  };
   const scope = new Scope();
   const inner: Environment = {
     ...env,
@@ -170,7 +175,7 @@ export function callBuiltin(
   span: Span,
   env: Environment,
 ): Value {
-  const callee: Callee = { name: builtin.name, span, declaredAt: null };
+  const callee: Callee = { name: builtin.name, span, declaredAt: null, isFunction: true };
   const matched = matchArguments(env, callee, builtin.parameters, args);
   if (matched === undefined) return errorValue;
   return builtin.call({ env, span, name: builtin.name, arguments: matched });

@@ -21,7 +21,10 @@ export function evaluateConstant(session: Session, { module, declaration }: Reso
   if (known !== undefined && known !== null) return known;
   const { name, span } = declaration.name;
   if (known === null) {
-    session.report(diagnostics.cyclicDefinition(span, { name }));
+    const open = [...values].filter(([, value]) => value === null).map(([constant]) => constant);
+    const through = open.slice(open.indexOf(declaration) + 1);
+    const labels = through.map((constant) => ({ span: constant.name.span, text: "through this" }));
+    session.report(diagnostics.cyclicDefinition(span, { name }, { labels }));
     return errorValue;
   }
   values.set(declaration, null);

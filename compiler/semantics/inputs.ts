@@ -34,8 +34,9 @@ export function declareInput({ name, type, span }: InputStatement, env: Environm
       env.pass.summary?.input(name.name, value.value);
     }
   } else {
-    const given = model.inputs.get(name.name) ?? errorValue;
-    value = conform(env, given, type, { span, what: `the input \`${name.name}\`` });
+    const given = model.inputs.get(name.name) ?? { value: errorValue, span };
+    const what = `the input \`${name.name}\``;
+    value = conform(env, given.value, type, { span: given.span, what });
   }
   env.scope.set(name.name, { value, span: name.span });
 }
@@ -51,7 +52,9 @@ function inputLeaf(name: string, type: NamedType, env: Environment): Value {
     first.constant !== 0 ||
     rest.some((e) => e.batch !== 0)
   ) {
-    return report(env, diagnostics.inputWithoutBatch(type.span, { name }));
+    const size = rest.length + (first?.batch === 0 ? 1 : 0) > 0 ? ", …" : "";
+    const batched = `${dtype ?? "f32"}[N${size}]`;
+    return report(env, diagnostics.inputWithoutBatch(type.span, { name, type: batched }));
   }
   const leaf = env.session.context.leaf("input", name, dtype ?? "f32", shape);
   return tensorValue(

@@ -5,17 +5,24 @@
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
-import type { InputStatement, LayerDeclaration, ModelDeclaration } from "../syntax/ast.ts";
+import type {
+  InputStatement,
+  LayerDeclaration,
+  ModelDeclaration,
+  Statement,
+} from "../syntax/ast.ts";
 import {
   bindParameters,
   type Callee,
   type EvaluatedArgument,
   matchArguments,
 } from "./arguments.ts";
+import type { Operand } from "./arithmetic.ts";
 import type { Module } from "./modules.ts";
 import { joinPath, snakeCase } from "./paths.ts";
 import { Scope } from "./scope.ts";
 import { type Environment, type ModelFrame, newOwner, report } from "./session.ts";
+import { blocksOf } from "./statement-parts.ts";
 import { runBody } from "./statements.ts";
 import { conform } from "./types.ts";
 import {
@@ -175,21 +182,31 @@ function applyModel(
     .map(({ name }) => ({ name: name.name, isRequired: true }));
   const matched = matchArguments(env, callee, slots, args);
   if (matched === undefined) return errorValue;
-  const inputs = new Map([...matched].map(([name, { value }]) => [name, value]));
-  const { outputs } = runModelBody(declaration, inner, inputs);
+  const { outputs } = runModelBody(declaration, inner, matched);
   const values = [...outputs.values()].map(({ value }) => value);
   if (values.some(({ kind }) => kind === "error")) return errorValue;
   return values.length === 1 ? values[0]! : listValue(values, true);
 }
 
+/** The names of all outputs in a model's text, whether its body gets that far or not. */
+export function outputNames({ body }: ModelDeclaration): string[] {
+  const names = (statement: Statement): string[] => [
+    ...(statement.kind === "output" ? [statement.name.name] : []),
+    ...blocksOf(statement).flatMap((block) => block.flatMap(names)),
+  ];
+  return body.flatMap(names);
+}
+
 export function runModelBody(
   declaration: ModelDeclaration,
   env: Environment,
-  inputs: ReadonlyMap<string, Value> | null,
+  inputs: ReadonlyMap<string, Operand> | null,
 ): ModelFrame {
   const model: ModelFrame = { inputs, outputs: new Map(), leaves: new Map() };
   runBody(declaration.body, { ...env, model });
-  if (model.outputs.size === 0) {
+  // An error may have kept the body from getting to its outputs.
+  const isCutShort = env.session.sink.hasErrors && outputNames(declaration).length > 0;
+  if (model.outputs.size === 0 && !isCutShort) {
     report(
       env,
       diagnostics.modelWithoutOutput(declaration.header, { name: declaration.name.name }),

@@ -14,6 +14,7 @@ import type { TrainDeclaration } from "../syntax/ast.ts";
 import { evaluateConstant, topEnvironment } from "./constants.ts";
 import { columnPlan, dataPlan, type LoweredData, lowerData } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
+import { checkLossNames } from "./loss-names.ts";
 import { type ModelRun, type ProgramModel, programModel, runModel } from "./model-run.ts";
 import { ModuleLoader, type SourceHost } from "./modules.ts";
 import { checkNames } from "./name-check.ts";
@@ -235,9 +236,10 @@ function lowerTraining(
   const { batchMax } = top.session;
   const columns = trainingColumns(entries, data, trained, top);
   const env = lossEnvironment(trained, data, columns, top);
+  checkLossNames(entries, trained, data, env);
   const losses = lowerLosses(entries, env, columns.weight);
   if (losses === undefined) return null;
-  const step = trainingGraph(train, entries, env, losses, options.learningRate);
+  const step = trainingGraph(train, entries, env, losses, trained.outputs, options.learningRate);
   const evaluation = lowerLosses(
     entries,
     lossEnvironment(evaluated, data, columns, top),

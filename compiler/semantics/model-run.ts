@@ -16,6 +16,7 @@ export interface ProgramModel {
 
 /** The inputs and outputs of a model in one pass. */
 export interface ModelRun {
+  readonly declaration: ModelDeclaration;
   readonly env: Environment;
   readonly inputs: ReadonlyMap<string, { readonly leaf: GraphValue; readonly span: Span }>;
   readonly outputs: ReadonlyMap<string, { readonly value: Value; readonly span: Span }>;
@@ -61,5 +62,5 @@ export function runModel(
     scope.set(key, { value, span: declaration.name.span });
   }
   const { outputs, leaves } = runModelBody(declaration, env, null);
-  return { env, inputs: leaves, outputs };
+  return { declaration, env, inputs: leaves, outputs };
 }

@@ -10,7 +10,6 @@ import type {
   Expression,
   Identifier,
   Parameter,
-  Pattern,
   Statement,
   TypeNode,
 } from "../syntax/ast.ts";
@@ -19,6 +18,8 @@ import { unknownName } from "./evaluate.ts";
 import { childExpressions } from "./expression-children.ts";
 import type { Module } from "./modules.ts";
 import type { Session } from "./session.ts";
+import { checkStates } from "./state-check.ts";
+import { blocksOf, expressionsOf, namesBoundBy } from "./statement-parts.ts";
 
 export function checkNames(session: Session, module: Module): void {
   if (module.isStd) return;
@@ -36,12 +37,17 @@ export function checkNames(session: Session, module: Module): void {
           session.report(diagnostics.unusedParameter(name.span, { name: name.name }));
         }
       }
+      const inputs = new Set(
+        statements.flatMap((statement) => (statement.kind === "input" ? [statement.name] : [])),
+      );
       for (const name of boundNames(statements)) {
-        if (!read.has(name.name) && !name.name.startsWith("_")) {
-          session.report(diagnostics.unusedBinding(name.span, { name: name.name }));
-        }
+        if (read.has(name.name) || name.name.startsWith("_")) continue;
+        // The data know an input by its name.
+        const rename = inputs.has(name) ? undefined : `_${name.name}`;
+        session.report(diagnostics.unusedBinding(name.span, { name: name.name, rename }));
       }
       checkRebinding(session, statements);
+      checkStates(session, statements);
       const known = knownNames(declaration, parameters, statements);
       for (const { name, isDimension } of identifiersIn(parameters, statements)) {
         if (known.has(name.name) || isVisible(name.name, session, module)) continue;
@@ -121,63 +127,6 @@ function readStatements(statements: readonly Statement[], read: Set<string>): vo
   }
 }
 
-/** A statement's own expressions, without those of the statements in it. */
-function expressionsOf(statement: Statement): readonly Expression[] {
-  switch (statement.kind) {
-    case "bind":
-    case "assign":
-    case "penalty":
-    case "return":
-      return [statement.value];
-    case "indexed-bind":
-      return [
-        ...statement.axes.flatMap(({ extent }) => (extent === null ? [] : [extent])),
-        statement.value,
-      ];
-    case "declare":
-      return [
-        ...(statement.value === null ? [] : [statement.value]),
-        ...statement.options.map(({ value }) => value),
-      ];
-    case "output":
-      return statement.value === null ? [] : [statement.value];
-    case "assert":
-      return [statement.condition];
-    case "if":
-      return statement.branches.map(({ condition }) => condition);
-    case "for":
-      return [statement.list];
-    case "input":
-      return [];
-  }
-}
-
-function blocksOf(statement: Statement): readonly (readonly Statement[])[] {
-  if (statement.kind === "for") return [statement.body];
-  if (statement.kind !== "if") return [];
-  const blocks = statement.branches.map(({ body }) => body);
-  return statement.otherwise === null ? blocks : [...blocks, statement.otherwise];
-}
-
-function patternNames(pattern: Pattern): Identifier[] {
-  return pattern.kind === "identifier" ? [pattern] : pattern.elements.flatMap(patternNames);
-}
-
-/** Names that the statement itself binds, outputs aside. */
-function namesBoundBy(statement: Statement): Identifier[] {
-  switch (statement.kind) {
-    case "bind":
-    case "for":
-      return patternNames(statement.pattern);
-    case "indexed-bind":
-    case "declare":
-    case "input":
-      return [statement.name];
-    default:
-      return [];
-  }
-}
-
 /** The first place of each name bound in the statements. */
 function boundNames(statements: readonly Statement[]): Identifier[] {
   const names = new Map<string, Identifier>();
@@ -208,6 +157,8 @@ function checkRebinding(session: Session, statements: readonly Statement[]): voi
     }
     // Inputs and outputs named twice are errors of their own.
     if (statement.kind === "for" || statement.kind === "input") continue;
+    // A state bound again is reported as that.
+    if (statement.kind === "declare" && statement.role === "state") continue;
     for (const name of namesBoundBy(statement)) {
       const before = unread.get(name.name);
       if (before !== undefined) {

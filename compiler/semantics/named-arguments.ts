@@ -91,8 +91,18 @@ export function namedCall(
   env: Environment,
 ): NamedCall | undefined {
   const callee = expression.kind === "call" ? expression.callee : expression;
-  if (callee.kind !== "identifier" || !Object.hasOwn(table, callee.name)) {
-    const name = callee.kind === "identifier" ? callee.name : "this";
+  if (callee.kind !== "identifier") {
+    const [first] = Object.keys(table);
+    const expected = `a call such as \`${first}(…)\``;
+    const isList = callee.kind === "list" || callee.kind === "tuple";
+    const found = isList ? "a list" : "another expression";
+    const hint = "several are written without brackets: `a(), b()`";
+    const values = { what: `a ${what}`, expected, found };
+    report(env, diagnostics.wrongType(callee.span, values, isList ? { hint } : {}));
+    return undefined;
+  }
+  if (!Object.hasOwn(table, callee.name)) {
+    const { name } = callee;
     const known = Object.keys(table);
     report(
       env,

@@ -4,7 +4,7 @@ import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import { printExtent, sameExtent } from "../graph/extent.ts";
 import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 import type { BinaryExpression, BinaryOperator, UnaryExpression } from "../syntax/ast.ts";
-import { applyScalarFunction, broadcast, type Operand } from "./arithmetic.ts";
+import { applyScalarFunction, broadcast, type Operand, shapeLabels } from "./arithmetic.ts";
 import { convertTensor } from "./conversions.ts";
 import { promote } from "./dtypes.ts";
 import { evaluate } from "./evaluate.ts";
@@ -146,24 +146,12 @@ function evaluateMatrixProduct(
   const inner = Math.max(0, b.value.shape.length - 2);
   const [aInner, bInner] = [a.value.shape.at(-1)!, b.value.shape[inner]!];
   if (!sameExtent(aInner, bInner)) {
-    const sources = [a.sources.at(-1), b.sources[inner]];
-    return report(
-      env,
-      diagnostics.innerDimensions(
-        operatorSpan,
-        { left: printExtent(aInner), right: printExtent(bInner) },
-        {
-          labels: [left, right].flatMap(({ value, span: place }, i) => {
-            const source = sources[i];
-            const label = {
-              span: place,
-              text: source ? `${describe(value)}, ${source.text}` : describe(value),
-            };
-            return source ? [label, { span: source.span, text: source.text }] : [label];
-          }),
-        },
-      ),
-    );
+    const labels = [
+      ...shapeLabels([{ value: left.value, span: left.span }], ({ sources }) => sources.length - 1),
+      ...shapeLabels([{ value: right.value, span: right.span }], () => inner),
+    ];
+    const values = { left: printExtent(aInner), right: printExtent(bInner) };
+    return report(env, diagnostics.innerDimensions(operatorSpan, values, { labels }));
   }
   const leading = (tensor: typeof a, keep: number) => ({
     span,

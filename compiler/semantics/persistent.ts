@@ -9,9 +9,9 @@ import type { Span } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { reachableNodes } from "../graph/context.ts";
 import type { DType } from "../graph/dtype.ts";
-import { type Shape, sameShape } from "../graph/extent.ts";
+import { printExtent, type Shape, sameShape } from "../graph/extent.ts";
 import type { Value as GraphValue } from "../graph/node.ts";
-import type { Argument, DeclareStatement } from "../syntax/ast.ts";
+import type { Argument, DeclareStatement, NamedType } from "../syntax/ast.ts";
 import { callValue } from "./calls.ts";
 import { evaluateStatic } from "./conditional.ts";
 import { convertTensor } from "./conversions.ts";
@@ -129,7 +129,8 @@ function declareLeaf(statement: DeclareStatement, env: Environment): GraphValue 
   const shape = type === null ? untypedShape(statement, env) : declaredShape(type, env);
   if (dtype === undefined || shape === undefined) return undefined;
   if (shape.some(({ batch }) => batch !== 0)) {
-    report(env, diagnostics.persistentBatch(type?.span ?? span, { role, name }));
+    const meaning = namesOfBatch(type, env);
+    report(env, diagnostics.persistentBatch(type?.span ?? span, { role, name, meaning }));
     return undefined;
   }
   const path = joinPath(env.owner.path, name);
@@ -172,6 +173,18 @@ function declareLeaf(statement: DeclareStatement, env: Environment): GraphValue 
     initial,
   });
   return rememberStatistic(statement, leaf, env);
+}
+
+/** Says which dimensions of a type stand for the batch size, if they do not say so themselves. */
+function namesOfBatch(type: NamedType | null, env: Environment): string | undefined {
+  const names = (type?.dimensions ?? []).flatMap((dimension) => {
+    if (dimension.kind !== "identifier" || dimension.name === "N") return [];
+    const size = env.scope.get(dimension.name)?.value;
+    return size?.kind === "extent"
+      ? [`\`${dimension.name}\` is ${printExtent(size.extent)} here`]
+      : [];
+  });
+  return names.length === 0 ? undefined : names.join(", ");
 }
 
 /** A statistic's value over one batch, which the data pass before training averages. */

@@ -4,12 +4,13 @@
  * states. An environment belongs to one place of the source: its scope, its module, the layer it stands in.
  */
 
-import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import { type DiagnosticCode, diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Diagnostic, DiagnosticSink, Span } from "../diagnostics/diagnostic.ts";
 import { GraphContext } from "../graph/context.ts";
 import { type Extent, fixed } from "../graph/extent.ts";
 import type { Value as GraphValue } from "../graph/node.ts";
 import type { Declaration, Expression } from "../syntax/ast.ts";
+import type { Operand } from "./arithmetic.ts";
 import { ConstantTable } from "./constants.ts";
 import type { Instance } from "./instances.ts";
 import { type Module, type ModuleLoader, stdPrefix } from "./modules.ts";
@@ -35,6 +36,23 @@ interface Frame {
   readonly name: string;
   readonly isStd: boolean;
 }
+
+/** Diagnostics that what a broken declaration may have held would have prevented. */
+const saysWhatIsMissing: ReadonlySet<string> = new Set<DiagnosticCode>([
+  "unknown-name",
+  "unknown-data",
+  "unused-binding",
+  "unused-parameter",
+  "unused-column",
+  "unknown-column",
+  "block-without-column",
+  "input-without-column",
+  "input-without-batch",
+  "missing-train-key",
+  "missing-train-block",
+  "model-without-output",
+  "state-never-assigned",
+]);
 
 export class Session {
   readonly context = new GraphContext();
@@ -93,9 +111,7 @@ export class Session {
    */
   report(diagnostic: Diagnostic): Value {
     const { primary, code } = diagnostic;
-    if (this.#isIncomplete && (code === "unknown-name" || code === "unknown-data")) {
-      return errorValue;
-    }
+    if (this.#isIncomplete && saysWhatIsMissing.has(code)) return errorValue;
     if (!primary.span.file.startsWith(stdPrefix)) {
       this.sink.report(diagnostic);
       return errorValue;
@@ -185,7 +201,7 @@ export function newOwner(path: string): Owner {
 
 /** What a model's body reads and writes: its inputs, given or from data, and its outputs. */
 export interface ModelFrame {
-  readonly inputs: ReadonlyMap<string, Value> | null;
+  readonly inputs: ReadonlyMap<string, Operand> | null;
   readonly outputs: Map<string, { readonly value: Value; readonly span: Span }>;
   /** Leaves of the inputs that come from data. */
   readonly leaves: Map<string, { readonly leaf: GraphValue; readonly span: Span }>;

@@ -28,6 +28,8 @@ export function singleNumber(
 /** A tensor has a mean; a function, or its name as Keras takes it, is to be called. */
 function advice(env: Environment, value: Value): string | undefined {
   switch (value.kind) {
+    case "list":
+      return "several are written without brackets: `metrics a, b`";
     case "tensor":
       return "take the mean: `mean(…)`";
     case "function": {

@@ -216,10 +216,15 @@ function runAssign({ target, value: source, span }: AssignStatement, env: Enviro
           name: target.name,
           expected: printTensorType(cell.dtype, cell.shape),
           found: describe(tensor),
+          advice:
+            env.stateRole === "slot"
+              ? "a state without a type has the shape of the parameter: `state v = zeros`"
+              : undefined,
         },
         { labels: [{ span: binding.span, text: "declared here" }] },
       ),
     );
+    env.scope.set(target.name, { ...binding, value: errorValue });
     return;
   }
   const converted = convertTensor(env, tensor, cell.dtype).value;
@@ -320,5 +325,6 @@ function runOutput({ name, type, value: source, span }: OutputStatement, env: En
       env,
       diagnostics.outputWithoutBatch(name.span, { name: name.name, found: describe(value) }),
     );
+    outputs?.set(name.name, { value: errorValue, span: name.span });
   }
 }

@@ -10,6 +10,7 @@ import { graphNodes } from "../graph/context.ts";
 import { batchExtent } from "../graph/extent.ts";
 import type { Graph, Value as GraphValue } from "../graph/node.ts";
 import { checkInput, columnLeaf, columnPlan, type LoweredData } from "./data.ts";
+import { outputNames } from "./instances.ts";
 import { unitWeights } from "./metrics.ts";
 import type { ModelRun } from "./model-run.ts";
 import { Scope } from "./scope.ts";
@@ -90,7 +91,8 @@ function namedColumn(
   if (given?.kind === "identifier" && leaves.has(given.name)) return given.name;
   const known = [...leaves.keys()].join(", ");
   const span = given?.span ?? argument.span;
-  report(top, diagnostics.weightColumn(span, { key, known: known || undefined }));
+  const [classes] = key === "class_weight" && argument.name === null ? leaves.keys() : [];
+  report(top, diagnostics.weightColumn(span, { key, known: known || undefined, classes }));
   return null;
 }
 
@@ -114,6 +116,10 @@ export function lossEnvironment(
     } else if (scope.get(name) === undefined) {
       bind(name, errorValue, span);
     }
+  }
+  // Outputs that an error kept from being computed.
+  for (const name of outputNames(run.declaration)) {
+    if (scope.get(name) === undefined) bind(name, errorValue, run.declaration.header);
   }
   const env: Environment = { ...top, pass: run.env.pass, scope, owner: newOwner("") };
   return { ...env, metricWeight: weight === null ? unitWeights(env) : tensorValue(weight) };

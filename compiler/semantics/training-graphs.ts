@@ -11,6 +11,7 @@ import { applyScalarFunction } from "./arithmetic.ts";
 import { callValue } from "./calls.ts";
 import { evaluate } from "./evaluate.ts";
 import { lowerMetric, metricState } from "./metrics.ts";
+import type { ModelRun } from "./model-run.ts";
 import { lowerUpdates } from "./optimizer.ts";
 import { snakeCase } from "./paths.ts";
 import type { PersistentEntry } from "./persistent.ts";
@@ -138,12 +139,13 @@ export function trainingGraph(
   entries: TrainEntries,
   env: Environment,
   losses: LoweredLosses,
+  outputs: ModelRun["outputs"],
   learningRate: number | undefined,
 ): { graph: Graph; hypers: Readonly<Record<string, number>> } | undefined {
   const optimizer = optimizerOf(entries, env);
   const { loss, span } = losses;
   if (loss === undefined) return undefined;
-  const params = trainedParams(loss, span, declaration, env);
+  const params = trainedParams(loss, span, declaration, outputs, env);
   if (optimizer === undefined || params.length === 0) return undefined;
   const { session, pass } = env;
   // Totals are assigned after what they read, states of layers as the model ran.
@@ -188,6 +190,7 @@ function trainedParams(
   loss: GraphValue,
   span: Span,
   { header }: TrainDeclaration,
+  outputs: ModelRun["outputs"],
   env: Environment,
 ): PersistentEntry[] {
   const reached = new Set(reachableNodes([loss]));
@@ -198,17 +201,30 @@ function trainedParams(
     report(env, diagnostics.lossWithoutParameters(span, {}, { labels }));
     return [];
   }
-  for (const { leaf, trainable, path, span: declared } of params) {
-    if (trainable && !reached.has(leaf.node)) {
-      report(
-        env,
-        diagnostics.untrainedParameter(
-          span,
-          { path },
-          { labels: [{ span: declared, text: "declared here" }] },
-        ),
-      );
-    }
-  }
+  reportUntrained(
+    params.filter(({ leaf, trainable }) => trainable && !reached.has(leaf.node)),
+    span,
+    outputs,
+    env,
+  );
   return trained;
+}
+
+/** Warns of params that outputs read, but the loss does not; those that nothing reads were warned of as bindings. */
+function reportUntrained(
+  params: readonly PersistentEntry[],
+  span: Span,
+  outputs: ModelRun["outputs"],
+  env: Environment,
+): void {
+  for (const { value, span: place } of outputs.values()) {
+    if (value.kind !== "tensor") continue;
+    const read = new Set(reachableNodes([value.value]));
+    const paths = params.filter(({ leaf }) => read.has(leaf.node)).map(({ path }) => `\`${path}\``);
+    if (paths.length === 0) continue;
+    const shown = paths.length > 4 ? [...paths.slice(0, 3), `${paths.length - 3} more`] : paths;
+    const labels = [{ span: place, text: "this output reads them" }];
+    const values = { paths: shown.join(", ") };
+    report(env, diagnostics.untrainedParameter(span, values, { labels }));
+  }
 }

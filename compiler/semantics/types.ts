@@ -96,6 +96,25 @@ function typeWord(name: string): string {
   return typeWords[name] ?? `a ${name}`;
 }
 
+/** What NumPy and Keras call element types. There is no wider float than f32. */
+const elementTypesElsewhere: Readonly<Record<string, DType>> = {
+  float16: "f16",
+  half: "f16",
+  bfloat16: "bf16",
+  float: "f32",
+  float32: "f32",
+  float64: "f32",
+  f64: "f32",
+  double: "f32",
+  int: "i32",
+  int32: "i32",
+  int64: "i32",
+  i64: "i32",
+  uint8: "u8",
+  byte: "u8",
+  boolean: "bool",
+};
+
 /** The element type that a type names, or null where it names none; reports an unknown name. */
 export function elementType(env: Environment, type: NamedType): DType | null | undefined {
   if (type.name === null) return null;
@@ -106,6 +125,7 @@ export function elementType(env: Environment, type: NamedType): DType | null | u
     env,
     diagnostics.unknownType(span, {
       name,
+      own: elementTypesElsewhere[name],
       nearest: nearest(name, [...dtypes, ...Object.keys(staticTypes)]),
     }),
   );
@@ -178,14 +198,9 @@ function matchDimensions(
     report(
       env,
       diagnostics.rankMismatch(
-        checked.span,
-        { what: checked.what, expected, found: shape.length },
-        {
-          labels: [
-            { span: checked.span, text: describe(value) },
-            { span: type.span, text: "declared here" },
-          ],
-        },
+        { span: checked.span, text: withSource(value, value.sources.at(-1)) },
+        { what: checked.what, expected, found: countDimensions(shape.length) },
+        { labels: [{ span: type.span, text: "declared here" }] },
       ),
     );
     return undefined;
@@ -219,14 +234,10 @@ function matchDimensions(
     report(
       env,
       diagnostics.dimensionMismatch(
-        checked.span,
+        { span: checked.span, text: withSource(value, source) },
         { what: checked.what, expected: printExtent(expected.extent), found: printExtent(extent) },
         {
           labels: [
-            {
-              span: checked.span,
-              text: source ? `${describe(value)}, ${source.text}` : describe(value),
-            },
             { span: dimension.span, text: `declared here as ${printExtent(expected.extent)}` },
             ...(expected.source
               ? [
@@ -243,6 +254,14 @@ function matchDimensions(
     return undefined;
   }
   return sources;
+}
+
+function withSource(value: Value, source: DimensionSource | null | undefined): string {
+  return source ? `${describe(value)}, ${source.text}` : describe(value);
+}
+
+function countDimensions(rank: number): string {
+  return rank === 1 ? "1 dimension" : `${rank} dimensions`;
 }
 
 function checkedSource({ span, what }: Checked): DimensionSource {

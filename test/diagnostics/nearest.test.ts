@@ -22,6 +22,7 @@ describe("the nearest name", () => {
     ["acc", ["mse", "accuracy", "accumulates"], "accuracy"],
     ["val_acc", ["loss", "val_loss", "val_accuracy"], "val_accuracy"],
     ["None", ["N", "none"], "none"],
+    ["validation_split", ["epochs", "validation", "valid"], "validation"],
   ])("of %s among %j is %s", (name, known, expected) => {
     expect(nearest(name, known)).toBe(expected);
   });
