@@ -23,7 +23,7 @@ function setup() {
   return { context, w, mean, scalar };
 }
 
-function valueOf(value: Value, states: Record<string, number> = {}): number {
+function interpreted(value: Value, states: Record<string, number> = {}): number {
   const graph = {
     name: "test",
     batchMax: 3,
@@ -45,7 +45,7 @@ test("a weighted mean is divided by the count, as a Keras loss is", () => {
   const loss = scalar((m) => context.call("add", m, context.constant(10, "f32")));
   const weighted = weighSamples(context, loss, w);
   if (weighted.kind !== "done") throw new Error("blocked");
-  expect(valueOf(weighted.result)).toBeCloseTo((1 + 2 + 2 * (5 + 9)) / 6 + 10, 12);
+  expect(interpreted(weighted.result)).toBeCloseTo((1 + 2 + 2 * (5 + 9)) / 6 + 10, 12);
 });
 
 test("a loss that is not linear in its means cannot be weighted", () => {
@@ -63,15 +63,15 @@ test("a metric is finished from totals over all batches", () => {
   const unweighted = accumulateMeans(context, rootMean, null, () => ({ total, weight }));
   if (unweighted.kind !== "done") throw new Error("blocked");
   const [sum, count] = unweighted.result.assignments;
-  expect(valueOf(sum!.value, states)).toBeCloseTo(100 + 24 / 2, 12);
-  expect(valueOf(count!.value, states)).toBe(7 + 3);
-  expect(valueOf(unweighted.result.readout, states)).toBeCloseTo(Math.sqrt(100 / 7), 12);
+  expect(interpreted(sum!.value, states)).toBeCloseTo(100 + 24 / 2, 12);
+  expect(interpreted(count!.value, states)).toBe(7 + 3);
+  expect(interpreted(unweighted.result.readout, states)).toBeCloseTo(Math.sqrt(100 / 7), 12);
 
   const weighted = accumulateMeans(context, rootMean, w, () => ({ total, weight }));
   if (weighted.kind !== "done") throw new Error("blocked");
   const [weightedSum, weightedCount] = weighted.result.assignments;
-  expect(valueOf(weightedSum!.value, states)).toBeCloseTo(100 + (1.5 * 1 + 7 * 2), 12);
-  expect(valueOf(weightedCount!.value, states)).toBe(7 + 3);
+  expect(interpreted(weightedSum!.value, states)).toBeCloseTo(100 + (1.5 * 1 + 7 * 2), 12);
+  expect(interpreted(weightedCount!.value, states)).toBe(7 + 3);
 });
 
 test("what needs the rows themselves is not a metric of means", () => {
