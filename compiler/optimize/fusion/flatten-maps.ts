@@ -89,6 +89,11 @@ function readsByValue(graph: Graph): ReadonlyMap<Value, readonly Read[]> {
   return reads;
 }
 
+/** Whether a load splits an axis of its own to find its place. */
+function isSplit({ load }: Read): boolean {
+  return load.index.some((place) => quotients(place) > 0);
+}
+
 function simplifies({ join }: Flattened, reads: readonly Read[]): boolean {
   const count = (index: readonly Affine[], box: Box) =>
     index.reduce((sum, place) => sum + quotients(simplifyAffine(place, box)), 0);

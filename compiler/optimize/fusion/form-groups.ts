@@ -13,7 +13,7 @@ import { flattenMaps } from "./flatten-maps.ts";
 import { bytesOf, type Gain, gainOf, type Passage } from "./gain.ts";
 import { gatherColumns } from "./gather-columns.ts";
 import { inlineMaps } from "./inline-maps.ts";
-import { BitSet, type Order, sortTopologically } from "./order.ts";
+import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { splitReductions } from "./split-reductions.ts";
 import {
@@ -76,6 +76,7 @@ class GroupFormer {
   readonly #readers = new Map<Value, Compute[]>();
   /** Values that must be in memory at the end of the step. */
   readonly #kept: ReadonlySet<Value>;
+  readonly #precedence: Precedence<Draft>;
   readonly #drafts: Map<number, Draft>;
   readonly #draftOf = new Map<Compute, Draft>();
   /** What is tried once need not be tried again: drafts never change. */
@@ -110,6 +111,17 @@ class GroupFormer {
         reasons: [],
       });
     });
+    this.#precedence = new Precedence(this.#drafts.values());
+    this.#addEdges(placed.order);
+  }
+
+  #addEdges({ nodes, successors }: Order): void {
+    nodes.forEach((node, i) => {
+      const from = this.#draftOf.get(node)!;
+      for (const j of successors[i]!) {
+        this.#precedence.addEdge(from, this.#draftOf.get(nodes[j]!)!);
+      }
+    });
   }
 
   #add(draft: Draft): void {
@@ -138,6 +150,7 @@ class GroupFormer {
       };
       this.#drafts.delete(first.id);
       this.#drafts.delete(second.id);
+      this.#precedence.merge(first, second, merged);
       this.#add(merged);
       const around = new Set([...neighbours.get(first)!, ...neighbours.get(second)!]);
       around.delete(first);
@@ -171,8 +184,7 @@ class GroupFormer {
       return b.gain.seconds - a.gain.seconds || x[0] - y[0] || x[1] - y[1];
     });
     if (candidates.length === 0) return undefined;
-    const reach = this.#reachability();
-    return candidates.find(({ first, second }) => reach.isConvex(first, second));
+    return candidates.find(({ first, second }) => this.#precedence.canMerge(first, second));
   }
 
   /**
@@ -244,17 +256,13 @@ class GroupFormer {
     return passages;
   }
 
-  #reachability(): Reachability {
-    return new Reachability(
-      [...this.#drafts.values()],
-      this.#placed.order,
-      this.#position,
-      (node) => this.#draftOf.get(node)!,
-    );
-  }
-
   finish(): GroupedGraph {
-    const order = this.#reachability().inOrder();
+    const drafts = [...this.#drafts.values()].sort((a, b) => this.#firstOf(a) - this.#firstOf(b));
+    const number = new Map(drafts.map((draft, i) => [draft, i]));
+    const successors = drafts.map(
+      (draft) => new Set([...this.#precedence.successors(draft)].map((next) => number.get(next)!)),
+    );
+    const order = sortTopologically(successors)!.map((i) => drafts[i]!);
     const refusals = this.#refusals();
     return {
       graph: this.#placed.graph,
@@ -320,55 +328,4 @@ function explainMerge({ passages, gain }: Merge): string {
   const kilobytes = (gain.bytes / 1024).toFixed(1);
   const what = gone > 0 ? `${gone} value${gone > 1 ? "s" : ""} never in memory, ` : "";
   return `fused: ${what}${kilobytes} KiB less to move`;
-}
-
-/** Paths between drafts. */
-class Reachability {
-  readonly #drafts: readonly Draft[];
-  readonly #number: ReadonlyMap<Draft, number>;
-  readonly #successors: readonly ReadonlySet<number>[];
-  readonly #reached: readonly BitSet[];
-  readonly #sorted: readonly number[];
-
-  constructor(
-    unsorted: readonly Draft[],
-    order: Order,
-    position: ReadonlyMap<Compute, number>,
-    draftOf: (node: Compute) => Draft,
-  ) {
-    const first = (draft: Draft) => position.get(draft.stages[0]!)!;
-    this.#drafts = [...unsorted].sort((a, b) => first(a) - first(b));
-    this.#number = new Map(this.#drafts.map((draft, i) => [draft, i]));
-    const successors = this.#drafts.map(() => new Set<number>());
-    order.nodes.forEach((node, i) => {
-      const from = this.#number.get(draftOf(node))!;
-      for (const j of order.successors[i]!) {
-        const to = this.#number.get(draftOf(order.nodes[j]!))!;
-        if (to !== from) successors[from]!.add(to);
-      }
-    });
-    this.#successors = successors;
-    this.#sorted = sortTopologically(successors)!;
-    const reached = this.#drafts.map(() => new BitSet(this.#drafts.length));
-    for (const i of [...this.#sorted].reverse()) {
-      for (const j of successors[i]!) {
-        reached[i]!.add(j);
-        reached[i]!.addAll(reached[j]!);
-      }
-    }
-    this.#reached = reached;
-  }
-
-  /** Whether no path leads from one draft to the other through a third. */
-  isConvex(first: Draft, second: Draft): boolean {
-    const a = this.#number.get(first)!;
-    const b = this.#number.get(second)!;
-    const detour = (from: number, to: number) =>
-      [...this.#successors[from]!].some((via) => via !== to && this.#reached[via]!.has(to));
-    return !detour(a, b) && !detour(b, a);
-  }
-
-  inOrder(): Draft[] {
-    return this.#sorted.map((i) => this.#drafts[i]!);
-  }
 }

@@ -1,6 +1,5 @@
 /**
- * Who must run before whom: by data, and because old values are read before they are overwritten. Reachability
- * is kept in bitsets over the nodes, so that the legality of a merge is a few operations on words.
+ * Who must run before whom: by data, and because old values are read before they are overwritten.
  */
 
 import type { Compute } from "../../graph/node.ts";
@@ -59,25 +58,73 @@ function insertSorted(list: number[], item: number): void {
   list.splice(at === -1 ? list.length : at, 0, item);
 }
 
-/** A set of small numbers. */
-export class BitSet {
-  readonly #words: Uint32Array;
+/**
+ * A directed graph without cycles whose vertices are merged one pair after the other: what decides whether a
+ * group stays convex.
+ */
+export class Precedence<Vertex> {
+  readonly #successors = new Map<Vertex, Set<Vertex>>();
+  readonly #predecessors = new Map<Vertex, Set<Vertex>>();
 
-  constructor(size: number) {
-    this.#words = new Uint32Array((size + 31) >> 5);
+  constructor(vertices: Iterable<Vertex>) {
+    for (const vertex of vertices) {
+      this.#successors.set(vertex, new Set());
+      this.#predecessors.set(vertex, new Set());
+    }
   }
 
-  add(i: number): void {
-    this.#words[i >> 5]! |= 1 << (i & 31);
+  addEdge(from: Vertex, to: Vertex): void {
+    if (from === to) return;
+    this.#successors.get(from)!.add(to);
+    this.#predecessors.get(to)!.add(from);
   }
 
-  has(i: number): boolean {
-    return ((this.#words[i >> 5]! >>> (i & 31)) & 1) === 1;
+  successors(vertex: Vertex): ReadonlySet<Vertex> {
+    return this.#successors.get(vertex)!;
   }
 
-  addAll(other: BitSet): void {
-    other.#words.forEach((word, i) => {
-      this.#words[i]! |= word;
-    });
+  /** Puts `merged` in the place of both. */
+  merge(a: Vertex, b: Vertex, merged: Vertex): void {
+    for (const edges of [this.#successors, this.#predecessors]) {
+      const back = edges === this.#successors ? this.#predecessors : this.#successors;
+      const all = new Set([...edges.get(a)!, ...edges.get(b)!]);
+      all.delete(a);
+      all.delete(b);
+      edges.set(merged, all);
+      for (const other of all) {
+        const theirs = back.get(other)!;
+        theirs.delete(a);
+        theirs.delete(b);
+        theirs.add(merged);
+      }
+    }
+    for (const edges of [this.#successors, this.#predecessors]) {
+      edges.delete(a);
+      edges.delete(b);
+    }
+  }
+
+  /** Whether a path leads from one vertex to the other. */
+  reaches(from: Vertex, to: Vertex): boolean {
+    return this.successors(from).has(to) || this.#hasDetour(from, to);
+  }
+
+  /** Whether no path leads from one vertex to the other through a third. */
+  canMerge(a: Vertex, b: Vertex): boolean {
+    return !this.#hasDetour(a, b) && !this.#hasDetour(b, a);
+  }
+
+  #hasDetour(from: Vertex, to: Vertex): boolean {
+    const seen = new Set<Vertex>([from, to]);
+    const pending = [...this.successors(from)].filter((vertex) => vertex !== to);
+    for (let vertex = pending.pop(); vertex !== undefined; vertex = pending.pop()) {
+      if (seen.has(vertex)) continue;
+      seen.add(vertex);
+      for (const next of this.successors(vertex)) {
+        if (next === to) return true;
+        pending.push(next);
+      }
+    }
+    return false;
   }
 }

@@ -13,7 +13,7 @@ import { type GraphContext, loadsOf } from "../../graph/context.ts";
 import { isFixed } from "../../graph/extent.ts";
 import type { Assignment, Compute, Graph, LoadScalar, Value } from "../../graph/node.ts";
 import { computeNodes, copyOf } from "./copies.ts";
-import { type Order, orderOf } from "./order.ts";
+import { type Order, orderOf, Precedence } from "./order.ts";
 
 export interface PlacedGraph {
   readonly graph: Graph;
@@ -39,9 +39,17 @@ export function assignPlaces(context: GraphContext, graph: Graph): PlacedGraph {
 
   const stored = new Map<Value, Value>();
   const assignments: Assignment[] = [];
-  const precedence: (readonly [before: Compute, after: Compute])[] = [];
   const nodes = computeNodes(graph);
-  const readersOf = (target: Value) => nodes.filter((node) => node.operands.includes(target));
+  const precedence = new Precedence(nodes);
+  const readersOf = new Map<Value, Compute[]>();
+  for (const node of nodes) {
+    for (const value of node.operands) {
+      const readers = readersOf.get(value) ?? [];
+      readersOf.set(value, readers);
+      readers.push(node);
+      if (value.node.kind === "compute") precedence.addEdge(value.node, node);
+    }
+  }
   const place = (target: Value, value: Value): void => {
     stored.set(value, target);
     assignments.push({ target, value });
@@ -54,14 +62,12 @@ export function assignPlaces(context: GraphContext, graph: Graph): PlacedGraph {
       remaining.push({ target, value });
       continue;
     }
-    const added = readersOf(target)
-      .filter((reader) => reader !== writer)
-      .map((reader) => [reader, writer] as const);
-    if (orderOf(nodes, [...precedence, ...added]) === undefined) {
+    const before = (readersOf.get(target) ?? []).filter((reader) => reader !== writer);
+    if (before.some((reader) => precedence.reaches(writer, reader))) {
       remaining.push({ target, value });
       continue;
     }
-    precedence.push(...added);
+    for (const reader of before) precedence.addEdge(reader, writer);
     taken.add(value);
     place(target, value);
   }
