@@ -52,7 +52,10 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
   const rendered =
     diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics, sources, streams)}\n`;
   streams.errors.write(rendered);
-  if (program === null || lowered === null) throw new SilentFailure();
+  if (program === null || lowered === null) {
+    if (diagnostics.some(({ severity }) => severity === "error")) throw new SilentFailure();
+    throw new CommandError(`${entry} declares no model`, "write `model Name { … }` in it");
+  }
   checkPasses(passes, program.timings);
   for (const text of program.printed) streams.out.write(`${text.trimEnd()}\n\n`);
   if (request.timePasses) streams.errors.write(formatTimings(program.timings));

@@ -125,6 +125,17 @@ describe("commands that only compile", () => {
     expect(errors).toContain(`${wrong}:3:`);
   });
 
+  it("a file without a model is right, but there is nothing to build", async () => {
+    const entry = join(folder, "blocks.nn");
+    writeFileSync(entry, "fn double(x) = 2 * x\n");
+    expect(await nnc("check", entry)).toMatchObject({ code: 0, errors: "" });
+    expect(await nnc("summary", entry)).toEqual({
+      code: 1,
+      out: "",
+      errors: `error: ${entry} declares no model\n  = write \`model Name { … }\` in it\n`,
+    });
+  });
+
   it("summary has Keras' table and the costs of a step", async () => {
     const { code, out } = await nnc("summary", model, "--batch-size", "4");
     expect(code).toBe(0);
