@@ -65,10 +65,10 @@ function flattenOnce(context: GraphContext, graph: Graph): Graph {
       if (rebuilt.values[i] !== value) replaced.set(value, rebuilt.values[i]!);
     });
     const [value] = node.values;
-    if (rebuilt.reducer !== null || kept.has(value!)) continue;
+    const readers = reads.get(value!) ?? [];
+    if (rebuilt.reducer !== null || kept.has(value!) || !readers.every(isSplit)) continue;
     const flat = flattenMap(context, rebuilt, graph.batchMax);
-    if (flat !== undefined && simplifies(flat, reads.get(value!) ?? []))
-      flattened.set(value!, flat);
+    if (flat !== undefined && simplifies(flat, readers)) flattened.set(value!, flat);
   }
   return replaced.size === 0
     ? graph
