@@ -208,26 +208,29 @@ describe("places", () => {
   });
 });
 
-test("a column of data that a product reads is gathered once", () => {
-  const context = new GraphContext();
-  const x = context.leaf("input", "x", "f32", [batchExtent, fixed(8)]);
-  const w = context.leaf("param", "w", "f32", [fixed(8), fixed(4)]);
-  const product = context.compute({
-    parallel: [batchExtent, fixed(4)],
-    reduction: [fixed(8)],
-    reducer: "sum",
-    body: context.call(
-      "multiply",
-      context.load(x, [axisAffine(0), axisAffine(2)]),
-      context.load(w, [axisAffine(2), axisAffine(1)]),
-    ),
-  });
-  const graph = {
-    name: "gather",
-    batchMax: 4,
-    results: [{ name: "y", value: product.values[0]! }],
-    assignments: [],
-  };
-  const { groups } = formGroups(context, graph, cpu, { fusion: true });
-  expect(groups.map(({ kind }) => kind)).toEqual(["map", "contraction"]);
-});
+test.each(["f32", "u8"] as const)(
+  "a column of %s that a product reads is gathered once",
+  (dtype) => {
+    const context = new GraphContext();
+    const x = context.leaf("input", "x", dtype, [batchExtent, fixed(8)]);
+    const w = context.leaf("param", "w", "f32", [fixed(8), fixed(4)]);
+    const product = context.compute({
+      parallel: [batchExtent, fixed(4)],
+      reduction: [fixed(8)],
+      reducer: "sum",
+      body: context.call(
+        "multiply",
+        context.cast(context.load(x, [axisAffine(0), axisAffine(2)]), "f32"),
+        context.load(w, [axisAffine(2), axisAffine(1)]),
+      ),
+    });
+    const graph = {
+      name: "gather",
+      batchMax: 4,
+      results: [{ name: "y", value: product.values[0]! }],
+      assignments: [],
+    };
+    const { groups } = formGroups(context, graph, cpu, { fusion: true });
+    expect(groups.map(({ kind }) => kind)).toEqual(["map", "contraction"]);
+  },
+);

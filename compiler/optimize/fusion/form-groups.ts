@@ -11,10 +11,10 @@ import type { TargetDescription } from "../target-description.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import { flattenMaps } from "./flatten-maps.ts";
 import { bytesOf, type Gain, gainOf, type Passage } from "./gain.ts";
-import { gatherColumns } from "./gather-columns.ts";
 import { inlineMaps } from "./inline-maps.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
+import { prepareProducts } from "./prepare-products.ts";
 import { splitReductions } from "./split-reductions.ts";
 import {
   NodeFacts,
@@ -39,7 +39,7 @@ export function formGroups(
   target: TargetDescription,
   { fusion }: GroupingOptions,
 ): GroupedGraph {
-  let prepared = flattenMaps(context, divideBytes(context, gatherColumns(context, graph)));
+  let prepared = flattenMaps(context, divideBytes(context, prepareProducts(context, graph)));
   if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared));
   const placed = assignPlaces(context, prepared);
   const former = new GroupFormer(placed, target);

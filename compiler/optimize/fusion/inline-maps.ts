@@ -13,9 +13,9 @@ import type { Compute, Graph, LeafRole, LoadScalar, Scalar } from "../../graph/n
 import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
 import { replaceLoads } from "./copies.ts";
-import { isProductSum } from "./gather-columns.ts";
-import { isColumn } from "./linear-access.ts";
+import { boxOf, linearAccess } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
+import { isProductSum } from "./prepare-products.ts";
 
 /** Floating-point operations a point that are cheaper than writing and reading four bytes. */
 const cheapest = 4;
@@ -24,18 +24,27 @@ const cheapest = 4;
 export function inlineMaps(context: GraphContext, graph: Graph): Graph {
   return rewriteGraph(context, graph, (node) =>
     node.kind === "compute"
-      ? replaceLoads(context, node, (load) => inlined(context, load, node) ?? load).values
+      ? replaceLoads(context, node, (load) => inlined(context, load, node, graph.batchMax) ?? load)
+          .values
       : undefined,
   );
 }
 
-function inlined(context: GraphContext, load: LoadScalar, reader: Compute): Scalar | undefined {
+function inlined(
+  context: GraphContext,
+  load: LoadScalar,
+  reader: Compute,
+  batchMax: number,
+): Scalar | undefined {
   const map = load.value.node;
   if (map.kind !== "compute" || map.reducer !== null) return undefined;
   const { body } = map;
   if (isProductSum(reader)) {
-    // The operands of a contraction stay bare loads of memory.
-    return body.kind === "load" && !isColumn(body.value) ? at(context, body, load) : undefined;
+    // The operands of a contraction stay bare loads of memory, in even steps.
+    const operand = body.kind === "load" ? at(context, body, load) : undefined;
+    const isEven =
+      operand?.kind === "load" && linearAccess(operand, boxOf(reader, batchMax)) !== undefined;
+    return isEven ? operand : undefined;
   }
   // A number that depends on nothing in memory is computed where it is wanted, once for all points.
   const isUniform = map.parallel.length === 0 && isOfStepScalars(body);

@@ -1,0 +1,51 @@
+/**
+ * Makes the operands of products what register tiles want: floats that lie side by side. A column of the data is
+ * gathered once into the rows of the batch, which lie wherever the batch takes them from; what is only cast
+ * on the way into a product is cast once, not again for every tile that reads it.
+ */
+
+import type { GraphContext } from "../../graph/context.ts";
+import type { Compute, Graph, LoadScalar, Scalar } from "../../graph/node.ts";
+import { rewriteGraph } from "../../graph/rewrite.ts";
+import { copyOf, identityIndex } from "./copies.ts";
+import { isColumn } from "./linear-access.ts";
+
+/** Needs nothing; adds maps only; values stay the same bits. */
+export function prepareProducts(context: GraphContext, graph: Graph): Graph {
+  return rewriteGraph(context, graph, (node) => {
+    if (node.kind !== "compute") return undefined;
+    const factors = factorsOf(node);
+    if (factors === undefined) return undefined;
+    const ready = factors.map((factor) => materialised(context, factor));
+    if (ready.every((factor, i) => factor === factors[i])) return undefined;
+    const { parallel, reduction, where, reducer } = node;
+    const body = context.call("multiply", ...ready);
+    return context.compute({ parallel, reduction, where, reducer, body }).values;
+  });
+}
+
+/** A sum of a product of two loads. */
+export function isProductSum(node: Compute): boolean {
+  return factorsOf(node)?.every((factor) => factor.kind === "load") ?? false;
+}
+
+/** The factors of a sum of a product of two loads or casts of loads. */
+function factorsOf({ reducer, body }: Compute): readonly Scalar[] | undefined {
+  if (reducer !== "sum" || body.kind !== "call" || body.fn !== "multiply") return undefined;
+  const isFactor = (scalar: Scalar) =>
+    scalar.kind === "load" || (scalar.kind === "cast" && scalar.of.kind === "load");
+  return body.args.every(isFactor) ? body.args : undefined;
+}
+
+/** A factor as a load of memory in its own type; the same scalar if it is one. */
+function materialised(context: GraphContext, factor: Scalar): Scalar {
+  if (factor.kind === "cast") {
+    const { value, index, guard } = factor.of as LoadScalar;
+    const whole = context.load(value, identityIndex(value.shape.length));
+    const map = context.compute({ parallel: value.shape, body: context.cast(whole, factor.dtype) });
+    context.inheritOrigins(map, value.node);
+    return context.load(map.values[0]!, index, guard);
+  }
+  const { value, index, guard } = factor as LoadScalar;
+  return isColumn(value) ? context.load(copyOf(context, value), index, guard) : factor;
+}
