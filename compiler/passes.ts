@@ -155,7 +155,8 @@ export function runPasses(
     ...lowered.statistics.map(({ body }) => onDevice(canonical(body))),
   ];
   const { columns, model, persistent } = lowered;
-  const scheduled = run(scheduling(target, { model, persistent, columns, locate }), "all", graphs);
+  const program = { model, persistent, columns, joinLaunches: fusion, locate };
+  const scheduled = run(scheduling(target, program), "all", graphs);
   return {
     scheduled,
     stepScalars,

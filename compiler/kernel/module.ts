@@ -23,6 +23,8 @@ export interface Launch {
   readonly placements: readonly Placement[];
   /** Whether its work is worth more threads than one. */
   readonly isParallel: boolean;
+  /** Whether it runs together with the launch before it: neither writes what the other touches. */
+  readonly withPrevious: boolean;
 }
 
 export interface GraphFunction {

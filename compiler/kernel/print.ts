@@ -173,8 +173,8 @@ function printPlacement(placement: Placement): string {
   }
 }
 
-function printLaunch({ kernel, placements, isParallel }: Launch): string {
-  const how = isParallel ? "launch" : "run";
+function printLaunch({ kernel, placements, isParallel, withPrevious }: Launch): string {
+  const how = withPrevious ? "  with" : isParallel ? "launch" : "run";
   return `  ${how} ${kernel.name}(${placements.map(printPlacement).join(", ")})`;
 }
 

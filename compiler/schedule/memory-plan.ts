@@ -23,7 +23,8 @@ export function tensorBytes({ shape, dtype }: Value, batchMax: number): number {
   return elementsAt(shape, batchMax) * bytesPerElement[dtype];
 }
 
-const scratchElementBytes: { readonly [K in ElementType]: number } = {
+/** Bytes of one element in memory. */
+export const scratchElementBytes: { readonly [K in ElementType]: number } = {
   f32: 4,
   f64: 8,
   i32: 4,

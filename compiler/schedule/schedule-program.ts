@@ -16,6 +16,7 @@ import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
 import { predictedSeconds } from "./cost.ts";
+import { joinLaunches } from "./join-launches.ts";
 import type { Binding, Surroundings } from "./kernel-builder.ts";
 import { type Layout, layoutInOrder, planTemporaries, type Temporary } from "./memory-plan.ts";
 import { libraryFunctions, updateName, valueName } from "./names.ts";
@@ -25,6 +26,8 @@ export interface ProgramOptions {
   readonly model: string;
   readonly persistent: readonly PersistentLeaf[];
   readonly columns: readonly ColumnPlan[];
+  /** Whether independent kernels may share a launch. */
+  readonly joinLaunches: boolean;
   /** `digits.nn:5:30`. */
   readonly locate: (span: Origin["span"]) => string;
 }
@@ -139,14 +142,11 @@ function scheduleGraph(
     if (placement.kind === "column") columns.add(placement.slot);
     return placement;
   };
-  const launches = scheduled.map(({ kernel, bindings }, i): Launch => {
-    const seconds = predictedSeconds(groups[i]!, batchMax, target);
-    return {
-      kernel,
-      placements: bindings.map(place),
-      isParallel: seconds > 2 * target.taskSeconds,
-    };
-  });
+  const timed = scheduled.map(({ kernel, bindings }, i) => ({
+    launch: { kernel, placements: bindings.map(place) },
+    predictedSeconds: predictedSeconds(groups[i]!, batchMax, target),
+  }));
+  const launches = joinLaunches(timed, target, options.joinLaunches);
 
   const symbol = `nnc_${graph.name}`;
   return {
@@ -161,9 +161,10 @@ function scheduleGraph(
         offset: results.offsets.get(value)!,
       })),
     },
-    reports: scheduled.map(({ kernel }, i) =>
-      reportKernel(context, graph.name, kernel, groups[i]!, batchMax, target),
-    ),
+    reports: scheduled.map(({ kernel }, i) => {
+      const report = reportKernel(context, graph.name, kernel, groups[i]!, batchMax, target);
+      return { ...report, why: [...report.why, ...companyOf(launches, i)] };
+    }),
     temporaryBytes: temporaries.bytes,
     resultBytes: results.bytes,
   };
@@ -264,4 +265,15 @@ function reportKernel(
 /** What a stage is in the model's words, and what it does: `dense_1 sum`. */
 function describeStage(context: GraphContext, stage: Group["stages"][number]): string {
   return `${valueName(context, stage.values[0]!)} ${stage.reducer ?? "map"}`;
+}
+
+/** The kernels that a launch runs together with, for `explain`. */
+function companyOf(launches: readonly Launch[], index: number): string[] {
+  let first = index;
+  while (launches[first]!.withPrevious) first--;
+  let end = index + 1;
+  while (launches[end]?.withPrevious) end++;
+  const others = launches.slice(first, end).filter((_, i) => first + i !== index);
+  if (others.length === 0) return [];
+  return [`one launch with ${others.map(({ kernel }) => kernel.name).join(", ")}`];
 }

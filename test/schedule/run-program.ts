@@ -77,6 +77,7 @@ export async function runGraph(test: GraphCase, options: RunOptions): Promise<Gr
       dtype: value.dtype as ElementType,
       shape: value.shape.slice(1).map((extent) => extent.constant),
     })),
+    joinLaunches: fusion,
     locate: ({ file, start }) => `${file}:${start}`,
   });
   verifyModule(program.module);

@@ -80,6 +80,7 @@ function moduleOf(name: string): KernelModule {
           {
             kernel: scaleKernel(name),
             isParallel: true,
+            withPrevious: false,
             placements: [
               { kind: "column", slot: 0 },
               { kind: "scalar", slot: 1 },

@@ -82,6 +82,7 @@ function moduleOf(lanes: number, names: readonly ScalarFunctionName[]): KernelMo
           return {
             kernel: functionKernel(fn, lanes),
             isParallel: false,
+            withPrevious: false,
             placements: [
               ...Array.from({ length: arity }, (_, a) => ({
                 kind: "arena" as const,
@@ -253,6 +254,7 @@ test("integer rows wrap, floor and never trap", async () => {
           symbol: "nnc_all",
           launches: names.map((fn, k) => ({
             isParallel: false,
+            withPrevious: false,
             placements: [
               { kind: "arena", arena: "persistent", offset: 0 },
               { kind: "arena", arena: "results", offset: k * pairs.length * 4 },

@@ -188,7 +188,7 @@ function printGraph(
 ): string[] {
   const lines: string[] = [];
   const steps: string[] = [];
-  fn.launches.forEach((launch, i) => {
+  const bound = fn.launches.map((launch, i): BoundLaunch => {
     const kernel = kernels.get(launch.kernel)!;
     if (!printed.has(launch.kernel)) {
       printed.add(launch.kernel);
@@ -196,8 +196,19 @@ function printGraph(
     }
     const task = `${fn.symbol}_${i + 1}`;
     lines.push(...printTask(task, kernel, launch), "");
-    steps.push(...printLaunch(task, kernel, launch, printer));
+    return { task, count: printer.expression(kernel.tasks), launch };
   });
+  for (const wave of wavesOf(bound)) {
+    const [first] = wave;
+    if (wave.length === 1) {
+      steps.push(...printLaunch(first!));
+      continue;
+    }
+    const task = `${first!.task}_to_${fn.launches.indexOf(wave.at(-1)!.launch) + 1}`;
+    const count = wave.map((part) => part.count).join(" + ");
+    lines.push(...printJoinedTasks(task, wave), "");
+    steps.push(...printLaunch({ task, count, launch: first!.launch }));
+  }
   const usesN = steps.some((step) => /\bn\b/.test(step));
   return [
     ...lines,
@@ -240,14 +251,46 @@ function argumentText(parameter: KernelParameter, placement: Placement): string 
   }
 }
 
+/** A launch with its task function and its number of tasks, as C. */
+interface BoundLaunch {
+  readonly task: string;
+  readonly count: string;
+  readonly launch: Launch;
+}
+
+/** Launches that run together. */
+function wavesOf(launches: readonly BoundLaunch[]): BoundLaunch[][] {
+  const waves: BoundLaunch[][] = [];
+  for (const bound of launches) {
+    if (bound.launch.withPrevious) waves.at(-1)!.push(bound);
+    else waves.push([bound]);
+  }
+  return waves;
+}
+
+/** The tasks of several launches, one after the other, as those of one. */
+function printJoinedTasks(name: string, wave: readonly BoundLaunch[]): string[] {
+  const usesN = wave.slice(0, -1).some(({ count }) => /\bn\b/.test(count));
+  return [
+    `static void ${name}(const nnc_step *step, int32_t task) {`,
+    ...(usesN ? ["  const int32_t n = step->n;"] : []),
+    ...wave.flatMap(({ task, count }, i) =>
+      i === wave.length - 1
+        ? [`  ${task}(step, task);`]
+        : [
+            `  if (task < ${count}) {`,
+            `    ${task}(step, task);`,
+            "    return;",
+            "  }",
+            `  task -= ${count};`,
+          ],
+    ),
+    "}",
+  ];
+}
+
 /** Small work runs at once; the rest goes to the threads. */
-function printLaunch(
-  task: string,
-  kernel: Kernel,
-  { isParallel }: Launch,
-  printer: CLikePrinter,
-): string[] {
-  const count = printer.expression(kernel.tasks);
+function printLaunch({ task, count, launch: { isParallel } }: BoundLaunch): string[] {
   if (count === "1") return [`  ${task}(step, 0);`];
   if (isParallel) return [`  step->parallel(step, ${task}, ${count});`];
   return [`  for (int32_t task = 0; task < ${count}; task++) ${task}(step, task);`];
