@@ -31,16 +31,25 @@ export interface KernelReport {
   readonly name: string;
   /** What the schedule made of it: `contraction`, `rows`, `update`, `map`, … */
   readonly kind: string;
-  /** What is fused, in order, in the model's words: `dense_1 matmul`, `bias`, `relu`. */
-  readonly fuses: readonly string[];
-  /** Why the group former joined them, and why it did not join others; a reason may repeat. */
-  readonly why: readonly string[];
+  /** What it computes, in order, in the model's words: `dense_1: matmul, bias, relu`. */
+  readonly computes: readonly string[];
+  /** How many nodes of the graph it fuses. */
+  readonly stages: number;
+  /** Values that never are in memory for that, and bytes that are not moved. */
+  readonly savedValues: number;
+  readonly savedBytes: number;
+  /** Neighbours that it is not fused with, by their names, and why. */
+  readonly apart: readonly { readonly kernel: string; readonly why: string }[];
+  /** Independent kernels that run in the same launch. */
+  readonly launchedWith: readonly string[];
   /** Places in the source, `digits.nn:5:30`. */
   readonly origins: readonly string[];
   /** Of one launch with a full batch. */
   readonly flops: number;
   readonly bytes: number;
   readonly predictedSeconds: number;
+  /** What those seconds are spent waiting for. */
+  readonly boundBy: "memory" | "arithmetic";
 }
 
 export interface CompiledProgram {

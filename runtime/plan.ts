@@ -122,6 +122,7 @@ export interface LayerSummary {
   /** `(None, 32)` is [null, 32]. */
   readonly outputShape: readonly (number | null)[];
   readonly parameters: number;
+  /** What it reads at each application, as layer, application and output: `encoder[1][0]`. */
   readonly connectedTo: readonly string[];
 }
 

@@ -38,6 +38,8 @@ export class GraphContext {
   readonly #scalars = new Map<string, Scalar>();
   readonly #nodes = new Map<string, Node>();
   readonly #origins = new Map<Node, Origin[]>();
+  /** Whose place the nodes being made take. */
+  #source: Node | undefined;
   readonly #originStack: Origin[] = [];
 
   // Scalars
@@ -163,6 +165,7 @@ export class GraphContext {
     });
     this.#nodes.set(key, node);
     this.#addOrigin(node);
+    if (this.#source !== undefined) this.inheritOrigins(node, this.#source);
     return node;
   }
 
@@ -175,6 +178,17 @@ export class GraphContext {
       return make();
     } finally {
       this.#originStack.pop();
+    }
+  }
+
+  /** Nodes that `make` makes anew inherit the origins of `source`. */
+  standingFor<T>(source: Node, make: () => T): T {
+    const before = this.#source;
+    this.#source = source;
+    try {
+      return make();
+    } finally {
+      this.#source = before;
     }
   }
 
@@ -203,6 +217,7 @@ export class GraphContext {
       o.span.start === origin.span.start &&
       o.span.end === origin.span.end &&
       o.path === origin.path &&
+      o.part === origin.part &&
       o.backward === origin.backward;
     if (!origins.some(same)) origins.push(origin);
   }

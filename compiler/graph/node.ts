@@ -121,6 +121,8 @@ export interface Origin {
   readonly span: { readonly file: string; readonly start: number; readonly end: number };
   /** What the user would call it: `Dense`, `mean_squared_error`. */
   readonly label: string;
+  /** The function in it that is meant, if another: `relu` in `Dense`. */
+  readonly part?: string;
   /** Path of the layer instance: `Digits/dense_1`; empty outside layers. */
   readonly path: string;
   /** Whether it belongs to the derivative of what stands there. */

@@ -114,7 +114,7 @@ export function rewriteGraph(
   const replacement = (value: Value): Value => replacements.get(value) ?? value;
   for (const node of graphNodes(graph)) {
     const rebuilt = node.kind === "leaf" ? node : replaceOperands(context, node, replacement);
-    const values = rewrite(rebuilt, node) ?? rebuilt.values;
+    const values = context.standingFor(node, () => rewrite(rebuilt, node)) ?? rebuilt.values;
     node.values.forEach((value, i) => {
       const other = values[i]!;
       if (other === value) return;

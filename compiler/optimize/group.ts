@@ -54,8 +54,17 @@ export interface Group {
   readonly reads: readonly Value[];
   /** The values of scope `global`. */
   readonly writes: readonly Value[];
-  /** For `explain`: why these stages are together, and why neighbours are not. */
-  readonly reasons: readonly string[];
+  /** What keeping its stages together is predicted to save. */
+  readonly saved: Saved;
+  /** Groups that it shares values with, by number, and why they are not one with it. */
+  readonly apart: readonly { readonly group: number; readonly why: string }[];
+}
+
+export interface Saved {
+  /** Values that never are in memory. */
+  readonly values: number;
+  /** Bytes that need not be written or read at N = Nmax. */
+  readonly bytes: number;
 }
 
 /** A graph cut into groups, in an order of execution that keeps data and overwriting dependences. */

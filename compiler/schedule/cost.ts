@@ -55,16 +55,34 @@ export function groupBytes(group: Group, batchMax: number): number {
   return [...group.reads, ...group.writes].reduce((sum, v) => sum + valueBytes(v, batchMax), 0);
 }
 
-/** Seconds that one thread takes, by the slower of arithmetic and memory. */
+export interface PredictedTime {
+  readonly seconds: number;
+  /** What the time is spent on. */
+  readonly boundBy: "memory" | "arithmetic";
+}
+
+/** What one thread takes, by the slower of arithmetic and memory. */
+export function predictedTime(
+  group: Group,
+  batchMax: number,
+  target: TargetDescription,
+): PredictedTime {
+  const bytes = groupBytes(group, batchMax);
+  const [, second] = target.cacheBytes;
+  const bandwidth = bytes <= second ? target.cacheBandwidth : target.memoryBandwidth;
+  const moving = bytes / bandwidth;
+  const computing = groupFlops(group, batchMax) / target.peakFlops;
+  return moving > computing
+    ? { seconds: moving, boundBy: "memory" }
+    : { seconds: computing, boundBy: "arithmetic" };
+}
+
 export function predictedSeconds(
   group: Group,
   batchMax: number,
   target: TargetDescription,
 ): number {
-  const bytes = groupBytes(group, batchMax);
-  const [, second] = target.cacheBytes;
-  const bandwidth = bytes <= second ? target.cacheBandwidth : target.memoryBandwidth;
-  return Math.max(groupFlops(group, batchMax) / target.peakFlops, bytes / bandwidth);
+  return predictedTime(group, batchMax, target).seconds;
 }
 
 /** A name from the values that others see: what a reader of the model would look for. */

@@ -10,7 +10,7 @@ import type { GraphContext } from "../graph/context.ts";
 import type { Leaf, Origin, Value } from "../graph/node.ts";
 import { removeDeadCode } from "../kernel/dead-code.ts";
 import type { Kernel } from "../kernel/ir.ts";
-import type { GraphFunction, KernelModule, Launch, Placement } from "../kernel/module.ts";
+import type { GraphFunction, KernelModule, Placement } from "../kernel/module.ts";
 import { printKernelContent } from "../kernel/print.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
@@ -20,6 +20,7 @@ import { joinLaunches } from "./join-launches.ts";
 import type { Binding, Surroundings } from "./kernel-builder.ts";
 import { type Layout, layoutInOrder, planTemporaries, type Temporary } from "./memory-plan.ts";
 import { libraryFunctions, updateName, valueName } from "./names.ts";
+import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
 import { scheduleGroup } from "./schedule-group.ts";
 
 export interface ProgramOptions {
@@ -149,6 +150,7 @@ function scheduleGraph(
   const launches = joinLaunches(timed, target, options.joinLaunches);
 
   const symbol = `nnc_${graph.name}`;
+  const nameOfGroup = (index: number): string => scheduled[index]!.kernel.name;
   return {
     fn: { graph: graph.name, symbol, launches },
     graph: {
@@ -161,10 +163,15 @@ function scheduleGraph(
         offset: results.offsets.get(value)!,
       })),
     },
-    reports: scheduled.map(({ kernel }, i) => {
-      const report = reportKernel(context, graph.name, kernel, groups[i]!, batchMax, target);
-      return { ...report, why: [...report.why, ...companyOf(launches, i)] };
-    }),
+    reports: scheduled.map(({ kernel }, i) =>
+      reportKernel(context, graph.name, kernel, groups[i]!, {
+        nameOfGroup,
+        launchedWith: companyOf(launches, i),
+        stored,
+        batchMax,
+        target,
+      }),
+    ),
     temporaryBytes: temporaries.bytes,
     resultBytes: results.bytes,
   };
@@ -228,52 +235,4 @@ function scalarSlot({ role, path }: Leaf): number {
   const slot = Number(path);
   invariant(role === "scalar" && Number.isInteger(slot), `${role} ${path} was not hoisted`);
   return slot;
-}
-
-function originsOf(
-  context: GraphContext,
-  group: Group,
-  locate: ProgramOptions["locate"],
-): string[] {
-  const spans = group.stages.flatMap((stage) => context.origins(stage).map(({ span }) => span));
-  return [...new Set(spans.map(locate))];
-}
-
-function reportKernel(
-  context: GraphContext,
-  graph: string,
-  kernel: Kernel,
-  group: Group,
-  batchMax: number,
-  target: TargetDescription,
-): KernelReport {
-  const { flops, bytes, sources } = kernel.comment;
-  const fuses = group.stages.map((stage) => describeStage(context, stage));
-  return {
-    graph,
-    name: kernel.name,
-    kind: group.kind,
-    fuses,
-    why: group.reasons,
-    origins: sources,
-    flops,
-    bytes,
-    predictedSeconds: predictedSeconds(group, batchMax, target),
-  };
-}
-
-/** What a stage is in the model's words, and what it does: `dense_1 sum`. */
-function describeStage(context: GraphContext, stage: Group["stages"][number]): string {
-  return `${valueName(context, stage.values[0]!)} ${stage.reducer ?? "map"}`;
-}
-
-/** The kernels that a launch runs together with, for `explain`. */
-function companyOf(launches: readonly Launch[], index: number): string[] {
-  let first = index;
-  while (launches[first]!.withPrevious) first--;
-  let end = index + 1;
-  while (launches[end]?.withPrevious) end++;
-  const others = launches.slice(first, end).filter((_, i) => first + i !== index);
-  if (others.length === 0) return [];
-  return [`one launch with ${others.map(({ kernel }) => kernel.name).join(", ")}`];
 }

@@ -140,7 +140,9 @@ export class Session {
     const user = module.isStd ? this.#frames.findLast((frame) => !frame.isStd) : undefined;
     this.#frames.push({ span, name, isStd: module.isStd });
     try {
-      const origin = { span: user?.span ?? span, label: user?.name ?? name, path, backward: false };
+      const label = user?.name ?? name;
+      const part = label === name ? {} : { part: name };
+      const origin = { span: user?.span ?? span, label, path, backward: false, ...part };
       const result = this.context.from(origin, run);
       return module.isStd ? result : fromCall(result, span, name);
     } finally {

@@ -12,23 +12,32 @@ interface Row {
   readonly type: string;
   readonly path: string;
   readonly outputShape: readonly (number | null)[];
-  readonly connectedTo: readonly string[];
+  /** What each application reads, in order. */
+  readonly connectedTo: string[];
+  applications: number;
 }
 
 export class SummaryRecorder {
   readonly #model: string;
   readonly #rows: Row[] = [];
-  /** Which row made a node. */
+  /** Which row, application and output made a node: `encoder[1][0]`. */
   readonly #makers = new Map<Node, string>();
+  /** The same of values: a layer that returns its input makes no node. */
+  readonly #makersOfValues = new Map<TensorValue, string>();
 
   constructor(model: string) {
     this.#model = model;
   }
 
   input(name: string, value: GraphValue): void {
-    this.#makers.set(value.node, name);
-    const outputShape = printedShape(value.shape);
-    this.#rows.push({ name, type: "InputLayer", path: "", outputShape, connectedTo: [] });
+    this.#makers.set(value.node, `${name}[0][0]`);
+    this.#add({ name, type: "InputLayer", path: "", outputShape: printedShape(value.shape) });
+  }
+
+  #add(row: Omit<Row, "connectedTo" | "applications">): Row {
+    const added: Row = { ...row, connectedTo: [], applications: 0 };
+    this.#rows.push(added);
+    return added;
   }
 
   /** A layer was applied by the instance at `owner`; only what the model itself applies is listed. */
@@ -46,22 +55,27 @@ export class SummaryRecorder {
     const [first] = tensors;
     if (first === undefined) return;
     const name = path.slice(path.lastIndexOf("/") + 1);
-    const connectedTo = [...new Set(inputs.flatMap(({ value }) => this.#makersOf(value)))];
-    if (!this.#rows.some((row) => row.path === path)) {
-      const type = instance.declaration.name.name;
-      const outputShape = printedShape(first.value.shape);
-      this.#rows.push({ name, type, path, outputShape, connectedTo });
-    }
-    for (const { value } of tensors) {
-      if (!this.#makers.has(value.node)) this.#makers.set(value.node, name);
-    }
+    const type = instance.declaration.name.name;
+    const outputShape = printedShape(first.value.shape);
+    const row =
+      this.#rows.find((known) => known.path === path) ??
+      this.#add({ name, type, path, outputShape });
+    row.connectedTo.push(...inputs.flatMap((tensor) => this.#makersOf(tensor)));
+    const application = row.applications++;
+    tensors.forEach((tensor, output) => {
+      const maker = `${name}[${application}][${output}]`;
+      this.#makersOfValues.set(tensor, maker);
+      if (!this.#makers.has(tensor.value.node)) this.#makers.set(tensor.value.node, maker);
+    });
   }
 
   /** The nearest listed layers and inputs that a value was computed from. */
-  #makersOf(value: GraphValue): string[] {
+  #makersOf(tensor: TensorValue): string[] {
+    const own = this.#makersOfValues.get(tensor);
+    if (own !== undefined) return [own];
     const found: string[] = [];
     const seen = new Set<Node>();
-    const pending: Node[] = [value.node];
+    const pending: Node[] = [tensor.value.node];
     for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
       if (seen.has(node)) continue;
       seen.add(node);
@@ -81,7 +95,7 @@ export class SummaryRecorder {
           (entry.role === "param" || entry.role === "state"),
       );
       const parameters = own.reduce((sum, { leaf }) => sum + elementsAt(leaf.shape, 1), 0);
-      return { name, type, outputShape, parameters, connectedTo };
+      return { name, type, outputShape, parameters, connectedTo: [...new Set(connectedTo)] };
     });
   }
 }

@@ -45,7 +45,8 @@ export function lowerLosses(
   const assignments: Assignment[] = [];
   const readout: { name: string; value: GraphValue }[] = [];
   if (loss !== undefined) {
-    const epoch = epochLoss(loss, span, env);
+    const origin = { span, label: "loss", path: "", backward: false };
+    const epoch = env.session.context.from(origin, () => epochLoss(loss, span, env));
     assignments.push(...epoch.assignments);
     readout.push({ name: "loss", value: epoch.readout });
   }

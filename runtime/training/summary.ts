@@ -17,7 +17,7 @@ export function formatSummary(plan: Pick<TrainerPlan, "model" | "layers" | "tens
     `${layer.name} (${layer.type})`,
     formatShape(layer.outputShape),
     formatCount(layer.parameters),
-    ...(connected ? [layer.connectedTo.join(", ") || "-"] : []),
+    ...(connected ? [layer.connectedTo.join(",\n") || "-"] : []),
   ]);
   const size = (title: string, ...roles: PersistentTensor["role"][]) => {
     const tensors = plan.tensors.filter(({ role }) => roles.includes(role));
@@ -48,6 +48,6 @@ function formatShape(shape: readonly (number | null)[]): string {
 function isChain(layers: readonly LayerSummary[]): boolean {
   return layers.every(({ connectedTo }, index) => {
     if (index === 0) return connectedTo.length <= 1;
-    return connectedTo.length === 1 && connectedTo[0] === layers[index - 1]?.name;
+    return connectedTo.length === 1 && connectedTo[0] === `${layers[index - 1]?.name}[0][0]`;
   });
 }

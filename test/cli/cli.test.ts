@@ -150,6 +150,9 @@ describe("commands that only compile", () => {
     for (const graph of ["train", "evaluate", "predict"]) {
       expect(out).toMatch(new RegExp(`^${graph}, batch 8: \\d+ kernels?, `, "m"));
     }
+    expect(out).toMatch(/^ {2}.* predicted on one thread, \d+ % of it bound by memory$/m);
+    expect(out).toMatch(/^ {4}fused \d+ stages: \d+ values? never in memory, .* less to move$/m);
+    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
     const kernels = (await nnc("explain", model, "--json")).out.trimEnd().split("\n");
     for (const line of kernels) expect(JSON.parse(line)).toHaveProperty("flops");
     const unfused = (await nnc("explain", model, "--json", "--no-fusion")).out

@@ -104,9 +104,20 @@ describe("the training step of digits.nn", () => {
   });
 
   test("says why groups are what they are", () => {
-    const reasons = fused.groups.flatMap((group) => group.reasons);
-    expect(reasons.some((reason) => reason.startsWith("fused:"))).toBe(true);
-    expect(reasons.some((reason) => reason.includes("iteration spaces differ"))).toBe(true);
+    for (const { stages, saved } of fused.groups) {
+      expect(saved.bytes > 0).toBe(stages.length > 1);
+      expect(saved.values).toBeLessThan(stages.length);
+    }
+    const apart = fused.groups.flatMap((group) => group.apart);
+    expect(apart.some(({ why }) => why.includes("iteration spaces differ"))).toBe(true);
+    for (const { index, apart: neighbours } of fused.groups) {
+      for (const { group, why } of neighbours) {
+        expect(fused.groups[group]!.apart).toContainEqual({ group: index, why });
+      }
+    }
+    expect(
+      unfused.groups.every(({ saved, apart: none }) => saved.bytes === 0 && none.length === 0),
+    ).toBe(true);
   });
 });
 

@@ -1,10 +1,16 @@
-/** `nnc explain`: the kernels, what each fuses and why, and what it costs. */
+/**
+ * `nnc explain`: the kernels in order of execution, what each computes, fuses and costs, and why its neighbours
+ * are not part of it.
+ */
 
+import { basename } from "node:path";
 import { formatBytes, formatLarge } from "../../../runtime/training/report/quantities.ts";
 import type { KernelReport } from "../../compiled-program.ts";
 import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
 import type { Streams } from "../streams.ts";
+
+const lineWidth = 100;
 
 export async function explain(
   entry: string,
@@ -20,52 +26,116 @@ export async function explain(
   const graphs = [...new Set(program.kernels.map(({ graph }) => graph))];
   const sections = graphs.map((graph) => {
     const kernels = program.kernels.filter((kernel) => kernel.graph === graph);
-    return `${formatHead(graph, batchMax, kernels)}\n${kernels.map(formatKernel).join("")}`;
+    const total = sum(kernels, ({ predictedSeconds }) => predictedSeconds);
+    return [
+      ...formatHead(graph, batchMax, kernels, total),
+      ...kernels.flatMap((kernel) => formatKernel(kernel, total)),
+    ];
   });
-  streams.out.write(sections.join("\n"));
+  streams.out.write(sections.map((lines) => lines.map((line) => `${line}\n`).join("")).join("\n"));
   return 0;
 }
 
-function formatHead(graph: string, batch: number, kernels: readonly KernelReport[]): string {
-  const total = (of: (kernel: KernelReport) => number) =>
-    kernels.reduce((sum, kernel) => sum + of(kernel), 0);
-  const count = `${kernels.length} kernel${kernels.length === 1 ? "" : "s"}`;
+function sum(kernels: readonly KernelReport[], of: (kernel: KernelReport) => number): number {
+  return kernels.reduce((total, kernel) => total + of(kernel), 0);
+}
+
+function formatHead(
+  graph: string,
+  batch: number,
+  kernels: readonly KernelReport[],
+  total: number,
+): readonly string[] {
+  const memory = sum(
+    kernels.filter(({ boundBy }) => boundBy === "memory"),
+    ({ predictedSeconds }) => predictedSeconds,
+  );
   const costs = formatCosts(
-    total(({ flops }) => flops),
-    total(({ bytes }) => bytes),
-    total(({ predictedSeconds }) => predictedSeconds),
+    sum(kernels, ({ flops }) => flops),
+    sum(kernels, ({ bytes }) => bytes),
   );
-  return `${graph}, batch ${batch}: ${count}, ${costs}`;
-}
-
-function formatKernel(kernel: KernelReport): string {
-  const { name, kind, fuses, why, origins, flops, bytes, predictedSeconds } = kernel;
-  const lines = [
-    `${name}  ${kind}  ${formatCosts(flops, bytes, predictedSeconds)}`,
-    ...(fuses.length === 0 ? [] : [`  fuses ${fuses.join(", ")}`]),
-    ...(origins.length === 0 ? [] : [`  from ${origins.join(", ")}`]),
-    ...countReasons(why).map((reason) => `  ${reason}`),
+  return [
+    `${graph}, batch ${batch}: ${count(kernels.length, "kernel")}, ${costs}`,
+    `  ${formatTime(total)} predicted on one thread, ${share(memory, total)} of it bound by memory`,
+    "",
   ];
-  return lines.map((line) => `  ${line}\n`).join("");
 }
 
-/** Each reason once, with how often it was given: one for every merge that was done or refused. */
-function countReasons(reasons: readonly string[]): readonly string[] {
-  const counts = new Map<string, number>();
-  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) =>
-    count === 1 ? reason : `${reason} (${count} times)`,
-  );
+function formatKernel(kernel: KernelReport, total: number): readonly string[] {
+  const { name, kind, computes, origins, flops, bytes, predictedSeconds, boundBy } = kernel;
+  const { launchedWith } = kernel;
+  const time = `${formatTime(predictedSeconds)} (${share(predictedSeconds, total)}), bound by ${boundBy}`;
+  return [
+    `  ${name}`,
+    ...wrap(`${kind}, ${time}, ${formatCosts(flops, bytes)}`, 4),
+    ...wrap(computes.join("; "), 4),
+    ...(origins.length === 0 ? [] : wrap(`from ${formatOrigins(origins)}`, 4)),
+    ...formatSavings(kernel),
+    ...(launchedWith.length === 0 ? [] : wrap(`in one launch with ${launchedWith.join(", ")}`, 4)),
+    ...formatRefusals(kernel).flatMap((line) => wrap(line, 4)),
+  ];
 }
 
-/** `9.63 M FLOPs, 512.00 KB, 18.4 FLOPs/B, 35.1 µs`. */
-function formatCosts(flops: number, bytes: number, seconds: number): string {
+/** Places of one file after its name: `digits.nn:6:33, 7:23`. */
+function formatOrigins(origins: readonly string[]): string {
+  const byFile = new Map<string, string[]>();
+  for (const origin of origins) {
+    const [, path = origin, place = ""] = /^(.*?):(\d+:\d+)$/.exec(origin) ?? [];
+    const file = basename(path);
+    byFile.set(file, [...(byFile.get(file) ?? []), place]);
+  }
+  return [...byFile].map(([file, places]) => `${file}:${places.join(", ")}`).join("; ");
+}
+
+function formatSavings({ stages, savedValues, savedBytes }: KernelReport): readonly string[] {
+  if (stages === 1) return [];
+  const values = savedValues === 0 ? "" : `${count(savedValues, "value")} never in memory, `;
+  return [`    fused ${count(stages, "stage")}: ${values}${formatBytes(savedBytes)} less to move`];
+}
+
+/** Each reason once, with the neighbours that it holds for. */
+function formatRefusals({ apart }: KernelReport): readonly string[] {
+  const neighbours = new Map<string, Set<string>>();
+  for (const { kernel, why } of apart) {
+    neighbours.set(why, (neighbours.get(why) ?? new Set()).add(kernel));
+  }
+  return [...neighbours].map(([why, names]) => `apart from ${[...names].join(", ")}: ${why}`);
+}
+
+/** `9.63 M FLOPs, 512.00 KB, 18.4 FLOPs/B`. */
+function formatCosts(flops: number, bytes: number): string {
   const intensity = bytes === 0 ? "" : `, ${(flops / bytes).toPrecision(3)} FLOPs/B`;
-  return `${formatLarge(flops)} FLOPs, ${formatBytes(bytes)}${intensity}, ${formatTime(seconds)}`;
+  return `${formatLarge(flops)} FLOPs, ${formatBytes(bytes)}${intensity}`;
 }
 
 function formatTime(seconds: number): string {
   if (seconds >= 1) return `${seconds.toPrecision(3)} s`;
   if (seconds >= 1e-3) return `${(seconds * 1e3).toPrecision(3)} ms`;
-  return `${(seconds * 1e6).toPrecision(3)} µs`;
+  if (seconds >= 1e-6) return `${(seconds * 1e6).toPrecision(3)} µs`;
+  return `${(seconds * 1e9).toPrecision(3)} ns`;
+}
+
+function share(part: number, whole: number): string {
+  const percent = whole === 0 ? 0 : (100 * part) / whole;
+  return percent > 0 && percent < 1 ? "<1 %" : `${Math.round(percent)} %`;
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? "" : "s"}`;
+}
+
+/** Lines of at most the line's width, all but the first indented two further. */
+function wrap(text: string, indent: number): readonly string[] {
+  const lines: string[] = [];
+  let line = " ".repeat(indent);
+  for (const word of text.split(" ")) {
+    const isFirst = line.trim() === "";
+    if (!isFirst && line.length + 1 + word.length > lineWidth) {
+      lines.push(line);
+      line = `${" ".repeat(indent + 2)}${word}`;
+    } else {
+      line += isFirst ? word : ` ${word}`;
+    }
+  }
+  return [...lines, line];
 }

@@ -6,7 +6,7 @@
 
 import type { GraphContext } from "../../graph/context.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
-import type { Group, GroupedGraph, Scope } from "../group.ts";
+import type { Group, GroupedGraph, Saved, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import { flattenMaps } from "./flatten-maps.ts";
@@ -53,7 +53,7 @@ interface Draft {
   /** In the order of nodes. */
   readonly stages: readonly Compute[];
   readonly structure: Structure;
-  readonly reasons: readonly string[];
+  readonly saved: Saved;
 }
 
 interface Merge {
@@ -108,7 +108,7 @@ class GroupFormer {
         id,
         stages: [node],
         structure: structureOfNode(node, this.#options),
-        reasons: [],
+        saved: { values: 0, bytes: 0 },
       });
     });
     this.#precedence = new Precedence(this.#drafts.values());
@@ -146,7 +146,7 @@ class GroupFormer {
         id: this.#nextId++,
         stages,
         structure,
-        reasons: [...first.reasons, ...second.reasons, explainMerge(best)],
+        saved: savedBy(best),
       };
       this.#drafts.delete(first.id);
       this.#drafts.delete(second.id);
@@ -256,35 +256,22 @@ class GroupFormer {
     return passages;
   }
 
-  /**
-   * Drafts in an order of execution: by the longest path that leads to them, so that drafts which could run at
-   * the same time stand side by side, then by order of nodes.
-   */
-  #inLevels(): readonly Draft[] {
+  finish(): GroupedGraph {
     const drafts = [...this.#drafts.values()].sort((a, b) => this.#firstOf(a) - this.#firstOf(b));
     const number = new Map(drafts.map((draft, i) => [draft, i]));
     const successors = drafts.map(
       (draft) => new Set([...this.#precedence.successors(draft)].map((next) => number.get(next)!)),
     );
-    const levels = drafts.map(() => 0);
-    for (const i of sortTopologically(successors)!) {
-      for (const j of successors[i]!) levels[j] = Math.max(levels[j]!, levels[i]! + 1);
-    }
-    const level = (draft: Draft) => levels[number.get(draft)!]!;
-    return drafts.sort((a, b) => level(a) - level(b) || this.#firstOf(a) - this.#firstOf(b));
-  }
-
-  finish(): GroupedGraph {
-    const order = this.#inLevels();
-    const refusals = this.#refusals();
+    const order = sortTopologically(successors)!.map((i) => drafts[i]!);
+    const apart = this.#apart(order);
     return {
       graph: this.#placed.graph,
-      groups: order.map((draft, index) => this.#group(draft, index, refusals.get(draft)!)),
+      groups: order.map((draft, index) => this.#group(draft, index, apart[index]!)),
       stored: this.#placed.stored,
     };
   }
 
-  #group(draft: Draft, index: number, refusals: ReadonlySet<string>): Group {
+  #group(draft: Draft, index: number, apart: Group["apart"]): Group {
     const inside = new Set(draft.stages);
     const scopes = new Map<Value, Scope>();
     for (const value of draft.stages.flatMap((stage) => stage.values)) {
@@ -309,21 +296,23 @@ class GroupFormer {
       scopes,
       reads: [...reads],
       writes,
-      reasons: [...draft.reasons, ...refusals],
+      saved: draft.saved,
+      apart,
     };
   }
 
-  /** Why the neighbours of each group are not part of it. */
-  #refusals(): ReadonlyMap<Draft, ReadonlySet<string>> {
-    const refusals = new Map([...this.#drafts.values()].map((draft) => [draft, new Set<string>()]));
+  /** For each draft in order, why its neighbours are not part of it: all merges that are left were refused. */
+  #apart(order: readonly Draft[]): Group["apart"][] {
+    const number = new Map(order.map((draft, index) => [draft.id, index]));
+    const apart: { group: number; why: string }[][] = order.map(() => []);
     for (const [key, merge] of this.#tried) {
-      if (typeof merge !== "string") continue;
-      const [first, second] = key.split(" ").map((id) => this.#drafts.get(Number(id)));
+      const [first, second] = key.split(" ").map((id) => number.get(Number(id)));
       if (first === undefined || second === undefined) continue;
-      refusals.get(first)!.add(`apart from what follows: ${merge}`);
-      refusals.get(second)!.add(`apart from what precedes: ${merge}`);
+      const why = typeof merge === "string" ? merge : "another kernel has to run between them";
+      apart[first]!.push({ group: second, why });
+      apart[second]!.push({ group: first, why });
     }
-    return refusals;
+    return apart.map((neighbours) => neighbours.sort((a, b) => a.group - b.group));
   }
 }
 
@@ -336,9 +325,10 @@ function isOfNumbers(draft: Draft): boolean {
   return draft.stages.every((stage) => stage.parallel.length === 0);
 }
 
-function explainMerge({ passages, gain }: Merge): string {
+function savedBy({ first, second, passages, gain }: Merge): Saved {
   const gone = passages.filter((passage) => passage.vanishes).length;
-  const kilobytes = (gain.bytes / 1024).toFixed(1);
-  const what = gone > 0 ? `${gone} value${gone > 1 ? "s" : ""} never in memory, ` : "";
-  return `fused: ${what}${kilobytes} KiB less to move`;
+  return {
+    values: first.saved.values + second.saved.values + gone,
+    bytes: first.saved.bytes + second.saved.bytes + gain.bytes,
+  };
 }

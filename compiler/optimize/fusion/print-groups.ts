@@ -5,12 +5,23 @@
  *     group 0: contraction
  *       %5: f32[N, 32] = sum[i2 < 784] %3[i0, i2] * %4[i2, i1]      register
  *       %7: f32[N, 32] = maximum(0.0, %5[i0, i1] + %6[i1])          global
- *       # fused: 1 value never in memory, 32.0 KiB less to move
+ *       # saves 1 value and 32768 bytes
+ *       # apart from group 1: their iteration spaces differ
  */
 
 import { graphNodes } from "../../graph/context.ts";
 import { nameValues, printNode } from "../../graph/print.ts";
 import type { Group, GroupedGraph } from "../group.ts";
+
+function remarks({ stages, saved, apart }: Group): string[] {
+  const { values, bytes } = saved;
+  return [
+    ...(stages.length > 1
+      ? [`saves ${values} value${values === 1 ? "" : "s"} and ${bytes} bytes`]
+      : []),
+    ...apart.map(({ group, why }) => `apart from group ${group}: ${why}`),
+  ];
+}
 
 export function printGroups({ graph, groups, stored }: GroupedGraph): string {
   const names = nameValues(graphNodes(graph));
@@ -23,7 +34,7 @@ export function printGroups({ graph, groups, stored }: GroupedGraph): string {
       });
       return `  ${printNode(stage, names)}   ${scopes.join(", ")}`;
     }),
-    ...group.reasons.map((reason) => `  # ${reason}`),
+    ...remarks(group).map((remark) => `  # ${remark}`),
   ];
   return [
     ...groups.flatMap(printGroup),

@@ -65,7 +65,7 @@ describe("the summary", () => {
   const { plan } = lineDefinition();
 
   it("is Keras' table", () => {
-    const layers = [layer("dense", 25120), layer("dense_1", 330, "dense")];
+    const layers = [layer("dense", 25120), layer("dense_1", 330, "dense[0][0]")];
     expect(formatSummary({ ...plan, layers })).toBe(`Model: "Line"
 ┏━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━┓
 ┃ Layer (type)    ┃ Output Shape ┃ Param # ┃
@@ -81,9 +81,11 @@ describe("the summary", () => {
   });
 
   it("says what is connected where that is no chain", () => {
-    const layers = [layer("a", 1), layer("b", 1), layer("c", 0, "a", "b")];
+    const layers = [layer("a", 1), layer("b", 1), layer("c", 0, "a[0][0]", "b[1][0]")];
     expect(formatSummary({ ...plan, layers })).toContain(
-      "│ c (Dense)    │ (None, 32)   │       0 │ a, b",
+      `│ c (Dense)    │ (None, 32)   │       0 │ a[0][0],     │
+│              │              │         │ b[1][0]      │
+`,
     );
   });
 });

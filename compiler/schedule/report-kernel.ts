@@ -1,0 +1,68 @@
+/** A kernel as `explain` shows it: what it computes, what fusing it saved, what it is predicted to cost. */
+
+import type { KernelReport } from "../compiled-program.ts";
+import type { GraphContext } from "../graph/context.ts";
+import type { Origin, Value } from "../graph/node.ts";
+import type { Kernel } from "../kernel/ir.ts";
+import type { Launch } from "../kernel/module.ts";
+import type { Group } from "../optimize/group.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
+import { predictedTime } from "./cost.ts";
+import { describeGroup } from "./describe-group.ts";
+
+/** What a report says beyond its own group. */
+export interface ReportContext {
+  readonly nameOfGroup: (index: number) => string;
+  readonly launchedWith: readonly string[];
+  readonly stored: ReadonlyMap<Value, Value>;
+  readonly batchMax: number;
+  readonly target: TargetDescription;
+}
+
+export function reportKernel(
+  context: GraphContext,
+  graph: string,
+  { name, comment: { flops, bytes, sources } }: Kernel,
+  group: Group,
+  { nameOfGroup, launchedWith, stored, batchMax, target }: ReportContext,
+): KernelReport {
+  const { seconds, boundBy } = predictedTime(group, batchMax, target);
+  return {
+    graph,
+    name,
+    kind: group.kind,
+    computes: describeGroup(context, group, stored),
+    stages: group.stages.length,
+    savedValues: group.saved.values,
+    savedBytes: group.saved.bytes,
+    apart: group.apart.map(({ group: other, why }) => ({ kernel: nameOfGroup(other), why })),
+    launchedWith,
+    origins: sources,
+    flops,
+    bytes,
+    predictedSeconds: seconds,
+    boundBy,
+  };
+}
+
+/** The places in the source that a group comes from, each once. */
+export function originsOf(
+  context: GraphContext,
+  group: Group,
+  locate: (span: Origin["span"]) => string,
+): string[] {
+  const spans = group.stages.flatMap((stage) => context.origins(stage).map(({ span }) => span));
+  return [...new Set(spans.map(locate))];
+}
+
+/** The kernels that run in one launch with another, by name. */
+export function companyOf(launches: readonly Launch[], index: number): string[] {
+  let first = index;
+  while (launches[first]!.withPrevious) first--;
+  let end = index + 1;
+  while (launches[end]?.withPrevious) end++;
+  return launches
+    .slice(first, end)
+    .filter((_, i) => first + i !== index)
+    .map(({ kernel }) => kernel.name);
+}
