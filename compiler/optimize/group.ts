@@ -17,35 +17,29 @@ import type { Compute, Graph, Value } from "../graph/node.ts";
 
 /**
  * Where a value made in a group lives:
- * - `inline`: nowhere; its body is substituted into the loads of its readers
- * - `register`: in the registers of the tile that computes it; no reader outside the group
- * - `tile`: in memory private to a tile; no reader outside the group
+ * - `register`: in the registers that compute it; no reader outside the group
+ * - `tile`: near the tile that computes it, in registers or memory of the task; no reader outside the group
  * - `global`: in an arena; read by other groups, by the runtime, or kept as a param or state
  */
-export type Scope = "inline" | "register" | "tile" | "global";
+export type Scope = "register" | "tile" | "global";
 
 /**
  * The structure of a group:
- * - `contraction`: the first stage sums products of two operands; the others are maps over the same points,
- *   computed on its accumulators
- * - `rows`: all stages share the tile axes; maps and reductions over what is left of each row
+ * - `contraction`: one stage sums products of two operands; the others are maps over the same points, computed
+ *   on its accumulators
+ * - `rows`: all stages share the axes of the tile space; maps and reductions over what is left of each row, and
+ *   perhaps a contraction whose register tile holds whole rows
  * - `map`: stages without reducers over one iteration space
- * - `reduction`: a reduction, with maps over the same points on its results
+ * - `reduction`: reductions across rows, with maps over the same points
  */
 export type GroupKind = "contraction" | "rows" | "map" | "reduction";
-
-/** An outer axis shared by all stages: each tile takes `tile` points of it, the last one what is left. */
-export interface TileAxis {
-  readonly extent: Extent;
-  readonly tile: number;
-}
 
 export interface Group {
   /** Position in the order of execution. */
   readonly index: number;
   readonly kind: GroupKind;
-  /** The leading parallel axes of every stage, outermost first; empty for one tile. */
-  readonly tileSpace: readonly TileAxis[];
+  /** The leading parallel axes that all stages of a `rows` group share: each point of them is a row. */
+  readonly tileSpace: readonly Extent[];
   /** Operands before users. */
   readonly stages: readonly Compute[];
   /** For every value that the stages make. */

@@ -2,17 +2,17 @@
  * What a set of stages is to the schedules: the structure that lets them share one kernel, or the reason why
  * they cannot. Two structures cover all kinds of group:
  *
- * - **pointwise**: all stages have one parallel box and read each other at their own point. At most the stages
- *   that read nothing of the group reduce: a contraction or reductions, with maps on their results.
+ * - **pointwise**: all stages have one parallel box and read each other at their own point: maps, reductions, or
+ *   one contraction with maps on its results.
  * - **rows**: all stages share their leading axes and read each other within their own row. Within a row they
  *   map and reduce in any order; the first one may be a contraction narrow enough that a register tile
  *   holds whole rows.
  */
 
 import { loadsOf } from "../../graph/context.ts";
-import { sameExtent, sameShape, sizeAt } from "../../graph/extent.ts";
+import { type Extent, sameExtent, sameShape, sizeAt } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
-import type { GroupKind, TileAxis } from "../group.ts";
+import type { GroupKind } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { axesOfNode, boxOf, memorySteps } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
@@ -20,7 +20,7 @@ import { type StridedContraction, stridedContraction } from "./strided-contracti
 
 export interface Structure {
   readonly kind: GroupKind;
-  readonly tileSpace: readonly TileAxis[];
+  readonly tileSpace: readonly Extent[];
 }
 
 /** Why stages do not go together, for `explain`. */
@@ -163,8 +163,7 @@ function pointwiseStructure(
   }
   if (overwritesInPasses(stages, stored)) return { refusal: passesClash };
   // Numbers of a row that is fixed by all of the axes.
-  const tileSpace = stages[0]!.parallel.map((extent) => ({ extent, tile: 1 }));
-  return { kind: "rows", tileSpace };
+  return { kind: "rows", tileSpace: stages[0]!.parallel };
 }
 
 function rowsStructure(
@@ -199,8 +198,7 @@ function rowsStructure(
     }
   }
   if (overwritesInPasses(stages, stored)) return { refusal: passesClash };
-  const tileSpace = stages[0]!.parallel.slice(0, depth).map((extent) => ({ extent, tile: 1 }));
-  return { kind: "rows", tileSpace };
+  return { kind: "rows", tileSpace: stages[0]!.parallel.slice(0, depth) };
 }
 
 const passesClash = "one overwrites what another may read in a later pass";
