@@ -256,13 +256,26 @@ class GroupFormer {
     return passages;
   }
 
-  finish(): GroupedGraph {
+  /**
+   * Drafts in an order of execution: by the longest path that leads to them, so that drafts which could run at
+   * the same time stand side by side, then by order of nodes.
+   */
+  #inLevels(): readonly Draft[] {
     const drafts = [...this.#drafts.values()].sort((a, b) => this.#firstOf(a) - this.#firstOf(b));
     const number = new Map(drafts.map((draft, i) => [draft, i]));
     const successors = drafts.map(
       (draft) => new Set([...this.#precedence.successors(draft)].map((next) => number.get(next)!)),
     );
-    const order = sortTopologically(successors)!.map((i) => drafts[i]!);
+    const levels = drafts.map(() => 0);
+    for (const i of sortTopologically(successors)!) {
+      for (const j of successors[i]!) levels[j] = Math.max(levels[j]!, levels[i]! + 1);
+    }
+    const level = (draft: Draft) => levels[number.get(draft)!]!;
+    return drafts.sort((a, b) => level(a) - level(b) || this.#firstOf(a) - this.#firstOf(b));
+  }
+
+  finish(): GroupedGraph {
+    const order = this.#inLevels();
     const apart = this.#apart(order);
     return {
       graph: this.#placed.graph,
