@@ -1,0 +1,166 @@
+/** The graph passes before grouping: what each changes, what it leaves, and that values stay the same. */
+
+import { describe, expect, test } from "vitest";
+import { axisAffine, divAffine, modAffine } from "../../compiler/graph/affine.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
+import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
+import { interpret } from "../../compiler/graph/interpret.ts";
+import type { Graph, Scalar, Value } from "../../compiler/graph/node.ts";
+import { printGraph } from "../../compiler/graph/print.ts";
+import { divideBytes } from "../../compiler/optimize/fusion/divide-bytes.ts";
+import { flattenMaps } from "../../compiler/optimize/fusion/flatten-maps.ts";
+import { inlineMaps } from "../../compiler/optimize/fusion/inline-maps.ts";
+import { Precedence } from "../../compiler/optimize/fusion/order.ts";
+import { splitReductions } from "../../compiler/optimize/fusion/split-reductions.ts";
+
+const graphOf = (value: Value): Graph => ({
+  name: "g",
+  batchMax: 3,
+  results: [{ name: "y", value }],
+  assignments: [],
+});
+
+const place = (rank: number) => Array.from({ length: rank }, (_, axis) => axisAffine(axis));
+
+/** Row sums of an image of bytes divided by a constant, the image read as one run. */
+function imageSums(context: GraphContext, divisor: number): Graph {
+  const image = context.leaf("input", "image", "u8", [batchExtent, fixed(4), fixed(6)]);
+  const scaled = context.compute({
+    parallel: image.shape,
+    body: context.call(
+      "divide",
+      context.cast(context.load(image, place(3)), "f32"),
+      context.constant(divisor, "f32"),
+    ),
+  }).values[0]!;
+  const run = axisAffine(1);
+  const w = context.leaf("param", "w", "f32", [fixed(24)]);
+  return graphOf(
+    context.compute({
+      parallel: [batchExtent],
+      reduction: [fixed(24)],
+      reducer: "sum",
+      body: context.call(
+        "multiply",
+        context.load(scaled, [axisAffine(0), divAffine(run, 6), modAffine(run, 6)]),
+        context.load(w, [run]),
+      ),
+    }).values[0]!,
+  );
+}
+
+const results = (graph: Graph): number[] => [
+  ...interpret(graph, {
+    n: 2,
+    leaf: () => Float64Array.from({ length: 100 }, (_, i) => (i * 37) % 256),
+  }).results.get("y")!,
+];
+
+function expectSameValues(actual: Graph, wanted: Graph): void {
+  const [a, b] = [results(actual), results(wanted)];
+  a.forEach((value, i) => {
+    expect(value).toBeCloseTo(b[i]!, 6);
+  });
+}
+
+describe("flattenMaps", () => {
+  test("joins the axes that every reader splits", () => {
+    const context = new GraphContext();
+    const graph = imageSums(context, 255);
+    const flat = flattenMaps(context, graph);
+    expect(printGraph(flat)).toContain("f32[N, 24] = f32(%0[i0, (i1 div 6), (i1 mod 6)])");
+    expect(printGraph(flat)).toContain("%2[i0, i1] *");
+    expectSameValues(flat, graph);
+  });
+
+  test("leaves maps that run beside others, and what has a place of its own", () => {
+    const context = new GraphContext();
+    const x = context.leaf("param", "x", "f32", [fixed(4), fixed(6)]);
+    const map = context.compute({
+      parallel: x.shape,
+      body: context.call("negate", context.load(x, place(2))),
+    }).values[0]!;
+    const graph = graphOf(map);
+    expect(flattenMaps(context, graph)).toBe(graph);
+  });
+});
+
+describe("divideBytes", () => {
+  test.each([255, 3, 127.5, 10, 7])(
+    "multiplies instead of dividing by %d, the same bits",
+    (divisor) => {
+      const context = new GraphContext();
+      const graph = imageSums(context, divisor);
+      const text = printGraph(divideBytes(context, graph));
+      const reciprocal = Math.fround(1 / divisor);
+      expect(text).not.toContain(" / ");
+      for (let byte = 0; byte < 256; byte++) {
+        const q = Math.fround(byte * reciprocal);
+        const rest = Math.fround(-divisor * q + byte);
+        expect(Math.fround(rest * reciprocal + q)).toBe(Math.fround(byte / divisor));
+      }
+    },
+  );
+
+  test("still divides floats", () => {
+    const context = new GraphContext();
+    const x = context.leaf("param", "x", "f32", [fixed(4)]);
+    const body = context.call("divide", context.load(x, place(1)), context.constant(255, "f32"));
+    const graph = graphOf(context.compute({ parallel: x.shape, body }).values[0]!);
+    expect(divideBytes(context, graph)).toBe(graph);
+  });
+});
+
+test("splitReductions sums along the rows first", () => {
+  const context = new GraphContext();
+  const shape: Shape = [batchExtent, fixed(5)];
+  const x = context.leaf("input", "x", "f32", shape);
+  const graph = graphOf(
+    context.compute({
+      parallel: [],
+      reduction: shape,
+      reducer: "mean",
+      body: context.load(x, place(2)),
+    }).values[0]!,
+  );
+  const split = splitReductions(context, graph);
+  expect(printGraph(split).split("\n").slice(2)).toEqual([
+    "%1: f32[N] = mean[i1 < 5] %0[i0, i1]",
+    "%2: f32[] = mean[i0 < N] %1[i0]",
+    "y = %2",
+  ]);
+  expectSameValues(split, graph);
+});
+
+test("inlineMaps moves cheap maps into readers that run over other points", () => {
+  const context = new GraphContext();
+  const label = context.leaf("input", "label", "u8", [batchExtent]);
+  const number = context.compute({
+    parallel: [batchExtent],
+    body: context.cast(context.load(label, place(1)), "i32"),
+  }).values[0]!;
+  const hot: Scalar = context.cast(
+    context.call("equal", context.load(number, [axisAffine(0)]), context.index(axisAffine(1))),
+    "f32",
+  );
+  const graph = graphOf(
+    context.compute({ parallel: [batchExtent, fixed(3)], body: hot }).values[0]!,
+  );
+  const inlined = inlineMaps(context, graph);
+  expect(printGraph(inlined).split("\n").length).toBe(printGraph(graph).split("\n").length - 1);
+  expectSameValues(inlined, graph);
+});
+
+test("merging keeps out what would leave a group and come back", () => {
+  const order = new Precedence(["a", "b", "c", "d"]);
+  order.addEdge("a", "b");
+  order.addEdge("b", "c");
+  order.addEdge("a", "c");
+  expect(order.canMerge("a", "c")).toBe(false);
+  expect(order.canMerge("a", "b")).toBe(true);
+  expect(order.canMerge("c", "d")).toBe(true);
+  order.merge("a", "b", "ab");
+  expect(order.canMerge("ab", "c")).toBe(true);
+  expect(order.reaches("ab", "c")).toBe(true);
+  expect(order.reaches("c", "ab")).toBe(false);
+});
