@@ -1,32 +1,38 @@
 /** The known name that a mistyped or shortened one most probably meant. */
 
 /**
- * The nearest candidate within a third of the name's length (at least one edit, of single letters none); else the
- * shortest that the name shortens, as `lr` does `learning_rate`, or the longest that it goes on from, as
+ * The nearest candidate within a third of the name's length (at least one edit, of one or two letters none); else
+ * the one that the name shortens, as `lr` does `learning_rate`, or the longest that it goes on from, as
  * `validation_split` does from `validation`; or nothing.
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  const limit = name.length < 2 ? 0 : Math.max(1, Math.floor(name.length / 3));
+  const limit = name.length < 3 ? 0 : Math.max(1, Math.floor(name.length / 3));
+  const others = [...candidates].filter((candidate) => candidate !== name);
+  const isNear = (candidate: string) => Math.abs(candidate.length - name.length) <= limit;
+  return (
+    least(others.filter(isNear), (candidate) => distanceBetween(name, candidate), limit) ??
+    least(others, (candidate) => lengthShortened(name, candidate)) ??
+    least(others, (candidate) =>
+      candidate.length >= 4 && name.startsWith(candidate) ? -candidate.length : Infinity,
+    )
+  );
+}
+
+/** The first of the candidates whose measure is least and within the limit. */
+function least(
+  candidates: readonly string[],
+  measure: (candidate: string) => number,
+  limit = Number.MAX_VALUE,
+): string | undefined {
   let best: string | undefined;
-  let bestDistance = limit + 1;
-  let long: string | undefined;
-  let part: string | undefined;
+  let bestMeasure = Infinity;
   for (const candidate of candidates) {
-    if (candidate === name) continue;
-    if (shortens(name, candidate) && candidate.length < (long?.length ?? Infinity)) {
-      long = candidate;
-    }
-    if (name.startsWith(candidate) && candidate.length >= 4) {
-      if (candidate.length > (part?.length ?? 0)) part = candidate;
-    }
-    if (Math.abs(candidate.length - name.length) > limit) continue;
-    const distance = distanceBetween(name, candidate);
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
+    const own = measure(candidate);
+    if (own > limit || own >= bestMeasure) continue;
+    best = candidate;
+    bestMeasure = own;
   }
-  return best ?? long ?? part;
+  return best;
 }
 
 /** Letters are left out more often than mistaken for others, which decides between equals. */
@@ -35,12 +41,17 @@ function distanceBetween(name: string, candidate: string): number {
   return editDistance(name, candidate) - (isSubsequence(name, candidate) ? 0.5 : 0);
 }
 
-/** Whether the name consists of letters of the candidate in order, the first of each of its words among them. */
-function shortens(name: string, candidate: string): boolean {
+/**
+ * How much longer the candidate is, if the name consists of letters of it in order, the first of each of its words
+ * among them; of words shortened to just these nothing is nearer.
+ */
+function lengthShortened(name: string, candidate: string): number {
   const [short, long] = [name.toLowerCase(), candidate.toLowerCase()];
-  if (short.length < 2 || short[0] !== long[0] || !isSubsequence(short, long)) return false;
-  const initials = long.split("_").map((word) => word.slice(0, 1));
-  return isSubsequence(initials.join(""), short);
+  if (short.length < 2 || short[0] !== long[0] || !isSubsequence(short, long)) return Infinity;
+  const words = long.split("_");
+  const initials = words.map((word) => word.slice(0, 1)).join("");
+  if (words.length > 1 && initials === short) return 0;
+  return isSubsequence(initials, short) ? long.length - short.length : Infinity;
 }
 
 function isSubsequence(part: string, whole: string): boolean {

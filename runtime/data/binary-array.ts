@@ -93,7 +93,7 @@ export function columnOfArray(array: BinaryArray, plan: ColumnPlan): Column {
       hint:
         rows === undefined
           ? "the first dimension of a data file counts the rows"
-          : `declare it as ${plan.name}: ${plan.dtype}[${rowShape.join(", ")}]`,
+          : `declare it as ${plan.name}: ${plan.dtype}${rowShape.length === 0 ? "" : `[${rowShape.join(", ")}]`}`,
     });
   }
   const { name, dtype, shape } = plan;

@@ -29,7 +29,7 @@ export async function readDataFile(name: string, folder: string): Promise<DataFi
       {
         file: name,
         expected: "a file that can be read",
-        found: isMissing(error) ? `nothing at ${path}` : messageOf(error),
+        found: describeFailure(error, path),
         hint: "paths are relative to the model's file, or to --data for a built trainer",
       },
       { cause: error },
@@ -38,8 +38,10 @@ export async function readDataFile(name: string, folder: string): Promise<DataFi
   return { name, bytes: isGzip(bytes) ? await unpack(name, bytes) : bytes };
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+function describeFailure(error: unknown, path: string): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT") return `nothing at ${path}`;
+  return code === "EISDIR" ? `a folder at ${path}` : messageOf(error);
 }
 
 function isGzip(bytes: Uint8Array): boolean {

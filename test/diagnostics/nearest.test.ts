@@ -17,7 +17,7 @@ describe("the nearest name", () => {
 
   it.each([
     ["Adm", ["Add", "Adam"], "Adam"],
-    ["lr", ["rho", "learning_rate"], "learning_rate"],
+    ["lr", ["rho", "l1", "linear", "learning_rate"], "learning_rate"],
     ["img", ["image", "h"], "image"],
     ["acc", ["mse", "accuracy", "accumulates"], "accuracy"],
     ["val_acc", ["loss", "val_loss", "val_accuracy"], "val_accuracy"],
