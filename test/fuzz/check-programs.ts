@@ -1,5 +1,5 @@
 /**
- * Trains random programs for two steps, a full batch and a partial one, then evaluates and predicts: as compiled C,
+ * Trains random programs for two steps, a full batch and a partial one, then runs their other graphs: as compiled C,
  * unfused and fused, with one thread and two, against the float64 interpreter of the program as it was lowered.
  * Before each step the interpreter takes the device's own numbers, so that rounding errors do not add up. Both
  * numbers of threads must give the same bits.
@@ -9,57 +9,63 @@ import { differentiate } from "../../compiler/autodiff/differentiate.ts";
 import { elementsAt } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph, LeafRole, Value } from "../../compiler/graph/node.ts";
-import { printGraph } from "../../compiler/graph/print.ts";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
+import type { LoweredProgram } from "../../compiler/semantics/program.ts";
 import type { CpuDescription } from "../../compiler/targets/cpu/description.ts";
+import { createArray } from "../../runtime/data/column.ts";
 import {
   loadNativeAddon,
   type NativeLibrary,
   type NativeSession,
 } from "../../runtime/devices/cpu/native-addon.ts";
-import type { RandomGraph } from "../graph/random-graph.ts";
 import { type CompiledCase, compilePrograms, pathOf } from "./program-library.ts";
-import { hypers, optimizers, trainingProgram } from "./training-program.ts";
 
 const SEED = 7;
 /** Relative to the larger of 1 and the number itself. */
 const TOLERANCE = 5e-4;
 
-export interface RandomPrograms {
-  readonly unfused: readonly RandomGraph[];
-  /** The same, made again. */
-  readonly fused: readonly RandomGraph[];
+export interface RandomProgram {
+  readonly program: LoweredProgram;
+  /** Rows of the partial batches, at most `batchMax`. */
+  readonly n: number;
+  /** Of each column of labels, how many classes there are. */
+  readonly classes?: Readonly<Record<string, number>>;
+  /** Shown when it fails. */
+  readonly text: string;
 }
 
-/** Throws at the first difference, with the program it is in. */
+/** The programs twice, as compiling one changes its context; throws at the first difference, with the program. */
 export async function checkPrograms(
-  random: RandomPrograms,
+  make: () => readonly RandomProgram[],
   cpu: CpuDescription,
   cacheDirectory: string,
 ): Promise<void> {
-  const programs = (graphs: readonly RandomGraph[]) =>
-    graphs.map((graph, i) => trainingProgram(graph, optimizers[i % optimizers.length]!));
+  const random = { unfused: make(), fused: make() };
   const { library, unfused, fused } = await compilePrograms(
-    { unfused: programs(random.unfused), fused: programs(random.fused) },
+    {
+      unfused: random.unfused.map(({ program }) => program),
+      fused: random.fused.map(({ program }) => program),
+    },
     cpu,
     cacheDirectory,
   );
-  for (const [i, { n }] of random.unfused.entries()) {
-    await checkProgram(library, unfused[i]!, n, `random program ${i}, unfused`);
-    await checkProgram(library, fused[i]!, n, `random program ${i}, fused`);
+  for (const [i, program] of random.unfused.entries()) {
+    await checkProgram(library, unfused[i]!, program, `random program ${i}, unfused`);
+    await checkProgram(library, fused[i]!, program, `random program ${i}, fused`);
   }
 }
 
 async function checkProgram(
   library: NativeLibrary,
   compiled: CompiledCase,
-  n: number,
+  random: RandomProgram,
   name: string,
 ): Promise<void> {
-  const open = (threads: number) => new Session(library, compiled, n, threads);
+  const open = (threads: number) => new Session(library, compiled, random, threads);
   const [one, two] = [open(1), open(2)];
   try {
-    for (const stage of ["train", "train", "evaluate", "predict"] as const) {
+    const statistics = compiled.program.statistics.map(({ graph }) => graph);
+    for (const stage of ["train", "train", "evaluate", "predict", ...statistics]) {
       await one.run(stage);
       await two.run(stage);
       one.compare(stage);
@@ -67,28 +73,31 @@ async function checkProgram(
     }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const text = printGraph(compiled.program.training!.train);
-    throw new Error(`${name}, N = ${n}: ${message}\n${text}`, { cause: error });
+    throw new Error(`${name}, N = ${random.n}: ${message}\n${random.text}`, { cause: error });
   } finally {
     one.dispose();
     two.dispose();
   }
 }
 
-type Stage = "train" | "evaluate" | "predict";
 type Numbers = ReadonlyMap<string, ArrayLike<number>>;
 
 class Session {
   readonly #compiled: CompiledCase;
   readonly #session: NativeSession;
   readonly #partial: number;
-  readonly #columns = new Map<string, Float32Array | Uint8Array>();
+  readonly #columns = new Map<string, TypedNumbers>();
   #batch = 0;
   #expected: Numbers = new Map();
 
-  constructor(library: NativeLibrary, compiled: CompiledCase, partial: number, threads: number) {
+  constructor(
+    library: NativeLibrary,
+    compiled: CompiledCase,
+    { n, classes = {} }: RandomProgram,
+    threads: number,
+  ) {
     this.#compiled = compiled;
-    this.#partial = partial;
+    this.#partial = n;
     const { scheduled } = compiled.passes;
     const { columns, batchMax } = compiled.program;
     this.#session = new (loadNativeAddon().Session)(library, {
@@ -100,21 +109,25 @@ class Session {
     });
     columns.forEach(({ name, dtype, shape }, slot) => {
       const width = shape.reduce((product, extent) => product * extent, 1);
-      const data = numbersOf(`column ${name}`, 2 * batchMax * width, dtype === "u8");
+      const range = classes[name] ?? (dtype === "bool" ? 2 : 256);
+      const data = createArray(dtype, 2 * batchMax * width);
+      numbersOf(`column ${name}`, data.length).forEach((x, i) => {
+        data[i] = dtype === "f32" ? x : Math.floor(((x + 1) / 2) * range);
+      });
       this.#columns.set(name, data);
       this.#session.bindColumn(slot, data);
     });
-    for (const { leaf } of compiled.program.persistent) {
-      const path = pathOf(leaf);
+    const initial = interpret(compiled.program.init, { n: 1, seed: SEED, leaf: () => [] }).results;
+    for (const { leaf, role } of compiled.program.persistent) {
       const view = this.#persistent(leaf);
-      // Slots of squares must not be negative.
-      view.set(
-        path.endsWith("/v") ? new Float32Array(view.length) : numbersOf(path, view.length, false),
-      );
+      const known = initial.get(pathOf(leaf));
+      // Slots as if training had gone on for long: at zero, tiny gradients would decide where a step goes.
+      if (role === "slot") view.set(numbersOf(pathOf(leaf), view.length).map((x) => 0.75 + x / 2));
+      else view.set(known ?? numbersOf(pathOf(leaf), view.length));
     }
   }
 
-  async run(stage: Stage): Promise<void> {
+  async run(stage: string): Promise<void> {
     const { program, passes, symbols } = this.#compiled;
     const { batchMax } = program;
     // The first step is of a full batch, all others are partial.
@@ -145,7 +158,7 @@ class Session {
   }
 
   /** With what the interpreter gave, for the stage that ran last. */
-  compare(stage: Stage): void {
+  compare(stage: string): void {
     const actual = this.#actual(stage);
     for (const [name, wanted] of this.#expected) {
       const found = actual.get(name);
@@ -160,7 +173,7 @@ class Session {
     }
   }
 
-  compareBits(other: Session, stage: Stage): void {
+  compareBits(other: Session, stage: string): void {
     const theirs = other.#actual(stage);
     for (const [name, data] of this.#actual(stage)) {
       const same = Buffer.from(bytesOf(data)).equals(bytesOf(theirs.get(name)!));
@@ -172,7 +185,7 @@ class Session {
     this.#session.dispose();
   }
 
-  #interpret(stage: Stage, rows: Int32Array, counters: Counters): Numbers {
+  #interpret(stage: string, rows: Int32Array, counters: Counters): Numbers {
     const { program } = this.#compiled;
     const lowered = this.#graph(stage);
     const graph = differentiate(program.context, lowered);
@@ -192,12 +205,13 @@ class Session {
     return new Map([...results, ...assigned]);
   }
 
-  #graph(stage: Stage): Graph {
-    const { predict, training } = this.#compiled.program;
-    return stage === "predict" ? predict : training![stage];
+  #graph(stage: string): Graph {
+    const { predict, training, statistics } = this.#compiled.program;
+    const others = [predict, training!.train, training!.evaluate, ...statistics.map((s) => s.body)];
+    return others.find(({ name }) => name === stage)!;
   }
 
-  #actual(stage: Stage): ReadonlyMap<string, TypedNumbers> {
+  #actual(stage: string): ReadonlyMap<string, TypedNumbers> {
     const { program, passes } = this.#compiled;
     const scheduled = passes.scheduled.graphs.find(({ name }) => name === stage)!;
     const n = this.#batch === 1 ? program.batchMax : this.#partial;
@@ -212,7 +226,7 @@ class Session {
   }
 
   #number(role: LeafRole, path: string, counters: Counters): ArrayLike<number> {
-    if (role === "hyper") return [hypers[path as keyof typeof hypers]];
+    if (role === "hyper") return [this.#compiled.program.training!.hypers[path]!];
     if (role === "counter") return [counters[path as keyof Counters]];
     throw new Error(`no ${role} ${path} was expected`);
   }
@@ -258,11 +272,8 @@ function bytesOf(numbers: TypedNumbers): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
-/** From −1 to 1, or bytes; the same for the same name. */
-function numbersOf(name: string, length: number, areBytes: boolean): Float32Array | Uint8Array {
+/** From −1 to 1; the same for the same name. */
+function numbersOf(name: string, length: number): Float32Array {
   const stream = hash32(name);
-  const uniform = (i: number) => uniformAt(SEED, stream, 0, i);
-  return areBytes
-    ? Uint8Array.from({ length }, (_, i) => Math.floor(256 * uniform(i)))
-    : Float32Array.from({ length }, (_, i) => 2 * uniform(i) - 1);
+  return Float32Array.from({ length }, (_, i) => 2 * uniformAt(SEED, stream, 0, i) - 1);
 }

@@ -1,15 +1,23 @@
-/** Hundreds of random training programs through every pass, as compiled C; `npm run fuzz` runs tens of thousands. */
+/** Hundreds of random programs through every pass, as compiled C; `npm run fuzz` runs tens of thousands. */
 
 import { expect, test } from "vitest";
-import { thisCpu } from "../targets/run-kernels.ts";
-import { checkRandomPrograms } from "./random-programs.ts";
+import { randomModels } from "./random-models.ts";
+import { checkRandomPrograms, randomGraphs } from "./random-programs.ts";
 
-const seeds = Array.from({ length: 12 }, (_, i) => 20_261_122 + i);
+const seeds = (count: number) => Array.from({ length: count }, (_, i) => 20_261_122 + i);
 
-test.each(seeds)(
-  "25 random programs of seed %i",
+test.each(seeds(8))(
+  "25 random graphs of seed %i",
   async (seed) => {
-    expect(await checkRandomPrograms(seed, 25, thisCpu())).toBe(25);
+    expect(await checkRandomPrograms(randomGraphs, seed, 25)).toBe(25);
+  },
+  300_000,
+);
+
+test.each(seeds(5))(
+  "8 random models of seed %i",
+  async (seed) => {
+    expect(await checkRandomPrograms(randomModels, seed, 8)).toBe(8);
   },
   300_000,
 );

@@ -4,30 +4,35 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import type { CpuDescription } from "../../compiler/targets/cpu/description.ts";
+import { printGraph } from "../../compiler/graph/print.ts";
 import { randomGraph } from "../graph/random-graph.ts";
-import { checkPrograms } from "./check-programs.ts";
+import { thisCpu } from "../targets/run-kernels.ts";
+import { checkPrograms, type RandomProgram } from "./check-programs.ts";
+import { optimizers, trainingProgram } from "./training-program.ts";
 
-/** Gives the number of programs that passed: all of them, or it throws, saying how to repeat the failure. */
+/** Gives the number of programs that passed: all of them, or it throws, saying which seed to repeat. */
 export async function checkRandomPrograms(
+  make: (seed: number, count: number) => readonly RandomProgram[],
   seed: number,
   count: number,
-  cpu: CpuDescription,
 ): Promise<number> {
   const cache = await mkdtemp(join(tmpdir(), "nnc-fuzz-"));
-  // Made twice, as a graph's context changes when it is compiled.
-  const sample = () => fc.sample(randomGraph({ maxSteps: 10 }), { numRuns: count, seed });
-  const [unfused, fused] = [sample(), sample()];
   try {
-    await checkPrograms({ unfused, fused }, cpu, cache);
+    await checkPrograms(() => make(seed, count), thisCpu(), cache);
     return count;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `seed ${seed} (repeat with NNC_FUZZ_SEED=${seed} NNC_FUZZ_RUNS=${count} npm run fuzz): ${message}`,
-      { cause: error },
-    );
+    throw new Error(`NNC_FUZZ_SEED=${seed} NNC_FUZZ_RUNS=${count}: ${message}`, { cause: error });
   } finally {
     await rm(cache, { recursive: true, force: true });
   }
+}
+
+/** Random graphs under optimizers of their own: every kind of index map and reducer, in small sizes. */
+export function randomGraphs(seed: number, count: number): readonly RandomProgram[] {
+  const sample = fc.sample(randomGraph({ maxSteps: 10 }), { numRuns: count, seed });
+  return sample.map((random, i) => {
+    const program = trainingProgram(random, optimizers[i % optimizers.length]!);
+    return { program, n: random.n, text: printGraph(program.training!.train) };
+  });
 }
