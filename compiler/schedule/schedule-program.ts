@@ -8,6 +8,7 @@ import type { KernelReport } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { GraphContext } from "../graph/context.ts";
 import type { Leaf, Origin, Value } from "../graph/node.ts";
+import { withCanonicalNames } from "../kernel/canonical-names.ts";
 import { removeDeadCode } from "../kernel/dead-code.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { GraphFunction, KernelModule, Placement } from "../kernel/module.ts";
@@ -177,13 +178,13 @@ function scheduleGraph(
   };
 }
 
-/** The kernels of a program: equal ones are one, and each has a name of its own. */
+/** The kernels of a program: those that differ in names alone are one, and each has a name of its own. */
 class KernelTable {
   readonly #byContent = new Map<string, Kernel>();
   readonly #names = new Set(libraryFunctions);
 
   intern(kernel: Kernel): Kernel {
-    const content = printKernelContent(kernel);
+    const content = printKernelContent(withCanonicalNames(kernel));
     const known = this.#byContent.get(content);
     if (known !== undefined) return known;
     let name = kernel.name;
