@@ -127,6 +127,7 @@ export type DiagnosticCode =
   | "not-assignable"
   | "misplaced-statement"
   | "assertion-failed"
+  | "advice-not-followed"
   | "range-too-long"
   | "not-a-scalar";
 
@@ -1871,6 +1872,19 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dropout(0.5)\n}\n",
     "files": {}
   },
+  "advice-not-followed": {
+    "code": "advice-not-followed",
+    "area": "types",
+    "severity": "warning",
+    "title": "{message}",
+    "label": "expected here",
+    "notes": [],
+    "hints": [],
+    "why": "A layer or function states with `assert …, warning = \"…\"` what its arguments are most probably meant to be.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  output p = x |> Dense(3)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: u8 = csv(\"d.csv\", column = 4)\n  }\n}\ntrain M on d {\n  loss sparse_categorical_crossentropy(t, p)\n  optimizer SGD()\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  output p = x |> Dense(3)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: u8 = csv(\"d.csv\", column = 4)\n  }\n}\ntrain M on d {\n  loss sparse_categorical_crossentropy(t, p, from_logits = true)\n  optimizer SGD()\n}\n",
+    "files": {}
+  },
   "range-too-long": {
     "code": "range-too-long",
     "area": "types",
@@ -2274,6 +2288,9 @@ export const diagnostics = {
   /** error: {message} */
   assertionFailed: (place: Place, values: { readonly message: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["assertion-failed"], place, values, more),
+  /** warning: {message} */
+  adviceNotFollowed: (place: Place, values: { readonly message: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["advice-not-followed"], place, values, more),
   /** error: the range has {length} items */
   rangeTooLong: (place: Place, values: { readonly length: string | number; readonly limit: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["range-too-long"], place, values, more),

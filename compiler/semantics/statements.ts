@@ -245,11 +245,18 @@ export function addPenalty(value: Value, span: Statement["span"], env: Environme
 }
 
 /** What returns a value returns an error where an assertion fails; what follows relies on it. */
-function runAssert({ condition, message }: AssertStatement, env: Environment): Value | null {
+function runAssert(
+  { condition, message, severity }: AssertStatement,
+  env: Environment,
+): Value | null {
   if (evaluateStatic(condition, env) !== false) return null;
   const facts = factsOf(condition, env);
   const notes = facts.length === 0 ? [] : [`here ${facts.join(", ")}`];
   const values = { message: message.value };
+  if (severity === "warning") {
+    report(env, diagnostics.adviceNotFollowed(condition.span, values, { notes }));
+    return null;
+  }
   report(env, diagnostics.assertionFailed(condition.span, values, { notes }));
   return places.return!.includes(env.body) ? errorValue : null;
 }

@@ -291,9 +291,13 @@ export interface PenaltyStatement {
   readonly span: Span;
 }
 
-/** `assert rate < 1, "rate is less than 1"`: a static condition the caller's arguments must meet. */
+/**
+ * `assert rate < 1, "rate is less than 1"`: a static condition that the caller's arguments must meet, or with
+ * `warning = "…"` should.
+ */
 export interface AssertStatement {
   readonly kind: "assert";
+  readonly severity: "error" | "warning";
   readonly condition: Expression;
   readonly message: StringLiteral;
   readonly span: Span;

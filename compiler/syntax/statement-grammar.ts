@@ -15,6 +15,7 @@ import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import { type Diagnostic, DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import type {
   Argument,
+  AssertStatement,
   DeclareStatement,
   Expression,
   IfBranch,
@@ -209,15 +210,24 @@ export class StatementGrammar extends TypeGrammar {
     });
   });
 
-  /** `assert c, "message"` */
+  /** `assert c, "message"`, `assert c, warning = "message"` */
   readonly assertStatement = this.RULE("assertStatement", (): Statement => {
     const keyword = this.CONSUME(T.Assert);
     const condition = this.SUBRULE(this.expression);
     this.CONSUME(T.Comma);
+    let severity: AssertStatement["severity"] = "error";
+    this.OPTION(() => {
+      const word = this.CONSUME(T.Identifier);
+      this.ACTION(() => {
+        if (word.image !== "warning") this.failAt(word, "`warning` or a string");
+      });
+      this.CONSUME(T.Assign);
+      severity = "warning";
+    });
     const message: StringLiteral = this.SUBRULE(this.string);
     return this.ACTION(() => {
       const span = joinSpans(this.spanOf(keyword), message.span);
-      return { kind: "assert", condition, message, span };
+      return { kind: "assert", severity, condition, message, span };
     });
   });
 

@@ -121,6 +121,33 @@ describe("a mistake in labels and losses", () => {
   });
 });
 
+describe("logits and probabilities", () => {
+  const withLogits = [loss, loss.replace(")", ", from_logits = true)")] as const;
+
+  it("are told apart by what is known of the values", () => {
+    const probabilities = mistakes(withLogits);
+    expect(probabilities).toHaveLength(1);
+    expect(probabilities[0]).toContain("advice-not-followed");
+    expect(probabilities[0]).toContain("before a softmax, and these are probabilities");
+    const logits = mistakes(["Dense(10, softmax)", "Dense(10)"]);
+    expect(logits).toHaveLength(1);
+    expect(logits[0]).toContain("is a softmax missing, or from_logits = true?");
+    expect(mistakes(withLogits, ["Dense(10, softmax)", "Dense(10)"])).toEqual([]);
+  });
+
+  it("are told apart through other functions, and not where nothing is known", () => {
+    for (const activation of ["sigmoid", "softmax", "hard_sigmoid"]) {
+      expect(mistakes(withLogits, ["Dense(10, softmax)", `Dense(10, ${activation})`])).toHaveLength(
+        1,
+      );
+    }
+    for (const activation of ["softmax", "exponential", "relu", "tanh", "silu"]) {
+      expect(mistakes(["Dense(10, softmax)", `Dense(10, ${activation})`])).toEqual([]);
+    }
+    expect(mistakes(["Dense(10, softmax)", "Dense(10, use_bias = false)"])).toHaveLength(1);
+  });
+});
+
 describe("a mistake in layers", () => {
   it.each<[string, string, string, string]>([
     [

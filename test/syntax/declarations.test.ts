@@ -50,6 +50,7 @@ describe("declarations", () => {
     penalty sum(kernel^2)
   }
   assert units > 0, "units is positive"
+  assert units < 1000, warning = "units are many"
   return x @ kernel
 }`,
     );
@@ -60,6 +61,7 @@ describe("declarations", () => {
       "statistic m = mean(x)",
       "if use_bias { penalty sum((kernel ^ 2)) }",
       'assert (units > 0), "units is positive"',
+      'assert (units < 1000), warning = "units are many"',
       "return (x @ kernel)",
     ]);
   });

@@ -111,7 +111,7 @@ export function showStatement(node: Statement): string {
     case "penalty":
       return `penalty ${show(node.value)}`;
     case "assert":
-      return `assert ${show(node.condition)}, ${show(node.message)}`;
+      return `assert ${show(node.condition)}, ${node.severity === "warning" ? "warning = " : ""}${show(node.message)}`;
     case "if": {
       const branches = node.branches.map(
         (branch) => `if ${show(branch.condition)} ${block(branch.body)}`,

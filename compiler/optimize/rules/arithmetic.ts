@@ -2,8 +2,8 @@
 
 import { isFloat } from "../../graph/dtype.ts";
 import type { Scalar } from "../../graph/node.ts";
+import { rangeOfScalar } from "../../graph/value-range.ts";
 import { argOf, argsOf, isConstant, named, numberOf, onCall, type Scope } from "./rule.ts";
-import { rangeOfScalar } from "./value-range.ts";
 
 const negated = (scope: Scope, x: Scalar) => scope.context.call("negate", x);
 

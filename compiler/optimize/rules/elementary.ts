@@ -1,7 +1,7 @@
 /** Identities of powers, roots, exponentials and logarithms. See `rule.ts` for what a rule promises. */
 
+import { rangeOfScalar } from "../../graph/value-range.ts";
 import { argOf, isConstant, named, onCall } from "./rule.ts";
-import { rangeOfScalar } from "./value-range.ts";
 
 export const elementaryRules = named({
   // x^0 = 1, of NaN too

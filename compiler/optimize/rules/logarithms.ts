@@ -8,9 +8,9 @@ import { type Affine, axisAffine } from "../../graph/affine.ts";
 import type { LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { substituteAxes } from "../../graph/rewrite.ts";
 import { algebraOf } from "../../graph/scalar-functions.ts";
+import { rangeOfScalar } from "../../graph/value-range.ts";
 import { loadWhole, mapValue } from "./node-rule.ts";
 import { argOf, argsOf, isConstant, named, onCall, type Scope } from "./rule.ts";
-import { rangeOfScalar } from "./value-range.ts";
 
 export const logarithmRules = named({
   // log of what has a stable logarithm

@@ -14,6 +14,7 @@ import {
 import { and, type Condition, nonnegative, not, or, zero } from "../../graph/condition.ts";
 import { isFloat } from "../../graph/dtype.ts";
 import type { Scalar } from "../../graph/node.ts";
+import { rangeOfScalar } from "../../graph/value-range.ts";
 import { simplifyAffine, simplifyGuard } from "../simplify-index.ts";
 import {
   argOf,
@@ -26,7 +27,6 @@ import {
   onKind,
   type Scope,
 } from "./rule.ts";
-import { rangeOfScalar } from "./value-range.ts";
 
 export const logicRules = named({
   // Conditions without what the box and `where` imply.

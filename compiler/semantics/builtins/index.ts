@@ -1,5 +1,6 @@
 /** Every builtin by name. */
 
+import { boundBuiltins } from "./bounds.ts";
 import type { Builtin } from "./builtin.ts";
 import { elementwiseBuiltins } from "./elementwise.ts";
 import { listBuiltins } from "./lists.ts";
@@ -14,6 +15,7 @@ const table: ReadonlyMap<string, Builtin> = new Map(
     ...shapeBuiltins,
     ...valueBuiltins,
     ...listBuiltins,
+    ...boundBuiltins,
   ].map((builtin) => [builtin.name, builtin]),
 );
 

@@ -3,14 +3,14 @@
  * uses a range keeps NaN as it is.
  */
 
-import type { Range } from "../../graph/affine.ts";
-import type { DType } from "../../graph/dtype.ts";
-import type { Scalar } from "../../graph/node.ts";
-import { scalarFunctions } from "../../graph/scalar-functions.ts";
+import type { Range } from "./affine.ts";
+import type { DType } from "./dtype.ts";
+import type { LoadScalar, Scalar } from "./node.ts";
+import { scalarFunctions } from "./scalar-functions.ts";
 
-const everything: Range = { min: -Infinity, max: Infinity };
+export const everything: Range = { min: -Infinity, max: Infinity };
 
-const typeRange: { readonly [K in DType]: Range } = {
+export const typeRange: { readonly [K in DType]: Range } = {
   f32: everything,
   f16: everything,
   bf16: everything,
@@ -19,26 +19,36 @@ const typeRange: { readonly [K in DType]: Range } = {
   bool: { min: 0, max: 1 },
 };
 
-export function rangeOfScalar(scalar: Scalar): Range {
+/** What is known of the values that loads read; the type's range where nothing is. */
+export type LoadRange = (load: LoadScalar) => Range;
+
+const rangeOfType: LoadRange = ({ dtype }) => typeRange[dtype];
+
+export function rangeOfScalar(scalar: Scalar, ofLoad: LoadRange = rangeOfType): Range {
   switch (scalar.kind) {
+    case "load":
+      return ofLoad(scalar);
     case "constant":
       return { min: scalar.value, max: scalar.value };
     case "random":
       return { min: 0, max: 1 };
     case "cast":
-      return intersect(typeRange[scalar.dtype], rangeOfScalar(scalar.of));
+      return intersect(typeRange[scalar.dtype], rangeOfScalar(scalar.of, ofLoad));
     case "call":
-      return intersect(scalarFunctions[scalar.fn].range, rangeOfCall(scalar));
+      return intersect(scalarFunctions[scalar.fn].range, rangeOfCall(scalar, ofLoad));
     default:
       return typeRange[scalar.dtype];
   }
 }
 
-function rangeOfCall({ fn, args, dtype }: Extract<Scalar, { kind: "call" }>): Range {
+function rangeOfCall(
+  { fn, args, dtype }: Extract<Scalar, { kind: "call" }>,
+  ofLoad: LoadRange,
+): Range {
   // Integers wrap; only the type bounds them.
   if (dtype === "i32") return typeRange.i32;
   const row = scalarFunctions[fn];
-  const ranges = args.map(rangeOfScalar);
+  const ranges = args.map((arg) => rangeOfScalar(arg, ofLoad));
   const [a, b, c] = ranges;
   if (row.monotone !== null) {
     const ends = [row.evaluate(a!.min), row.evaluate(a!.max)];
