@@ -21,7 +21,8 @@ import { afterAll } from "vitest";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 export const examples = join(root, "dsl-examples");
-const main = join(root, "dist", "compiler", "cli", "main.js");
+/** The program of package.json, bundled. */
+const main = join(root, "dist", "cli", "main.js");
 
 export interface Outcome {
   readonly code: number | null;
