@@ -57,9 +57,11 @@ export class SummaryRecorder {
     const name = path.slice(path.lastIndexOf("/") + 1);
     const type = instance.declaration.name.name;
     const outputShape = printedShape(first.value.shape);
-    const row =
-      this.#rows.find((known) => known.path === path) ??
-      this.#add({ name, type, path, outputShape });
+    const at = this.#rows.findIndex((known) => known.path === path);
+    // A layer stands below all that it reads.
+    const [known] = at < 0 ? [] : this.#rows.splice(at, 1);
+    if (known !== undefined) this.#rows.push(known);
+    const row = known ?? this.#add({ name, type, path, outputShape });
     row.connectedTo.push(...inputs.flatMap((tensor) => this.#makersOf(tensor)));
     const application = row.applications++;
     tensors.forEach((tensor, output) => {

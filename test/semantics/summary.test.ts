@@ -15,13 +15,15 @@ describe("the rows of a summary", () => {
   input left: f32[N, 8]
   input right: f32[N, 8]
   encoder = Dense(4)
-  output distance = [encoder(left), encoder(right)] |> Subtract
+  near = encoder(left)
+  output distance = [near, right / 2 |> Activation(relu) |> encoder] |> Subtract
 }
 `;
     expect(rows(model)).toEqual([
       "left 0 <- ",
       "right 0 <- ",
-      "encoder 36 <- left[0][0], right[0][0]",
+      "activation 0 <- right[0][0]",
+      "encoder 36 <- left[0][0], activation[0][0]",
       "subtract 0 <- encoder[0][0], encoder[1][0]",
     ]);
   });
