@@ -48,8 +48,13 @@ describe.each([
   test("a call of 2,000 steps allocates no more than a call of one", async () => {
     const run = await measure();
     const one = await run(1);
-    const many = await run(2000);
-    expect(many.addon).toBe(one.addon);
-    expect(many.heap - one.heap).toBeLessThan(64 * 1024);
+    const several: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const many = await run(2000);
+      expect(many.addon).toBe(one.addon);
+      several.push(many.heap);
+    }
+    // The heap also moves for reasons of the engine's own, once in a while; steps would move it every time.
+    expect(Math.min(...several)).toBeLessThan(16 * 1024);
   });
 });

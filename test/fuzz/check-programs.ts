@@ -117,12 +117,15 @@ class Session {
       this.#columns.set(name, data);
       this.#session.bindColumn(slot, data);
     });
+    const statistics = new Set(compiled.program.statistics.map(({ state }) => state));
     const initial = interpret(compiled.program.init, { n: 1, seed: SEED, leaf: () => [] }).results;
     for (const { leaf, role } of compiled.program.persistent) {
       const view = this.#persistent(leaf);
       const known = initial.get(pathOf(leaf));
-      // Slots as if training had gone on for long: at zero, tiny gradients would decide where a step goes.
-      if (role === "slot") view.set(numbersOf(pathOf(leaf), view.length).map((x) => 0.75 + x / 2));
+      // Slots as if training had gone on for long: at zero, tiny gradients would decide where a step goes. Statistics
+      // as of data of that size: divided by no variance at all, everything would overflow.
+      if (role === "slot" || statistics.has(pathOf(leaf)))
+        view.set(numbersOf(pathOf(leaf), view.length).map((x) => 0.75 + x / 2));
       else view.set(known ?? numbersOf(pathOf(leaf), view.length));
     }
   }

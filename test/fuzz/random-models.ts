@@ -24,7 +24,7 @@ const WORK = 400_000;
 
 const ACTIVATIONS = [
   ...["linear", "tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "mish", "softsign", "selu"],
-  ...["exponential", "log_sigmoid", "squareplus", "tanh_shrink", "relu", "softmax", "log_softmax"],
+  ...["log_sigmoid", "squareplus", "tanh_shrink", "relu", "softmax", "log_softmax"],
 ] as const;
 
 /** Regression to values, classes by labels, or yes and no. */
