@@ -109,6 +109,7 @@ export type DiagnosticCode =
   | "prepared-gradients"
   | "wrong-type"
   | "unknown-type"
+  | "narrow-float"
   | "dtype-mismatch"
   | "not-a-number"
   | "operand-types"
@@ -1627,6 +1628,19 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "right": "fn f(n: int) = n + 1\nconst a = f(3)\n",
     "files": {}
   },
+  "narrow-float": {
+    "code": "narrow-float",
+    "area": "types",
+    "severity": "error",
+    "title": "no target computes with {found} yet",
+    "label": "this has elements of type {found}",
+    "notes": [],
+    "hints": [],
+    "why": "The narrow float types are part of the language, but the cpu target computes with f32 alone.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  output y = f32(f16(x)) |> Dense(3)\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(3)\n}\n",
+    "files": {}
+  },
   "dtype-mismatch": {
     "code": "dtype-mismatch",
     "area": "types",
@@ -2234,6 +2248,9 @@ export const diagnostics = {
   /** error: there is no type `{name}` */
   unknownType: (place: Place, values: { readonly name: string | number; readonly own: string | number | undefined; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-type"], place, values, more),
+  /** error: no target computes with {found} yet */
+  narrowFloat: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["narrow-float"], place, values, more),
   /** error: {what} has elements of type {found}, where {expected} is needed */
   dtypeMismatch: (place: Place, values: { readonly what: string | number; readonly found: string | number; readonly expected: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["dtype-mismatch"], place, values, more),

@@ -7,9 +7,10 @@ import type { ColumnPlan } from "../../runtime/plan.ts";
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import { axisAffine, extentAffine } from "../graph/affine.ts";
-import { graphNodes } from "../graph/context.ts";
+import { graphNodes, scalarChildren } from "../graph/context.ts";
+import type { DType } from "../graph/dtype.ts";
 import { batchExtent, elementsAt } from "../graph/extent.ts";
-import type { Graph, Value as GraphValue } from "../graph/node.ts";
+import type { Graph, Value as GraphValue, Node, Scalar } from "../graph/node.ts";
 import type { TrainDeclaration } from "../syntax/ast.ts";
 import { evaluateConstant, topEnvironment } from "./constants.ts";
 import { columnPlan, dataPlan, type LoweredData, lowerData } from "./data.ts";
@@ -187,7 +188,7 @@ function lowerModel(
             top,
           ),
   };
-  checkSizes(program, top);
+  checkNodes(program, top);
   return program;
 }
 
@@ -285,8 +286,8 @@ function statistics(pass: Pass, { session }: Environment): LoweredProgram["stati
   });
 }
 
-/** Elements are numbered with 31 bits, and there are some. */
-function checkSizes({ context, ...program }: LoweredProgram, top: Environment): void {
+/** Elements are numbered with 31 bits, and there are some; their type is one that a target computes with. */
+function checkNodes({ context, ...program }: LoweredProgram, top: Environment): void {
   const graphs = [
     program.predict,
     program.init,
@@ -294,11 +295,16 @@ function checkSizes({ context, ...program }: LoweredProgram, top: Environment): 
     ...program.statistics.map(({ body }) => body),
   ];
   for (const node of new Set(graphs.flatMap(graphNodes))) {
+    const span = context.origins(node)[0]?.span ?? { file: top.module.file, start: 0, end: 0 };
+    const narrow = narrowTypeIn(node);
+    if (narrow !== undefined) {
+      report(top, diagnostics.narrowFloat(span, { found: narrow }));
+      return;
+    }
     const empty = node.values.find(({ shape }) => elementsAt(shape, program.batchMax) === 0);
     const large = node.values.find(({ shape }) => elementsAt(shape, program.batchMax) >= 2 ** 31);
     const wrong = empty ?? large;
     if (wrong === undefined) continue;
-    const span = context.origins(node)[0]?.span ?? { file: top.module.file, start: 0, end: 0 };
     const found = printTensorType(wrong.dtype, wrong.shape);
     report(
       top,
@@ -308,4 +314,22 @@ function checkSizes({ context, ...program }: LoweredProgram, top: Environment): 
     );
     return;
   }
+}
+
+/** A float type narrower than f32 that the node stores or computes with. */
+function narrowTypeIn(node: Node): DType | undefined {
+  const isNarrow = (dtype: DType): boolean => dtype === "f16" || dtype === "bf16";
+  const seen = new Set<Scalar>();
+  const find = (scalar: Scalar): DType | undefined => {
+    if (seen.has(scalar)) return undefined;
+    seen.add(scalar);
+    if (isNarrow(scalar.dtype)) return scalar.dtype;
+    for (const child of scalarChildren(scalar)) {
+      const found = find(child);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  const stored = node.values.find(({ dtype }) => isNarrow(dtype));
+  return stored?.dtype ?? (node.kind === "compute" ? find(node.body) : undefined);
 }

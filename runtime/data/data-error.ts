@@ -22,9 +22,17 @@ export class DataError extends Error {
   constructor(problem: DataProblem, options?: ErrorOptions) {
     const { file, place, expected, found, hint } = problem;
     const where = place === undefined ? file : `${file}: ${place}`;
-    super(`${where}: expected ${expected}, found ${found} (${hint})`, options);
+    super(onOneLine(`${where}: expected ${expected}, found ${found} (${hint})`), options);
     this.problem = problem;
   }
+}
+
+/** Names out of a damaged file may hold anything, what moves a terminal's cursor included. */
+function onOneLine(message: string): string {
+  return message.replace(
+    /[\p{Cc}\u2028\u2029]/gu,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** A piece of foreign text as it may stand in a message: quoted, on one line, of bounded length. */
@@ -37,7 +45,8 @@ export function shown(value: unknown): string {
   return value === undefined ? "nothing" : shortened(JSON.stringify(value));
 }
 
-function shortened(text: string): string {
+/** Of bounded length. */
+export function shortened(text: string): string {
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 

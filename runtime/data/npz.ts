@@ -7,7 +7,7 @@ import { type UnzipFileInfo, unzipSync } from "fflate";
 import type { ColumnSource } from "../plan.ts";
 import { columnOfArray } from "./binary-array.ts";
 import type { Column } from "./column.ts";
-import { DataError, messageOf, quoted } from "./data-error.ts";
+import { DataError, messageOf, quoted, shortened } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
 import { parseNpy } from "./npy.ts";
 import { stringOption } from "./reader-options.ts";
@@ -26,7 +26,7 @@ export function readNpz(file: DataFile, sources: readonly ColumnSource[]): reado
       throw new DataError({
         file: file.name,
         expected: `an array named ${quoted(key)} for the column ${source.column.name}`,
-        found: present.length === 0 ? "none" : present.join(", "),
+        found: present.slice(0, 20).map(shortened).join(", ") || "none",
         hint: "name the array with `key`",
       });
     }

@@ -181,3 +181,10 @@ describe("an NPZ file", () => {
     );
   });
 });
+
+test("names of a damaged archive are shown on one line", async () => {
+  const archive = zipSync({ "a\nb\u001b[2J\u009b.npy": new Uint8Array(8) });
+  expect(await problem({ "d.npz": archive }, source("npz", "d.npz", "x", "f32"))).toContain(
+    String.raw`found a\u000ab\u001b[2J\u009b`,
+  );
+});
