@@ -3,5 +3,11 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["test/**/*.fuzz.ts"], testTimeout: 0, pool: "forks", maxWorkers: 2 },
+  test: {
+    include: ["test/**/*.fuzz.ts"],
+    testTimeout: 0,
+    hookTimeout: 300_000,
+    pool: "forks",
+    maxWorkers: 2,
+  },
 });
