@@ -12,9 +12,7 @@ import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import type {
   Argument,
   Expression,
-  FunctionParameter,
   Kernel,
-  KernelFunction,
   KernelParameter,
   Place,
   Statement,
@@ -146,19 +144,6 @@ export function printKernelContent(kernel: Kernel): string {
 
 export function printKernel(kernel: Kernel): string {
   return `kernel ${kernel.name}${printKernelContent(kernel)}`;
-}
-
-export function printFunction(fn: KernelFunction): string {
-  const parameters = fn.parameters.map((parameter: FunctionParameter) =>
-    parameter.kind === "value"
-      ? `${parameter.name}: ${printType(parameter.type)}`
-      : `${parameter.name}: ${parameter.access} ${parameter.dtype}[]`,
-  );
-  return [
-    `function ${fn.name}(${parameters.join(", ")})`,
-    ...printStatements(fn.body, "  "),
-    ...(fn.result === null ? [] : [`  return ${printExpression(fn.result)}`]),
-  ].join("\n");
 }
 
 function printPlacement(placement: Placement): string {

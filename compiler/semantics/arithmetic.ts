@@ -11,7 +11,7 @@ import { always, and } from "../graph/condition.ts";
 import type { DType } from "../graph/dtype.ts";
 import { type Extent, fixed, printExtent, sameExtent } from "../graph/extent.ts";
 import type { Scalar } from "../graph/node.ts";
-import { type ScalarFunctionName, scalarFunctions } from "../graph/scalar-functions.ts";
+import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 import { axisFunction } from "./axis-values.ts";
 import { type ArgumentType, argumentTypes } from "./dtypes.ts";
 import { type Environment, report } from "./session.ts";
@@ -285,9 +285,4 @@ function broadcastRemarks(
     notes,
     hint: `where ${type} belongs to the first dimensions, write \`[..., none]\` after it`,
   };
-}
-
-/** The name by which the language calls a scalar function. */
-export function builtinName(fn: ScalarFunctionName): string {
-  return scalarFunctions[fn].builtin ?? fn;
 }

@@ -7,7 +7,6 @@ import { stepHeader } from "../../compiler/targets/cpu/step-header.ts";
 import {
   cacheDirectory,
   compileLibrary,
-  installLibrary,
   MissingCompilerError,
 } from "../../compiler/targets/cpu/toolchain.ts";
 
@@ -70,13 +69,6 @@ test("no compiler is the user's to mend", async () => {
   await expect(compile({ PATH: directory })).rejects.toThrow(MissingCompilerError);
   await expect(compile({ PATH: directory })).rejects.toThrow("apt-get install gcc");
   await expect(compile({ PATH: "", CC: "no-such-cc" })).rejects.toThrow("no-such-cc");
-});
-
-test("an installed library is the compiled one", async () => {
-  const library = await compileLibrary(source, { cacheDirectory: directory });
-  const target = join(directory, "kernels.so");
-  await installLibrary(library, target);
-  expect(await readFile(target)).toEqual(await readFile(library.path));
 });
 
 test("the cache is where the user keeps caches", () => {

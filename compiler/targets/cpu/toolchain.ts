@@ -6,16 +6,7 @@
 
 import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import {
-  access,
-  constants,
-  copyFile,
-  mkdir,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from "node:fs/promises";
+import { access, constants, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import { InvariantError } from "../../diagnostics/diagnostic.ts";
@@ -128,13 +119,6 @@ export async function isIntact(object: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Puts a compiled library where a trainer wants it, under its name only when complete. */
-export async function installLibrary(library: CompiledLibrary, target: string): Promise<void> {
-  const unfinished = `${target}.${randomUUID()}.tmp`;
-  await copyFile(library.path, unfinished);
-  await rename(unfinished, target);
 }
 
 /** `$CC`, or the first of cc, gcc and clang on the path. */
