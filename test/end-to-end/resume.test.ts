@@ -111,7 +111,7 @@ describe("killed at any moment", () => {
         const argv = [
           ...options,
           "--checkpoint-seconds",
-          "0.02",
+          "0.002",
           "--threads",
           String(1 + random(2)),
         ];
