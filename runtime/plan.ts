@@ -3,6 +3,8 @@
  * the few functions that it wrote. The runtime reads this and knows neither the language nor the compiler.
  */
 
+import type { WgslProgram } from "./devices/webgpu/wgsl-program.ts";
+
 export type ElementType = "f32" | "i32" | "u8" | "bool";
 
 /** A tensor in memory; `shape` in elements, offsets in bytes from the start of its arena. */
@@ -129,7 +131,7 @@ export interface LayerSummary {
 export interface TrainerPlan {
   readonly format: 1;
   readonly model: string;
-  readonly target: "cpu";
+  readonly target: "cpu" | "wgsl";
   /** CPU features that the kernels were compiled for, in the spelling of `__builtin_cpu_supports`. */
   readonly requiredFeatures: readonly string[];
   /** The largest batch the arenas hold. */
@@ -167,6 +169,8 @@ export interface StepCounters {
 /** What `trainer.js` consists of besides the runtime. */
 export interface TrainerDefinition {
   readonly plan: TrainerPlan;
+  /** The kernels, where the target is `wgsl`; those of the CPU are a library beside the trainer. */
+  readonly wgsl?: WgslProgram;
   /** Initial values of params, slots and states by path, for a seed; the same bits on every target. */
   readonly initialize: (seed: number) => Readonly<Record<string, Float32Array>>;
   /** Step scalars of a graph in float64, as the graph's `scalars` says how many. */

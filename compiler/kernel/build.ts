@@ -39,7 +39,7 @@ export function variable(name: string, type: Type = i32): Expression {
 }
 
 export function symbol(name: KernelSymbol): Expression {
-  return { kind: "symbol", type: name === "n" || name === "task" ? i32 : u32, symbol: name };
+  return { kind: "symbol", type: name === "seed" || name === "batch" ? u32 : i32, symbol: name };
 }
 
 /** The literal that an expression is, if it is one. */
@@ -180,12 +180,17 @@ export function fma(a: Expression, b: Expression, c: Expression): Expression {
   return operation("fma", a, b, c);
 }
 
+/** What graphs compute with; the others are machine types. */
+export function isGraphType(dtype: ElementType): dtype is "f32" | "i32" | "u8" | "bool" {
+  return dtype !== "u32" && dtype !== "f64" && dtype !== "f16";
+}
+
 /** A row of the table of scalar functions; the arguments already have the types that it takes. */
 export function call(fn: ScalarFunctionName, ...args: readonly Expression[]): Expression {
   const lanes = Math.max(...args.map((arg) => arg.type.lanes));
   const types = args.map((arg) => {
     const { dtype } = arg.type;
-    invariant(dtype !== "u32" && dtype !== "f64", `${fn} is not for ${dtype}`);
+    invariant(isGraphType(dtype), `${fn} is not for ${dtype}`);
     return dtype;
   });
   const dtype = scalarFunctions[fn].resultType(types);
@@ -232,6 +237,10 @@ export function reduceLanes(reduction: LaneReduction, of: Expression): Expressio
 
 export function shuffle(a: Expression, b: Expression, lanes: readonly number[]): Expression {
   return { kind: "shuffle", type: { dtype: a.type.dtype, lanes: lanes.length }, a, b, lanes };
+}
+
+export function shuffleDown(of: Expression, distance: number): Expression {
+  return { kind: "shuffleDown", type: of.type, of, distance };
 }
 
 export function random(stream: string, index: Expression): Expression {

@@ -8,6 +8,12 @@
  * step **scalars**. Shapes and strides are literals taken at N = Nmax; the symbol `n` is the current batch
  * size. A written window overlaps no other one: memory that is read and written is one parameter.
  *
+ * A task is run by one thread, or by a **workgroup** of `threads` threads that all run the body, told apart by the
+ * symbol `thread`. Names and `local` buffers belong to a thread, `shared` buffers to the workgroup. What a thread
+ * stores in shared or global memory the others of its workgroup may read after a `barrier`; all threads must come to
+ * every barrier, so conditions and loop bounds around one depend on nothing that differs between threads and on no
+ * memory.
+ *
  * A **type** is an element type and a number of lanes; more than one lane is a vector, and every operation
  * works lane by lane. Index arithmetic is `i32` with one lane, and never overflows; other `i32` and all
  * `u32` arithmetic wraps. `bool` is true or false, as a vector a mask. Floating-point operations are the IEEE
@@ -25,8 +31,11 @@
 
 import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 
-/** Types of elements in memory and of values. `f64` is for targets that compute in it; `u32` for bits. */
-export type ElementType = "f32" | "f64" | "i32" | "u32" | "u8" | "bool";
+/**
+ * Types of elements in memory and of values. `f64` is for targets that compute in it, `u32` for bits, `f16` for
+ * shared memory of targets that have it: values are converted to f32 before anything is computed with them.
+ */
+export type ElementType = "f32" | "f64" | "f16" | "i32" | "u32" | "u8" | "bool";
 
 export interface Type {
   readonly dtype: ElementType;
@@ -35,10 +44,12 @@ export interface Type {
 }
 
 /**
- * - `n`: rows in this batch; `task`: number of this task (both i32)
+ * - `n`: rows in this batch; `task`: number of this task; `thread`: number of this thread in its workgroup (all i32)
+ * - `subgroup`: threads that run in lockstep and may exchange values, a power of two; threads 0 … subgroup−1 of the
+ *   workgroup are the first of them, and so on (i32)
  * - `seed`, `batch`: key and counter of random numbers (both u32)
  */
-export type KernelSymbol = "n" | "task" | "seed" | "batch";
+export type KernelSymbol = "n" | "task" | "thread" | "subgroup" | "seed" | "batch";
 
 /**
  * Machine operations, lane by lane. Arguments have one type but for `select`, whose first is a bool.
@@ -127,6 +138,11 @@ export type Expression = { readonly type: Type } & (
       readonly b: Expression;
       readonly lanes: readonly number[];
     }
+  /**
+   * What `of` is in the thread `distance` further on in the same subgroup; undefined where that is beyond its end. For
+   * targets whose description has subgroups; all threads of the workgroup must come to it.
+   */
+  | { readonly kind: "shuffleDown"; readonly of: Expression; readonly distance: number }
   /** Uniform in [0, 1), see `random` in `graph/node.ts`; `index` is the element's, in i32 lanes. */
   | { readonly kind: "random"; readonly stream: string; readonly index: Expression }
 );
@@ -181,7 +197,8 @@ export type Statement =
       readonly dtype: ElementType;
       readonly elements: number;
     }
-  | { readonly kind: "barrier"; readonly scope: "shared" }
+  /** Waits for all threads of the workgroup; what they stored, in shared and in global memory, can be read after it. */
+  | { readonly kind: "barrier" }
   | { readonly kind: "comment"; readonly text: string };
 
 /** `variable` (i32) = from, from + step, … while it is < to. */
@@ -253,6 +270,8 @@ export interface Kernel {
   readonly parameters: readonly KernelParameter[];
   /** Number of tasks: an i32 of literals and `n`. */
   readonly tasks: Expression;
+  /** Threads that run a task together: 1, or a power of two. */
+  readonly threads: number;
   readonly body: readonly Statement[];
 }
 

@@ -28,7 +28,7 @@ export function printExpression(e: Expression): string {
   switch (e.kind) {
     case "constant": {
       const text = Object.is(e.value, -0) ? "-0" : String(e.value);
-      const isFloat = e.type.dtype === "f32" || e.type.dtype === "f64";
+      const isFloat = e.type.dtype.startsWith("f");
       const number = isFloat && /^-?\d+$/.test(text) ? `${text}.0` : text;
       return e.type.lanes === 1 ? number : `${number}x${e.type.lanes}`;
     }
@@ -60,6 +60,8 @@ export function printExpression(e: Expression): string {
       return `${e.reduction} lanes of ${printExpression(e.of)}`;
     case "shuffle":
       return `shuffle(${printExpression(e.a)}, ${printExpression(e.b)}; ${e.lanes.join(" ")})`;
+    case "shuffleDown":
+      return `${printExpression(e.of)} of thread + ${e.distance}`;
     case "random":
       return `random(${JSON.stringify(e.stream)}, ${printExpression(e.index)})`;
     default:
@@ -108,7 +110,7 @@ function printStatement(s: Statement): string[] {
     case "buffer":
       return [`${s.scope} ${s.name}: ${s.dtype}[${s.elements}]`];
     case "barrier":
-      return [`barrier ${s.scope}`];
+      return ["barrier"];
     case "comment":
       return [`// ${s.text}`];
     default:
@@ -137,7 +139,7 @@ function printParameter(parameter: KernelParameter): string {
 export function printKernelContent(kernel: Kernel): string {
   const parameters = kernel.parameters.map(printParameter).join(", ");
   return [
-    `(${parameters}) tasks ${printExpression(kernel.tasks)}`,
+    `(${parameters}) tasks ${printExpression(kernel.tasks)}${kernel.threads === 1 ? "" : ` × ${kernel.threads} threads`}`,
     ...printStatements(kernel.body, "  "),
   ].join("\n");
 }

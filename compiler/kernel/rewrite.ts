@@ -16,6 +16,7 @@ export function expressionChildren(e: Expression): readonly Expression[] {
     case "broadcast":
     case "lane":
     case "reduce":
+    case "shuffleDown":
       return [e.of];
     case "shuffle":
       return [e.a, e.b];
@@ -106,7 +107,8 @@ function mapChildren(e: Expression, map: RewriteExpression): Expression {
     case "bitcast":
     case "broadcast":
     case "lane":
-    case "reduce": {
+    case "reduce":
+    case "shuffleDown": {
       const of = map(e.of);
       return of === e.of ? e : { ...e, of };
     }

@@ -5,7 +5,7 @@
  */
 
 export interface TargetDescription {
-  readonly name: "cpu";
+  readonly name: "cpu" | "wgsl";
   /** Lanes of 32 bits in a vector register: 16 on AVX-512, 8 on AVX2, 4 on NEON and SSE, 1 without. */
   readonly vectorLanes: number;
   /** Vector registers that a register tile may use in all. */
@@ -22,4 +22,27 @@ export interface TargetDescription {
   readonly launchSeconds: number;
   /** Work below which a task is not worth another thread, in seconds. */
   readonly taskSeconds: number;
+  /** What a workgroup of threads may use, where tasks are run by workgroups; null where a task is one thread. */
+  readonly workgroup: WorkgroupLimits | null;
+  /** Bytes that every tensor in an arena is aligned to. */
+  readonly arenaAlignment: number;
+  /** Whether bytes and bools take a whole word each in arenas, because memory is written by words. */
+  readonly wordsOnly: boolean;
+}
+
+export interface WorkgroupLimits {
+  /** The most threads of a workgroup: a power of two. */
+  readonly threads: number;
+  /** Bytes of shared memory. */
+  readonly sharedBytes: number;
+  /** Windows and columns that one kernel may have. */
+  readonly buffers: number;
+  /** Registers of 32 bits that a thread may use for a tile. */
+  readonly registers: number;
+  /** Workgroups that run at the same time, for cutting work so that all of the device has some. */
+  readonly concurrency: number;
+  /** Whether `shuffleDown` may be used. */
+  readonly subgroups: boolean;
+  /** Whether shared memory may hold f16. */
+  readonly f16: boolean;
 }

@@ -7,7 +7,7 @@
 import type { KernelParameter } from "../kernel/ir.ts";
 import type { Launch, Placement } from "../kernel/module.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
-import { scratchElementBytes } from "./memory-plan.ts";
+import { elementBytes, type MemoryRules } from "./memory-plan.ts";
 
 /** A launch before it is known what it runs with. */
 export interface TimedLaunch {
@@ -27,7 +27,7 @@ export function joinLaunches(
   const waves: TimedLaunch[][] = [];
   for (const timed of launches) {
     const wave = waves.at(-1);
-    const joins = wave?.every(({ launch }) => !conflict(launch, timed.launch));
+    const joins = wave?.every(({ launch }) => !conflict(launch, timed.launch, target));
     if (joining && wave !== undefined && joins) wave.push(timed);
     else waves.push([timed]);
   }
@@ -50,9 +50,9 @@ interface Window {
 }
 
 /** Whether one writes what the other reads or writes. */
-function conflict(a: Placed, b: Placed): boolean {
-  const others = windowsOf(b);
-  return windowsOf(a).some((mine) =>
+function conflict(a: Placed, b: Placed, rules: MemoryRules): boolean {
+  const others = windowsOf(b, rules);
+  return windowsOf(a, rules).some((mine) =>
     others.some(
       (other) =>
         (mine.isWritten || other.isWritten) &&
@@ -63,13 +63,13 @@ function conflict(a: Placed, b: Placed): boolean {
   );
 }
 
-function windowsOf({ kernel, placements }: Placed): Window[] {
-  return kernel.parameters.flatMap((parameter, i) => windowOf(parameter, placements[i]!));
+function windowsOf({ kernel, placements }: Placed, rules: MemoryRules): Window[] {
+  return kernel.parameters.flatMap((parameter, i) => windowOf(parameter, placements[i]!, rules));
 }
 
-function windowOf(parameter: KernelParameter, placement: Placement): Window[] {
+function windowOf(parameter: KernelParameter, placement: Placement, rules: MemoryRules): Window[] {
   if (parameter.kind !== "window" || placement.kind !== "arena") return [];
   const { offset: start, arena } = placement;
-  const end = start + parameter.elements * scratchElementBytes[parameter.dtype];
+  const end = start + parameter.elements * elementBytes(parameter.dtype, rules);
   return [{ arena, start, end, isWritten: parameter.access !== "read" }];
 }

@@ -155,14 +155,15 @@ export class KernelBuilder extends BlockBuilder {
     this.#bindings.push(binding);
   }
 
-  /** The kernel of all statements emitted outside blocks. */
-  finish(name: string, tasks: Expression, comment: KernelComment): ScheduledKernel {
+  /** The kernel of all statements emitted outside blocks, for tasks of so many threads. */
+  finish(name: string, tasks: Expression, comment: KernelComment, threads = 1): ScheduledKernel {
     return {
       kernel: {
         name: identifier(name),
         comment,
         parameters: this.#parameters,
         tasks,
+        threads,
         body: this.statements,
       },
       bindings: this.#bindings,

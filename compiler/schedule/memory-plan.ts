@@ -5,33 +5,39 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
-import { bytesPerElement } from "../graph/dtype.ts";
 import { elementsAt } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
+import { elementType } from "../kernel/algebra.ts";
 import type { ElementType } from "../kernel/ir.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
 import type { Binding, ScheduledKernel, Scratch } from "./kernel-builder.ts";
 
-/** Cache lines, and the widest vectors. */
-const alignment = 64;
+/** What a target asks of memory. */
+export type MemoryRules = Pick<TargetDescription, "arenaAlignment" | "wordsOnly">;
 
-export function aligned(bytes: number): number {
-  return Math.ceil(bytes / alignment) * alignment;
+export function aligned(bytes: number, { arenaAlignment }: MemoryRules): number {
+  return Math.ceil(bytes / arenaAlignment) * arenaAlignment;
 }
 
 /** Bytes of a tensor at N = Nmax. */
-export function tensorBytes({ shape, dtype }: Value, batchMax: number): number {
-  return elementsAt(shape, batchMax) * bytesPerElement[dtype];
+function tensorBytes({ shape, dtype }: Value, batchMax: number, rules: MemoryRules): number {
+  return elementsAt(shape, batchMax) * elementBytes(elementType(dtype), rules);
 }
 
-/** Bytes of one element in memory. */
-export const scratchElementBytes: { readonly [K in ElementType]: number } = {
+const naturalBytes: { readonly [K in ElementType]: number } = {
   f32: 4,
   f64: 8,
+  f16: 2,
   i32: 4,
   u32: 4,
   u8: 1,
   bool: 1,
 };
+
+/** Bytes of one element in an arena. */
+export function elementBytes(dtype: ElementType, { wordsOnly }: MemoryRules): number {
+  return wordsOnly ? Math.max(4, naturalBytes[dtype]) : naturalBytes[dtype];
+}
 
 export interface Layout<K> {
   /** In bytes from the start of the arena. */
@@ -40,13 +46,17 @@ export interface Layout<K> {
 }
 
 /** One after the other, in the order given. */
-export function layoutInOrder(values: readonly Value[], batchMax: number): Layout<Value> {
+export function layoutInOrder(
+  values: readonly Value[],
+  batchMax: number,
+  rules: MemoryRules,
+): Layout<Value> {
   const offsets = new Map<Value, number>();
   let bytes = 0;
   for (const value of values) {
     if (offsets.has(value)) continue;
     offsets.set(value, bytes);
-    bytes += aligned(tensorBytes(value, batchMax));
+    bytes += aligned(tensorBytes(value, batchMax, rules), rules);
   }
   return { offsets, bytes };
 }
@@ -63,13 +73,13 @@ export interface Block<K> {
  * Packs blocks so that no two that live at the same time overlap: larger ones first, each into the smallest
  * gap that holds it, or where there is none at the lowest free offset.
  */
-export function packBlocks<K>(blocks: readonly Block<K>[]): Layout<K> {
+export function packBlocks<K>(blocks: readonly Block<K>[], rules: MemoryRules): Layout<K> {
   const offsets = new Map<K, number>();
   const placed: (Block<K> & { readonly offset: number })[] = [];
   let bytes = 0;
   const order = [...blocks].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   for (const block of order) {
-    const size = aligned(block.bytes);
+    const size = aligned(block.bytes, rules);
     const neighbours = placed
       .filter((other) => other.first <= block.last && block.first <= other.last)
       .sort((a, b) => a.offset - b.offset);
@@ -78,7 +88,7 @@ export function packBlocks<K>(blocks: readonly Block<K>[]): Layout<K> {
     for (const neighbour of neighbours) {
       const gap = neighbour.offset - end;
       if (gap >= size && (best === undefined || gap < best.gap)) best = { offset: end, gap };
-      end = Math.max(end, neighbour.offset + aligned(neighbour.bytes));
+      end = Math.max(end, neighbour.offset + aligned(neighbour.bytes, rules));
     }
     const offset = best?.offset ?? end;
     offsets.set(block.key, offset);
@@ -96,6 +106,7 @@ export function planTemporaries(
   launches: readonly ScheduledKernel[],
   isTemporary: (value: Value) => boolean,
   batchMax: number,
+  rules: MemoryRules,
 ): Layout<Temporary> {
   const blocks = new Map<Temporary, Block<Temporary>>();
   launches.forEach(({ kernel, bindings }, at) => {
@@ -112,12 +123,12 @@ export function planTemporaries(
       invariant(!isRead, `${kernel.name} reads ${parameter.name} before anything wrote it`);
       const bytes =
         binding.kind === "scratch"
-          ? binding.scratch.elements * scratchElementBytes[binding.scratch.dtype]
-          : tensorBytes(memory as Value, batchMax);
+          ? binding.scratch.elements * elementBytes(binding.scratch.dtype, rules)
+          : tensorBytes(memory as Value, batchMax, rules);
       blocks.set(memory, { key: memory, bytes, first: at, last: at });
     });
   });
-  return packBlocks([...blocks.values()]);
+  return packBlocks([...blocks.values()], rules);
 }
 
 function temporaryOf(

@@ -75,7 +75,7 @@ export function scheduleProgram(
   options: ProgramOptions,
 ): ScheduledProgram {
   const batchMax = Math.max(1, ...graphs.map(({ graph }) => graph.batchMax));
-  const persistent = layoutPersistent(options.persistent, batchMax);
+  const persistent = layoutPersistent(options.persistent, batchMax, target);
   const kernels = new KernelTable();
   const scheduled = graphs.map((grouped) =>
     scheduleGraph(context, grouped, target, options, persistent, kernels),
@@ -94,12 +94,17 @@ export function scheduleProgram(
 }
 
 /** Params first, then slots, states and metric totals, each in order of declaration. */
-function layoutPersistent(leaves: readonly PersistentLeaf[], batchMax: number): Layout<Value> {
+function layoutPersistent(
+  leaves: readonly PersistentLeaf[],
+  batchMax: number,
+  target: TargetDescription,
+): Layout<Value> {
   const roles = ["param", "slot", "state", "metric"] as const;
   const ordered = roles.flatMap((role) => leaves.filter((leaf) => leaf.role === role));
   return layoutInOrder(
     ordered.map(({ leaf }) => leaf),
     batchMax,
+    target,
   );
 }
 
@@ -134,10 +139,11 @@ function scheduleGraph(
   const results = layoutInOrder(
     graph.results.map(({ value }) => value),
     batchMax,
+    target,
   );
   const isTemporary = (value: Value): boolean =>
     value.node.kind === "compute" && !results.offsets.has(value);
-  const temporaries = planTemporaries(scheduled, isTemporary, batchMax);
+  const temporaries = planTemporaries(scheduled, isTemporary, batchMax, target);
   const columns = new Set<number>();
   const place = (binding: Binding): Placement => {
     const placement = placeBinding(binding, persistent, temporaries, results, options);

@@ -8,7 +8,6 @@ import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 import type {
   Argument,
-  ElementType,
   Expression,
   KernelFunction,
   KernelSymbol,
@@ -101,13 +100,14 @@ export interface Dialect {
   lane(of: Expression, lane: number, print: Print): Printed;
   shuffle(expression: Expression & { readonly kind: "shuffle" }, print: Print): Printed;
   reduce(expression: Expression & { readonly kind: "reduce" }, print: Print): Printed;
+  shuffleDown(expression: Expression & { readonly kind: "shuffleDown" }, print: Print): Printed;
   random(expression: Expression & { readonly kind: "random" }, print: Print): Printed;
   /** A pointer passed to a function. */
   address(place: Place, print: Print): Printed;
 
   /** Statements, without indentation. */
   declare(name: string, type: Type, value: string, isMutable: boolean): string;
-  declareBuffer(name: string, dtype: ElementType, elements: number): string;
+  declareBuffer(buffer: Statement & { readonly kind: "buffer" }): string;
   store(statement: Statement & { readonly kind: "store" }, print: Print): string;
   loopHeader(variable: string, from: string, to: string, step: number): string;
   /** A line before a loop whose body is to be repeated, or null. */
@@ -162,6 +162,8 @@ export class CLikePrinter {
         return dialect.reduce(e, print);
       case "shuffle":
         return dialect.shuffle(e, print);
+      case "shuffleDown":
+        return dialect.shuffleDown(e, print);
       case "random":
         return dialect.random(e, print);
       default:
@@ -221,7 +223,7 @@ export class CLikePrinter {
           `${indent}${s.function.name}(${s.args.map((arg) => this.#argument(arg)).join(", ")});`,
         ];
       case "buffer":
-        return [`${indent}${dialect.declareBuffer(s.name, s.dtype, s.elements)}`];
+        return [`${indent}${dialect.declareBuffer(s)}`];
       case "barrier":
         return [`${indent}${dialect.barrier()}`];
       case "comment":

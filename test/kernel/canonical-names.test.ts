@@ -15,6 +15,7 @@ function scaleKernel(x: string, y: string, index: string, operation: typeof k.ad
       { kind: "window", name: y, dtype: "f32", access: "write", elements: 8 },
     ],
     tasks: k.constant(1),
+    threads: 1,
     body: [
       { kind: "comment", text: `from ${x}` },
       k.loop(index, k.constant(0), k.constant(8), [

@@ -36,6 +36,7 @@ function kernel(body: readonly Statement[]): Kernel {
       { kind: "scalar", name: "rate" },
     ],
     tasks: symbol("n"),
+    threads: 1,
     body,
   };
 }

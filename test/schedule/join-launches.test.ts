@@ -23,6 +23,7 @@ function launch(
       elements,
     })),
     tasks: constant(1),
+    threads: 1,
     body: [],
   };
   const placements = windows.map(([, offset]) => ({

@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { aligned, type Block, packBlocks } from "../../compiler/schedule/memory-plan.ts";
 
+const rules = { arenaAlignment: 64, wordsOnly: false };
+
 const blocks = fc.array(
   fc
     .record({
@@ -20,7 +22,7 @@ test("blocks that live at the same time do not overlap", () => {
   fc.assert(
     fc.property(blocks, (list) => {
       const all = keyed(list);
-      const { offsets, bytes } = packBlocks(all);
+      const { offsets, bytes } = packBlocks(all, rules);
       for (const a of all) {
         const start = offsets.get(a.key)!;
         expect(start % 64).toBe(0);
@@ -41,9 +43,12 @@ test("the arena is no smaller than what lives at once, and not much larger", () 
     fc.property(blocks, (list) => {
       const all = keyed(list);
       const live = (at: number): number =>
-        all.reduce((sum, b) => sum + (b.first <= at && at <= b.last ? aligned(b.bytes) : 0), 0);
+        all.reduce(
+          (sum, b) => sum + (b.first <= at && at <= b.last ? aligned(b.bytes, rules) : 0),
+          0,
+        );
       const peak = Math.max(0, ...Array.from({ length: 30 }, (_, at) => live(at)));
-      const { bytes } = packBlocks(all);
+      const { bytes } = packBlocks(all, rules);
       expect(bytes).toBeGreaterThanOrEqual(peak);
       expect(bytes).toBeLessThanOrEqual(2 * peak);
     }),
@@ -53,7 +58,7 @@ test("the arena is no smaller than what lives at once, and not much larger", () 
 
 test("a chain of temporaries takes the place of two", () => {
   const chain = keyed([0, 1, 2, 3].map((first) => ({ bytes: 640, first, last: first + 1 })));
-  expect(packBlocks(chain).bytes).toBe(1280);
+  expect(packBlocks(chain, rules).bytes).toBe(1280);
 });
 
 test("the smallest gap that holds a block is taken", () => {
@@ -65,6 +70,7 @@ test("the smallest gap that holds a block is taken", () => {
       { bytes: 512, first: 0, last: 1 },
       { bytes: 448, first: 1, last: 1 },
     ]),
+    rules,
   );
   // At launch 1 there is a gap of 4096 before the second block and one of 1024 behind it.
   expect(offsets.get(4)).toBe(6144);

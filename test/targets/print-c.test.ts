@@ -65,6 +65,7 @@ function scaleKernel(name: string): Kernel {
       { kind: "window", name: "last", dtype: "f32", access: "read_write", elements: 1 },
     ],
     tasks: ceilQuotient(n, 16),
+    threads: 1,
     body: b.statements,
   };
 }

@@ -61,6 +61,7 @@ function functionKernel(fn: ScalarFunctionName, lanes: number): Kernel {
       { kind: "window", name: "y", dtype: result, access: "write", elements: count },
     ],
     tasks: constant(1),
+    threads: 1,
     body: [
       loop("i", constant(0), constant(count), [store(place("y", i), call(fn, ...args))], {
         step: lanes,
@@ -279,6 +280,7 @@ test("integer rows wrap, floor and never trap", async () => {
                 },
               ],
               tasks: constant(1),
+              threads: 1,
               body: [
                 loop(
                   "i",

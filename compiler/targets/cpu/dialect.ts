@@ -31,10 +31,11 @@ import { type Helper, type HelperKind, helperName, memoryTypeName, typeName } fr
 
 function literal(value: number, dtype: ElementType): Printed {
   switch (dtype) {
+    case "f16":
     case "f32":
     case "f64": {
-      const suffix = dtype === "f32" ? "f" : "";
-      const rounded = dtype === "f32" ? Math.fround(value) : value;
+      const suffix = dtype === "f64" ? "" : "f";
+      const rounded = dtype === "f64" ? value : Math.fround(value);
       if (Number.isNaN(rounded)) return primary("NAN");
       if (!Number.isFinite(rounded)) {
         return rounded > 0 ? primary("INFINITY") : prefix("-", primary("INFINITY"));
@@ -58,7 +59,7 @@ function literal(value: number, dtype: ElementType): Printed {
 }
 
 /** The shortest decimal that reads back as the same float32 (or float64). */
-function shortest(value: number, dtype: "f32" | "f64"): string {
+function shortest(value: number, dtype: "f16" | "f32" | "f64"): string {
   if (dtype === "f64") return String(value);
   for (let digits = 6; digits <= 9; digits++) {
     const text = String(Number(value.toPrecision(digits)));
@@ -104,6 +105,9 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
       return helper("splat", type, [single]);
     },
     symbol: (name) => primary(name),
+    shuffleDown() {
+      throw new InvariantError("a task on the CPU is one thread: there is no other");
+    },
     load({ place, type, mask, active }, print) {
       if (type.lanes === 1) {
         const plain = element(place, print);
@@ -183,7 +187,7 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
 
     declare: (name, type, value, isMutable) =>
       `${isMutable ? "" : "const "}${typed(type)} ${name} = ${value};`,
-    declareBuffer: (name, dtype, elements) =>
+    declareBuffer: ({ name, dtype, elements }) =>
       `_Alignas(64) ${memoryTypeName(dtype)} ${name}[${elements}];`,
     store({ place, value, mask, active }, print) {
       const { type } = value;
@@ -214,7 +218,7 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
     },
     unrollHint: (trips) => (trips === null ? null : `#pragma GCC unroll ${Math.max(1, trips)}`),
     barrier() {
-      throw new InvariantError("C tasks have no barriers");
+      throw new InvariantError("a task on the CPU is one thread: nothing to wait for");
     },
     functionHeader: (fn) => functionHeader(fn, typed),
   };

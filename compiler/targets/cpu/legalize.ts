@@ -19,6 +19,7 @@ import {
   constant,
   convert,
   invoke,
+  isGraphType,
   lane,
   literalOf,
   operation,
@@ -304,7 +305,7 @@ function expandedFunction(fn: ScalarFunctionName, args: readonly Expression[]): 
   const { expand } = scalarFunctions[fn];
   invariant(expand !== null, `C has no way to compute ${fn}`);
   const { dtype, lanes } = args[0]!.type;
-  invariant(dtype !== "u32" && dtype !== "f64", `${fn} is not for ${dtype}`);
+  invariant(isGraphType(dtype), `${fn} is not for ${dtype}`);
   return valueFunction(
     functionName(fn, dtype, lanes),
     scalarFunctions[fn].doc,

@@ -43,6 +43,7 @@ export type Helper =
 const scalarTypes: { readonly [K in ElementType]: string } = {
   f32: "float",
   f64: "double",
+  f16: "_Float16",
   i32: "int32_t",
   u32: "uint32_t",
   u8: "uint8_t",
@@ -52,6 +53,7 @@ const scalarTypes: { readonly [K in ElementType]: string } = {
 const bytes: { readonly [K in ElementType]: number } = {
   f32: 4,
   f64: 8,
+  f16: 2,
   i32: 4,
   u32: 4,
   u8: 1,

@@ -25,6 +25,7 @@ import { type PreludeFunction, preludeName } from "./functions.ts";
 const arrayTypes: { readonly [K in ElementType]: string } = {
   f32: "Float64Array",
   f64: "Float64Array",
+  f16: "Float64Array",
   i32: "Int32Array",
   u32: "Uint32Array",
   u8: "Uint8Array",
@@ -84,6 +85,7 @@ export function javaScriptDialect(use: (wanted: PreludeFunction) => void): Diale
     lane: vectors,
     shuffle: vectors,
     reduce: vectors,
+    shuffleDown: vectors,
     address: vectors,
     random({ stream, index }, print) {
       const args = [primary("seed"), number(hash32(stream)), primary("batch"), print(index)];
@@ -91,7 +93,7 @@ export function javaScriptDialect(use: (wanted: PreludeFunction) => void): Diale
     },
     declare: (name, _type, value, isMutable) =>
       `${isMutable ? "let" : "const"} ${name} = ${value};`,
-    declareBuffer: (name, dtype, elements) =>
+    declareBuffer: ({ name, dtype, elements }) =>
       `const ${name} = new ${arrayTypes[dtype]}(${elements});`,
     store({ place, value, mask }, print) {
       const isBool = value.type.dtype === "bool";
@@ -207,6 +209,7 @@ function convert(
         : infix("&", precedence.bitAnd, value, primary("255"));
     case "i32":
       return from === "f32" ? prelude({ kind: "to-i32" }, [value]) : value;
+    case "f16":
     case "f32":
     case "f64":
     case "u32":
