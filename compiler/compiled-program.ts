@@ -3,6 +3,7 @@
  * files, calling the C compiler and running the result belong to `cli/` and `trainer/`.
  */
 
+import type { WgslProgram } from "../runtime/devices/webgpu/wgsl-program.ts";
 import type { TrainerPlan } from "../runtime/plan.ts";
 import type { PassTiming } from "./pipeline.ts";
 
@@ -27,7 +28,7 @@ export interface TrainerFunctions {
 export interface KernelReport {
   /** `train`, `evaluate`, `predict` or the name of a statistic. */
   readonly graph: string;
-  /** The C function. */
+  /** The function in C, the module's kernel in WGSL. */
   readonly name: string;
   /** What the schedule made of it: `contraction`, `rows`, `update`, `map`, … */
   readonly kind: string;
@@ -52,10 +53,15 @@ export interface KernelReport {
   readonly boundBy: "memory" | "arithmetic";
 }
 
+/** The kernels as the target takes them. */
+export type KernelCode =
+  /** Source of the kernel library, see runtime/native/nnc_step.h. */
+  | { readonly target: "cpu"; readonly c: string }
+  | { readonly target: "wgsl"; readonly program: WgslProgram };
+
 export interface CompiledProgram {
   readonly plan: TrainerPlan;
-  /** C source of the kernel library, see runtime/native/nnc_step.h. */
-  readonly kernelsC: string;
+  readonly code: KernelCode;
   readonly functions: TrainerFunctions;
   readonly kernels: readonly KernelReport[];
   /** In order of the pipeline. */

@@ -3,9 +3,9 @@
  * come from a host, the target is described by data, and writing, running `cc` and reading clocks is for others.
  */
 
-import type { CompiledProgram } from "./compiled-program.ts";
+import type { CompiledProgram, KernelCode } from "./compiled-program.ts";
 import { type Diagnostic, DiagnosticSink } from "./diagnostics/diagnostic.ts";
-import { type PassesOptions, runPasses } from "./passes.ts";
+import { type PassesOptions, type PassesResult, runPasses } from "./passes.ts";
 import { type LowerOptions, lower } from "./semantics/lower.ts";
 import type { SourceHost } from "./semantics/modules.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
@@ -51,14 +51,29 @@ export function compile(
     ...options,
     write: (text) => printed.push(text),
   });
-  const { features } = options.target;
+  const { target } = options;
   const program: CompiledProgram = {
-    plan: planTrainer(lowered, passes, features),
-    kernelsC: printC(passes.scheduled.module, { features, source: entry }),
+    plan: planTrainer(lowered, passes, {
+      target: target.name,
+      requiredFeatures: target.features,
+    }),
+    code: printKernels(passes, target, entry),
     functions: printTrainerFunctions(lowered, passes),
     kernels: passes.scheduled.kernels,
     timings: passes.timings,
     printed,
   };
   return { program, lowered, diagnostics, sources: sources.texts };
+}
+
+function printKernels(
+  { scheduled }: PassesResult,
+  target: CompileOptions["target"],
+  source: string,
+): KernelCode {
+  const { module } = scheduled;
+  switch (target.name) {
+    case "cpu":
+      return { target: "cpu", c: printC(module, { features: target.features, source }) };
+  }
 }

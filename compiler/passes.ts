@@ -5,6 +5,7 @@ import type { Span } from "./diagnostics/diagnostic.ts";
 import type { Graph } from "./graph/node.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
+import type { KernelModule } from "./kernel/module.ts";
 import { printModule } from "./kernel/print.ts";
 import { verifyModule } from "./kernel/verify.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
@@ -112,6 +113,8 @@ export interface PassesOptions extends PassOptions {
 /** What the passes made of a lowered program. */
 export interface PassesResult {
   readonly scheduled: ScheduledProgram;
+  /** The same launches for devices with subgroups, where a target's devices may have them. */
+  readonly withSubgroups: KernelModule | null;
   /** Step scalars by the name of the graph that reads them. */
   readonly stepScalars: ReadonlyMap<string, Graph>;
   /** Initial values, for JavaScript. */
@@ -157,8 +160,18 @@ export function runPasses(
   const { columns, model, persistent } = lowered;
   const program = { model, persistent, columns, joinLaunches: fusion, locate };
   const scheduled = run(scheduling(target, program), "all", graphs);
+  const { workgroup } = target;
+  const withSubgroups =
+    workgroup === null
+      ? null
+      : run(
+          scheduling({ ...target, workgroup: { ...workgroup, subgroups: true } }, program),
+          "subgroups",
+          graphs,
+        ).module;
   return {
     scheduled,
+    withSubgroups,
     stepScalars,
     init: run(composition, "init", run(lowering, "init", lowered.init)),
     readout: training === null ? null : run(lowering, "readout", training.readout),

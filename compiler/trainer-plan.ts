@@ -15,18 +15,18 @@ import type { PassesResult } from "./passes.ts";
 import type { ScheduledGraph } from "./schedule/schedule-program.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 
-/** Describes a scheduled program for the runtime; `features` are what the kernels need of the processor. */
+/** Describes a scheduled program for the runtime; `requiredFeatures` are what the kernels need of the processor. */
 export function planTrainer(
   lowered: LoweredProgram,
   { scheduled, stepScalars }: PassesResult,
-  features: readonly string[],
+  target: Pick<TrainerPlan, "target" | "requiredFeatures">,
 ): TrainerPlan {
   const { batchMax, training } = lowered;
   return {
     format: 1,
     model: lowered.model,
-    target: "cpu",
-    requiredFeatures: features,
+    target: target.target,
+    requiredFeatures: target.requiredFeatures,
     batchMax,
     arenas: scheduled.arenas,
     columns: lowered.columns,

@@ -8,6 +8,7 @@ import {
   processEnvironment,
 } from "../../runtime/training/command/environment.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
+import { invariant } from "../diagnostics/diagnostic.ts";
 import { type CompiledLibrary, compileLibrary } from "../targets/cpu/toolchain.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 import { describeTarget } from "./machine.ts";
@@ -19,7 +20,9 @@ export async function compileKernels(
   march: string | undefined,
 ): Promise<CompiledLibrary> {
   const target = describeTarget(march);
-  return compileLibrary(program.kernelsC, {
+  const { code } = program;
+  invariant(code.target === "cpu", `no C compiler takes ${code.target}`);
+  return compileLibrary(code.c, {
     march: target.march,
     prefersWideVectors: target.prefersWideVectors,
     processor: target.processor,

@@ -16,7 +16,7 @@ export function writeTrainerFiles(
     "trainer.ts": source,
     "trainer.js": transpile(source),
     "trainer.d.ts": declarations(source),
-    "kernels.c": program.kernelsC,
+    ...(program.code.target === "cpu" ? { "kernels.c": program.code.c } : {}),
     "package.json": `${JSON.stringify(createManifest(program, identity), null, 2)}\n`,
   };
 }

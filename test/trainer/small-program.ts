@@ -5,7 +5,7 @@ import { lineDefinition } from "../runtime/training/fake-model.ts";
 
 export const smallProgram: CompiledProgram = {
   plan: lineDefinition().plan,
-  kernelsC: "/* kernels */\n",
+  code: { target: "cpu", c: "/* kernels */\n" },
   functions: {
     prelude: `function half(x) {
   return x / 2;

@@ -8,6 +8,7 @@ import { invariant } from "../../diagnostics/diagnostic.ts";
 import type { TargetDescription } from "../../optimize/target-description.ts";
 
 export interface CpuDescription extends TargetDescription {
+  readonly name: "cpu";
   /** What kernels may use, in the spelling of `__builtin_cpu_supports`; what a trainer checks for. */
   readonly features: readonly string[];
   /** As `-march` takes it. */

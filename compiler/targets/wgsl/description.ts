@@ -23,10 +23,14 @@ export interface WgslOptions {
   readonly f16?: boolean;
 }
 
+export interface WgslDescription extends TargetDescription {
+  readonly name: "wgsl";
+}
+
 export function describeWgsl({
   subgroups = false,
   f16 = false,
-}: WgslOptions = {}): TargetDescription {
+}: WgslOptions = {}): WgslDescription {
   return {
     name: "wgsl",
     vectorLanes: 1,
