@@ -3,15 +3,17 @@
 import { basename, dirname, extname } from "node:path";
 import { readColumns } from "../../runtime/data/read-columns.ts";
 import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
+import type { TrainerPlan } from "../../runtime/plan.ts";
 import {
   type CommandEnvironment,
   processEnvironment,
 } from "../../runtime/training/command/environment.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
-import { invariant } from "../diagnostics/diagnostic.ts";
+import { InvariantError, invariant } from "../diagnostics/diagnostic.ts";
 import { type CompiledLibrary, compileLibrary } from "../targets/cpu/toolchain.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 import { describeTarget } from "./machine.ts";
+import type { ReadyKernels } from "./program-cache.ts";
 import type { Streams } from "./streams.ts";
 
 /** Calls the C compiler, unless its output is in the cache. */
@@ -29,6 +31,16 @@ export async function compileKernels(
   });
 }
 
+/** Kernels ready to run in this process. */
+export async function readyKernels(
+  program: CompiledProgram,
+  march: string | undefined,
+): Promise<ReadyKernels> {
+  if (program.code.target === "wgsl") return program.code;
+  const { path } = await compileKernels(program, march);
+  return { target: "cpu", library: path };
+}
+
 /** `digits` for `examples/digits.nn`. */
 export function modelName(entry: string): string {
   return basename(entry, extname(entry));
@@ -37,12 +49,12 @@ export function modelName(entry: string): string {
 export function modelEnvironment(
   entry: string,
   program: Pick<CompiledProgram, "plan" | "functions">,
-  library: string,
+  kernels: ReadyKernels,
   streams: Streams,
   dataFolder: string | undefined,
 ): CommandEnvironment {
-  const definition = instantiateProgram(program);
-  const { plan } = definition;
+  const wgsl = kernels.target === "wgsl" ? kernels.program : undefined;
+  const definition = instantiateProgram(program, wgsl);
   return {
     ...processEnvironment(),
     out: streams.out,
@@ -50,7 +62,16 @@ export function modelEnvironment(
     definition,
     name: modelName(entry),
     dataFolder: dataFolder ?? dirname(entry),
-    openDevice: async (threads) => new CpuDevice({ plan, library, threads }),
+    openDevice: deviceOpener(definition.plan, kernels),
     readColumns,
   };
+}
+
+function deviceOpener(plan: TrainerPlan, kernels: ReadyKernels): CommandEnvironment["openDevice"] {
+  switch (kernels.target) {
+    case "cpu":
+      return async (threads) => new CpuDevice({ plan, library: kernels.library, threads });
+    case "wgsl":
+      throw new InvariantError("no device for WGSL yet");
+  }
 }

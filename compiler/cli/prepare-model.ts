@@ -5,7 +5,7 @@ import type { CommandEnvironment } from "../../runtime/training/command/environm
 import type { CompileRequest } from "./compile-model.ts";
 import { CommandError } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
-import { compileKernels, modelEnvironment } from "./model-environment.ts";
+import { modelEnvironment, readyKernels } from "./model-environment.ts";
 import { findPackageFiles } from "./package-files.ts";
 import { type KeptProgram, ProgramCache } from "./program-cache.ts";
 import { diskSources } from "./source-files.ts";
@@ -19,8 +19,8 @@ export async function prepareModel(
   if (dataFolder !== undefined && !existsSync(dataFolder)) {
     throw new CommandError(`there is no folder ${dataFolder}`, "check --data");
   }
-  const { program, library } = await keptOrCompiled(request, streams);
-  return modelEnvironment(request.entry, program, library, streams, dataFolder);
+  const { program, kernels } = await keptOrCompiled(request, streams);
+  return modelEnvironment(request.entry, program, kernels, streams, dataFolder);
 }
 
 async function keptOrCompiled(request: CompileRequest, streams: Streams): Promise<KeptProgram> {
@@ -50,6 +50,6 @@ async function compileAll(
   // The compiler itself is loaded only where there is something to compile.
   const { compileModel } = await import("./compile-model.ts");
   const { program, sources, warnings } = compileModel(request, streams);
-  const { path } = await compileKernels(program, request.march);
-  return { program, library: path, warnings, sources };
+  const kernels = await readyKernels(program, request.march);
+  return { program, kernels, warnings, sources };
 }

@@ -8,15 +8,21 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../runtime/data/atomic-write.ts";
+import type { WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
 import type { SourceHost } from "../semantics/modules.ts";
 import { cacheDirectory, isIntact } from "../targets/cpu/toolchain.ts";
 
+/** Kernels as this process can run them. */
+export type ReadyKernels =
+  /** Path of the kernel library. */
+  | { readonly target: "cpu"; readonly library: string }
+  | { readonly target: "wgsl"; readonly program: WgslProgram };
+
 /** What running a model takes. */
 export interface KeptProgram {
   readonly program: Pick<CompiledProgram, "plan" | "functions">;
-  /** Path of the kernel library. */
-  readonly library: string;
+  readonly kernels: ReadyKernels;
   /** What the compiler warned of, as printed. */
   readonly warnings: string;
 }
@@ -48,7 +54,9 @@ export class ProgramCache {
         const source = this.#readSource(name);
         return source !== undefined && hash(source) === expected;
       });
-      return unchanged && (await isIntact(entry.library)) ? entry : undefined;
+      const { kernels } = entry;
+      const isWhole = kernels.target !== "cpu" || (await isIntact(kernels.library));
+      return unchanged && isWhole ? entry : undefined;
     } catch {
       return undefined;
     }
@@ -56,11 +64,11 @@ export class ProgramCache {
 
   /** A cache that cannot be written to is no reason to fail. */
   async write(kept: KeptProgram, sources: ReadonlyMap<string, string>): Promise<void> {
-    const { library, warnings } = kept;
+    const { kernels, warnings } = kept;
     const { plan, functions } = kept.program;
     const entry: Entry = {
       program: { plan, functions },
-      library,
+      kernels,
       warnings,
       sources: Object.fromEntries([...sources].map(([name, text]) => [name, hash(text)])),
     };

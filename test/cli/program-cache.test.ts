@@ -21,7 +21,8 @@ const host = {
   readStd: (name: string) => sources.get(`std:${name}`),
 };
 const { plan, functions } = smallProgram;
-const kept = { program: { plan, functions }, library, warnings: "warning: odd\n" };
+const kernels = { target: "cpu", library } as const;
+const kept = { program: { plan, functions }, kernels, warnings: "warning: odd\n" };
 const cacheFor = (request: object) => new ProgramCache({ ...request }, host);
 
 beforeAll(() => {
