@@ -9,12 +9,13 @@ import { describeTarget } from "./machine.ts";
 import { findPackageFiles } from "./package-files.ts";
 import { diskSources } from "./source-files.ts";
 import type { Streams } from "./streams.ts";
+import type { TargetName } from "./target.ts";
 
 export interface CompileRequest {
   /** Path of the model, as given. */
   readonly entry: string;
   readonly batchSize?: number | undefined;
-  readonly target?: string | undefined;
+  readonly target: TargetName;
   readonly march?: string | undefined;
   readonly fusion?: boolean | undefined;
   readonly verify?: boolean | undefined;
@@ -35,7 +36,6 @@ export interface CompiledModel {
 /** @throws SilentFailure after printing diagnostics with errors. */
 export function compileModel(request: CompileRequest, streams: Streams): CompiledModel {
   const { entry, batchSize, fusion = true, verify = false } = request;
-  checkTarget(request.target ?? "auto");
   const passes = new Set((request.print ?? []).map(passName));
   const { program, lowered, diagnostics, sources } = compile(
     entry,
@@ -60,14 +60,6 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
   for (const text of program.printed) streams.out.write(`${text.trimEnd()}\n\n`);
   if (request.timePasses) streams.errors.write(formatTimings(program.timings));
   return { program, lowered, sources, warnings: rendered };
-}
-
-function checkTarget(target: string): void {
-  if (target === "cpu" || target === "auto") return;
-  throw new CommandError(
-    `unknown target ${target}`,
-    "--target takes cpu or auto, which is cpu as long as there is no other",
-  );
 }
 
 function passName(text: string): string {

@@ -30,7 +30,7 @@ export interface CompileFlags {
 
 export function withCompileFlags(command: Command): Command {
   return command
-    .option("--target <name>", "cpu, or auto for the best there is", "auto")
+    .option("--target <name>", "cpu, wgsl (WebGPU), or auto for the best there is", "auto")
     .option("--march <processor>", "processor to compile for: native, x86-64-v3, …")
     .option("--no-fusion", "one kernel for each operation")
     .option("--batch-size <n>", "rows of a batch", countAtLeast(1));

@@ -6,19 +6,22 @@ import type { CompileRequest } from "./compile-model.ts";
 import { CommandError } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
 import { modelEnvironment, readyKernels } from "./model-environment.ts";
+import type { CompileFlags } from "./options.ts";
 import { findPackageFiles } from "./package-files.ts";
 import { type KeptProgram, ProgramCache } from "./program-cache.ts";
 import { diskSources } from "./source-files.ts";
 import type { Streams } from "./streams.ts";
+import { resolveTarget } from "./target.ts";
 
 export async function prepareModel(
-  request: CompileRequest,
+  flags: Omit<CompileRequest, "target"> & Pick<CompileFlags, "target">,
   dataFolder: string | undefined,
   streams: Streams,
 ): Promise<CommandEnvironment> {
   if (dataFolder !== undefined && !existsSync(dataFolder)) {
     throw new CommandError(`there is no folder ${dataFolder}`, "check --data");
   }
+  const request = { ...flags, target: await resolveTarget(flags.target) };
   const { program, kernels } = await keptOrCompiled(request, streams);
   return modelEnvironment(request.entry, program, kernels, streams, dataFolder);
 }

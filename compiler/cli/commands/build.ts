@@ -16,6 +16,7 @@ import { compileKernels, modelName } from "../model-environment.ts";
 import type { CompileFlags } from "../options.ts";
 import { findPackageFiles } from "../package-files.ts";
 import type { Streams } from "../streams.ts";
+import { resolveTarget } from "../target.ts";
 
 /** Enough to see that rows are told apart. */
 const SELF_TEST_ROWS = 2;
@@ -28,7 +29,10 @@ interface BuildFlags extends CompileFlags {
 }
 
 export async function build(entry: string, options: BuildFlags, streams: Streams): Promise<number> {
-  const { program: compiled, lowered } = compileModel({ entry, ...options }, streams);
+  const { program: compiled, lowered } = compileModel(
+    { entry, ...options, target: await resolveTarget(options.target) },
+    streams,
+  );
   const program = withSelfTest(compiled, lowered);
   const library = await compileKernels(program, options.march);
   const name = modelName(entry);

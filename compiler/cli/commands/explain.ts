@@ -9,6 +9,7 @@ import type { KernelReport } from "../../compiled-program.ts";
 import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
 import type { Streams } from "../streams.ts";
+import { resolveTarget } from "../target.ts";
 
 const lineWidth = 100;
 
@@ -17,7 +18,10 @@ export async function explain(
   { json, ...options }: CompileFlags & { readonly json?: boolean },
   streams: Streams,
 ): Promise<number> {
-  const { program } = compileModel({ entry, ...options }, streams);
+  const { program } = compileModel(
+    { entry, ...options, target: await resolveTarget(options.target) },
+    streams,
+  );
   if (json) {
     for (const kernel of program.kernels) streams.out.write(`${JSON.stringify(kernel)}\n`);
     return 0;

@@ -10,13 +10,17 @@ import type { CompiledProgram, KernelReport } from "../../compiled-program.ts";
 import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
 import type { Streams } from "../streams.ts";
+import { resolveTarget } from "../target.ts";
 
 export async function summary(
   entry: string,
   options: CompileFlags,
   streams: Streams,
 ): Promise<number> {
-  const { program } = compileModel({ entry, ...options }, streams);
+  const { program } = compileModel(
+    { entry, ...options, target: await resolveTarget(options.target) },
+    streams,
+  );
   streams.out.write(`${formatSummary(program.plan)}\n${formatCosts(program)}\n`);
   return 0;
 }
