@@ -5,7 +5,7 @@
 
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { cpuTarget } from "./conformance/cpu-target.ts";
+import { cpuTarget } from "./conformance/compiled-target.ts";
 import { interpreterTarget } from "./conformance/interpreter-target.ts";
 import { runFolder } from "./conformance/run-folder.ts";
 import type { Target } from "./conformance/target.ts";

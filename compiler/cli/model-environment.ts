@@ -3,6 +3,7 @@
 import { basename, dirname, extname } from "node:path";
 import { readColumns } from "../../runtime/data/read-columns.ts";
 import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
+import type { Device } from "../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../runtime/plan.ts";
 import {
   type CommandEnvironment,
@@ -62,15 +63,20 @@ export function modelEnvironment(
     definition,
     name: modelName(entry),
     dataFolder: dataFolder ?? dirname(entry),
-    openDevice: deviceOpener(definition.plan, kernels),
+    openDevice: (threads) => openDevice(definition.plan, kernels, threads),
     readColumns,
   };
 }
 
-function deviceOpener(plan: TrainerPlan, kernels: ReadyKernels): CommandEnvironment["openDevice"] {
+/** The device that kernels are for; `threads` are those of the CPU. */
+export async function openDevice(
+  plan: TrainerPlan,
+  kernels: ReadyKernels,
+  threads: number,
+): Promise<Device> {
   switch (kernels.target) {
     case "cpu":
-      return async (threads) => new CpuDevice({ plan, library: kernels.library, threads });
+      return new CpuDevice({ plan, library: kernels.library, threads });
     case "wgsl":
       throw new InvariantError("no device for WGSL yet");
   }

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { cpuTarget } from "../../compiler/cli/conformance/cpu-target.ts";
+import { cpuTarget } from "../../compiler/cli/conformance/compiled-target.ts";
 import { runFolder } from "../../compiler/cli/conformance/run-folder.ts";
 import { hasShared, needsShared, sharedPath } from "../shared-folder.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cpuTarget } from "../../compiler/cli/conformance/cpu-target.ts";
+import { cpuTarget } from "../../compiler/cli/conformance/compiled-target.ts";
 import { interpreterTarget } from "../../compiler/cli/conformance/interpreter-target.ts";
 import { runFolder } from "../../compiler/cli/conformance/run-folder.ts";
 import type { Target } from "../../compiler/cli/conformance/target.ts";

@@ -1,13 +1,13 @@
-/** Runs cases as compiled trainers on the CPU, in float32: tests the whole way. */
+/** Runs cases as compiled trainers on a device, in float32: tests the whole way. */
 
 import type { Column, TensorData } from "../../../runtime/data/column.ts";
 import { createArray, elementCount } from "../../../runtime/data/column.ts";
-import { CpuDevice } from "../../../runtime/devices/cpu/cpu-device.ts";
+import type { Device } from "../../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../../runtime/plan.ts";
-import { compile } from "../../index.ts";
+import { type CompileOptions, compile } from "../../index.ts";
 import { instantiateProgram } from "../../trainer/instantiate.ts";
 import { describeTarget } from "../machine.ts";
-import { compileKernels } from "../model-environment.ts";
+import { openDevice, readyKernels } from "../model-environment.ts";
 import {
   type CaseProgram,
   columnsOf,
@@ -26,18 +26,16 @@ import {
   type Tensors,
 } from "./target.ts";
 
-export const cpuTarget: Target = {
+/** Compiles for a target and runs on the device that it is for. */
+export const compiledTarget = (target: CompileOptions["target"]): Target => ({
   precision: "float32",
   run: async (program, steps) => {
     const source = sourceOf(program);
-    const { program: compiled, diagnostics } = compile(caseFile, hostOf(source), {
-      target: describeTarget(undefined),
-    });
+    const { program: compiled, diagnostics } = compile(caseFile, hostOf(source), { target });
     if (compiled === null) throw new RefusedProgram(diagnostics, source);
     const definition = instantiateProgram(compiled);
     const { plan } = definition;
-    const { path: library } = await compileKernels(compiled, undefined);
-    const device = new CpuDevice({ plan, library, threads: 1 });
+    const device = await openDevice(plan, await readyKernels(compiled, undefined), 1);
     try {
       await writeTensors(device, plan, definition.initialize(0), program);
       const columns = columnsOf(program);
@@ -68,11 +66,13 @@ export const cpuTarget: Target = {
       device.dispose();
     }
   },
-};
+});
+
+export const cpuTarget: Target = compiledTarget(describeTarget(undefined));
 
 /** Params start from the case's values, the rest from the program's own. */
 async function writeTensors(
-  device: CpuDevice,
+  device: Device,
   { tensors }: TrainerPlan,
   initial: Readonly<Record<string, ArrayLike<number>>>,
   program: CaseProgram,
@@ -86,7 +86,7 @@ async function writeTensors(
 }
 
 async function bindColumns(
-  device: CpuDevice,
+  device: Device,
   plan: TrainerPlan,
   columns: ReadonlyMap<string, Tensor>,
   { columns: replaced }: Step,
@@ -102,7 +102,7 @@ async function bindColumns(
 }
 
 async function readOutputs(
-  device: CpuDevice,
+  device: Device,
   plan: TrainerPlan,
   { outputs }: CaseProgram,
 ): Promise<Tensors> {
@@ -114,7 +114,7 @@ async function readOutputs(
   return new Map(await Promise.all(read));
 }
 
-async function readTensors(device: CpuDevice, { tensors }: TrainerPlan): Promise<Tensors> {
+async function readTensors(device: Device, { tensors }: TrainerPlan): Promise<Tensors> {
   const read = tensors.map(async ({ name }) => [name, await device.read(name)] as const);
   return new Map(await Promise.all(read));
 }
