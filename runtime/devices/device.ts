@@ -26,8 +26,8 @@ export interface RunRequest {
 }
 
 export interface Device {
-  readonly kind: "cpu";
-  /** For people: `cpu, 2 threads`. */
+  readonly kind: "cpu" | "webgpu";
+  /** For people: `cpu, 2 threads`, `webgpu, NVIDIA H200`. */
   readonly description: string;
 
   /** Gives the data of a slot of `TrainerPlan.columns`, in place of what was there. */
@@ -61,5 +61,13 @@ export function stepCount(request: Pick<RunRequest, "rows" | "batchSize">): numb
 
 /** A device cannot be had or was asked for what it does not have; the message says what to do. */
 export class DeviceError extends Error {
-  override readonly name = "DeviceError";
+  override readonly name: string = "DeviceError";
+}
+
+/**
+ * The device went away while it was in use: its driver was reset or updated, a laptop switched its graphics
+ * processor, the system took it back. All calls fail from then on; a new device may work.
+ */
+export class DeviceLostError extends DeviceError {
+  override readonly name: string = "DeviceLostError";
 }

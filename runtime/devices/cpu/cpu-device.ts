@@ -1,6 +1,6 @@
 /**
  * The CPU: kernels in a shared library, run by the native addon on its threads. This class knows
- * where the plan put every tensor and checks what it is asked before the addon, which trusts it,
+ * where the plan put every tensor and has what it is asked checked before the addon, which trusts it,
  * sees it.
  */
 
@@ -9,13 +9,13 @@ import {
   bytesPerElement,
   type Column,
   elementCount,
-  holds,
   type TensorData,
   viewArray,
 } from "../../data/column.ts";
 import { messageOf } from "../../data/data-error.ts";
-import type { GraphPlan, PersistentTensor, TensorPlan, TrainerPlan } from "../../plan.ts";
-import { type Device, DeviceError, type RunRequest, stepCount } from "../device.ts";
+import type { TensorPlan, TrainerPlan } from "../../plan.ts";
+import { type Device, DeviceError, type RunRequest } from "../device.ts";
+import { isCount, RequestChecks } from "../request-checks.ts";
 import { loadNativeAddon, type NativeAddon, type NativeSession } from "./native-addon.ts";
 
 export interface CpuDeviceOptions {
@@ -30,9 +30,8 @@ export interface CpuDeviceOptions {
 export class CpuDevice implements Device {
   readonly kind = "cpu";
   readonly description: string;
-  readonly #plan: TrainerPlan;
+  readonly #requests: RequestChecks;
   readonly #session: NativeSession;
-  readonly #tensors: ReadonlyMap<string, PersistentTensor>;
   /** Rows of the column bound to each slot. */
   readonly #boundRows: (number | undefined)[];
 
@@ -47,46 +46,29 @@ export class CpuDevice implements Device {
     const addon = addonPath === undefined ? loadNativeAddon() : loadNativeAddon(addonPath);
     checkFeatures(plan, addon);
     this.description = threads === 1 ? "cpu, 1 thread" : `cpu, ${threads} threads`;
-    this.#plan = plan;
-    this.#tensors = new Map(plan.tensors.map((tensor) => [tensor.name, tensor]));
+    this.#requests = new RequestChecks(plan);
     this.#boundRows = plan.columns.map(() => undefined);
     this.#session = openSession(addon, plan, resolve(library), threads);
   }
 
   async bindColumn(slot: number, column: Column): Promise<void> {
-    const plan = this.#plan.columns[slot];
-    if (plan === undefined) throw new RangeError(`no column slot ${slot}`);
-    const sameShape = `${column.shape}` === `${plan.shape}`;
-    if (column.dtype !== plan.dtype || !sameShape || !holds(plan.dtype, column.data)) {
-      throw new RangeError(
-        `column ${plan.name} is ${plan.dtype}[${plan.shape}], not ${column.dtype}[${column.shape}]`,
-      );
-    }
-    if (column.data.length !== column.rows * elementCount(column.shape)) {
-      throw new RangeError(`column ${plan.name} has not the data of ${column.rows} rows`);
-    }
+    this.#requests.checkColumn(slot, column);
     this.#session.bindColumn(slot, column.data);
     this.#boundRows[slot] = column.rows;
   }
 
   async write(tensor: string, data: TensorData): Promise<void> {
-    const target = this.#viewTensor(tensor);
-    if (data.length !== target.length || data.constructor !== target.constructor) {
-      throw new RangeError(
-        `tensor ${tensor} takes a ${target.constructor.name} of ${target.length} elements, ` +
-          `not a ${data.constructor.name} of ${data.length}`,
-      );
-    }
-    target.set(data);
+    const plan = this.#requests.tensor(tensor);
+    this.#requests.checkData(plan, data);
+    this.#viewTensor(plan).set(data);
   }
 
   async read(tensor: string): Promise<TensorData> {
-    return this.#viewTensor(tensor).slice();
+    return this.#viewTensor(this.#requests.tensor(tensor)).slice();
   }
 
   async run(request: RunRequest): Promise<void> {
-    const graph = this.#graph(request.graph);
-    this.#checkRequest(graph, request);
+    const graph = this.#requests.checkRun(request, this.#boundRows);
     await this.#session.run({
       symbol: graph.symbol,
       rows: request.rows,
@@ -99,59 +81,19 @@ export class CpuDevice implements Device {
   }
 
   async readResult(graph: string, index: number): Promise<TensorData> {
-    const result = this.#graph(graph).results[index];
-    if (result === undefined) throw new RangeError(`graph ${graph} has no result ${index}`);
-    return viewTensor(this.#session.results, result).slice();
+    return viewTensor(this.#session.results, this.#requests.result(graph, index)).slice();
   }
 
   dispose(): void {
     this.#session.dispose();
   }
 
-  #graph(name: string): GraphPlan {
-    const graph = Object.hasOwn(this.#plan.graphs, name) ? this.#plan.graphs[name] : undefined;
-    if (graph === undefined) throw new RangeError(`the model was built without the graph ${name}`);
-    return graph;
-  }
-
-  #viewTensor(name: string): TensorData {
-    const tensor = this.#tensors.get(name);
-    if (tensor === undefined) throw new RangeError(`the model has no tensor ${name}`);
+  #viewTensor(tensor: TensorPlan): TensorData {
     return viewTensor(this.#session.persistent, tensor);
-  }
-
-  #checkRequest(graph: GraphPlan, request: RunRequest): void {
-    const { rows, batchSize, scalars, seed, firstBatch } = request;
-    if (!isCount(batchSize, 1, this.#plan.batchMax)) {
-      throw new RangeError(`batch size ${batchSize} is not from 1 to ${this.#plan.batchMax}`);
-    }
-    if (scalars.length !== stepCount(request) * graph.scalars) {
-      throw new RangeError(
-        `graph ${graph.name} takes ${graph.scalars} scalars for each of ${stepCount(request)} ` +
-          `steps, not ${scalars.length} in all`,
-      );
-    }
-    if (!isCount(seed, 0, maximalUint32) || !isCount(firstBatch, 0, maximalUint32)) {
-      throw new RangeError(`seed ${seed} and batch ${firstBatch} must be unsigned 32-bit integers`);
-    }
-    let available = Number.POSITIVE_INFINITY;
-    for (const slot of graph.columns) {
-      const bound = this.#boundRows[slot];
-      if (bound === undefined) {
-        throw new RangeError(`column ${this.#plan.columns[slot]?.name ?? slot} is not bound`);
-      }
-      available = Math.min(available, bound);
-    }
-    for (const row of rows) {
-      if (row < 0 || row >= available) {
-        throw new RangeError(`row ${row} is not among the ${available} rows of the data`);
-      }
-    }
   }
 }
 
 const maximalThreads = 1024;
-const maximalUint32 = 2 ** 32 - 1;
 
 /** Kernels for another processor would end the process at the first unknown instruction. */
 function checkFeatures(plan: TrainerPlan, addon: NativeAddon): void {
@@ -198,8 +140,4 @@ function viewTensor(arena: ArrayBuffer, { name, dtype, shape, offset }: TensorPl
     throw new RangeError(`tensor ${name} is outside its arena: the device was disposed of`);
   }
   return viewArray(dtype, arena, offset, length);
-}
-
-function isCount(value: number, least: number, most: number): boolean {
-  return Number.isInteger(value) && value >= least && value <= most;
 }
