@@ -235,6 +235,12 @@ export function reduceLanes(reduction: LaneReduction, of: Expression): Expressio
   return { kind: "reduce", type: { dtype: of.type.dtype, lanes: 1 }, reduction, of };
 }
 
+/** Single values of one type as the lanes of a vector; the value itself if there is one. */
+export function join(of: readonly Expression[]): Expression {
+  if (of.length === 1) return of[0]!;
+  return { kind: "join", type: { dtype: of[0]!.type.dtype, lanes: of.length }, of };
+}
+
 export function shuffle(a: Expression, b: Expression, lanes: readonly number[]): Expression {
   return { kind: "shuffle", type: { dtype: a.type.dtype, lanes: lanes.length }, a, b, lanes };
 }

@@ -131,6 +131,8 @@ export type Expression = { readonly type: Type } & (
   /** One lane of a vector. */
   | { readonly kind: "lane"; readonly of: Expression; readonly lane: number }
   | { readonly kind: "reduce"; readonly reduction: LaneReduction; readonly of: Expression }
+  /** Single values side by side as the lanes of a vector. */
+  | { readonly kind: "join"; readonly of: readonly Expression[] }
   /** Lanes of a followed by b, each by its number; with it blocks are transposed in registers. */
   | {
       readonly kind: "shuffle";

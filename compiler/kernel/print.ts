@@ -58,6 +58,8 @@ export function printExpression(e: Expression): string {
       return `lane ${e.lane} of ${printExpression(e.of)}`;
     case "reduce":
       return `${e.reduction} lanes of ${printExpression(e.of)}`;
+    case "join":
+      return `join(${list(e.of)})`;
     case "shuffle":
       return `shuffle(${printExpression(e.a)}, ${printExpression(e.b)}; ${e.lanes.join(" ")})`;
     case "shuffleDown":

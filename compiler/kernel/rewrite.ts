@@ -18,6 +18,8 @@ export function expressionChildren(e: Expression): readonly Expression[] {
     case "reduce":
     case "shuffleDown":
       return [e.of];
+    case "join":
+      return e.of;
     case "shuffle":
       return [e.a, e.b];
     case "random":
@@ -111,6 +113,10 @@ function mapChildren(e: Expression, map: RewriteExpression): Expression {
     case "shuffleDown": {
       const of = map(e.of);
       return of === e.of ? e : { ...e, of };
+    }
+    case "join": {
+      const of = e.of.map(map);
+      return of.every((part, i) => part === e.of[i]) ? e : { ...e, of };
     }
     case "shuffle": {
       const a = map(e.a);

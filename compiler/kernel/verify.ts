@@ -255,6 +255,13 @@ class Verifier {
       case "lane":
         this.#expect(e.lane < e.of.type.lanes, `lane ${e.lane} of ${e.of.type.lanes}`);
         break;
+      case "join":
+        this.#expect(
+          e.of.length === e.type.lanes,
+          `${e.of.length} values as ${e.type.lanes} lanes`,
+        );
+        for (const part of e.of) this.#expectType(part, { dtype: e.type.dtype, lanes: 1 });
+        break;
       default:
         break;
     }

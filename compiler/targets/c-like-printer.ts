@@ -98,6 +98,7 @@ export interface Dialect {
   broadcast(of: Expression, type: Type, print: Print): Printed;
   ramp(type: Type): Printed;
   lane(of: Expression, lane: number, print: Print): Printed;
+  join(of: readonly Expression[], type: Type, print: Print): Printed;
   shuffle(expression: Expression & { readonly kind: "shuffle" }, print: Print): Printed;
   reduce(expression: Expression & { readonly kind: "reduce" }, print: Print): Printed;
   shuffleDown(expression: Expression & { readonly kind: "shuffleDown" }, print: Print): Printed;
@@ -160,6 +161,8 @@ export class CLikePrinter {
         return dialect.lane(e.of, e.lane, print);
       case "reduce":
         return dialect.reduce(e, print);
+      case "join":
+        return dialect.join(e.of, e.type, print);
       case "shuffle":
         return dialect.shuffle(e, print);
       case "shuffleDown":

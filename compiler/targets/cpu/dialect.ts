@@ -171,6 +171,9 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
       const isBool = of.type.dtype === "bool";
       return isBool ? infix("!=", precedence.equality, value, primary("0")) : value;
     },
+    join(of, type, print) {
+      return primary(`(${typed(type)}){${of.map((part) => print(part).text).join(", ")}}`);
+    },
     shuffle({ a, b, lanes, type }, print) {
       typed(type);
       return primary(

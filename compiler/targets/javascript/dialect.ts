@@ -83,6 +83,7 @@ export function javaScriptDialect(use: (wanted: PreludeFunction) => void): Diale
     broadcast: vectors,
     ramp: vectors,
     lane: vectors,
+    join: vectors,
     shuffle: vectors,
     reduce: vectors,
     shuffleDown: vectors,
