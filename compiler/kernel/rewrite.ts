@@ -92,7 +92,8 @@ export function mapExpression(e: Expression, rewrite: RewriteExpression): Expres
   return visit(e);
 }
 
-function mapChildren(e: Expression, map: RewriteExpression): Expression {
+/** Rebuilds an expression with those directly below it rewritten. */
+export function mapChildren(e: Expression, map: RewriteExpression): Expression {
   switch (e.kind) {
     case "load": {
       const place = mapPlace(e.place, map);
@@ -138,18 +139,29 @@ function mapPlace(place: Place, map: RewriteExpression): Place {
   return index === place.index && row === place.row ? place : { ...place, index, row };
 }
 
-/** Rebuilds statements with every expression rewritten, then each statement by `rewriteStatement`. */
+/**
+ * Rebuilds statements with every expression rewritten, then each statement by `rewriteStatement`, which may make
+ * several of one, or none.
+ */
 export function mapStatements(
   statements: readonly Statement[],
   rewrite: RewriteExpression,
-  rewriteStatement: (statement: Statement) => Statement = (s) => s,
+  rewriteStatement: (statement: Statement) => Statement | readonly Statement[] = (s) => s,
 ): Statement[] {
-  const expression = (e: Expression): Expression => mapExpression(e, rewrite);
+  return rebuildStatements(statements, (e) => mapExpression(e, rewrite), rewriteStatement);
+}
+
+/** The same, where `expression` rewrites whole expressions. */
+export function rebuildStatements(
+  statements: readonly Statement[],
+  expression: RewriteExpression,
+  rewriteStatement: (statement: Statement) => Statement | readonly Statement[] = (s) => s,
+): Statement[] {
   const block = (inner: readonly Statement[]): Statement[] =>
-    mapStatements(inner, rewrite, rewriteStatement);
+    rebuildStatements(inner, expression, rewriteStatement);
   const argument = (arg: Argument): Argument =>
     arg.kind === "address" ? { ...arg, place: mapPlace(arg.place, expression) } : expression(arg);
-  return statements.map((s): Statement => {
+  return statements.flatMap((s): Statement | readonly Statement[] => {
     switch (s.kind) {
       case "let":
       case "mutable":
