@@ -1,31 +1,45 @@
-/** What a generated trainer imports: bundled into the `runtime.js` beside it. */
+/** What a trainer for the CPU imports: bundled into the `runtime.js` beside it. */
 
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readColumns } from "./data/read-columns.ts";
 import { CpuDevice } from "./devices/cpu/cpu-device.ts";
 import type { Device } from "./devices/device.ts";
 import type { TrainerDefinition } from "./plan.ts";
+import { nodeStorage } from "./storage/node-storage.ts";
 import { type CommandEnvironment, processEnvironment } from "./training/command/environment.ts";
 import { runStandalone } from "./training/command/standalone.ts";
-import { type CreateOptions, Model } from "./training/model.ts";
+import { Model } from "./training/model.ts";
 
+export { DataError } from "./data/data-error.ts";
+export { DeviceError } from "./devices/device.ts";
 export type { CallbackSpec, StepCounters, TrainerDefinition, TrainerPlan } from "./plan.ts";
 export type { Callback, Logs, TrainingControl } from "./training/callbacks/callback.ts";
 export type { ColumnInput, NestedNumbers } from "./training/column-input.ts";
 export { isMain } from "./training/command/standalone.ts";
 export { TrainingError } from "./training/error.ts";
 export type { History } from "./training/history.ts";
-export type { BatchOptions, CreateOptions, FitOptions, Tensor } from "./training/model.ts";
+export type { BatchOptions, FitOptions, Tensor } from "./training/model.ts";
 export { Model } from "./training/model.ts";
 
+export interface CreateOptions {
+  /** There is one device so far; `auto` takes the best one. */
+  readonly device?: "auto" | "cpu";
+  /** Of initial weights, shuffling and dropout. */
+  readonly seed?: number;
+  /** All cores by default. */
+  readonly threads?: number;
+}
+
 /** A model whose kernels and addon lie in the folder of the module of `url`. */
-export function openModel<Inputs, Data extends Inputs, Outputs, Metrics>(
+export async function openModel<Inputs, Data extends Inputs, Outputs, Metrics>(
   definition: TrainerDefinition,
   url: string,
-  options: CreateOptions,
+  { seed, threads }: CreateOptions,
 ): Promise<Model<Inputs, Data, Outputs, Metrics>> {
-  return Model.create(definition, deviceOpener(definition, url), options);
+  const device = await deviceOpener(definition, url)(threads ?? availableParallelism());
+  return Model.create(definition, device, seed, nodeStorage);
 }
 
 /**

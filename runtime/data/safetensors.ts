@@ -76,7 +76,7 @@ export function readSafetensors(bytes: Uint8Array, file = "safetensors file"): S
 export function writeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   if (tensors.has("__metadata__")) throw new RangeError("no tensor can be named __metadata__");
   const ordered = [...tensors].sort(
     ([nameA, a], [nameB, b]) =>

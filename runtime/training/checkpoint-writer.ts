@@ -3,28 +3,31 @@
  * One file at a time, in the order asked for; an error is thrown by the next `save`, or by `flush`.
  */
 
-import { writeFileAtomically } from "../data/atomic-write.ts";
+import type { FileStorage } from "../storage/file-storage.ts";
 import { encodeCheckpoint, encodeWeights } from "./checkpoint.ts";
 import type { ModelRunner } from "./model-runner.ts";
 import type { RunState } from "./run-state.ts";
 
 export class CheckpointWriter {
   readonly #runner: ModelRunner;
+  readonly #storage: FileStorage;
   #pending: Promise<void> = Promise.resolve();
   #error: unknown;
 
-  constructor(runner: ModelRunner) {
+  constructor(runner: ModelRunner, storage: FileStorage) {
     this.#runner = runner;
+    this.#storage = storage;
   }
 
   async save(path: string, content: "weights" | "checkpoint", state: RunState): Promise<void> {
     const { plan } = this.#runner;
-    const bytes =
+    const bytes = await this.#runner.exclusively(async () =>
       content === "weights"
         ? encodeWeights(plan, await this.#runner.readWeights())
-        : encodeCheckpoint(plan, { state, tensors: await this.#runner.readTensors() });
+        : encodeCheckpoint(plan, { state, tensors: await this.#runner.readTensors() }),
+    );
     await this.flush();
-    this.#pending = writeFileAtomically(path, bytes).catch((error: unknown) => {
+    this.#pending = this.#storage.write(path, bytes).catch((error: unknown) => {
       this.#error = error;
     });
   }

@@ -4,7 +4,6 @@
  * checksum over all of it makes a damaged file known for one.
  */
 
-import { createHash } from "node:crypto";
 import type { TensorData } from "../data/column.ts";
 import { DataError, messageOf } from "../data/data-error.ts";
 import {
@@ -13,6 +12,7 @@ import {
   type SafetensorsTensor,
   writeSafetensors,
 } from "../data/safetensors.ts";
+import { sha256 } from "../data/sha256.ts";
 import type { ElementType, PersistentTensor, TrainerPlan } from "../plan.ts";
 import type { RunState } from "./run-state.ts";
 import { modelSignature } from "./signature.ts";
@@ -32,7 +32,10 @@ export interface Checkpoint {
 const FORMAT = "nnc";
 const VERSION = "1";
 
-export function encodeCheckpoint(plan: TensorLayout, { state, tensors }: Checkpoint): Uint8Array {
+export async function encodeCheckpoint(
+  plan: TensorLayout,
+  { state, tensors }: Checkpoint,
+): Promise<Uint8Array<ArrayBuffer>> {
   const entries = plan.tensors.map((tensor) => entry(tensor, tensors));
   for (const [index, { state: kept }] of state.callbacks.entries()) {
     if (kept?.weights === undefined) continue;
@@ -42,14 +45,21 @@ export function encodeCheckpoint(plan: TensorLayout, { state, tensors }: Checkpo
 }
 
 /** Params and layer states, which are all that `evaluate` and `predict` need. */
-export function encodeWeights(plan: TensorLayout, tensors: TensorValues): Uint8Array {
+export async function encodeWeights(
+  plan: TensorLayout,
+  tensors: TensorValues,
+): Promise<Uint8Array<ArrayBuffer>> {
   const entries = weightTensors(plan).map((tensor) => entry(tensor, tensors));
   return encode(plan, "weights", new Map(entries), null);
 }
 
 /** @throws DataError if the file is damaged, of another model, or holds weights only. */
-export function decodeCheckpoint(plan: TensorLayout, bytes: Uint8Array, file: string): Checkpoint {
-  const contents = decode(bytes, file);
+export async function decodeCheckpoint(
+  plan: TensorLayout,
+  bytes: Uint8Array,
+  file: string,
+): Promise<Checkpoint> {
+  const contents = await decode(bytes, file);
   const { kind, signature, state: text } = contents.metadata;
   if (kind !== "checkpoint" || text === undefined) {
     throw problem(
@@ -59,7 +69,8 @@ export function decodeCheckpoint(plan: TensorLayout, bytes: Uint8Array, file: st
       "give the checkpoint that training wrote, or load the weights instead",
     );
   }
-  if (signature !== modelSignature(plan)) throw anotherModel(plan, contents, plan.tensors, file);
+  if (signature !== (await modelSignature(plan)))
+    throw anotherModel(plan, contents, plan.tensors, file);
   const state = readState(text, file);
   const callbacks = state.callbacks.map(({ name, state: kept }, index) => {
     const has = weightTensors(plan).some((t) => contents.tensors.has(tensorName(t, index)));
@@ -74,8 +85,12 @@ export function decodeCheckpoint(plan: TensorLayout, bytes: Uint8Array, file: st
  * names and shapes.
  * @throws DataError if the file is damaged or lacks a tensor.
  */
-export function decodeWeights(plan: TensorLayout, bytes: Uint8Array, file: string): TensorValues {
-  const contents = decode(bytes, file);
+export async function decodeWeights(
+  plan: TensorLayout,
+  bytes: Uint8Array,
+  file: string,
+): Promise<TensorValues> {
+  const contents = await decode(bytes, file);
   const wanted = weightTensors(plan);
   if (wanted.some((tensor) => !fits(tensor, contents.tensors.get(tensor.name)))) {
     throw anotherModel(plan, contents, wanted, file);
@@ -88,33 +103,33 @@ export function weightTensors(plan: Pick<TrainerPlan, "tensors">): readonly Pers
   return plan.tensors.filter(({ role }) => role === "param" || role === "state");
 }
 
-function encode(
+async function encode(
   plan: TensorLayout,
   kind: "checkpoint" | "weights",
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   state: string | null,
-): Uint8Array {
+): Promise<Uint8Array<ArrayBuffer>> {
   const metadata = {
     format: FORMAT,
     version: VERSION,
     kind,
     model: plan.model,
-    signature: modelSignature(plan),
+    signature: await modelSignature(plan),
     ...(state === null ? {} : { state }),
   };
-  return writeSafetensors(tensors, { ...metadata, sha256: checksum({ tensors, metadata }) });
+  return writeSafetensors(tensors, { ...metadata, sha256: await checksum({ tensors, metadata }) });
 }
 
-function decode(bytes: Uint8Array, file: string): Safetensors {
+async function decode(bytes: Uint8Array, file: string): Promise<Safetensors> {
   const contents = readSafetensors(bytes, file);
-  const { sha256, ...metadata } = contents.metadata;
+  const { sha256: expected, ...metadata } = contents.metadata;
   // Files of other programs say nothing that counts besides their tensors.
   if (metadata.format !== FORMAT) return { ...contents, metadata: {} };
   if (metadata.version !== VERSION) {
     const found = `version ${metadata.version}`;
     throw problem(file, `version ${VERSION}`, found, "use the nnc that wrote it");
   }
-  if (sha256 !== checksum({ ...contents, metadata })) {
+  if (expected !== (await checksum({ ...contents, metadata }))) {
     throw problem(
       file,
       "contents that match their checksum",
@@ -126,15 +141,17 @@ function decode(bytes: Uint8Array, file: string): Safetensors {
 }
 
 /** Over all metadata and tensors, in order of their names. */
-function checksum({ tensors, metadata }: Safetensors): string {
-  const hash = createHash("sha256");
-  for (const key of Object.keys(metadata).sort()) hash.update(`${key}: ${metadata[key]}\n`);
+async function checksum({ tensors, metadata }: Safetensors): Promise<string> {
+  const parts: Uint8Array[] = [];
+  const encoder = new TextEncoder();
+  const append = (text: string) => parts.push(encoder.encode(text));
+  for (const key of Object.keys(metadata).sort()) append(`${key}: ${metadata[key]}\n`);
   for (const name of [...tensors.keys()].sort()) {
     const { dtype, shape, data } = tensors.get(name)!;
-    hash.update(`\n${name} ${dtype}[${shape.join(",")}]\n`);
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    append(`\n${name} ${dtype}[${shape.join(",")}]\n`);
+    parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
-  return hash.digest("hex");
+  return sha256(parts);
 }
 
 function readState(text: string, file: string): RunState {

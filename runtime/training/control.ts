@@ -1,5 +1,6 @@
 /** What callbacks hold of a running `fit`. */
 
+import type { FileStorage } from "../storage/file-storage.ts";
 import type { TrainingControl, WeightsSnapshot } from "./callbacks/callback.ts";
 import type { ModelRunner } from "./model-runner.ts";
 import type { Reporter } from "./report/reporter.ts";
@@ -11,6 +12,7 @@ export interface SaveRequest {
 
 export class FitControl implements TrainingControl {
   readonly metrics: readonly string[];
+  readonly storage: FileStorage;
   readonly #runner: ModelRunner;
   readonly #reporter: Reporter;
   #hypers: Readonly<Record<string, number>>;
@@ -18,8 +20,14 @@ export class FitControl implements TrainingControl {
   #stop = false;
   #failure: string | undefined;
 
-  constructor(runner: ModelRunner, reporter: Reporter, hypers: Readonly<Record<string, number>>) {
+  constructor(
+    runner: ModelRunner,
+    storage: FileStorage,
+    reporter: Reporter,
+    hypers: Readonly<Record<string, number>>,
+  ) {
     this.metrics = runner.plan.metrics;
+    this.storage = storage;
     this.#runner = runner;
     this.#reporter = reporter;
     this.#hypers = hypers;

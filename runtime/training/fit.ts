@@ -3,6 +3,7 @@
  * time, on how many steps are handed to the device at once, or on whether it was interrupted and resumed.
  */
 
+import type { FileStorage } from "../storage/file-storage.ts";
 import type { Callback, Logs } from "./callbacks/callback.ts";
 import { ChunkSizer } from "./chunking.ts";
 import { FitControl } from "./control.ts";
@@ -25,6 +26,7 @@ export interface FitRequest {
   readonly validation: Selection | null;
   readonly callbacks: readonly Callback[];
   readonly reporter: Reporter;
+  readonly storage: FileStorage;
   /** Writes a checkpoint, or weights alone, of the runner's tensors. */
   readonly save: (
     path: string,
@@ -74,7 +76,8 @@ class FitRun {
     this.#request = request;
     this.#runner = request.runner;
     this.#state = request.state;
-    this.#control = new FitControl(request.runner, request.reporter, request.state.hypers);
+    const { runner, storage, reporter, state } = request;
+    this.#control = new FitControl(runner, storage, reporter, state.hypers);
     this.#order = request.train.rows.slice();
   }
 
@@ -96,7 +99,7 @@ class FitRun {
 
   /** Gives false if it was interrupted, with the state as it has to be saved. */
   async #epoch(): Promise<boolean> {
-    const { reporter, epochs, validation, callbacks, signal } = this.#request;
+    const { reporter, epochs, callbacks, signal } = this.#request;
     const { epoch, batchSize } = this.#state;
     const batches = Math.ceil(this.#order.length / batchSize);
     const started = performance.now();
@@ -104,8 +107,9 @@ class FitRun {
     if (this.#request.shuffle) {
       shuffleRows(this.#order, this.#state.seed, this.#state.earlierEpochs + epoch);
     }
-    await this.#runner.bind(this.#request.train.dataset, ["train"]);
-    if (this.#state.position === 0) await this.#runner.resetMetrics();
+    if (this.#state.position === 0) {
+      await this.#runner.exclusively(() => this.#runner.resetMetrics());
+    }
     reporter.epochBegin(epoch, epochs, batches);
 
     while (this.#state.position < batches && !this.#control.stopRequested) {
@@ -116,18 +120,8 @@ class FitRun {
       if (checkpoint !== null && unsaved >= checkpoint.everySeconds) await this.#saveRun();
     }
 
-    const logs = await this.#runner.readMetrics();
-    if (validation !== null) {
-      const totals = await this.#runner.readMetricTotals();
-      const context = { ...this.#state, hypers: this.#control.hypers };
-      const metrics = await evaluateRows(this.#runner, validation, batchSize, context, signal);
-      if (signal?.aborted) {
-        // Resumed, the epoch has all its batches behind it and validates again.
-        await this.#runner.writeTensors(totals);
-        return false;
-      }
-      for (const [name, value] of Object.entries(metrics)) logs[`val_${name}`] = value;
-    }
+    const logs = await this.#runner.exclusively(() => this.#epochMetrics());
+    if (logs === null) return false;
     for (const callback of callbacks) await callback.onEpochEnd?.(epoch, logs, this.#control);
     this.#state = {
       ...this.#state,
@@ -146,28 +140,50 @@ class FitRun {
 
   /** Some steps of the epoch at once, up to where a callback wants to be called. */
   async #chunk(batches: number): Promise<void> {
-    const { callbacks, reporter } = this.#request;
+    const { callbacks, reporter, train } = this.#request;
     const { epoch, position } = this.#state;
     const calls = callbacks.map((callback) => callback.batchesUntilCall?.() ?? Infinity);
     const steps = Math.max(1, Math.min(this.#sizer.steps, batches - position, ...calls));
     const watched = callbacks.some(({ watchesLoss }) => watchesLoss === true);
-    const before = watched ? await this.#runner.readTensors() : undefined;
     let ran = steps;
 
-    await this.#steps(steps);
-    if (watched || !this.#warnedOfLoss || reporter.wantsProgress) {
+    await this.#runner.exclusively(async () => {
+      const before = watched ? await this.#runner.readTensors() : undefined;
+      await this.#runner.bind(train.dataset, ["train"]);
+      await this.#steps(steps);
+      if (!watched && this.#warnedOfLoss && !reporter.wantsProgress) return;
       const logs = await this.#runner.readMetrics();
       if (!Number.isFinite(logs.loss ?? 0)) {
         if (before !== undefined) ran = await this.#findNonFinite(before, position, steps);
         else this.#warnOfLoss(logs, position, steps);
       }
-      reporter.progress(this.#state.position, logs);
-    }
+      reporter.progress(this.#state.position, logs, this.#samples / this.#trainingSeconds);
+    });
     const at = { epoch, batch: this.#state.position - 1, ran };
     for (const callback of callbacks) {
-      await callback.onBatchesRun?.(at, this.#control, () => this.#runner.readMetrics());
+      await callback.onBatchesRun?.(at, this.#control, () =>
+        this.#runner.exclusively(() => this.#runner.readMetrics()),
+      );
     }
     await this.#saveRequested();
+  }
+
+  /** Of the epoch's training and validation; null if it was interrupted while it validated. */
+  async #epochMetrics(): Promise<Logs | null> {
+    const { validation, signal } = this.#request;
+    const logs = await this.#runner.readMetrics();
+    if (validation === null) return logs;
+    const totals = await this.#runner.readMetricTotals();
+    const context = { ...this.#state, hypers: this.#control.hypers };
+    const { batchSize } = this.#state;
+    const metrics = await evaluateRows(this.#runner, validation, batchSize, context, signal);
+    if (signal?.aborted) {
+      // Resumed, the epoch has all its batches behind it and validates again.
+      await this.#runner.writeTensors(totals);
+      return null;
+    }
+    for (const [name, value] of Object.entries(metrics)) logs[`val_${name}`] = value;
+    return logs;
   }
 
   async #steps(steps: number): Promise<void> {

@@ -33,12 +33,23 @@ export class ModelRunner {
   #initialTotals: TensorValues = new Map();
   readonly #bound: (Column | undefined)[] = [];
   #scalars = new Float32Array(64);
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(definition: TrainerDefinition, device: Device) {
     this.#definition = definition;
     this.plan = definition.plan;
     this.device = device;
     this.#metricTensors = this.plan.tensors.filter(({ role }) => role === "metric");
+  }
+
+  /**
+   * One action at a time, in the order of the calls: what binds columns, runs and reads has the device to itself, so
+   * that a model may predict while it is trained. Within an action there must be no other.
+   */
+  exclusively<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(action);
+    this.#turn = result.catch(() => undefined);
+    return result;
   }
 
   /** Fills all persistent tensors with their initial values; those without one are zero. */
@@ -111,7 +122,10 @@ export class ModelRunner {
   }
 
   async readMetricTotals(): Promise<TensorValues> {
-    return this.#read(this.#metricTensors);
+    const totals = this.#metricTensors.map(
+      async ({ name }) => [name, await this.device.read(name)] as const,
+    );
+    return new Map(await Promise.all(totals));
   }
 
   /** Metrics over all steps since `resetMetrics`, `loss` first. */

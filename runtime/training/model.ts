@@ -3,17 +3,20 @@
  * come out by the names of the model; the generated class gives them their types.
  */
 
-import { availableParallelism } from "node:os";
 import type { Column } from "../data/column.ts";
 import type { Device } from "../devices/device.ts";
-import type { CallbackSpec, TrainerDefinition } from "../plan.ts";
+import type { CallbackSpec, TrainerDefinition, TrainerPlan } from "../plan.ts";
+import type { FileStorage } from "../storage/file-storage.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { type ColumnInput, columnFromInput } from "./column-input.ts";
 import { TrainingError } from "./error.ts";
 import type { OutputTensor } from "./evaluate.ts";
 import type { History } from "./history.ts";
-import { LineReporter } from "./report/line-reporter.ts";
-import { silentReporter } from "./report/reporter.ts";
+import { LineReporter, type TextSink } from "./report/line-reporter.ts";
+import { type FitProgress, ProgressReporter } from "./report/progress-reporter.ts";
+import { type Reporter, silentReporter } from "./report/reporter.ts";
+import type { RunState } from "./run-state.ts";
+import type { SelfTestResult } from "./self-test.ts";
 import { formatSummary } from "./summary.ts";
 import { Trainer } from "./trainer.ts";
 
@@ -23,35 +26,42 @@ export interface Tensor<Data = Float32Array> {
   readonly shape: readonly number[];
 }
 
-export interface CreateOptions {
-  /** There is one device so far; `auto` takes the best one. */
-  readonly device?: "auto" | "cpu";
-  /** Of initial weights, shuffling and dropout. */
-  readonly seed?: number;
-  /** All cores by default. */
-  readonly threads?: number;
-}
-
 /** Keras' arguments of `fit`; what is left out is as in the model's train block. */
 export interface FitOptions<Data> {
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly shuffle?: boolean;
   readonly learningRate?: number;
+  /** Run-time numbers of the optimizer by name, `learning_rate` among them. */
+  readonly hypers?: Readonly<Record<string, number>>;
   /** A share of the rows, taken from their end, or data of its own; null for none. */
   readonly validation?: number | Data | null;
   readonly callbacks?: readonly (CallbackSpec | Callback)[];
   /** Prints a line an epoch. */
   readonly verbose?: boolean;
-  /** File to keep the run in, for `resume`. */
+  /** Gets what training has to say, instead of the console. */
+  readonly reporter?: Reporter;
+  /** Called several times a second while an epoch runs. */
+  readonly onProgress?: (progress: FitProgress) => void;
+  /** File to keep the run in, for the method `resume`: in the working folder, or among those of the browser's origin. */
   readonly checkpoint?: string;
-  /** Ends training after the steps in flight. */
+  /** Write it within epochs too, every so many seconds; by default only between them. */
+  readonly checkpointSeconds?: number;
+  /** Pauses after the steps in flight: `fit` gives the history so far, and with `resume: true` goes on. */
   readonly signal?: AbortSignal;
+  /** Goes on with the run that `signal` paused, with the same data, instead of beginning one. */
+  readonly resume?: boolean;
+  /** Trains even on a device that fails the self-test. */
+  readonly force?: boolean;
 }
 
 export interface BatchOptions {
   readonly batchSize?: number;
 }
+
+/** Text comes as whole lines. */
+const consoleLog: TextSink = { write: (text) => console.log(text.replace(/\n$/, "")) };
+const consoleError: TextSink = { write: (text) => console.warn(text.replace(/\n$/, "")) };
 
 type Columns = Readonly<Record<string, ColumnInput | undefined>>;
 
@@ -64,17 +74,35 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
 
   static async create<Inputs, Data extends Inputs, Outputs, Metrics>(
     definition: TrainerDefinition,
-    openDevice: (threads: number) => Promise<Device>,
-    { seed, threads }: CreateOptions,
+    device: Device,
+    seed: number | undefined,
+    storage: FileStorage,
   ): Promise<Model<Inputs, Data, Outputs, Metrics>> {
-    const device = await openDevice(threads ?? availableParallelism());
-    return new Model(await Trainer.create(definition, device, seed));
+    return new Model(await Trainer.create(definition, device, seed, storage));
+  }
+
+  /** What the compiler decided: data, inputs, outputs, layers, metrics. */
+  get plan(): TrainerPlan {
+    return this.#trainer.plan;
+  }
+
+  /** Where training stands: epoch, batches and updates done, learning rate, history. While `fit` runs, where it began. */
+  get state(): RunState {
+    return this.#trainer.state;
+  }
+
+  /** What computes, for people: `webgpu, NVIDIA H200`. */
+  get device(): string {
+    return this.#trainer.runner.device.description;
   }
 
   async fit(data: Data, options: FitOptions<Data> = {}): Promise<History> {
-    const { learningRate, validation, verbose, ...rest } = options;
+    const { learningRate, hypers, validation, verbose, onProgress, ...rest } = options;
+    for (const [name, value] of Object.entries(hypers ?? {})) this.#trainer.setHyper(name, value);
     if (learningRate !== undefined) this.#trainer.setHyper("learning_rate", learningRate);
-    const reporter = verbose ? new LineReporter(process.stdout, process.stderr) : silentReporter;
+    const told =
+      options.reporter ?? (verbose ? new LineReporter(consoleLog, consoleError) : silentReporter);
+    const reporter = onProgress === undefined ? told : new ProgressReporter(told, onProgress);
     const outcome = await this.#trainer.fit(this.#columns(data), {
       ...rest,
       validation: this.#validation(validation),
@@ -120,6 +148,31 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
   /** Takes everything from a checkpoint; the next `fit` goes on where that run stood. */
   resume(path: string): Promise<void> {
     return this.#trainer.resume(path);
+  }
+
+  /** The weights as the bytes of a safetensors file. */
+  weights(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#trainer.weights();
+  }
+
+  /** Takes the weights of a weights file or a checkpoint. */
+  setWeights(bytes: Uint8Array): Promise<void> {
+    return this.#trainer.setWeights(bytes);
+  }
+
+  /** All that training needs to go on, as the bytes of a safetensors file. Not while `fit` runs: pause it first. */
+  checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#trainer.checkpoint();
+  }
+
+  /** Takes everything from a checkpoint's bytes; the next `fit` goes on where that run stood. */
+  restore(bytes: Uint8Array): Promise<void> {
+    return this.#trainer.restore(bytes);
+  }
+
+  /** Compares what the device computes with the figures of the compiler's interpreter; the model stays as it is. */
+  selfTest(): Promise<SelfTestResult> {
+    return this.#trainer.selfTest();
   }
 
   /** Frees the device. */

@@ -4,11 +4,14 @@
  */
 
 import { type Column, createArray, elementCount, type TensorData } from "../data/column.ts";
+import type { Device } from "../devices/device.ts";
 import type { ColumnPlan, SelfTestCheck, SelfTestPlan } from "../plan.ts";
 import type { Dataset } from "./dataset.ts";
 import { allRows, createDataset } from "./dataset.ts";
 import { TrainingError } from "./error.ts";
 import type { ModelRunner } from "./model-runner.ts";
+import { formatCount } from "./report/quantities.ts";
+import type { Reporter } from "./report/reporter.ts";
 import { hash32, threefry2x32 } from "./threefry.ts";
 
 export interface SelfTestDeviation {
@@ -53,6 +56,27 @@ export async function runSelfTest(runner: ModelRunner): Promise<SelfTestResult> 
   const compared = [...values.keys()].reduce((total, { positions }) => total + positions.length, 0);
   return { compared, deviations };
 }
+
+/**
+ * Refuses a device that computes wrongly, or only warns of it where training is forced.
+ * @throws TrainingError that lists what differed.
+ */
+export function requireSelfTest(
+  { description }: Device,
+  { compared, deviations }: SelfTestResult,
+  forced: Reporter | null,
+): void {
+  if (deviations.length === 0) return;
+  const lines = deviations.map((deviation) => `  ${formatDeviation(deviation)}`);
+  const message =
+    `${description} computes otherwise than the compiler's interpreter; of ` +
+    `${formatCount(compared)} values compared, these are off the most:\n${lines.join("\n")}`;
+  if (forced === null) throw new TrainingError(message, FORCE_HINT);
+  forced.warn(message);
+}
+
+const FORCE_HINT =
+  "update the graphics driver or take another device; --force, or `force: true` in fit, trains all the same";
 
 /** `Digits/dense/kernel[17] is 0.25 after one update, expected 0.2501 ± 0.00001`. */
 export function formatDeviation({ check, index, found }: SelfTestDeviation): string {

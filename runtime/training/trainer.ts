@@ -3,15 +3,14 @@
  * Methods and defaults are Keras'; data are columns by name.
  */
 
-import { readFile } from "node:fs/promises";
-import { writeFileAtomically } from "../data/atomic-write.ts";
 import type { Column } from "../data/column.ts";
-import { DataError, messageOf } from "../data/data-error.ts";
+import { DataError } from "../data/data-error.ts";
 import type { Device } from "../devices/device.ts";
 import type { CallbackSpec, TrainerDefinition, TrainerPlan, TrainingPlan } from "../plan.ts";
+import { type FileStorage, noStorage } from "../storage/file-storage.ts";
 import type { Callback, Logs } from "./callbacks/callback.ts";
 import { createCallbacks } from "./callbacks/create.ts";
-import { decodeCheckpoint, decodeWeights, encodeWeights } from "./checkpoint.ts";
+import { decodeCheckpoint, decodeWeights, encodeCheckpoint, encodeWeights } from "./checkpoint.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import {
   allRows,
@@ -27,6 +26,7 @@ import { type FitOutcome, trainEpochs } from "./fit.ts";
 import { ModelRunner } from "./model-runner.ts";
 import { type Reporter, silentReporter } from "./report/reporter.ts";
 import { initialRunState, type RunState } from "./run-state.ts";
+import { requireSelfTest, runSelfTest, type SelfTestResult } from "./self-test.ts";
 import { computeStatistics } from "./statistics.ts";
 
 /** What `fit` takes; the train block of the model says what is left out. */
@@ -42,30 +42,42 @@ export interface TrainOptions {
   readonly checkpoint?: string | undefined;
   /** Also save within epochs, after so many seconds; by default only between them. */
   readonly checkpointSeconds?: number | undefined;
+  /** Interrupts the run after the steps in flight; nothing of it is lost, see `resume`. */
   readonly signal?: AbortSignal | undefined;
+  /** Goes on with the run that `signal` interrupted, with the same data, instead of beginning one. */
+  readonly resume?: boolean | undefined;
+  /** Trains even on a device that fails the self-test. */
+  readonly force?: boolean | undefined;
 }
 
 export class Trainer {
   readonly plan: TrainerPlan;
   readonly #runner: ModelRunner;
+  readonly #storage: FileStorage;
   readonly #writer: CheckpointWriter;
   #state: RunState;
   /** The state comes from a checkpoint whose run is to be gone on with. */
   #resumed = false;
+  /** The state is that of a run that was interrupted here. */
+  #interrupted = false;
+  #fitting = false;
   #statisticsKnown = false;
+  #deviceTested = false;
 
-  private constructor(runner: ModelRunner, state: RunState) {
+  private constructor(runner: ModelRunner, storage: FileStorage, state: RunState) {
     this.plan = runner.plan;
     this.#runner = runner;
-    this.#writer = new CheckpointWriter(runner);
+    this.#storage = storage;
+    this.#writer = new CheckpointWriter(runner, storage);
     this.#state = state;
   }
 
-  /** The model on a device, with its initial weights for the seed. */
+  /** The model on a device, with its initial weights for the seed; its files are those of `storage`. */
   static async create(
     definition: TrainerDefinition,
     device: Device,
     seed = definition.plan.training?.seed ?? 0,
+    storage: FileStorage = noStorage,
   ): Promise<Trainer> {
     const { plan } = definition;
     if (!Number.isSafeInteger(seed))
@@ -73,7 +85,7 @@ export class Trainer {
     const runner = new ModelRunner(definition, device);
     await runner.initialize(seed);
     const batchSize = plan.training?.batchSize ?? plan.batchMax;
-    return new Trainer(runner, initialRunState(seed, batchSize, 0, plan.hypers));
+    return new Trainer(runner, storage, initialRunState(seed, batchSize, 0, plan.hypers));
   }
 
   get runner(): ModelRunner {
@@ -99,6 +111,17 @@ export class Trainer {
 
   /** Trains, from where `resume` left off if that was called before. */
   async fit(columns: readonly Column[], options: TrainOptions = {}): Promise<FitOutcome> {
+    this.#checkIdle("fit");
+    this.#fitting = true;
+    try {
+      return await this.#fit(columns, options);
+    } finally {
+      this.#fitting = false;
+    }
+  }
+
+  async #fit(columns: readonly Column[], options: TrainOptions): Promise<FitOutcome> {
+    if (options.resume === true && this.#interrupted) this.#resumed = true;
     const training = this.#training();
     const { validation = training.validation, reporter = silentReporter } = options;
     const { train: trained, validation: held } = divide(createDataset(columns), validation);
@@ -112,10 +135,12 @@ export class Trainer {
     const callbacks = (options.callbacks ?? training.callbacks).flatMap((callback) =>
       "arguments" in callback ? createCallbacks([callback]) : [callback],
     );
-    await this.#ensureStatistics(train, state);
+    await this.#testDevice(reporter, options.force === true);
+    await this.#runner.exclusively(() => this.#ensureStatistics(train, state));
     const { checkpoint, checkpointSeconds = Infinity } = options;
     const resumed = this.#resumed;
     this.#resumed = false;
+    this.#interrupted = false;
     const outcome = await trainEpochs({
       runner: this.#runner,
       state,
@@ -126,19 +151,20 @@ export class Trainer {
       validation: validating,
       callbacks,
       reporter,
+      storage: this.#storage,
       save: (path, content, at) => this.#writer.save(path, content, at),
       checkpoint:
         checkpoint === undefined ? null : { path: checkpoint, everySeconds: checkpointSeconds },
       signal: options.signal,
     }).finally(() => this.#writer.flush());
     this.#state = outcome.state;
+    this.#interrupted = outcome.end === "interrupted";
     return outcome;
   }
 
   /** Metrics by name, `loss` first. */
   async evaluate(columns: readonly Column[], batchSize = this.#state.batchSize): Promise<Logs> {
-    const selection = this.#selectForEvaluation(columns);
-    return evaluateRows(this.#runner, selection, this.#checkBatchSize(batchSize), this.#state);
+    return this.#evaluate(this.#selectForEvaluation(columns), this.#checkBatchSize(batchSize));
   }
 
   /** All outputs for all rows. */
@@ -147,11 +173,13 @@ export class Trainer {
     batchSize = this.plan.batchMax,
   ): Promise<readonly OutputTensor[]> {
     const selection = allRows(createDataset(columns));
-    return predictRows(this.#runner, selection, this.#checkBatchSize(batchSize), this.#state);
+    const rows = this.#checkBatchSize(batchSize);
+    return this.#runner.exclusively(() => predictRows(this.#runner, selection, rows, this.#state));
   }
 
   /** One update on all rows given, at most `batchMax`; gives the metrics of this batch. */
   async trainOnBatch(columns: readonly Column[]): Promise<Logs> {
+    this.#checkIdle("trainOnBatch");
     const dataset = withWeights(
       createDataset(columns),
       this.plan.columns,
@@ -161,37 +189,49 @@ export class Trainer {
     const selection = allRows(dataset);
     const { rows } = selection;
     this.#checkBatchSize(rows.length);
-    await this.#ensureStatistics(selection, this.#state);
-    await this.#runner.bind(dataset, ["train"]);
-    await this.#runner.resetMetrics();
-    const { t, batch } = this.#state;
-    await this.#runner.run("train", rows, rows.length, { ...this.#state, t: t + 1 });
-    this.#state = { ...this.#state, t: t + 1, batch: batch + 1 };
-    return this.#runner.readMetrics();
+    return this.#runner.exclusively(async () => {
+      await this.#ensureStatistics(selection, this.#state);
+      await this.#runner.bind(dataset, ["train"]);
+      await this.#runner.resetMetrics();
+      const { t, batch } = this.#state;
+      await this.#runner.run("train", rows, rows.length, { ...this.#state, t: t + 1 });
+      this.#state = { ...this.#state, t: t + 1, batch: batch + 1 };
+      return this.#runner.readMetrics();
+    });
   }
 
   /** Metrics of all rows given, at most `batchMax`. */
   async testOnBatch(columns: readonly Column[]): Promise<Logs> {
     const selection = this.#selectForEvaluation(columns);
     const { length } = selection.rows;
-    return evaluateRows(this.#runner, selection, this.#checkBatchSize(length), this.#state);
+    return this.#evaluate(selection, this.#checkBatchSize(length));
   }
 
-  /** Writes the weights: params and layer states, as safetensors. */
-  async save(path: string): Promise<void> {
-    await writeFileAtomically(path, encodeWeights(this.plan, await this.#runner.readWeights()));
+  /** The weights: params and layer states, as the bytes of a safetensors file. */
+  weights(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#runner.exclusively(async () =>
+      encodeWeights(this.plan, await this.#runner.readWeights()),
+    );
   }
 
-  /** Takes the weights of a weights file or a checkpoint. */
-  async load(path: string): Promise<void> {
-    const weights = decodeWeights(this.plan, await readBytes(path), path);
-    await this.#runner.writeTensors(weights);
+  /** Takes the weights of a weights file or a checkpoint, which messages call `file`. */
+  async setWeights(bytes: Uint8Array, file = "weights"): Promise<void> {
+    this.#checkIdle("setWeights");
+    await this.#runner.writeTensors(await decodeWeights(this.plan, bytes, file));
     this.#statisticsKnown = true;
   }
 
+  /** All that training needs to go on, as the bytes of a safetensors file. Not while `fit` runs. */
+  async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
+    this.#checkIdle("checkpoint");
+    const tensors = await this.#runner.exclusively(() => this.#runner.readTensors());
+    return encodeCheckpoint(this.plan, { state: this.#state, tensors });
+  }
+
   /** Takes everything from a checkpoint; the next `fit` goes on where that run stood. */
-  async resume(path: string): Promise<void> {
-    const { state, tensors } = decodeCheckpoint(this.plan, await readBytes(path), path);
+  async restore(bytes: Uint8Array, file = "checkpoint"): Promise<void> {
+    this.#checkIdle("restore");
+    const { state, tensors } = await decodeCheckpoint(this.plan, bytes, file);
     await this.#runner.writeTensors(tensors);
     // The optimizer's numbers are the checkpoint's, as far as the model still has them.
     const hypers = Object.entries(this.plan.hypers).map(([name, value]) => {
@@ -200,6 +240,33 @@ export class Trainer {
     this.#state = { ...state, hypers: Object.fromEntries(hypers) };
     this.#resumed = true;
     this.#statisticsKnown = true;
+  }
+
+  /** Writes the weights to a file. */
+  async save(path: string): Promise<void> {
+    await this.#storage.write(path, await this.weights());
+  }
+
+  /** Takes the weights of a weights file or a checkpoint. */
+  async load(path: string): Promise<void> {
+    await this.setWeights(await this.#read(path), path);
+  }
+
+  /** Takes everything from a checkpoint's file; the next `fit` goes on where that run stood. */
+  async resume(path: string): Promise<void> {
+    await this.restore(await this.#read(path), path);
+  }
+
+  /** Compares the device with the reference interpreter; the model stays as it is. */
+  async selfTest(): Promise<SelfTestResult> {
+    return this.#runner.exclusively(async () => {
+      const tensors = await this.#runner.readTensors();
+      try {
+        return await runSelfTest(this.#runner);
+      } finally {
+        await this.#runner.writeTensors(tensors);
+      }
+    });
   }
 
   /** Frees the device. */
@@ -233,6 +300,46 @@ export class Trainer {
       );
     }
     return { ...state, batchSize, trainingRows };
+  }
+
+  /** The totals of an epoch under way, or paused in, are the epoch's: evaluation leaves them alone. */
+  #evaluate(selection: Selection, batchSize: number): Promise<Logs> {
+    return this.#runner.exclusively(async () => {
+      const isWithinEpoch = this.#fitting || this.#state.position > 0;
+      const totals = isWithinEpoch ? await this.#runner.readMetricTotals() : undefined;
+      const metrics = await evaluateRows(this.#runner, selection, batchSize, this.#state);
+      if (totals !== undefined) await this.#runner.writeTensors(totals);
+      return metrics;
+    });
+  }
+
+  /**
+   * A driver that nobody tested may compute wrongly and say nothing, so the first `fit` on a GPU begins with the
+   * self-test. Kernels for the CPU come from a C compiler, on the machine where they were built.
+   */
+  async #testDevice(reporter: Reporter, force: boolean): Promise<void> {
+    if (this.#deviceTested || this.plan.target === "cpu" || this.plan.selfTest === null) return;
+    requireSelfTest(this.#runner.device, await this.selfTest(), force ? reporter : null);
+    this.#deviceTested = true;
+  }
+
+  #checkIdle(what: string): void {
+    if (!this.#fitting) return;
+    throw new TrainingError(
+      `${what} was called while fit runs`,
+      "end it with its signal first; fit with `resume: true` goes on",
+    );
+  }
+
+  async #read(path: string): Promise<Uint8Array> {
+    const bytes = await this.#storage.read(path);
+    if (bytes !== undefined) return bytes;
+    throw new DataError({
+      file: path,
+      expected: "weights or a checkpoint",
+      found: "no such file",
+      hint: "check the path",
+    });
   }
 
   #training(): TrainingPlan {
@@ -281,20 +388,4 @@ function checkCount(what: string, value: number, least: number): number {
     throw new TrainingError(`${what} must be a whole number of at least ${least}, not ${value}`);
   }
   return value;
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new DataError(
-      {
-        file: path,
-        expected: "weights or a checkpoint",
-        found: messageOf(error),
-        hint: "check the path",
-      },
-      { cause: error },
-    );
-  }
 }

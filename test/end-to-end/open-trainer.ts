@@ -2,6 +2,7 @@
 
 import { prepareModel } from "../../compiler/cli/prepare-model.ts";
 import { type Column, elementCount } from "../../runtime/data/column.ts";
+import { nodeStorage } from "../../runtime/storage/node-storage.ts";
 import { Trainer } from "../../runtime/training/trainer.ts";
 
 export interface OpenedTrainer {
@@ -27,7 +28,7 @@ export async function openTrainer(
     color: false,
   });
   const device = await environment.openDevice(threads);
-  const trainer = await Trainer.create(environment.definition, device);
+  const trainer = await Trainer.create(environment.definition, device, undefined, nodeStorage);
   const { train } = trainer.plan.data!.blocks;
   return { trainer, columns: await environment.readColumns(train, environment.dataFolder) };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { TensorData } from "../../data/column.ts";
+import type { FileStorage } from "../../storage/file-storage.ts";
 
 /** Metrics by name, `loss` first, then `val_…`; hooks may add entries, which later callbacks and History see. */
 export type Logs = Record<string, number>;
@@ -16,6 +17,8 @@ export type WeightsSnapshot = ReadonlyMap<string, TensorData>;
 export interface TrainingControl {
   /** Names of the metrics without `val_`. */
   readonly metrics: readonly string[];
+  /** Where this run keeps its files. */
+  readonly storage: FileStorage;
   /** The learning rate now in use; undefined if the optimizer has none that can change. */
   learningRate(): number | undefined;
   setLearningRate(value: number): void;

@@ -1,18 +1,8 @@
 /** Appends each epoch's metrics to a CSV file: Keras 3 `callbacks/csv_logger.py`. */
 
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname } from "node:path";
 import type { CallbackSpec } from "../../plan.ts";
-import { TrainingError } from "../error.ts";
 import { CallbackArguments } from "./arguments.ts";
-import type { Callback, CallbackState, Logs } from "./callback.ts";
+import type { Callback, CallbackState, Logs, TrainingControl } from "./callback.ts";
 
 export class CSVLogger implements Callback {
   readonly name = "CSVLogger";
@@ -21,7 +11,7 @@ export class CSVLogger implements Callback {
   readonly #append: boolean;
   #keys: readonly string[] | null = null;
   #opened = false;
-  /** Until the file is opened, the bytes of it that this run goes on from: a killed run may have written more. */
+  /** Bytes of the file that are this run's or those it goes on from: a killed run may have written more. */
   #length = 0;
 
   constructor(spec: CallbackSpec) {
@@ -32,31 +22,30 @@ export class CSVLogger implements Callback {
     args.close();
   }
 
-  onTrainBegin(): void {
+  async onTrainBegin({ storage }: TrainingControl): Promise<void> {
     this.#keys = null;
     this.#opened = false;
-    this.#length = this.#append ? sizeOf(this.#path) : 0;
+    this.#length = this.#append ? await storage.size(this.#path) : 0;
   }
 
-  onEpochEnd(epoch: number, logs: Logs): void {
-    try {
-      this.#open();
-      this.#keys ??= Object.keys(logs).sort();
-      const row = [String(epoch), ...this.#keys.map((key) => pythonNumber(logs[key]))];
-      const lines = sizeOf(this.#path) === 0 ? [["epoch", ...this.#keys], row] : [row];
-      // Python's csv ends lines with CR LF.
-      const text = lines.map(
-        (fields) => `${fields.map((f) => this.#quote(f)).join(this.#separator)}\r\n`,
-      );
-      appendFileSync(this.#path, text.join(""));
-    } catch (error) {
-      throw new TrainingError(`CSVLogger cannot write ${this.#path}: ${(error as Error).message}`);
-    }
+  async onEpochEnd(epoch: number, logs: Logs, { storage }: TrainingControl): Promise<void> {
+    // Opened at the first row: a run that fails before leaves the last run's log alone.
+    if (!this.#opened) this.#length = Math.min(this.#length, await storage.size(this.#path));
+    this.#opened = true;
+    this.#keys ??= Object.keys(logs).sort();
+    const row = [String(epoch), ...this.#keys.map((key) => pythonNumber(logs[key]))];
+    const lines = this.#length === 0 ? [["epoch", ...this.#keys], row] : [row];
+    // Python's csv ends lines with CR LF.
+    const text = lines.map(
+      (fields) => `${fields.map((f) => this.#quote(f)).join(this.#separator)}\r\n`,
+    );
+    const bytes = new TextEncoder().encode(text.join(""));
+    await storage.writeAt(this.#path, this.#length, bytes);
+    this.#length += bytes.length;
   }
 
   state(): CallbackState {
-    const length = this.#opened ? sizeOf(this.#path) : this.#length;
-    return { values: { length, keys: this.#keys ?? [] } };
+    return { values: { length: this.#length, keys: this.#keys ?? [] } };
   }
 
   restore({ values }: CallbackState): void {
@@ -65,24 +54,10 @@ export class CSVLogger implements Callback {
     this.#length = Number(values.length);
   }
 
-  /** Opened at the first row: a run that fails before leaves the last run's log alone. */
-  #open(): void {
-    if (this.#opened) return;
-    this.#opened = true;
-    mkdirSync(dirname(this.#path), { recursive: true });
-    if (!existsSync(this.#path)) writeFileSync(this.#path, "");
-    if (sizeOf(this.#path) > this.#length) truncateSync(this.#path, this.#length);
-  }
-
   #quote(field: string): string {
     const special = field.includes(this.#separator) || /["\r\n]/.test(field);
     return special ? `"${field.replaceAll('"', '""')}"` : field;
   }
-}
-
-/** Bytes of a file, 0 where there is none. */
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** As Python's `repr` of a float writes it, so that tools that read Keras' logs read ours. */

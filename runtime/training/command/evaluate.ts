@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { nodeStorage } from "../../storage/node-storage.ts";
 import { TrainingError } from "../error.ts";
 import { formatLogs } from "../report/format.ts";
 import { Trainer } from "../trainer.ts";
@@ -57,7 +58,7 @@ export async function withTrainedModel(
   }
   const device = await environment.openDevice(options.threads ?? availableParallelism());
   try {
-    const trainer = await Trainer.create(environment.definition, device);
+    const trainer = await Trainer.create(environment.definition, device, undefined, nodeStorage);
     await trainer.load(weights);
     await use(trainer);
   } finally {

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { elementCount } from "../../data/column.ts";
 import type { DataPlan } from "../../plan.ts";
+import { nodeStorage } from "../../storage/node-storage.ts";
 import type { Logs } from "../callbacks/callback.ts";
 import { TrainingError } from "../error.ts";
 import type { FitOutcome } from "../fit.ts";
@@ -26,6 +27,8 @@ export interface TrainCommandOptions {
   /** Where to write the weights in the end. */
   readonly output?: string | undefined;
   readonly json?: boolean | undefined;
+  /** Trains even on a device that fails the self-test. */
+  readonly force?: boolean | undefined;
 }
 
 /** Exit codes as shells know them: 128 and the number of the signal. */
@@ -49,7 +52,7 @@ export async function trainCommand(
   }
   const device = await environment.openDevice(options.threads ?? availableParallelism());
   try {
-    const trainer = await Trainer.create(definition, device, options.seed);
+    const trainer = await Trainer.create(definition, device, options.seed, nodeStorage);
     if (resume !== undefined) await resumeFrom(trainer, resume, options);
     if (options.learningRate !== undefined) trainer.setHyper("learning_rate", options.learningRate);
     const columns = await readColumns(data.blocks.train, dataFolder);
@@ -69,6 +72,7 @@ export async function trainCommand(
         checkpoint,
         checkpointSeconds: options.checkpointSeconds,
         signal: interrupt.signal,
+        force: options.force,
       })
       .finally(interrupt.stopListening);
     if (outcome.end === "interrupted") {

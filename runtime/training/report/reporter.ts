@@ -14,8 +14,11 @@ export interface EpochReport {
 
 export interface Reporter {
   epochBegin(epoch: number, epochs: number, batches: number): void;
-  /** `batch` batches of the epoch are done; asked for often, so it has to be cheap. */
-  progress(batch: number, logs: Readonly<Logs>): void;
+  /**
+   * `batch` batches of the epoch are done, and this `fit` has trained on so many samples a second; asked for often,
+   * so it has to be cheap.
+   */
+  progress(batch: number, logs: Readonly<Logs>, samplesPerSecond: number): void;
   epochEnd(report: EpochReport): void;
   /** What a callback or the loop wants to be read. */
   message(text: string): void;

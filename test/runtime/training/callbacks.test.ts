@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { OptionValue } from "../../../runtime/plan.ts";
+import { nodeStorage } from "../../../runtime/storage/node-storage.ts";
 import type {
   Callback,
   CallbackState,
@@ -19,6 +20,7 @@ import { fillPathTemplate } from "../../../runtime/training/callbacks/path-templ
 /** A `fit` of which only the epochs' logs exist; weights are the number of the epoch. */
 class FakeFit implements TrainingControl {
   readonly metrics = ["loss", "accuracy"];
+  readonly storage = nodeStorage;
   rate: number | undefined = 1;
   stopped = false;
   failure: string | undefined;
@@ -259,14 +261,14 @@ describe("CSVLogger", () => {
     const filename = file();
     const killed = create("CSVLogger", { filename });
     const fit = new FakeFit();
-    killed.onTrainBegin?.(fit);
-    killed.onEpochEnd?.(0, { loss: 1 }, fit);
+    await killed.onTrainBegin?.(fit);
+    await killed.onEpochEnd?.(0, { loss: 1 }, fit);
     const state = structuredClone(killed.state!());
-    killed.onEpochEnd?.(1, { loss: 2 }, fit);
+    await killed.onEpochEnd?.(1, { loss: 2 }, fit);
     const resumed = create("CSVLogger", { filename });
-    resumed.onTrainBegin?.(fit);
+    await resumed.onTrainBegin?.(fit);
     resumed.restore?.(state);
-    resumed.onEpochEnd?.(1, { loss: 2 }, fit);
+    await resumed.onEpochEnd?.(1, { loss: 2 }, fit);
     expect(readFileSync(filename, "utf8")).toBe("epoch,loss\r\n0,1.0\r\n1,2.0\r\n");
   });
 
@@ -279,19 +281,19 @@ describe("CSVLogger", () => {
       const filename = file();
       writeFileSync(filename, before);
       const fit = new FakeFit();
-      const start = (from?: CallbackState) => {
+      const start = async (from?: CallbackState) => {
         const logger = create("CSVLogger", { filename, append });
-        logger.onTrainBegin?.(fit);
+        await logger.onTrainBegin?.(fit);
         if (from !== undefined) logger.restore?.(structuredClone(from));
         return logger;
       };
-      const first = start();
+      const first = await start();
       const atStart = first.state!();
-      first.onEpochEnd?.(0, { loss: 1 }, fit);
-      const again = start(start(atStart).state!());
-      again.onEpochEnd?.(0, { loss: 1 }, fit);
-      const last = start(start(again.state!()).state!());
-      last.onEpochEnd?.(1, { loss: 2 }, fit);
+      await first.onEpochEnd?.(0, { loss: 1 }, fit);
+      const again = await start((await start(atStart)).state!());
+      await again.onEpochEnd?.(0, { loss: 1 }, fit);
+      const last = await start((await start(again.state!())).state!());
+      await last.onEpochEnd?.(1, { loss: 2 }, fit);
       const header = append ? "" : "epoch,loss\r\n";
       expect(readFileSync(filename, "utf8")).toBe(`${before}${header}0,1.0\r\n1,2.0\r\n`);
     },

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RunRequest } from "../../../runtime/devices/device.ts";
 import type { TrainingPlan } from "../../../runtime/plan.ts";
+import { nodeStorage } from "../../../runtime/storage/node-storage.ts";
 import type { Reporter } from "../../../runtime/training/report/reporter.ts";
 import { silentReporter } from "../../../runtime/training/report/reporter.ts";
 import { Trainer, type TrainOptions } from "../../../runtime/training/trainer.ts";
@@ -17,7 +18,7 @@ const ROWS = 37;
 async function create(training: Partial<TrainingPlan> = {}, seed?: number) {
   const definition = lineDefinition(training);
   const device = new FakeDevice(definition);
-  return { device, trainer: await Trainer.create(definition, device, seed) };
+  return { device, trainer: await Trainer.create(definition, device, seed, nodeStorage) };
 }
 
 const temporaryFile = () => join(mkdtempSync(join(tmpdir(), "trainer-")), "run.safetensors");
@@ -355,7 +356,7 @@ describe("resuming", () => {
       t.name === "Line/w" ? { ...t, shape: [2] } : t,
     );
     const other = { ...definition, plan: { ...definition.plan, tensors } };
-    const wider = await Trainer.create(other, new FakeDevice(other));
+    const wider = await Trainer.create(other, new FakeDevice(other), undefined, nodeStorage);
     await expect(wider.load(path)).rejects.toThrow(
       "expected a tensor Line/w: F32[2], found F32[1] (the file belongs to another model",
     );

@@ -1,0 +1,13 @@
+/** SHA-256 by Web Crypto, which Node and browsers have (pages that may use WebGPU are secure contexts). */
+
+/** Of the parts one after the other, as 64 hexadecimal digits. */
+export async function sha256(parts: readonly Uint8Array[]): Promise<string> {
+  const bytes = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,61 @@
+/** Files of Node's file system, relative to the working folder. */
+
+import { mkdir, open, readFile, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { writeFileAtomically } from "../data/atomic-write.ts";
+import { DataError, messageOf } from "../data/data-error.ts";
+import type { FileStorage } from "./file-storage.ts";
+
+export const nodeStorage: FileStorage = {
+  write: writeFileAtomically,
+
+  async read(path) {
+    try {
+      return new Uint8Array(await readFile(path));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw failure(path, "to read the file", error, "check the path");
+    }
+  },
+
+  async writeAt(path, at, bytes) {
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const file = await open(path, (await fileSize(path)) === undefined ? "w" : "r+");
+      try {
+        await file.truncate(at);
+        await file.write(bytes, 0, bytes.length, at);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      const hint = "check that the folder can be written to and that the disk has room";
+      throw failure(path, "to write the file", error, hint);
+    }
+  },
+
+  async size(path) {
+    try {
+      return (await fileSize(path)) ?? 0;
+    } catch (error) {
+      throw failure(path, "to look at the file", error, "check the path");
+    }
+  },
+};
+
+async function fileSize(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+function failure(file: string, expected: string, cause: unknown, hint: string): DataError {
+  return new DataError({ file, expected, found: messageOf(cause), hint }, { cause });
+}

@@ -1,0 +1,14 @@
+/** How a model for WebGPU is opened. */
+
+import type { FileStorage } from "./storage/file-storage.ts";
+
+export interface WebGpuOptions {
+  /** There is one device so far; `auto` takes the best one. */
+  readonly device?: "auto" | "webgpu";
+  /** Of initial weights, shuffling and dropout. */
+  readonly seed?: number;
+  /** Told while kernels are compiled, which takes a second or more. */
+  readonly onProgress?: (compiled: number, kernels: number) => void;
+  /** Where files are kept: in Node the working folder, in browsers a folder private to the origin by default. */
+  readonly storage?: FileStorage;
+}
