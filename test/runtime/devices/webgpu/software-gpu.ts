@@ -1,0 +1,37 @@
+/**
+ * A graphics processor for tests: the one of the environment, else SwiftShader as Debian's package chromium brings it.
+ * Tests that need one are skipped where there is none, except in CI, where that is a mistake.
+ */
+
+import { existsSync } from "node:fs";
+import type { OpenedGpu } from "../../../../runtime/devices/webgpu/adapter.ts";
+import { openGpu } from "../../../../runtime/devices/webgpu/node-gpu.ts";
+
+const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
+/** What a process needs in its environment to find it. */
+export function softwareGpuEnvironment(): Readonly<Record<string, string>> {
+  const isChosen = process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES;
+  return {
+    ...(isChosen === undefined && existsSync(swiftShader) ? { VK_ICD_FILENAMES: swiftShader } : {}),
+    XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
+  };
+}
+
+Object.assign(process.env, softwareGpuEnvironment());
+
+/** Whether tests that need a graphics processor can run. */
+export const hasGpu =
+  process.env.CI === "true" ||
+  (await openGpu().then(
+    () => true,
+    () => false,
+  ));
+
+/** Ends the name of a test that needs a graphics processor, so that a skipped one says why. */
+export const needsGpu = "(needs a WebGPU adapter: apt-get install chromium)";
+
+/** An adapter is good for one device. */
+export function openSoftwareGpu(): Promise<OpenedGpu> {
+  return openGpu();
+}
