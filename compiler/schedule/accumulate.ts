@@ -115,6 +115,30 @@ export class Accumulation {
     return this.#results(this.#acrossLanes(this.#current()), count ?? points);
   }
 
+  /** The state so far: the fields of the reducer, then the number of points where they have to be counted. */
+  get fields(): readonly Expression[] {
+    return [...this.#current(), ...(this.#count === null ? [] : [this.#count.value])];
+  }
+
+  /** The fields of two sets of points together; those of `left` come first. */
+  combineFields(left: readonly Expression[], right: readonly Expression[]): readonly Expression[] {
+    if (this.#count === null) return this.#row.combine(this.#algebra(), left, right);
+    const joined = this.#row.combine(this.#algebra(), left.slice(0, -1), right.slice(0, -1));
+    return [...joined, add(left.at(-1)!, right.at(-1)!)];
+  }
+
+  /** Goes on from other fields. */
+  assignFields(fields: readonly Expression[]): void {
+    const variables = [...this.#variables!, ...(this.#count === null ? [] : [this.#count])];
+    for (const [i, { name }] of variables.entries()) this.#builder.assign(name, fields[i]!);
+  }
+
+  /** The results of a state that was combined elsewhere. */
+  finishFields(fields: readonly Expression[], points: Expression): readonly Expression[] {
+    if (this.#count === null) return this.#results(fields, points);
+    return this.#results(fields.slice(0, -1), fields.at(-1)!);
+  }
+
   #acrossLanes(state: readonly Expression[]): readonly Expression[] {
     const { reducer, lanes, dtype } = this.#options;
     const builder = this.#builder;

@@ -11,9 +11,10 @@ import {
   extentAffine,
   rangeOf,
   scaleAffine,
+  substituteAffine,
   subtractAffine,
 } from "../graph/affine.ts";
-import { type Condition, simplifyCondition } from "../graph/condition.ts";
+import { type Condition, simplifyCondition, substituteCondition } from "../graph/condition.ts";
 import type { Extent } from "../graph/extent.ts";
 import {
   add,
@@ -30,6 +31,7 @@ import {
   symbol,
 } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
+import { simplifyAffine, simplifyGuard } from "../optimize/simplify-index.ts";
 
 export interface Point {
   /** Extents of the axes, for what is known about the signs of indexes. */
@@ -40,11 +42,23 @@ export interface Point {
   readonly axes: readonly Expression[];
   /** The axis that grows by one from lane to lane. */
   readonly vector: { readonly axis: number; readonly lanes: number } | null;
+  /**
+   * The axes of the iteration space as functions of `axes`, where these are others: neighbouring axes joined into one.
+   * What runs through memory then does so without being taken apart and put together again.
+   */
+  readonly joined?: readonly Affine[];
+}
+
+/** An affine of the iteration space in terms of the point's axes. */
+function inAxes(a: Affine, { joined, extents, batchMax }: Point): Affine {
+  if (joined === undefined) return a;
+  const substituted = substituteAffine(a, (axis) => joined[axis]!);
+  return simplifyAffine(substituted, { axes: extents, batchMax });
 }
 
 /** An affine in lane 0. */
 export function scalarIndex(a: Affine, point: Point): Expression {
-  return lowerAffine(a, point, (axis) => point.axes[axis]!);
+  return lowerAffine(inAxes(a, point), point, (axis) => point.axes[axis]!);
 }
 
 /** An affine in all lanes; one lane where it is the same in all. */
@@ -101,8 +115,15 @@ function lowerAtom(atom: Atom, point: Point, axisValue: (axis: number) => Expres
 }
 
 /** A condition as a bool, one lane or as many as the vector; null if it always holds. */
-export function conditionValue(c: Condition, point: Point): Expression | null {
-  const simple = simplifyCondition(c, point.extents, point.batchMax);
+export function conditionValue(condition: Condition, at: Point): Expression | null {
+  const { joined, ...point } = at;
+  const simple =
+    joined === undefined
+      ? simplifyCondition(condition, point.extents, point.batchMax)
+      : simplifyGuard(
+          substituteCondition(condition, (axis) => joined[axis]!),
+          { axes: point.extents, batchMax: point.batchMax },
+        );
   return simple.kind === "true" ? null : lowerCondition(simple, point);
 }
 

@@ -53,6 +53,7 @@ export function planRows(
   depth: number,
   batchMax: number,
   lanes: number,
+  isUnrolled: (sweep: readonly Extent[]) => boolean = (sweep) => isShort(sweep, lanes),
 ): RowsPlan {
   const passes: { sweep: readonly Extent[]; stages: RowStage[]; isUnrolled: boolean }[] = [];
   const passOf = new Map<Value, number>();
@@ -70,7 +71,7 @@ export function planRows(
     let at = earliest;
     while (at < passes.length && !sameSweep(passes[at]!.sweep, sweep)) at++;
     if (at === passes.length) {
-      passes.push({ sweep, stages: [], isUnrolled: isShort(sweep, lanes) });
+      passes.push({ sweep, stages: [], isUnrolled: isUnrolled(sweep) });
     }
     passes[at]!.stages.push(stage);
     for (const value of node.values) {
@@ -79,7 +80,7 @@ export function planRows(
     }
   }
   const buffered = new Set<Value>();
-  for (const { stages: readers, isUnrolled } of passes) {
+  for (const { stages: readers, isUnrolled: isWritten } of passes) {
     for (const reader of readers) {
       for (const load of loadsOf(reader.node.body)) {
         const maker = stageOf.get(load.value);
@@ -88,7 +89,7 @@ export function planRows(
         const samePass = makerPass === passOf.get(reader.node.values[0]!);
         const inRegisters =
           readsOwnPoint(load, reader, maker) &&
-          (samePass || (isUnrolled && passes[makerPass]!.isUnrolled));
+          (samePass || (isWritten && passes[makerPass]!.isUnrolled));
         if (!inRegisters) buffered.add(load.value);
       }
     }

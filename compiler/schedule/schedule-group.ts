@@ -9,12 +9,15 @@ import type { TargetDescription } from "../optimize/target-description.ts";
 import { scheduleContraction } from "./contraction.ts";
 import type { ScheduledKernel, Surroundings } from "./kernel-builder.ts";
 import { scheduleRows } from "./rows.ts";
+import { scheduleWorkgroupRows } from "./workgroup/rows.ts";
 
 export function scheduleGroup(
   group: Group,
   surroundings: Surroundings,
   target: TargetDescription,
 ): ScheduledKernel {
+  if (target.workgroup !== null)
+    return scheduleWorkgroupRows(group, surroundings, target.workgroup);
   switch (group.kind) {
     case "contraction":
       return scheduleContraction(group, surroundings, target);

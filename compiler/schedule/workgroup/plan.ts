@@ -1,0 +1,202 @@
+/**
+ * How a group is shared out among threads. All groups are row programs here, as on the CPU (`rows-plan.ts`): a map
+ * is a row of numbers at each of its points, a reduction has its points as the points of its row. `threadsPerRow`
+ * threads work on a row, each on every T-th point, and a workgroup has several rows; its threads are
+ * numbered along the row where a row's points lie side by side in memory, and from row to row where rows do.
+ *
+ * Decisions depend on sizes at N = Nmax and the target's description, and never on its subgroups: both variants of
+ * a kernel have the same threads and add in the same order.
+ */
+
+import { type Extent, elementsAt, isFixed } from "../../graph/extent.ts";
+import type { Compute, Value } from "../../graph/node.ts";
+import { reducers } from "../../graph/reducers.ts";
+import { runsAlongReduction } from "../../optimize/fusion/structure.ts";
+import type { Group } from "../../optimize/group.ts";
+import type { WorkgroupLimits } from "../../optimize/target-description.ts";
+import { planRows, type RowsPlan } from "../rows-plan.ts";
+
+/** Where a value is that more than one pass or other points of the row read. */
+export type Place =
+  /** Memory of the only thread of the row. */
+  | { readonly kind: "local"; readonly points: number }
+  /** Shared memory: so many elements a row. */
+  | { readonly kind: "shared"; readonly points: number }
+  /** The value's own memory, or scratch. */
+  | { readonly kind: "global"; readonly points: number };
+
+export interface WorkgroupPlan {
+  readonly rows: RowsPlan;
+  /** The axes that a row is fixed by. */
+  readonly rowAxes: readonly Extent[];
+  /** T, a power of two. */
+  readonly threadsPerRow: number;
+  /** A power of two. */
+  readonly rowsPerGroup: number;
+  /** By how much the numbers of a row's neighbouring threads differ: 1, or `rowsPerGroup`. */
+  readonly threadStride: number;
+  /** Rows that each thread goes through, one after the other; 1 where threads wait for each other. */
+  readonly turns: number;
+  readonly places: ReadonlyMap<Value, Place>;
+}
+
+/** Points a thread that are written out, and stay in registers from pass to pass. */
+const unrolledPoints = 4;
+
+/** Threads of a workgroup below which it is not worth being made smaller so that there are more. */
+const fewestThreads = 64;
+
+/** Threads that run side by side on one memory access. */
+const accessThreads = 32;
+
+/** Points that a thread adds up before it is worth having another one. */
+const leastPoints = 4;
+
+/** Waves of workgroups beyond which a thread had better go through several points. */
+const manyWaves = 16;
+
+export function planWorkgroup(
+  group: Group,
+  batchMax: number,
+  limits: WorkgroupLimits,
+): WorkgroupPlan {
+  const [first] = group.stages;
+  const depth = group.kind === "rows" ? group.tileSpace.length : first!.parallel.length;
+  const rowAxes = first!.parallel.slice(0, depth);
+  const rowCount = elementsAt(rowAxes, batchMax);
+  const { passes } = planRows(group.stages, depth, batchMax, 1);
+  const longest = Math.max(1, ...passes.map(({ sweep }) => elementsAt(sweep, batchMax)));
+  const isAlong = group.kind === "rows" || readsAlong(group.stages, batchMax);
+
+  const threadsPerRow = isAlong
+    ? threadsAlong(longest, rowCount, limits)
+    : threadsAcross(longest, rowCount, limits);
+  const most = Math.min(limits.threads / threadsPerRow, powerAbove(rowCount));
+  const rows = planRows(group.stages, depth, batchMax, threadsPerRow, (sweep) =>
+    isShort(sweep, threadsPerRow),
+  );
+  const enough = fewestRows(threadsPerRow, isAlong);
+  let rowsPerGroup = most;
+  const fits = () => sharedBytes(rows, batchMax, threadsPerRow, rowsPerGroup) <= limits.sharedBytes;
+  const isIdle = () => rowCount / rowsPerGroup < limits.concurrency && rowsPerGroup > enough;
+  while (rowsPerGroup > 1 && (isIdle() || !fits())) rowsPerGroup /= 2;
+  const places = placeValues(rows, batchMax, threadsPerRow, rowsPerGroup, limits);
+  const isPlain = threadsPerRow === 1 && longest === 1;
+  const waves = rowCount / (rowsPerGroup * limits.concurrency);
+  return {
+    rows,
+    rowAxes,
+    threadsPerRow,
+    rowsPerGroup,
+    threadStride: isAlong ? 1 : rowsPerGroup,
+    turns: isPlain && waves > manyWaves ? unrolledPoints : 1,
+    places,
+  };
+}
+
+/** Whether the points of reductions lie side by side, rather than those of the innermost parallel axis. */
+function readsAlong(stages: readonly Compute[], batchMax: number): boolean {
+  const anchor = stages.find((stage) => stage.reducer !== null);
+  return anchor !== undefined && runsAlongReduction(anchor, batchMax);
+}
+
+/** A thread for each point, or for a few where all threads of the device have enough to do. */
+function threadsAlong(points: number, rows: number, limits: WorkgroupLimits): number {
+  let threads = Math.min(powerAbove(points), limits.threads);
+  const busy = limits.concurrency * limits.threads;
+  while (threads > 1 && rows * threads > busy && points / (threads / 2) <= unrolledPoints) {
+    threads /= 2;
+  }
+  return threads;
+}
+
+/** As many threads to a row as keep the device busy, beside those that read its neighbours' points. */
+function threadsAcross(points: number, rows: number, limits: WorkgroupLimits): number {
+  const busy = limits.concurrency * limits.threads;
+  const most = limits.threads / Math.min(accessThreads, powerAbove(rows));
+  let threads = 1;
+  while (threads < most && rows * threads < busy && points / (2 * threads) >= leastPoints) {
+    threads *= 2;
+  }
+  return threads;
+}
+
+/** Rows of a workgroup below which it is not made smaller. */
+function fewestRows(threadsPerRow: number, isAlong: boolean): number {
+  const forThreads = Math.max(1, fewestThreads / threadsPerRow);
+  return isAlong ? forThreads : Math.max(forThreads, Math.min(accessThreads, fewestThreads));
+}
+
+function isShort(sweep: readonly Extent[], threads: number): boolean {
+  return sweep.every(isFixed) && elementsAt(sweep, 1) <= unrolledPoints * threads;
+}
+
+/** The smallest power of two that is not below. */
+export function powerAbove(number: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, number)));
+}
+
+// Memory
+
+/** Elements of a value within one row. */
+function pointsInRow(value: Value, { depth }: RowsPlan, batchMax: number): number {
+  return elementsAt(value.shape.slice(depth), batchMax);
+}
+
+/** Bytes of an element in shared memory: a word each. */
+const wordBytes = 4;
+
+function sharedBytes(
+  rows: RowsPlan,
+  batchMax: number,
+  threadsPerRow: number,
+  rowsPerGroup: number,
+): number {
+  if (threadsPerRow === 1) return 0;
+  const values = [...rows.buffered].reduce(
+    (sum, value) => sum + pointsInRow(value, rows, batchMax),
+    0,
+  );
+  return rowsPerGroup * (values * wordBytes + threadsPerRow * treeBytes(rows));
+}
+
+/** Bytes a thread that the totals of a pass take in shared memory: no two passes combine theirs at once. */
+function treeBytes({ passes }: RowsPlan): number {
+  const fields = passes.map(({ stages, sweep }) =>
+    sweep.length === 0
+      ? 0
+      : stages.reduce((sum, { node, role }) => sum + (role === "total" ? fieldsOf(node) : 0), 0),
+  );
+  return Math.max(0, ...fields) * wordBytes;
+}
+
+/** Fields of a reducer's state, and its count where points may be left out. */
+function fieldsOf({ reducer, body, where }: Compute): number {
+  const { state, usesCount } = reducers[reducer!];
+  return state(body.dtype).length + (usesCount && where.kind !== "true" ? 1 : 0);
+}
+
+/** Shared memory for the smallest values first; what it has no room for goes through global memory. */
+function placeValues(
+  rows: RowsPlan,
+  batchMax: number,
+  threadsPerRow: number,
+  rowsPerGroup: number,
+  limits: WorkgroupLimits,
+): ReadonlyMap<Value, Place> {
+  const places = new Map<Value, Place>();
+  let free = limits.sharedBytes - rowsPerGroup * threadsPerRow * treeBytes(rows);
+  const points = (value: Value) => pointsInRow(value, rows, batchMax);
+  for (const value of [...rows.buffered].sort((a, b) => points(a) - points(b))) {
+    const bytes = rowsPerGroup * points(value) * wordBytes;
+    if (threadsPerRow === 1) {
+      places.set(value, { kind: "local", points: points(value) });
+    } else if (bytes <= free) {
+      places.set(value, { kind: "shared", points: points(value) });
+      free -= bytes;
+    } else {
+      places.set(value, { kind: "global", points: points(value) });
+    }
+  }
+  return places;
+}
