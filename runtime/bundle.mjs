@@ -1,7 +1,12 @@
 /**
- * Makes the two files that a generated trainer is given beside its own: `dist/runtime.js`, the runtime in one
- * module with what it uses of npm, and `dist/runtime.d.ts`, its types. Also marks the build, and lets the command
- * line be run. Runs after `tsc`.
+ * Makes the modules that a generated trainer is given beside its own, each with what it uses of npm, and their types:
+ *
+ * - `dist/runtime.js` for the CPU;
+ * - `dist/runtime-web.js` for WebGPU, in browsers and in Node, and `dist/runtime-data.js`, which reads data files
+ *   there: both small, and without anything of Node's;
+ * - `dist/runtime-node.js`, what a trainer for WebGPU has in Node besides: its command line.
+ *
+ * Also marks the build, and lets the command line be run. Runs after `tsc`.
  */
 
 import { createHash } from "node:crypto";
@@ -13,26 +18,65 @@ import { build } from "esbuild";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 
-await build({
-  entryPoints: [join(root, "runtime", "index.ts")],
-  outfile: join(dist, "runtime.js"),
-  bundle: true,
+const shared = { bundle: true, format: "esm", charset: "utf8", logLevel: "warning" };
+const title = "The runtime of trainers that nnc builds: data readers, training loop, devices.";
+
+const forNode = {
+  ...shared,
   platform: "node",
-  format: "esm",
   target: "node20",
-  charset: "utf8",
   legalComments: "inline",
   // CommonJS packages call `require` for Node's own modules, which an ES module does not have.
   banner: {
     js: [
-      "// The runtime of trainers that nnc builds: data readers, training loop, devices. Generated, do not edit.",
+      `// ${title} Generated, do not edit.`,
       'import { createRequire as createRequireOfRuntime } from "node:module";',
       "const require = createRequireOfRuntime(import.meta.url);",
     ].join("\n"),
   },
-  logLevel: "warning",
-});
-writeFileSync(join(dist, "runtime.d.ts"), flattenDeclarations(join(dist, "runtime", "index.d.ts")));
+};
+
+const forBrowsers = {
+  ...shared,
+  // Not "node", so that a module of Node's that is imported by mistake fails the build.
+  platform: "browser",
+  target: "es2022",
+  minify: true,
+  legalComments: "inline",
+  banner: { js: `// ${title} Minified; the source is nnc's runtime folder.` },
+};
+
+await Promise.all([
+  build({
+    ...forNode,
+    entryPoints: [join(root, "runtime", "index.ts")],
+    outfile: join(dist, "runtime.js"),
+  }),
+  build({
+    ...forNode,
+    entryPoints: [join(root, "runtime", "node.ts")],
+    outfile: join(dist, "runtime-node.js"),
+    // A native package, found from where the trainer lies.
+    external: ["webgpu"],
+  }),
+  build({
+    ...forBrowsers,
+    entryPoints: [join(root, "runtime", "web.ts")],
+    outfile: join(dist, "runtime-web.js"),
+  }),
+  build({
+    ...forBrowsers,
+    entryPoints: [join(root, "runtime", "web-data.ts")],
+    outfile: join(dist, "runtime-data.js"),
+    alias: { "csv-parse/sync": "csv-parse/browser/esm/sync" },
+  }),
+]);
+
+const types = { runtime: "index", "runtime-web": "web", "runtime-data": "web-data" };
+for (const [name, entry] of Object.entries(types)) {
+  const declarations = flattenDeclarations(join(dist, "runtime", `${entry}.d.ts`));
+  writeFileSync(join(dist, `${name}.d.ts`), declarations);
+}
 
 // Programs that a build of nnc compiled are kept for as long as that build.
 writeFileSync(
@@ -61,7 +105,7 @@ function flattenDeclarations(entry) {
   const names = new Map();
   const parts = [];
   visit(entry);
-  return `// Types of runtime.js. Generated, do not edit.\n\n${parts.join("\n")}`;
+  return `// Types of the module beside this. Generated, do not edit.\n\n${parts.join("\n")}`;
 
   function visit(file) {
     if (seen.has(file)) return;

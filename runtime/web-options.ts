@@ -7,6 +7,8 @@ export interface WebGpuOptions {
   readonly device?: "auto" | "webgpu";
   /** Of initial weights, shuffling and dropout. */
   readonly seed?: number;
+  /** Which graphics processor to take where there are two; the faster one by default. */
+  readonly powerPreference?: "low-power" | "high-performance";
   /** Told while kernels are compiled, which takes a second or more. */
   readonly onProgress?: (compiled: number, kernels: number) => void;
   /** Where files are kept: in Node the working folder, in browsers a folder private to the origin by default. */

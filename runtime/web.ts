@@ -16,6 +16,13 @@
 
 export { DataError } from "./data/data-error.ts";
 export { DeviceError } from "./devices/device.ts";
+
+import { openWebGpuDevice } from "./devices/webgpu/open-device.ts";
+import type { TrainerDefinition } from "./plan.ts";
+import { findSurroundings, importNode, isMain } from "./surroundings.ts";
+import { Model } from "./training/model.ts";
+import type { WebGpuOptions } from "./web-options.ts";
+
 export type {
   CallbackSpec,
   ColumnPlan,
@@ -43,3 +50,37 @@ export {
   type SelfTestResult,
 } from "./training/self-test.ts";
 export type { WebGpuOptions } from "./web-options.ts";
+
+/**
+ * A model on the graphics processor of this machine. `url` is that of its trainer.
+ * @throws DeviceError if there is no WebGPU; the message says what to do.
+ */
+export async function openModel<Inputs, Data extends Inputs, Outputs, Metrics>(
+  definition: TrainerDefinition,
+  url: string,
+  { seed, powerPreference, onProgress, storage }: WebGpuOptions,
+): Promise<Model<Inputs, Data, Outputs, Metrics>> {
+  const found = await findSurroundings(url);
+  const opened = await found.openGpu(powerPreference === undefined ? {} : { powerPreference });
+  const device = await openWebGpuDevice(definition, opened, onProgress);
+  try {
+    return await Model.create(definition, device, seed, storage ?? found.storage);
+  } catch (error) {
+    device.dispose();
+    throw error;
+  }
+}
+
+/**
+ * Runs the command line of the trainer whose URL is given if that is the program that Node was started with. `name`
+ * names the files of a run; `dataFolder`, relative to the trainer, is where the model's data were at build time.
+ */
+export async function runIfMain(
+  definition: TrainerDefinition,
+  url: string,
+  about: { readonly name: string; readonly dataFolder: string },
+): Promise<void> {
+  if (!(await isMain(url))) return;
+  const { runTrainer } = await importNode(url);
+  await runTrainer(definition, url, about);
+}

@@ -122,10 +122,7 @@ export class ModelRunner {
   }
 
   async readMetricTotals(): Promise<TensorValues> {
-    const totals = this.#metricTensors.map(
-      async ({ name }) => [name, await this.device.read(name)] as const,
-    );
-    return new Map(await Promise.all(totals));
+    return this.#read(this.#metricTensors);
   }
 
   /** Metrics over all steps since `resetMetrics`, `loss` first. */
@@ -160,9 +157,8 @@ export class ModelRunner {
   }
 
   async #read(tensors: readonly PersistentTensor[]): Promise<TensorValues> {
-    const values = new Map<string, TensorData>();
-    for (const { name } of tensors) values.set(name, await this.device.read(name));
-    return values;
+    const values = tensors.map(async ({ name }) => [name, await this.device.read(name)] as const);
+    return new Map(await Promise.all(values));
   }
 }
 

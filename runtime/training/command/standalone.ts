@@ -28,7 +28,11 @@ const OPTIONS: readonly OptionRow[] = [
   { name: "batch-size", value: { name: "N" }, help: "rows of a batch" },
   { name: "learning-rate", value: { name: "X" }, help: "learning rate to start with" },
   { name: "seed", value: { name: "N" }, help: "seed of weights, shuffling and dropout" },
-  { name: "threads", value: { name: "N" }, help: "threads to compute with; all cores by default" },
+  {
+    name: "threads",
+    value: { name: "N" },
+    help: "threads of the CPU to compute with; all by default",
+  },
   { name: "data", value: { name: "DIR" }, help: "folder that the model's data paths start from" },
   {
     name: "resume",
@@ -55,6 +59,7 @@ const OPTIONS: readonly OptionRow[] = [
   },
   { name: "summary", help: "print the model's layers and parameters" },
   { name: "selftest", help: "check that this machine computes as the compiler expects" },
+  { name: "force", help: "train even on a GPU that fails the self-test" },
   { name: "json", help: "print JSON lines" },
   { name: "stack", help: "print the stack of errors" },
   { name: "help", help: "print this" },
@@ -132,6 +137,7 @@ async function run(environment: CommandEnvironment, parsed: ParsedOptions): Prom
     checkpointSeconds: numberOption(parsed, "checkpoint-seconds"),
     output,
     json,
+    force: parsed.has("force"),
   });
 }
 
