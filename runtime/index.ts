@@ -22,6 +22,14 @@ export { TrainingError } from "./training/error.ts";
 export type { History } from "./training/history.ts";
 export type { BatchOptions, FitOptions, Tensor } from "./training/model.ts";
 export { Model } from "./training/model.ts";
+export type { FitProgress } from "./training/report/progress-reporter.ts";
+export { type EpochReport, type Reporter, silentReporter } from "./training/report/reporter.ts";
+export type { RunState } from "./training/run-state.ts";
+export {
+  formatDeviation,
+  type SelfTestDeviation,
+  type SelfTestResult,
+} from "./training/self-test.ts";
 
 export interface CreateOptions {
   /** There is one device so far; `auto` takes the best one. */

@@ -2,20 +2,30 @@
 
 const WIDTH = 100;
 
+/** For people, or on one line. */
+export type LiteralStyle = "readable" | "compact";
+
 /** `indent` is the column the value's lines start at, `taken` what already stands on its first line. */
-export function printLiteral(value: unknown, indent = 0, taken = indent): string {
+export function printLiteral(
+  value: unknown,
+  style: LiteralStyle = "readable",
+  indent = 0,
+  taken = indent,
+): string {
+  if (style === "compact") return printCompactly(value);
+  if (isText(value)) return printText(value);
   const line = printOnOneLine(value);
-  if (line.length + taken + 1 <= WIDTH) return line;
+  if (line.length + taken + 1 <= WIDTH && !line.includes("`")) return line;
   const pad = " ".repeat(indent + 2);
   if (Array.isArray(value)) {
-    const items = value.map((item) => printLiteral(item, indent + 2));
+    const items = value.map((item) => printLiteral(item, style, indent + 2));
     const lines = value.every(isAtom) ? fill(items, WIDTH - indent - 2) : items.map((i) => `${i},`);
     return `[\n${lines.map((text) => `${pad}${text}\n`).join("")}${" ".repeat(indent)}]`;
   }
   if (typeof value === "object" && value !== null) {
     const fields = Object.entries(value).map(([key, item]) => {
       const name = printField(key);
-      return `${pad}${name}: ${printLiteral(item, indent + 2, indent + 4 + name.length)},\n`;
+      return `${pad}${name}: ${printLiteral(item, style, indent + 2, indent + 4 + name.length)},\n`;
     });
     return `{\n${fields.join("")}${" ".repeat(indent)}}`;
   }
@@ -40,9 +50,31 @@ function printOnOneLine(value: unknown): string {
     );
     return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
   }
+  if (isText(value)) return printText(value);
   if (Object.is(value, -0)) return "-0";
   if (typeof value === "number") return String(value);
   return JSON.stringify(value);
+}
+
+function printCompactly(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(printCompactly).join()}]`;
+  if (typeof value === "object" && value !== null) {
+    const fields = Object.entries(value).map(
+      ([key, item]) => `${printField(key)}:${printCompactly(item)}`,
+    );
+    return `{${fields.join()}}`;
+  }
+  return printOnOneLine(value);
+}
+
+/** Several lines of plain characters, as programs are. */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.includes("\n") && /^[\n -~]+$/.test(value);
+}
+
+/** With line breaks as they are: the literal's own lines begin at the margin. */
+function printText(text: string): string {
+  return `\`${text.replace(/[\\`]|\$\{/g, "\\$&")}\``;
 }
 
 function isAtom(value: unknown): boolean {

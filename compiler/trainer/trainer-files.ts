@@ -14,7 +14,8 @@ export function writeTrainerFiles(
   const source = writeTrainerSource(program, identity);
   return {
     "trainer.ts": source,
-    "trainer.js": transpile(source),
+    "trainer.js":
+      program.code.target === "cpu" ? transpile(source) : writeForBrowsers(program, identity),
     "trainer.d.ts": declarations(source),
     ...(program.code.target === "cpu" ? { "kernels.c": program.code.c } : {}),
     "package.json": `${JSON.stringify(createManifest(program, identity), null, 2)}\n`,
@@ -29,11 +30,19 @@ const COMPILER_OPTIONS = {
   verbatimModuleSyntax: true,
 } as const;
 
-function transpile(source: string): string {
+function transpile(source: string, options: ts.CompilerOptions = {}): string {
   return ts.transpileModule(source, {
-    compilerOptions: COMPILER_OPTIONS,
+    compilerOptions: { ...COMPILER_OPTIONS, ...options },
     fileName: "trainer.ts",
   }).outputText;
+}
+
+/** Small, as pages load it: without comments, data and kernels on as few lines as they allow. */
+function writeForBrowsers(program: CompiledProgram, identity: TrainerIdentity): string {
+  const { model } = program.plan;
+  const source = writeTrainerSource(program, identity, "compact");
+  const text = transpile(source, { removeComments: true });
+  return `// ${model}, built by nnc ${identity.compilerVersion}; trainer.ts says the same for people.\n${text}`;
 }
 
 /** Every export of the source has its type written out, so its declarations need no type checker. */
@@ -56,5 +65,7 @@ function createManifest(
     main: "trainer.js",
     types: "trainer.d.ts",
     engines: { node: ">=20.12" },
+    // In Node, WebGPU comes with a package; browsers have it.
+    ...(plan.target === "wgsl" ? { optionalDependencies: { webgpu: "^0.6.2" } } : {}),
   };
 }

@@ -5,22 +5,21 @@
  */
 
 import {
-  type ClassDeclarationStructure,
   type FunctionDeclarationStructure,
   IndentationText,
   type InterfaceDeclarationStructure,
-  type MethodDeclarationStructure,
   type OptionalKind,
   Project,
   type PropertySignatureStructure,
-  Scope,
   type SourceFile,
   type TypeAliasDeclarationStructure,
   ts,
 } from "ts-morph";
 import type { ColumnPlan, ElementType, TrainerPlan } from "../../runtime/plan.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
-import { printKey, printLiteral } from "./literal.ts";
+import { type LiteralStyle, printKey, printLiteral } from "./literal.ts";
+import { createModelClass } from "./trainer-class.ts";
+import { compactWgsl } from "./wgsl-text.ts";
 
 /** What the trainer says of itself, besides the program. */
 export interface TrainerIdentity {
@@ -28,12 +27,17 @@ export interface TrainerIdentity {
   readonly name: string;
   /** As the user gave it. */
   readonly sourceFile: string;
-  /** Absolute; where the model's data were when it was built. */
+  /** Where the model's data were when it was built: absolute for the CPU, for WebGPU relative to the trainer. */
   readonly dataFolder: string;
   readonly compilerVersion: string;
 }
 
-export function writeTrainerSource(program: CompiledProgram, identity: TrainerIdentity): string {
+/** `readable` is laid out and commented for people, `compact` says the same in fewer bytes. */
+export function writeTrainerSource(
+  program: CompiledProgram,
+  identity: TrainerIdentity,
+  style: LiteralStyle = "readable",
+): string {
   // Only the class and its types may need another name than the model's.
   const named = { ...program.plan, model: className(program) };
   const project = new Project({
@@ -52,8 +56,9 @@ export function writeTrainerSource(program: CompiledProgram, identity: TrainerId
   file.addClass(createModelClass(named));
   addPrelude(file, program.functions.prelude);
   file.addFunctions(createFunctions(program));
-  file.addStatements(createConstants(program.plan));
-  file.addStatements(createMain(identity));
+  file.addStatements(createConstants(program, style));
+  file.addStatements(createMain(program.plan, identity));
+  if (style === "compact") return file.getFullText();
   // The prelude's functions come indented as the compiler's own build is.
   file.formatText({ indentSize: 2, ensureNewLineAtEndOfFile: true });
   return `${file.getFullText().trimEnd()}\n`;
@@ -61,7 +66,7 @@ export function writeTrainerSource(program: CompiledProgram, identity: TrainerId
 
 /** Names that the generated module uses besides the model's; a model may be called as one of them. */
 const TAKEN = [
-  ..."nnc plan definition initialize stepScalars readMetrics".split(" "),
+  ..."nnc plan wgsl definition initialize stepScalars readMetrics".split(" "),
   ..."Promise Record Readonly Float32Array Float64Array Int32Array Uint32Array Uint8Array".split(
     " ",
   ),
@@ -166,126 +171,6 @@ function createColumn(
   };
 }
 
-function createModelClass(plan: TrainerPlan): OptionalKind<ClassDeclarationStructure> {
-  const { model } = plan;
-  const type = `nnc.Model<${model}Inputs, ${model}Data, ${model}Outputs, ${model}Metrics>`;
-  return {
-    name: model,
-    isExported: true,
-    docs: [describeModel(plan)],
-    properties: [{ name: "#model", isReadonly: true, type }],
-    ctors: [
-      {
-        scope: Scope.Private,
-        parameters: [{ name: "model", type }],
-        statements: ["this.#model = model;"],
-      },
-    ],
-    methods: [createFactory(plan), ...createMethods(plan)],
-  };
-}
-
-function createFactory({ model }: TrainerPlan): OptionalKind<MethodDeclarationStructure> {
-  return {
-    name: "create",
-    isStatic: true,
-    isAsync: true,
-    parameters: [{ name: "options", type: "nnc.CreateOptions", initializer: "{}" }],
-    returnType: `Promise<${model}>`,
-    docs: ["The model with its initial weights, on a device."],
-    statements: [`return new ${model}(await nnc.openModel(definition, import.meta.url, options));`],
-  };
-}
-
-interface Delegate {
-  readonly name: string;
-  readonly parameters: readonly (readonly [name: string, type: string, initializer?: string])[];
-  readonly returns: string;
-  readonly docs: string;
-}
-
-function createMethods({ model }: TrainerPlan): OptionalKind<MethodDeclarationStructure>[] {
-  const data = ["data", `${model}Data`] as const;
-  const batchOptions = ["options", "nnc.BatchOptions", "{}"] as const;
-  const path = ["path", "string"] as const;
-  const metrics = `Promise<${model}Metrics>`;
-  const delegates: readonly Delegate[] = [
-    {
-      name: "fit",
-      parameters: [data, ["options", `nnc.FitOptions<${model}Data>`, "{}"]],
-      returns: "Promise<nnc.History>",
-      docs: "Trains; options that are left out are as in the model's train block.",
-    },
-    {
-      name: "evaluate",
-      parameters: [data, batchOptions],
-      returns: metrics,
-      docs: "Loss and metrics over the rows, without training.",
-    },
-    {
-      name: "predict",
-      parameters: [["inputs", `${model}Inputs`], batchOptions],
-      returns: `Promise<${model}Outputs>`,
-      docs: "Outputs for the rows of the inputs.",
-    },
-    {
-      name: "trainOnBatch",
-      parameters: [data],
-      returns: metrics,
-      docs: "One update on all rows given; loss and metrics of this batch.",
-    },
-    {
-      name: "testOnBatch",
-      parameters: [data],
-      returns: metrics,
-      docs: "Loss and metrics of one batch.",
-    },
-    {
-      name: "summary",
-      parameters: [],
-      returns: "string",
-      docs: "A table of layers, shapes and parameters.",
-    },
-    {
-      name: "save",
-      parameters: [path],
-      returns: "Promise<void>",
-      docs: "Writes the weights as safetensors.",
-    },
-    {
-      name: "load",
-      parameters: [path],
-      returns: "Promise<void>",
-      docs: "Takes the weights of a weights file or a checkpoint.",
-    },
-    {
-      name: "resume",
-      parameters: [path],
-      returns: "Promise<void>",
-      docs: "Takes everything from a checkpoint; the next `fit` goes on where that run stood.",
-    },
-    {
-      name: "dispose",
-      parameters: [],
-      returns: "void",
-      docs: "Frees threads and memory.",
-    },
-  ];
-  return delegates.map(({ name, parameters, returns, docs }) => ({
-    name,
-    parameters: parameters.map(([parameter, type, initializer]) => ({
-      name: parameter,
-      type,
-      ...(initializer === undefined ? {} : { initializer }),
-    })),
-    returnType: returns,
-    docs: [docs],
-    statements: [
-      `${returns === "void" ? "" : "return "}this.#model.${name}(${parameters.map(([p]) => p).join(", ")});`,
-    ],
-  }));
-}
-
 /** Functions that the three below share, printed as JavaScript: their parameters are numbers. */
 function addPrelude(file: SourceFile, prelude: string): void {
   if (prelude.trim() === "") return;
@@ -330,19 +215,36 @@ function createFunctions({
   ];
 }
 
-function createConstants(plan: TrainerPlan): string {
-  return `
-const plan: nnc.TrainerPlan = ${printLiteral(plan)};
+function createConstants({ plan, code }: CompiledProgram, style: LiteralStyle): string {
+  const planConstant = `
+const plan: nnc.TrainerPlan = ${printLiteral(plan, style)};`;
+  const name = "export const definition: nnc.TrainerDefinition";
+  if (code.target === "cpu") {
+    return `${planConstant}
 
-const definition: nnc.TrainerDefinition = { plan, initialize, stepScalars, readMetrics };`;
+/** Everything of this model, for the runtime. */
+${name} = { plan, initialize, stepScalars, readMetrics };`;
+  }
+  const program = style === "compact" ? compactWgsl(code.program) : code.program;
+  return `${planConstant}
+
+/** The kernels, and what a step dispatches. */
+const wgsl: nnc.WgslProgram = ${printLiteral(program, style)};
+
+/** Everything of this model, for the runtime and for pages that show it. */
+${name} = { plan, wgsl, initialize, stepScalars, readMetrics };`;
 }
 
-function createMain({ name, dataFolder }: TrainerIdentity): string {
-  const about = printLiteral({ name, dataFolder }, 2, 60);
-  return `
+function createMain({ target }: TrainerPlan, { name, dataFolder }: TrainerIdentity): string {
+  const about = printLiteral({ name, dataFolder }, "readable", 2, 60);
+  if (target === "cpu") {
+    return `
 if (nnc.isMain(import.meta.url)) {
   await nnc.runTrainer(definition, import.meta.url, ${about});
 }`;
+  }
+  return `
+void nnc.runIfMain(definition, import.meta.url, ${printLiteral({ name, dataFolder }, "readable", 0, 60)});`;
 }
 
 const ARRAYS: Readonly<Record<ElementType, string>> = {
@@ -362,12 +264,6 @@ function targetColumns({ columns, inputs }: TrainerPlan): readonly ColumnPlan[] 
 
 function describeRows({ dtype, shape }: ColumnPlan): string {
   return `${dtype}[${["N", ...shape].join(", ")}]`;
-}
-
-function describeModel({ model, layers, batchMax }: TrainerPlan): string {
-  const parameters = layers.reduce((total, layer) => total + layer.parameters, 0);
-  const count = parameters.toLocaleString("en-US");
-  return `${model}: ${count} parameters, batches of up to ${batchMax} rows.`;
 }
 
 /** Sample weights may be left out: rows then count once. */

@@ -41,6 +41,8 @@ export type LineData = LineInputs & LineTargets;
 export declare class Line {
     #private;
     private constructor();
+    get state(): nnc.RunState;
+    get device(): string;
     static create(options?: nnc.CreateOptions): Promise<Line>;
     fit(data: LineData, options?: nnc.FitOptions<LineData>): Promise<nnc.History>;
     evaluate(data: LineData, options?: nnc.BatchOptions): Promise<LineMetrics>;
@@ -51,8 +53,14 @@ export declare class Line {
     save(path: string): Promise<void>;
     load(path: string): Promise<void>;
     resume(path: string): Promise<void>;
+    weights(): Promise<Uint8Array<ArrayBuffer>>;
+    setWeights(bytes: Uint8Array): Promise<void>;
+    checkpoint(): Promise<Uint8Array<ArrayBuffer>>;
+    restore(bytes: Uint8Array): Promise<void>;
+    selfTest(): Promise<nnc.SelfTestResult>;
     dispose(): void;
 }
+export declare const definition: nnc.TrainerDefinition;
 `);
   });
 
