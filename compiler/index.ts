@@ -12,11 +12,13 @@ import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
 import type { CpuDescription } from "./targets/cpu/description.ts";
 import { printC } from "./targets/cpu/print-module.ts";
+import type { WgslDescription } from "./targets/wgsl/description.ts";
+import { printWgsl } from "./targets/wgsl/print-module.ts";
 import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
 
 export interface CompileOptions extends Omit<PassesOptions, "write"> {
-  readonly target: CpuDescription;
+  readonly target: CpuDescription | WgslDescription;
   /** What replaces entries of the train block. */
   readonly overrides?: LowerOptions;
 }
@@ -55,9 +57,9 @@ export function compile(
   const program: CompiledProgram = {
     plan: planTrainer(lowered, passes, {
       target: target.name,
-      requiredFeatures: target.features,
+      requiredFeatures: target.name === "cpu" ? target.features : [],
     }),
-    code: printKernels(passes, target, entry),
+    code: printKernels(passes, target, { source: entry, batchMax: lowered.batchMax }),
     functions: printTrainerFunctions(lowered, passes),
     kernels: passes.scheduled.kernels,
     timings: passes.timings,
@@ -67,13 +69,17 @@ export function compile(
 }
 
 function printKernels(
-  { scheduled }: PassesResult,
+  { scheduled, withSubgroups }: PassesResult,
   target: CompileOptions["target"],
-  source: string,
+  { source, batchMax }: { readonly source: string; readonly batchMax: number },
 ): KernelCode {
-  const { module } = scheduled;
+  const { module, arenas } = scheduled;
   switch (target.name) {
     case "cpu":
       return { target: "cpu", c: printC(module, { features: target.features, source }) };
+    case "wgsl": {
+      const program = printWgsl(module, withSubgroups, { batchMax, arenas });
+      return { target: "wgsl", program };
+    }
   }
 }

@@ -4,6 +4,7 @@ import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import { compile } from "../index.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
+import { describeWgsl } from "../targets/wgsl/description.ts";
 import { CommandError, SilentFailure } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
 import { findPackageFiles } from "./package-files.ts";
@@ -41,7 +42,7 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
     entry,
     diskSources(findPackageFiles().std),
     {
-      target: describeTarget(request.march),
+      target: request.target === "wgsl" ? describeWgsl() : describeTarget(request.march),
       fusion,
       verify,
       print: passes,

@@ -4,13 +4,13 @@ import { basename, dirname, extname } from "node:path";
 import { readColumns } from "../../runtime/data/read-columns.ts";
 import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
 import type { Device } from "../../runtime/devices/device.ts";
-import type { TrainerPlan } from "../../runtime/plan.ts";
+import type { TrainerDefinition } from "../../runtime/plan.ts";
 import {
   type CommandEnvironment,
   processEnvironment,
 } from "../../runtime/training/command/environment.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
-import { InvariantError, invariant } from "../diagnostics/diagnostic.ts";
+import { invariant } from "../diagnostics/diagnostic.ts";
 import { type CompiledLibrary, compileLibrary } from "../targets/cpu/toolchain.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 import { describeTarget } from "./machine.ts";
@@ -63,21 +63,24 @@ export function modelEnvironment(
     definition,
     name: modelName(entry),
     dataFolder: dataFolder ?? dirname(entry),
-    openDevice: (threads) => openDevice(definition.plan, kernels, threads),
+    openDevice: (threads) => openDevice(definition, kernels, threads),
     readColumns,
   };
 }
 
 /** The device that kernels are for; `threads` are those of the CPU. */
 export async function openDevice(
-  plan: TrainerPlan,
+  definition: TrainerDefinition,
   kernels: ReadyKernels,
   threads: number,
 ): Promise<Device> {
   switch (kernels.target) {
     case "cpu":
-      return new CpuDevice({ plan, library: kernels.library, threads });
-    case "wgsl":
-      throw new InvariantError("no device for WGSL yet");
+      return new CpuDevice({ plan: definition.plan, library: kernels.library, threads });
+    case "wgsl": {
+      const { openGpu } = await import("../../runtime/devices/webgpu/node-gpu.ts");
+      const { openWebGpuDevice } = await import("../../runtime/devices/webgpu/open-device.ts");
+      return openWebGpuDevice(definition, await openGpu());
+    }
   }
 }

@@ -15,5 +15,6 @@ export async function resolveTarget(flag = "auto"): Promise<TargetName> {
       `--target takes ${targetNames.join(", ")} or auto, which is the best of them here`,
     );
   }
-  return "cpu";
+  const { findHardwareAdapter } = await import("../../runtime/devices/webgpu/node-gpu.ts");
+  return (await findHardwareAdapter()) === undefined ? "cpu" : "wgsl";
 }

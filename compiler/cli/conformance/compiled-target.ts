@@ -33,9 +33,13 @@ export const compiledTarget = (target: CompileOptions["target"]): Target => ({
     const source = sourceOf(program);
     const { program: compiled, diagnostics } = compile(caseFile, hostOf(source), { target });
     if (compiled === null) throw new RefusedProgram(diagnostics, source);
-    const definition = instantiateProgram(compiled);
+    const { code } = compiled;
+    const definition = instantiateProgram(
+      compiled,
+      code.target === "wgsl" ? code.program : undefined,
+    );
     const { plan } = definition;
-    const device = await openDevice(plan, await readyKernels(compiled, undefined), 1);
+    const device = await openDevice(definition, await readyKernels(compiled, undefined), 1);
     try {
       await writeTensors(device, plan, definition.initialize(0), program);
       const columns = columnsOf(program);
