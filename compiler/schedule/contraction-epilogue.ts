@@ -145,7 +145,7 @@ class Epilogue {
     const loads = this.#maps
       .flatMap((map) => loadsOf(map.body))
       .filter((load) => !this.#group.scopes.has(load.value));
-    shared.prepare(this.#builder, loads, rowAxis, this.#pointAt(v, null), options);
+    shared.prepare(this.#builder, loads, [rowAxis], this.#pointAt(v, null), options);
     return options;
   }
 

@@ -116,7 +116,7 @@ export function storeValue(
 }
 
 /**
- * Loads that are the same for all points along one axis: made once, before the points are gone through, and
+ * Loads that are the same for all points along some axes: made once, before the points are gone through, and
  * found again by the body that wants them.
  */
 export class SharedLoads {
@@ -126,21 +126,23 @@ export class SharedLoads {
     return this.#loads.get(load);
   }
 
-  /** Makes the loads among `loads` that do not depend on `axis`, at the point's other axes. */
+  /** Makes the loads among `loads` that do not depend on `axes`, at the point's other axes. */
   prepare(
     builder: KernelBuilder,
     loads: readonly LoadScalar[],
-    axis: number,
+    axes: readonly number[],
     point: Point,
-    options: EpilogueOptions,
+    { active, mask = null }: EpilogueOptions,
   ): void {
     for (const load of loads) {
-      if (this.#loads.has(load) || dependsOn(load, axis)) continue;
-      this.#loads.set(load, lowerLoad(builder, load, point, { active: options.active }));
+      if (this.#loads.has(load) || dependsOn(load, axes)) continue;
+      this.#loads.set(load, lowerLoad(builder, load, point, { active, mask }));
     }
   }
 }
 
-function dependsOn({ index, guard }: LoadScalar, axis: number): boolean {
-  return index.some((place) => axesOf(place).has(axis)) || conditionAxes(guard).has(axis);
+function dependsOn({ index, guard }: LoadScalar, axes: readonly number[]): boolean {
+  const used = conditionAxes(guard);
+  for (const place of index) axesOf(place, used);
+  return axes.some((axis) => used.has(axis));
 }

@@ -9,6 +9,7 @@ import type { TargetDescription } from "../optimize/target-description.ts";
 import { scheduleContraction } from "./contraction.ts";
 import type { ScheduledKernel, Surroundings } from "./kernel-builder.ts";
 import { scheduleRows } from "./rows.ts";
+import { scheduleWorkgroupContraction } from "./workgroup/contraction.ts";
 import { scheduleWorkgroupRows } from "./workgroup/rows.ts";
 
 export function scheduleGroup(
@@ -16,8 +17,11 @@ export function scheduleGroup(
   surroundings: Surroundings,
   target: TargetDescription,
 ): ScheduledKernel {
-  if (target.workgroup !== null)
-    return scheduleWorkgroupRows(group, surroundings, target.workgroup);
+  if (target.workgroup !== null) {
+    return group.kind === "contraction"
+      ? scheduleWorkgroupContraction(group, surroundings, target)
+      : scheduleWorkgroupRows(group, surroundings, target.workgroup);
+  }
   switch (group.kind) {
     case "contraction":
       return scheduleContraction(group, surroundings, target);

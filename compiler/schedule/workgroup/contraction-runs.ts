@@ -1,0 +1,97 @@
+/**
+ * Where four elements of an operand lie side by side, from a multiple of four on: then one access reads them.
+ * The index is looked at as a function of the number of a four and the place within it; it is such a run if it
+ * grows by one from place to place, by multiples of four otherwise, and no condition tells the places apart.
+ */
+
+import {
+  type Affine,
+  addAffine,
+  axesOf,
+  axisAffine,
+  divAffine,
+  extentAffine,
+  modAffine,
+  rangeOf,
+  scaleAffine,
+  substituteAffine,
+  subtractAffine,
+} from "../../graph/affine.ts";
+import { conditionAxes, mapCondition } from "../../graph/condition.ts";
+import { type Extent, fixed } from "../../graph/extent.ts";
+import type { JoinedAxis, TiledOperand } from "../../optimize/fusion/tiled-contraction.ts";
+import { type Box, simplifyAffine, simplifyGuard } from "../../optimize/simplify-index.ts";
+
+export interface RunDirection {
+  /** Along which of its axes the operand runs through memory: its rows or columns, or the sum. */
+  readonly contiguous: "width" | "depth";
+  /** Whether it does so by fours. */
+  readonly aligned: boolean;
+}
+
+/** `width` is the operand's own axis, its rows or columns. */
+export function contiguityOf(
+  operand: TiledOperand,
+  width: JoinedAxis,
+  sum: JoinedAxis,
+  box: Box,
+): RunDirection {
+  if (runsByFours(operand, sum, box)) return { contiguous: "depth", aligned: true };
+  if (runsByFours(operand, width, box)) return { contiguous: "width", aligned: true };
+  const steps = (axis: number) => smallestStep(operand.offset, axis);
+  const contiguous = steps(sum.axis) <= steps(width.axis) ? "depth" : "width";
+  return { contiguous, aligned: false };
+}
+
+function runsByFours({ offset, guard }: TiledOperand, { axis, extent }: JoinedAxis, box: Box) {
+  if (extent.batch % 4 !== 0 || extent.constant % 4 !== 0) return false;
+  const place = box.axes.length;
+  const fours: Extent = { batch: extent.batch / 4, constant: extent.constant / 4 };
+  const split: Box = { ...box, axes: [...box.axes.with(axis, fours), fixed(4)] };
+  const replace = (each: number): Affine =>
+    each === axis
+      ? addAffine(scaleAffine(axisAffine(axis), 4), axisAffine(place))
+      : axisAffine(each);
+  const expressed = (affine: Affine): Affine =>
+    simplifyAffine(takeFoursOut(substituteAffine(affine, replace), split), split);
+  const rest = subtractAffine(expressed(offset), axisAffine(place));
+  const isMultiple =
+    rest.constant % 4 === 0 &&
+    rest.batch % 4 === 0 &&
+    rest.terms.every(({ coefficient }) => coefficient % 4 === 0);
+  if (!isMultiple || axesOf(rest).has(place)) return false;
+  return !conditionAxes(simplifyGuard(mapCondition(guard, expressed), split)).has(place);
+}
+
+/** (4·x + r) div 4·d = x div d and (4·x + r) mod 4·d = 4·(x mod d) + r, for 0 ≤ r < 4. */
+function takeFoursOut(affine: Affine, box: Box): Affine {
+  let result = extentAffine(affine);
+  for (const { coefficient, atom } of affine.terms) {
+    if (atom.kind === "axis") {
+      result = addAffine(result, scaleAffine(axisAffine(atom.axis), coefficient));
+      continue;
+    }
+    const base = takeFoursOut(atom.base, box);
+    const { divisor } = atom;
+    const fours = simplifyAffine(divAffine(base, 4), box);
+    const rest = simplifyAffine(subtractAffine(base, scaleAffine(fours, 4)), box);
+    const { min, max } = rangeOf(rest, box.axes, box.batchMax);
+    let value: Affine;
+    if (divisor % 4 !== 0 || min < 0 || max > 3) {
+      value = atom.kind === "div" ? divAffine(base, divisor) : modAffine(base, divisor);
+    } else if (atom.kind === "div") value = divAffine(fours, divisor / 4);
+    else value = addAffine(scaleAffine(modAffine(fours, divisor / 4), 4), rest);
+    result = addAffine(result, scaleAffine(value, coefficient));
+  }
+  return result;
+}
+
+/** The smallest step by which an index moves along an axis, quotients and remainders aside. */
+function smallestStep(offset: Affine, axis: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const { coefficient, atom } of offset.terms) {
+    if (atom.kind === "axis" ? atom.axis !== axis : !axesOf(atom.base).has(axis)) continue;
+    least = Math.min(least, Math.abs(coefficient));
+  }
+  return least;
+}

@@ -1,0 +1,371 @@
+/**
+ * Runs kernels of the kernel IR on this machine, workgroup by workgroup, as the IR defines them; its threads run one
+ * after the other from barrier to barrier. It fails where a kernel breaks a rule that devices let pass: an access out
+ * of range, shared memory read before it is written, two threads at one place between barriers of which one
+ * writes, threads that come to different barriers, vectors that are not aligned or share a window with single
+ * elements.
+ */
+
+import { scalarFunctions } from "../../../compiler/graph/scalar-functions.ts";
+import { hash32, uniformAt } from "../../../compiler/graph/threefry.ts";
+import type { Expression, Kernel, Statement } from "../../../compiler/kernel/ir.ts";
+
+export type Memory = Float32Array | Int32Array | Uint8Array;
+
+export interface SimulationOptions {
+  readonly n: number;
+  /** By parameter name. */
+  readonly memory: ReadonlyMap<string, Memory>;
+  readonly scalars?: ReadonlyMap<string, number>;
+  readonly seed?: number;
+  readonly batch?: number;
+}
+
+type Data = number | number[];
+
+/** What the generated code calls. */
+class Machine {
+  readonly buffers = new Map<string, BufferState>();
+  thread = 0;
+  epoch = 0;
+  readonly options: SimulationOptions;
+  readonly kernel: string;
+
+  constructor(kernel: string, options: SimulationOptions) {
+    this.kernel = kernel;
+    this.options = options;
+  }
+
+  fail(message: string): never {
+    throw new Error(`${this.kernel}, thread ${this.thread}: ${message}`);
+  }
+
+  load(name: string, index: number, lanes: number): Data {
+    const buffer = this.#access(name, index, lanes);
+    if (lanes === 1) return buffer.read(index, this);
+    return Array.from({ length: lanes }, (_, i) => buffer.read(index + i, this));
+  }
+
+  store(name: string, index: number, value: Data): void {
+    const values = Array.isArray(value) ? value : [value];
+    const buffer = this.#access(name, index, values.length);
+    values.forEach((each, i) => {
+      buffer.write(index + i, each, this);
+    });
+  }
+
+  #access(name: string, index: number, lanes: number): BufferState {
+    const buffer = this.buffers.get(name) ?? this.fail(`no memory for ${name}`);
+    buffer.widths.add(lanes);
+    if (buffer.widths.size > 1) this.fail(`${name} is read by ${[...buffer.widths].join(" and ")}`);
+    if (!Number.isInteger(index) || index < 0 || index + lanes > buffer.data.length) {
+      this.fail(`${name}[${index}] of ${buffer.data.length}`);
+    }
+    if (index % lanes !== 0) this.fail(`${name}[${index}] is not aligned to ${lanes}`);
+    return buffer;
+  }
+
+  call(fn: string, args: readonly number[]): number {
+    const row = scalarFunctions[fn as keyof typeof scalarFunctions];
+    return Math.fround(row.evaluate(...args));
+  }
+
+  uniform(stream: string, index: number): number {
+    const { seed = 0, batch = 0 } = this.options;
+    return uniformAt(seed, hash32(stream), batch, index);
+  }
+}
+
+class BufferState {
+  readonly name: string;
+  readonly data: Memory | Float64Array;
+  readonly widths = new Set<number>();
+  readonly #isLocal: boolean;
+  readonly #isShared: boolean;
+  /** Who wrote and read each element last, and between which barriers. */
+  readonly #writes: Int32Array;
+  readonly #writers: Int32Array;
+  readonly #reads: Int32Array;
+  readonly #readers: Int32Array;
+
+  constructor(name: string, data: Memory | Float64Array, scope: "global" | "shared" | "local") {
+    this.name = name;
+    this.data = data;
+    this.#isLocal = scope === "local";
+    this.#isShared = scope === "shared";
+    this.#writes = new Int32Array(data.length).fill(-1);
+    this.#writers = new Int32Array(data.length);
+    this.#reads = new Int32Array(data.length).fill(-1);
+    this.#readers = new Int32Array(data.length);
+  }
+
+  read(index: number, machine: Machine): number {
+    const { thread, epoch } = machine;
+    if (!this.#isLocal) {
+      if (this.#isShared && this.#writes[index] === -1) {
+        machine.fail(`${this.name}[${index}] is read and was never written`);
+      }
+      if (this.#writes[index] === epoch && this.#writers[index] !== thread) {
+        machine.fail(`${this.name}[${index}] is read beside a write by ${this.#writers[index]}`);
+      }
+      const isOther = this.#reads[index] === epoch && this.#readers[index] !== thread;
+      this.#reads[index] = epoch;
+      this.#readers[index] = isOther ? -1 : thread;
+    }
+    return this.data[index]!;
+  }
+
+  write(index: number, value: number, machine: Machine): void {
+    const { thread, epoch } = machine;
+    if (!this.#isLocal) {
+      const clashes =
+        (this.#writes[index] === epoch && this.#writers[index] !== thread) ||
+        (this.#reads[index] === epoch && this.#readers[index] !== thread);
+      if (clashes) machine.fail(`${this.name}[${index}] is written beside another access`);
+      this.#writes[index] = epoch;
+      this.#writers[index] = thread;
+    }
+    this.data[index] = value;
+  }
+}
+
+/** Runs all tasks of a kernel; memory is changed in place. */
+export function simulateKernel(kernel: Kernel, options: SimulationOptions): void {
+  const text = new Translator(kernel).text();
+  const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as new (
+    ...source: string[]
+  ) => (...args: unknown[]) => Generator<number>;
+  const run = new GeneratorFunction("m", "task", "thread", "n", "scalars", text);
+  const count = new Function("n", `return ${new Translator(kernel).expression(kernel.tasks)};`) as (
+    n: number,
+  ) => number;
+  const scalars = Object.fromEntries(options.scalars ?? []);
+  let epoch = 0;
+  const globals = new Map<string, BufferState>();
+  for (const [name, data] of options.memory) {
+    globals.set(name, new BufferState(name, data, "global"));
+  }
+  const shared = buffersOf(kernel.body, "shared");
+  for (let task = 0; task < count(options.n); task++) {
+    const machines = Array.from(
+      { length: kernel.threads },
+      () => new Machine(kernel.name, options),
+    );
+    const common = new Map(globals);
+    for (const { name, elements } of shared) {
+      common.set(
+        name,
+        new BufferState(name, new Float64Array(elements).fill(Number.NaN), "shared"),
+      );
+    }
+    const threads = machines.map((machine, thread) => {
+      for (const [name, buffer] of common) machine.buffers.set(name, buffer);
+      for (const { name, elements } of buffersOf(kernel.body, "local")) {
+        const data = new Float64Array(elements).fill(Number.NaN);
+        machine.buffers.set(name, new BufferState(name, data, "local"));
+      }
+      machine.thread = task * kernel.threads + thread;
+      return run(machine, task, thread, options.n, scalars);
+    });
+    for (;;) {
+      const states = threads.map((thread, i) => {
+        machines[i]!.epoch = epoch;
+        return thread.next();
+      });
+      epoch++;
+      const [first] = states;
+      const agree = states.every(
+        (state) => state.done === first!.done && state.value === first!.value,
+      );
+      if (!agree) throw new Error(`${kernel.name}: threads come to different barriers`);
+      if (first!.done === true) break;
+    }
+  }
+}
+
+function buffersOf(
+  statements: readonly Statement[],
+  scope: "local" | "shared",
+): (Statement & { readonly kind: "buffer" })[] {
+  return statements.flatMap((s) => {
+    if (s.kind === "buffer" && s.scope === scope) return [s];
+    if (s.kind === "loop") return buffersOf(s.body, scope);
+    if (s.kind === "if") return buffersOf([...s.whenTrue, ...s.whenFalse], scope);
+    return [];
+  });
+}
+
+/** Kernel IR as JavaScript; vectors are arrays. */
+class Translator {
+  readonly #kernel: Kernel;
+  #barriers = 0;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  text(): string {
+    const scalars = this.#kernel.parameters
+      .filter(({ kind }) => kind === "scalar")
+      .map(({ name }) => `const ${name} = scalars[${JSON.stringify(name)}];`);
+    return [...scalars, ...this.#block(this.#kernel.body)].join("\n");
+  }
+
+  #block(statements: readonly Statement[]): string[] {
+    return statements.flatMap((s) => this.#statement(s));
+  }
+
+  #statement(s: Statement): string[] {
+    switch (s.kind) {
+      case "let":
+        return [`const ${s.name} = ${this.expression(s.value)};`];
+      case "mutable":
+        return [`let ${s.name} = ${this.expression(s.value)};`];
+      case "assign":
+        return [`${s.name} = ${this.expression(s.value)};`];
+      case "store": {
+        const index = this.expression(s.place.index);
+        const text = `m.store("${s.place.buffer}", ${index}, ${this.expression(s.value)});`;
+        return [s.mask === null ? text : `if (${this.expression(s.mask)}) ${text}`];
+      }
+      case "loop": {
+        const { variable: v } = s;
+        const head = `let ${v} = ${this.expression(s.from)}; ${v} < ${this.expression(s.to)}; ${v} += ${s.step}`;
+        return [`for (${head}) {`, ...this.#block(s.body), "}"];
+      }
+      case "if":
+        return [
+          `if (${this.expression(s.condition)}) {`,
+          ...this.#block(s.whenTrue),
+          "} else {",
+          ...this.#block(s.whenFalse),
+          "}",
+        ];
+      case "barrier":
+        return [`yield ${this.#barriers++};`];
+      case "buffer":
+      case "comment":
+        return [];
+      default:
+        throw new Error(`no ${s.kind} in simulations`);
+    }
+  }
+
+  expression(e: Expression): string {
+    const { lanes, dtype } = e.type;
+    switch (e.kind) {
+      case "constant": {
+        const text = dtype === "bool" ? String(e.value !== 0) : `(${e.value})`;
+        return lanes === 1 ? text : `Array(${lanes}).fill(${text})`;
+      }
+      case "variable":
+        return e.name;
+      case "symbol":
+        return e.symbol;
+      case "load": {
+        const at = this.expression(e.place.index);
+        const text = `m.load("${e.place.buffer}", ${at}, ${lanes})`;
+        const value = dtype === "bool" ? `(${text} !== 0)` : text;
+        const none = dtype === "bool" ? "false" : "0";
+        if (e.mask === null) return value;
+        const otherwise = lanes === 1 ? none : `Array(${lanes}).fill(${none})`;
+        return `(${this.expression(e.mask)} ? ${value} : ${otherwise})`;
+      }
+      case "operation":
+        return this.#lanewise(e.args, lanes, (args) =>
+          rounded(dtype, operationText(e.operation, args, e.args[0]!.type.dtype)),
+        );
+      case "call":
+        return this.#lanewise(e.args, lanes, (args) => `m.call("${e.fn}", [${args.join(", ")}])`);
+      case "convert":
+        return this.#lanewise([e.of], lanes, ([of]) => converted(of!, dtype));
+      case "broadcast":
+        return `Array(${lanes}).fill(${this.expression(e.of)})`;
+      case "lane":
+        return `${this.expression(e.of)}[${e.lane}]`;
+      case "join":
+        return `[${e.of.map((part) => this.expression(part)).join(", ")}]`;
+      case "random":
+        return `m.uniform(${JSON.stringify(e.stream)}, ${this.expression(e.index)})`;
+      default:
+        throw new Error(`no ${e.kind} in simulations`);
+    }
+  }
+
+  #lanewise(
+    args: readonly Expression[],
+    lanes: number,
+    one: (args: readonly string[]) => string,
+  ): string {
+    const texts = args.map((arg) => this.expression(arg));
+    if (lanes === 1) return one(texts);
+    const names = texts.map((_, i) => `v${i}`);
+    const elements = names.map((name) => `${name}[i]`);
+    return `((${names.join(", ")}) => Array.from({ length: ${lanes} }, (_, i) => ${one(elements)}))(${texts.join(", ")})`;
+  }
+}
+
+function rounded(dtype: string, text: string): string {
+  if (dtype === "f32") return `Math.fround(${text})`;
+  if (dtype === "i32") return `((${text}) | 0)`;
+  return text;
+}
+
+function converted(text: string, dtype: string): string {
+  if (dtype === "bool") return `(${text} !== 0)`;
+  if (dtype === "i32") return `Math.trunc(${text})`;
+  return `Number(${text})`;
+}
+
+const infix: Readonly<Record<string, string>> = {
+  add: "+",
+  subtract: "-",
+  multiply: "*",
+  divide: "/",
+  equal: "===",
+  notEqual: "!==",
+  less: "<",
+  lessEqual: "<=",
+  greater: ">",
+  greaterEqual: ">=",
+};
+
+function operationText(operation: string, args: readonly string[], dtype: string): string {
+  const [a, b, c] = args;
+  if (operation in infix) return `(${a} ${infix[operation]} ${b})`;
+  switch (operation) {
+    case "quotient":
+      return `Math.trunc(${a} / ${b})`;
+    case "remainder":
+      return `(${a} % ${b})`;
+    case "floorQuotient":
+      return `Math.floor(${a} / ${b})`;
+    case "floorRemainder":
+      return `(${a} - ${b} * Math.floor(${a} / ${b}))`;
+    case "and":
+      return dtype === "bool" ? `(${a} && ${b})` : `(${a} & ${b})`;
+    case "or":
+      return dtype === "bool" ? `(${a} || ${b})` : `(${a} | ${b})`;
+    case "not":
+      return dtype === "bool" ? `!${a}` : `~${a}`;
+    case "negate":
+      return `(-${a})`;
+    case "select":
+      return `(${a} ? ${b} : ${c})`;
+    case "fma":
+      return `(${a} * ${b} + ${c})`;
+    case "min":
+      return `(${a} < ${b} ? ${a} : ${b})`;
+    case "max":
+      return `(${a} > ${b} ? ${a} : ${b})`;
+    case "sqrt":
+    case "floor":
+    case "ceil":
+    case "trunc":
+      return `Math.${operation}(${a})`;
+    case "absolute":
+      return `Math.abs(${a})`;
+    default:
+      throw new Error(`no ${operation} in simulations`);
+  }
+}
