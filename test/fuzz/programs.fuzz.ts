@@ -4,6 +4,8 @@
  */
 
 import { test } from "vitest";
+import { thisCpu } from "../targets/run-kernels.ts";
+import { cpuRunner } from "./cpu-runner.ts";
 import { randomModels } from "./random-models.ts";
 import { checkRandomPrograms, randomGraphs } from "./random-programs.ts";
 
@@ -17,7 +19,7 @@ test.each([
   `%s of seed ${start}`,
   async (_, make, count, batch) => {
     for (let done = 0, seed = start; done < count; done += batch, seed++) {
-      await checkRandomPrograms(make, seed, Math.min(batch, count - done));
+      await checkRandomPrograms(make, cpuRunner(thisCpu()), seed, Math.min(batch, count - done));
     }
   },
   0,

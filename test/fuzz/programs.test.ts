@@ -1,6 +1,8 @@
 /** Hundreds of random programs through every pass, as compiled C; `npm run fuzz` runs tens of thousands. */
 
 import { expect, test } from "vitest";
+import { thisCpu } from "../targets/run-kernels.ts";
+import { cpuRunner } from "./cpu-runner.ts";
 import { randomModels } from "./random-models.ts";
 import { checkRandomPrograms, randomGraphs } from "./random-programs.ts";
 
@@ -9,7 +11,7 @@ const seeds = (count: number) => Array.from({ length: count }, (_, i) => 20_261_
 test.each(seeds(8))(
   "25 random graphs of seed %i",
   async (seed) => {
-    expect(await checkRandomPrograms(randomGraphs, seed, 25)).toBe(25);
+    expect(await checkRandomPrograms(randomGraphs, cpuRunner(thisCpu()), seed, 25)).toBe(25);
   },
   300_000,
 );
@@ -17,7 +19,7 @@ test.each(seeds(8))(
 test.each(seeds(5))(
   "8 random models of seed %i",
   async (seed) => {
-    expect(await checkRandomPrograms(randomModels, seed, 8)).toBe(8);
+    expect(await checkRandomPrograms(randomModels, cpuRunner(thisCpu()), seed, 8)).toBe(8);
   },
   300_000,
 );

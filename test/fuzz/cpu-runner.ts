@@ -1,0 +1,72 @@
+/**
+ * Runs random programs as compiled C, each with one thread and with two. Many share a kernel library: calling the C
+ * compiler once for all of them takes a fraction of the time.
+ */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Kernel } from "../../compiler/kernel/ir.ts";
+import type { GraphFunction } from "../../compiler/kernel/module.ts";
+import type { CpuDescription } from "../../compiler/targets/cpu/description.ts";
+import { printC } from "../../compiler/targets/cpu/print-module.ts";
+import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
+import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
+import type { TrainerPlan } from "../../runtime/plan.ts";
+import type { ProgramRunner, Variants } from "./program-library.ts";
+
+export function cpuRunner(target: CpuDescription): ProgramRunner {
+  const folders: string[] = [];
+  return {
+    target,
+    prepare: async (cases) => {
+      const cacheDirectory = await mkdtemp(join(tmpdir(), "nnc-fuzz-"));
+      folders.push(cacheDirectory);
+      const functions = cases.map(({ passes }, number) =>
+        renameFunctions(passes.scheduled.module.functions, prefixOf(number)),
+      );
+      const source = printC(
+        { model: "Random", functions: functions.flat() },
+        { features: target.features, source: "random.nn" },
+      );
+      const { path: library } = await compileLibrary(source, { ...target, cacheDirectory });
+      return cases.map(({ plan: { graphs, ...plan } }, number): Variants => {
+        const renamed: TrainerPlan = { ...plan, graphs: renameGraphs(graphs, prefixOf(number)) };
+        const open = (threads: number) => async () =>
+          new CpuDevice({ plan: renamed, library, threads });
+        return new Map([
+          ["one thread", open(1)],
+          ["two threads", open(2)],
+        ]);
+      });
+    },
+    dispose: async () => {
+      for (const folder of folders) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const prefixOf = (number: number): string => `program_${number}_`;
+
+function renameGraphs(graphs: TrainerPlan["graphs"], prefix: string): TrainerPlan["graphs"] {
+  return Object.fromEntries(
+    Object.entries(graphs).map(([name, graph]) => [
+      name,
+      { ...graph, symbol: `${prefix}${graph.symbol}` },
+    ]),
+  );
+}
+
+function renameFunctions(functions: readonly GraphFunction[], prefix: string): GraphFunction[] {
+  const kernels = new Map<Kernel, Kernel>();
+  const rename = (kernel: Kernel): Kernel => {
+    const known = kernels.get(kernel) ?? { ...kernel, name: `${prefix}${kernel.name}` };
+    kernels.set(kernel, known);
+    return known;
+  };
+  return functions.map((fn) => ({
+    ...fn,
+    symbol: `${prefix}${fn.symbol}`,
+    launches: fn.launches.map((launch) => ({ ...launch, kernel: rename(launch.kernel) })),
+  }));
+}
