@@ -46,12 +46,17 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
       writeErr: (text) => streams.errors.write(text),
       outputError: (text, write) => write(asHint(text)),
     });
-  /** A command on one model; `load` gives its code. */
-  const command = (name: string, description: string, load: () => Promise<Action>): Command =>
+  /** A command on one model, or on what `argument` says; `load` gives its code. */
+  const command = (
+    name: string,
+    description: string,
+    load: () => Promise<Action>,
+    [argument, meaning] = ["<model>", "the .nn file"],
+  ): Command =>
     program
       .command(name)
       .description(description)
-      .argument("<model>", "the .nn file")
+      .argument(argument, meaning)
       .addOption(new Option("--stack", "print the stack of an error").hideHelp())
       .action(async (entry: string, options: object) => {
         const action = await load();
@@ -72,6 +77,7 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
     }),
   )
     .option("-o, --output <dir>", "folder of the trainer; out/<model> by default")
+    .option("--page", "add a page that trains in the browser, with --target wgsl")
     .option("--print <after-pass>", "print the output of a pass; may be repeated", collect)
     .option("--verify", "check the output of every pass")
     .option("--time-passes", "print what each pass took");
@@ -111,6 +117,12 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
       return (await import("./commands/explain.ts")).explain;
     }),
   ).option("--json", "print a JSON line for each kernel");
+  command(
+    "serve-page",
+    "serve a page that build --page wrote, to this computer only",
+    async () => (await import("./commands/serve-page.ts")).servePage,
+    ["<folder>", "what build --page wrote"],
+  ).option("--port <n>", "port to listen on; 8080 by default, or a free one", countAtLeast(0));
   return program;
 }
 
