@@ -101,6 +101,8 @@ export interface Dialect {
   join(of: readonly Expression[], type: Type, print: Print): Printed;
   shuffle(expression: Expression & { readonly kind: "shuffle" }, print: Print): Printed;
   reduce(expression: Expression & { readonly kind: "reduce" }, print: Print): Printed;
+  /** What is passed to a function, with parentheses where the language wants them. */
+  argument(printed: Printed): Printed;
   shuffleDown(expression: Expression & { readonly kind: "shuffleDown" }, print: Print): Printed;
   random(expression: Expression & { readonly kind: "random" }, print: Print): Printed;
   /** A pointer passed to a function. */
@@ -148,7 +150,10 @@ export class CLikePrinter {
       case "call":
         return dialect.call(e.fn, e.type, e.args, print);
       case "invoke":
-        return callOf(e.function.name, e.args.map(print));
+        return callOf(
+          e.function.name,
+          e.args.map((arg) => dialect.argument(print(arg))),
+        );
       case "convert":
         return dialect.convert(e.of, e.type, print);
       case "bitcast":

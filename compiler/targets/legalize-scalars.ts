@@ -45,6 +45,8 @@ import { mapExpression, mapStatements } from "../kernel/rewrite.ts";
 
 /** What a target rewrites beside scalar functions, random numbers and reductions; all parts below are legal. */
 export interface LegalRules {
+  /** Rows of the table of scalar functions that the target computes in a way of its own; null for the others. */
+  call(fn: ScalarFunctionName, args: readonly Expression[]): Expression | null;
   expression(e: Expression, legalizer: Legalizer): Expression;
   statement(s: Statement): Statement | readonly Statement[];
 }
@@ -94,7 +96,7 @@ export class Legalizer {
   #rewrite(e: Expression): Expression {
     switch (e.kind) {
       case "call":
-        return this.expression(scalarCall(e.fn, e.args));
+        return this.expression(this.#rules.call(e.fn, e.args) ?? scalarCall(e.fn, e.args));
       case "invoke": {
         const legal = this.function(e.function);
         return legal === e.function ? e : { ...e, function: legal };

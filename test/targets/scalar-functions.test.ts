@@ -23,23 +23,15 @@ import {
 import type { ElementType, Kernel } from "../../compiler/kernel/ir.ts";
 import type { KernelModule } from "../../compiler/kernel/module.ts";
 import { runKernels } from "./run-kernels.ts";
-
-const count = 4096;
-
-/** Types of the arguments of a row, floats first. */
-function argumentTypes(fn: ScalarFunctionName): readonly DType[] {
-  const { arity, resultType } = scalarFunctions[fn];
-  const candidates: DType[][] = [
-    Array<DType>(arity).fill("f32"),
-    Array<DType>(arity).fill("bool"),
-    ["bool", "f32", "f32"],
-  ];
-  const found = candidates.find(
-    (types) => types.length === arity && resultType(types) !== undefined,
-  );
-  if (found === undefined) throw new Error(`no types for ${fn}`);
-  return found;
-}
+import {
+  argumentTypes,
+  atEdges,
+  count,
+  expectAccurate,
+  expectRightAtEdges,
+  inDomain,
+  type Sample,
+} from "./scalar-function-cases.ts";
 
 /** One kernel for one function: result[i] = fn(a[i], b[i], c[i]). */
 function functionKernel(fn: ScalarFunctionName, lanes: number): Kernel {
@@ -99,8 +91,6 @@ function moduleOf(lanes: number, names: readonly ScalarFunctionName[]): KernelMo
   };
 }
 
-type Sample = (fn: ScalarFunctionName, argument: number, i: number) => number;
-
 async function evaluateAll(lanes: number, sample: Sample) {
   const slot = count * 4;
   const persistent = new Uint8Array(scalarFunctionNames.length * 3 * slot);
@@ -129,54 +119,6 @@ async function evaluateAll(lanes: number, sample: Sample) {
   );
 }
 
-/** Deterministic, spread over the row's test domain. */
-const inDomain: Sample = (fn, argument, i) => {
-  const { min, max } = scalarFunctions[fn].testDomain[argument]!;
-  const t = ((i * 7919 + argument * 104729 + 17) % count) / (count - 1);
-  const value = Math.fround(min + (max - min) * t);
-  return argumentTypes(fn)[argument] === "bool" ? Math.round(t) : value;
-};
-
-const specials = [
-  0,
-  -0,
-  1,
-  -1,
-  0.5,
-  -0.5,
-  Infinity,
-  -Infinity,
-  Number.NaN,
-  1e-40,
-  -1e-40,
-  1e38,
-  -1e38,
-  88,
-  -88,
-  100,
-  -100,
-  1e-20,
-  3,
-  -2,
-].map(Math.fround);
-
-const atEdges: Sample = (fn, argument, i) => {
-  if (argumentTypes(fn)[argument] === "bool") return i & 1;
-  const { arity } = scalarFunctions[fn];
-  if (arity === 1) return specials[i % specials.length]!;
-  const at = argument === 0 ? i : Math.floor(i / specials.length);
-  return specials[at % specials.length]!;
-};
-
-/** Distance in units in the last place of the float32 nearest to `exact`. */
-function ulps(value: number, exact: number): number {
-  const nearest = Math.fround(exact);
-  if (Object.is(value, nearest) || value === nearest) return 0;
-  if (Number.isNaN(value) && Number.isNaN(exact)) return 0;
-  const exponent = Math.max(-126, Math.floor(Math.log2(Math.abs(nearest))));
-  return Math.abs(value - exact) / 2 ** (exponent - 23);
-}
-
 const widths = [1, 4, 8, 16];
 
 describe("scalar functions in C", async () => {
@@ -188,19 +130,7 @@ describe("scalar functions in C", async () => {
   }
 
   test.each(scalarFunctionNames)("%s is as accurate as its row says", (fn) => {
-    const { evaluate, ulp, arity } = scalarFunctions[fn];
-    const values = inside.get(16)!.get(fn)!;
-    let worst = 0;
-    let at: number[] = [];
-    for (let i = 0; i < count; i++) {
-      const args = Array.from({ length: arity }, (_, a) => inDomain(fn, a, i));
-      const error = ulps(values[i]!, evaluate(...args));
-      if (!(error <= worst)) {
-        worst = error;
-        at = [...args, values[i]!, evaluate(...args)];
-      }
-    }
-    expect(worst, `${fn} at ${at}`).toBeLessThanOrEqual(ulp);
+    expectAccurate(fn, inside.get(16)!.get(fn)!);
   });
 
   test.each(scalarFunctionNames)("%s has the same bits at every width", (fn) => {
@@ -211,25 +141,7 @@ describe("scalar functions in C", async () => {
   });
 
   test.each(scalarFunctionNames)("%s is right at the edges", (fn) => {
-    const { evaluate, arity } = scalarFunctions[fn];
-    const values = edges.get(16)!.get(fn)!;
-    for (let i = 0; i < specials.length ** Math.min(2, arity); i++) {
-      const args = Array.from({ length: arity }, (_, a) => atEdges(fn, a, i));
-      const exact = evaluate(...args);
-      const value = values[i]!;
-      const wanted = Math.fround(exact);
-      const isClose = ulps(value, exact) <= 16 || Math.abs(value - exact) < 2e-38;
-      // Sine and cosine of huge arguments are not reduced exactly.
-      const isHuge = args.some((x) => Math.abs(x) > 1e5 && Number.isFinite(x));
-      if (isHuge && /^(sin|cos|tan)$/.test(fn)) continue;
-      // A quotient that underflows in float32 has lost its sign.
-      if (fn === "floordivide" && exact === -1 && Math.fround(args[0]! / args[1]!) === 0) continue;
-      // Nor has a float32 remainder digits left where the quotient is beyond 2²⁴.
-      if (fn === "modulo" && Math.abs(args[0]! / args[1]!) > 2 ** 24) continue;
-      expect(isClose || Object.is(value, wanted), `${fn}(${args}) = ${value}, not ${wanted}`).toBe(
-        true,
-      );
-    }
+    expectRightAtEdges(fn, edges.get(16)!.get(fn)!);
   });
 });
 

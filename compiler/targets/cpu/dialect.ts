@@ -186,6 +186,7 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
     random() {
       throw new InvariantError("a random number was not rewritten for C");
     },
+    argument: (printed) => printed,
     address: pointer,
 
     declare: (name, type, value, isMutable) =>

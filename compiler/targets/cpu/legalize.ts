@@ -26,6 +26,7 @@ import { floorDivisionFunction, truncateFunction } from "../../kernel/math/funct
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
 
 const rules: LegalRules = {
+  call: () => null,
   expression: rewrite,
   statement: (s) => (s.kind === "store" ? legalStore(s) : s),
 };

@@ -4,7 +4,8 @@
  */
 
 import { assertExhaustive } from "../../diagnostics/diagnostic.ts";
-import type { Expression, Kernel, KernelFunction, KernelParameter } from "../../kernel/ir.ts";
+import { functionsOf } from "../../kernel/functions-called.ts";
+import type { Kernel, KernelParameter } from "../../kernel/ir.ts";
 import type { GraphFunction, KernelModule, Launch, Placement } from "../../kernel/module.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
@@ -66,37 +67,6 @@ function legalKernels(module: KernelModule): ReadonlyMap<Kernel, Kernel> {
   ];
   const legal = legalize(kernels);
   return new Map(kernels.map((kernel, i) => [kernel, legal[i]!]));
-}
-
-/** All functions that kernels call, callees first, each name once. */
-function functionsOf(kernels: readonly Kernel[]): KernelFunction[] {
-  const found = new Map<string, KernelFunction>();
-  const visit = (fn: KernelFunction): void => {
-    if (found.has(fn.name)) return;
-    const { body, result } = fn;
-    visitCalls([...body], result, visit);
-    found.set(fn.name, fn);
-  };
-  for (const kernel of kernels) visitCalls(kernel.body, kernel.tasks, visit);
-  return [...found.values()];
-}
-
-function visitCalls(
-  body: Kernel["body"],
-  expression: Expression | null,
-  visit: (fn: KernelFunction) => void,
-): void {
-  const result: Kernel["body"] =
-    expression === null ? [] : [{ kind: "let", name: "result", value: expression }];
-  walkStatements(
-    [...body, ...result],
-    (s) => {
-      if (s.kind === "invoke") visit(s.function);
-    },
-    (e) => {
-      if (e.kind === "invoke") visit(e.function);
-    },
-  );
 }
 
 function ambientOf(kernel: Kernel): Ambient[] {

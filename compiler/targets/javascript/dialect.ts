@@ -87,6 +87,7 @@ export function javaScriptDialect(use: (wanted: PreludeFunction) => void): Diale
     shuffle: vectors,
     reduce: vectors,
     shuffleDown: vectors,
+    argument: (printed) => printed,
     address: vectors,
     random({ stream, index }, print) {
       const args = [primary("seed"), number(hash32(stream)), primary("batch"), print(index)];

@@ -1,0 +1,35 @@
+/** Which functions kernels call, so that they are printed with them. */
+
+import type { Expression, Kernel, KernelFunction, Statement } from "./ir.ts";
+import { walkStatements } from "./rewrite.ts";
+
+/** All functions that kernels call, callees first, each name once. */
+export function functionsOf(kernels: readonly Kernel[]): KernelFunction[] {
+  const found = new Map<string, KernelFunction>();
+  const visit = (fn: KernelFunction): void => {
+    if (found.has(fn.name)) return;
+    for (const callee of functionsCalled(fn.body, fn.result)) visit(callee);
+    found.set(fn.name, fn);
+  };
+  for (const { body, tasks } of kernels) for (const fn of functionsCalled(body, tasks)) visit(fn);
+  return [...found.values()];
+}
+
+/** Functions that statements and an expression call themselves, in order. */
+export function functionsCalled(
+  body: readonly Statement[],
+  result: Expression | null,
+): KernelFunction[] {
+  const called: KernelFunction[] = [];
+  const end: Statement[] = result === null ? [] : [{ kind: "let", name: "result", value: result }];
+  walkStatements(
+    [...body, ...end],
+    (s) => {
+      if (s.kind === "invoke") called.push(s.function);
+    },
+    (e) => {
+      if (e.kind === "invoke") called.push(e.function);
+    },
+  );
+  return called;
+}

@@ -1,0 +1,283 @@
+/**
+ * Rewrites kernels into what WGSL can say, beside what `legalize-scalars.ts` does for all targets. Compilers of WGSL
+ * may assume that there are no NaNs (https://www.w3.org/TR/WGSL/#floating-point-evaluation), so tests for them look at
+ * bits. Vectors move through memory one element at a time, but in buffers that `vectors` names, which hold nothing
+ * else.
+ */
+
+import { invariant } from "../../diagnostics/diagnostic.ts";
+import { BlockBuilder, valueFunction } from "../../kernel/block-builder.ts";
+import {
+  add,
+  and,
+  bitcast,
+  constant,
+  convert,
+  invoke,
+  join,
+  lane,
+  literalOf,
+  load,
+  operation,
+  select,
+  store,
+  vectorOf,
+} from "../../kernel/build.ts";
+import type {
+  Expression,
+  Kernel,
+  KernelFunction,
+  LoadExpression,
+  Operation,
+  Place,
+  Statement,
+} from "../../kernel/ir.ts";
+import {
+  floorDivisionFunction,
+  functionName,
+  truncateFunction,
+} from "../../kernel/math/functions.ts";
+import { printExpression } from "../../kernel/print.ts";
+import { mapExpression, mapStatements } from "../../kernel/rewrite.ts";
+import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
+import { foldConstant } from "./fold-constants.ts";
+import { namesIn } from "./names.ts";
+
+/** A legal kernel; so are the functions that it calls. */
+export function legalize(kernel: Kernel, vectors: ReadonlySet<string>): Kernel {
+  // Stores of vectors fall apart first: each of their elements is legalised below.
+  const names = builderBeside(kernel);
+  const body = mapStatements(
+    kernel.body,
+    (e) => e,
+    (s) => (s.kind === "store" ? storeElements(s, vectors, names) : s),
+  );
+  const rules: LegalRules = {
+    call: (fn, args) => (isFloat(args[0]!) ? legalCall(fn, args) : null),
+    expression: (e, legalizer) => foldConstant(rewrite(e, vectors, legalizer)),
+    statement(s) {
+      invariant(s.kind !== "invoke", "WGSL has no pointers to pass to functions");
+      return s;
+    },
+  };
+  return new Legalizer(rules).kernel({ ...kernel, body });
+}
+
+/** Hands out names that the kernel does not have. */
+function builderBeside({ parameters, body }: Kernel): BlockBuilder {
+  const builder = new BlockBuilder();
+  for (const name of [...parameters.map((p) => p.name), ...namesIn(body)]) builder.name(name);
+  return builder;
+}
+
+function isFloat({ type }: Expression): boolean {
+  return type.dtype === "f32";
+}
+
+function rewrite(e: Expression, vectors: ReadonlySet<string>, legalizer: Legalizer): Expression {
+  switch (e.kind) {
+    case "load":
+      return e.type.lanes === 1 || vectors.has(e.place.buffer) ? e : loadElements(e);
+    case "convert":
+      return legalConvert(e, legalizer);
+    case "operation":
+      return legalOperation(e, legalizer);
+    default:
+      return e;
+  }
+}
+
+// Memory
+
+/** Where one lane of an access lies. */
+function placeOfLane({ buffer, index, row }: Place, number: number): Place {
+  return {
+    buffer,
+    index: index.type.lanes === 1 ? add(index, constant(number)) : lane(index, number),
+    row: row === null || row.type.lanes === 1 ? row : lane(row, number),
+  };
+}
+
+function maskOfLane(mask: Expression | null, number: number): Expression | null {
+  return mask === null || mask.type.lanes === 1 ? mask : lane(mask, number);
+}
+
+function loadElements({ type, place, mask, active }: LoadExpression): Expression {
+  const single = vectorOf(type.dtype, 1);
+  return join(
+    Array.from({ length: type.lanes }, (_, i) =>
+      i < active
+        ? load(placeOfLane(place, i), single, { mask: maskOfLane(mask, i) })
+        : constant(0, type.dtype),
+    ),
+  );
+}
+
+function storeElements(
+  s: Statement & { readonly kind: "store" },
+  vectors: ReadonlySet<string>,
+  names: BlockBuilder,
+): Statement | readonly Statement[] {
+  const { place, value, mask, active } = s;
+  const { lanes } = value.type;
+  if (lanes === 1) return s;
+  const isWhole = active === lanes && (mask === null || mask.type.lanes === 1);
+  if (isWhole && vectors.has(place.buffer)) return s;
+  return names.block(() => {
+    const stored = names.let("stored", value);
+    const at =
+      place.index.type.lanes === 1 ? place : { ...place, index: names.let("at", place.index) };
+    const where = mask === null ? null : names.let("where", mask);
+    for (let i = 0; i < active; i++) {
+      const options = { mask: maskOfLane(where, i) };
+      names.emit(store(placeOfLane(at, i), lane(stored, i), options));
+    }
+  });
+}
+
+// Numbers
+
+function bitsOf(x: Expression): Expression {
+  return bitcast(x, "u32");
+}
+
+/** The bits of |x|: above those of infinity it is NaN. */
+function compareMagnitude(name: "greater" | "lessEqual" | "less", x: Expression): Expression {
+  const { lanes } = x.type;
+  const magnitude = operation("and", bitsOf(x), constant(0x7fffffff, "u32", lanes));
+  return operation(name, magnitude, constant(0x7f800000, "u32", lanes));
+}
+
+function legalCall(fn: string, args: readonly Expression[]): Expression | null {
+  const [a, b] = args as readonly [Expression, Expression];
+  switch (fn) {
+    case "isNan":
+      return compareMagnitude("greater", a);
+    case "isFinite":
+      return compareMagnitude("less", a);
+    case "maximum":
+    case "minimum":
+      return Number.isNaN(literalOf(b) ?? Number.NaN)
+        ? invoke(extremumFunction(fn, a.type.lanes), a, b)
+        : null;
+    default:
+      return null;
+  }
+}
+
+function extremumFunction(fn: "maximum" | "minimum", lanes: number): KernelFunction {
+  const type = vectorOf("f32", lanes);
+  return valueFunction(
+    functionName(fn, "f32", lanes),
+    "NaN if either is; the first on ties.",
+    [
+      ["a", type],
+      ["b", type],
+    ],
+    (_builder, a, b) => {
+      const isBetter = operation(fn === "maximum" ? "greater" : "less", b!, a!);
+      const takesSecond = and(
+        operation("or", isBetter, compareMagnitude("greater", b!)),
+        compareMagnitude("lessEqual", a!),
+      );
+      return select(takesSecond!, b!, a!);
+    },
+  );
+}
+
+/** `a < b ? a : b` as a function, as its arguments are used twice. */
+function choiceFunction(operationName: "min" | "max", lanes: number): KernelFunction {
+  const type = vectorOf("f32", lanes);
+  const better = operationName === "min" ? "less" : "greater";
+  return valueFunction(
+    functionName(`${better}_of`, "f32", lanes),
+    "The second where either is NaN, or both are equal.",
+    [
+      ["a", type],
+      ["b", type],
+    ],
+    (_builder, a, b) => select(operation(better, a!, b!), a!, b!),
+  );
+}
+
+function legalConvert(
+  e: Expression & { readonly kind: "convert" },
+  legalizer: Legalizer,
+): Expression {
+  const { dtype: from, lanes } = e.of.type;
+  const to = e.type.dtype;
+  if (e.of.kind === "constant") return e;
+  if (to === "bool") {
+    return legalizer.expression(operation("notEqual", e.of, constant(0, from, lanes)));
+  }
+  if (to === "u8" && (from === "i32" || from === "u32")) {
+    return bitcast(operation("and", convert(e.of, "u32"), constant(255, "u32", lanes)), "u8");
+  }
+  if (from !== "f32" || to === "f16") return e;
+  invariant(to === "i32" || to === "u8", `no conversion of f32 to ${to}`);
+  return invoke(legalTruncation(to, lanes, legalizer), e.of);
+}
+
+/** Ends in a plain conversion of a bounded number, which WGSL gives the same meaning. */
+function legalTruncation(to: "i32" | "u8", lanes: number, legalizer: Legalizer): KernelFunction {
+  const rewriteTests = (e: Expression): Expression =>
+    e.kind === "operation" ? legalOperation(e, legalizer) : e;
+  const fn = truncateFunction(to, lanes);
+  return legalizer.keep({
+    ...fn,
+    body: mapStatements(fn.body, rewriteTests),
+    result: fn.result && mapExpression(fn.result, rewriteTests),
+  });
+}
+
+const bytes: ReadonlySet<Operation> = new Set([
+  "add",
+  "subtract",
+  "multiply",
+  "negate",
+  "shiftLeft",
+  "not",
+]);
+
+function legalOperation(
+  e: Expression & { readonly kind: "operation" },
+  legalizer: Legalizer,
+): Expression {
+  const { operation: name, args } = e;
+  const [a, b] = args as readonly [Expression, Expression];
+  const { dtype, lanes } = args.at(-1)!.type;
+  if (args.every((arg) => arg.kind === "constant")) return e;
+  switch (name) {
+    case "equal":
+    case "notEqual": {
+      if (dtype !== "f32" || !isSame(a, b)) return e;
+      return compareMagnitude(name === "equal" ? "lessEqual" : "greater", a);
+    }
+    case "min":
+    case "max":
+      return dtype === "f32" ? legalizer.expression(invoke(choiceFunction(name, lanes), a, b)) : e;
+    case "floorQuotient":
+    case "floorRemainder": {
+      const divisor = literalOf(b);
+      const shift = divisor === undefined ? Number.NaN : Math.log2(divisor);
+      if (Number.isInteger(shift)) {
+        // A power of two: the arithmetic shift floors, and the low bits are the remainder.
+        return name === "floorQuotient"
+          ? operation("shiftRight", a, constant(shift, "i32", lanes))
+          : operation("and", a, constant(divisor! - 1, "i32", lanes));
+      }
+      const part = name === "floorQuotient" ? "quotient" : "remainder";
+      return legalizer.expression(invoke(floorDivisionFunction(part, lanes), a, b));
+    }
+    default: {
+      // Bytes are kept in words.
+      if (dtype !== "u8" || e.type.dtype !== "u8" || !bytes.has(name)) return e;
+      const word = operation(name, ...args.map((arg) => bitcast(arg, "u32")));
+      return bitcast(operation("and", word, constant(255, "u32", lanes)), "u8");
+    }
+  }
+}
+
+function isSame(a: Expression, b: Expression): boolean {
+  return a === b || printExpression(a) === printExpression(b);
+}

@@ -1,0 +1,75 @@
+/** Names that WGSL leaves to programs; kernels are named after models, which know nothing of them. */
+
+import { functionsCalled } from "../../kernel/functions-called.ts";
+import type { Kernel, KernelFunction, Statement } from "../../kernel/ir.ts";
+import { type Rename, renameFunction, renameKernel } from "../../kernel/rename.ts";
+import { walkStatements } from "../../kernel/rewrite.ts";
+
+/** https://www.w3.org/TR/WGSL/#keyword-summary and #reserved-words */
+const reservedWords =
+  "alias break case const const_assert continue continuing default diagnostic discard else enable false fn for if " +
+  "let loop override requires return struct switch true var while " +
+  "NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become cast catch " +
+  "class co_await co_return co_yield coherent column_major common compile compile_fragment concept const_cast " +
+  "consteval constexpr constinit crate debugger decltype delete demote demote_to_helper do dynamic_cast enum " +
+  "explicit export extends extern external fallthrough filter final finally friend from fxgroup get goto " +
+  "groupshared highp impl implements import inline instanceof interface layout lowp macro macro_rules match " +
+  "mediump meta mod module move mut mutable namespace new nil noexcept noinline nointerpolation non_coherent " +
+  "noncoherent noperspective null nullptr of operator package packoffset partial pass patch pixelfragment precise " +
+  "precision premerge priv protected pub public readonly ref regardless register reinterpret_cast require " +
+  "resource restrict self set shared sizeof smooth snorm static static_assert static_cast std subroutine super " +
+  "target template this thread_local throw trait try type typedef typeid typename typeof union unless unorm " +
+  "unsafe unsized use using varying virtual volatile wgsl where with writeonly yield";
+
+/** What generated text itself says: a local of such a name would hide it. */
+const usedWords =
+  "abs array bitcast bool ceil f16 f32 floor fma i32 max min round select sqrt storageBarrier " +
+  "subgroupShuffleDown trunc u32 vec2 vec2f vec2h vec2i vec2u vec4 vec4f vec4h vec4i vec4u vec3u " +
+  "workgroupBarrier Step main step rows n task thread subgroup seed batch workgroup local subgroup_size";
+
+const taken: ReadonlySet<string> = new Set(`${reservedWords} ${usedWords}`.split(" "));
+
+/**
+ * Keeps every one of `names` that is free, and gives the rest others: those that are taken, and those in `others`.
+ */
+function renaming(names: readonly string[], others: Iterable<string>): Rename {
+  const elsewhere = new Set(others);
+  const isFree = (name: string): boolean => !taken.has(name) && !elsewhere.has(name);
+  const given = new Map(names.filter(isFree).map((name) => [name, name]));
+  return (name) => {
+    const known = given.get(name);
+    if (known !== undefined) return known;
+    let legal = name;
+    for (let i = 2; !isFree(legal) || given.has(legal); i++) legal = `${name}_${i}`;
+    given.set(name, legal);
+    // Nor may another name become it.
+    elsewhere.add(legal);
+    return legal;
+  };
+}
+
+/** Names that statements define. */
+export function namesIn(body: readonly Statement[]): string[] {
+  const names: string[] = [];
+  walkStatements(body, (s) => {
+    if (s.kind === "let" || s.kind === "mutable" || s.kind === "buffer") names.push(s.name);
+    if (s.kind === "loop") names.push(s.variable);
+  });
+  return names;
+}
+
+/** A kernel without reserved names, and without those in `others`. */
+export function withLegalNames(kernel: Kernel, others: Iterable<string>): Kernel {
+  const { parameters, body } = kernel;
+  return renameKernel(
+    kernel,
+    renaming([...parameters.map((p) => p.name), ...namesIn(body)], others),
+  );
+}
+
+/** A function without reserved names, and without those of the functions that it calls. */
+export function functionWithLegalNames(fn: KernelFunction): KernelFunction {
+  const { parameters, body } = fn;
+  const called = functionsCalled(body, fn.result).map(({ name }) => name);
+  return renameFunction(fn, renaming([...parameters.map((p) => p.name), ...namesIn(body)], called));
+}

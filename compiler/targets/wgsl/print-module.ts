@@ -1,0 +1,132 @@
+/**
+ * A kernel library as a program for WebGPU: every kernel a module of its own, and for each graph what one step
+ * dispatches.
+ */
+
+import type {
+  WgslDispatch,
+  WgslKernel,
+  WgslProgram,
+} from "../../../runtime/devices/webgpu/wgsl-program.ts";
+import { invariant } from "../../diagnostics/diagnostic.ts";
+import type { KernelModule } from "../../kernel/module.ts";
+import { CLikePrinter } from "../c-like-printer.ts";
+import { type ArenaSizes, type Bound, bindLaunch } from "./bindings.ts";
+import { defaultLimits } from "./description.ts";
+import { noMemory, wgslDialect } from "./dialect.ts";
+import { functionWithLegalNames } from "./names.ts";
+import { type PrintedKernel, printKernel, tasksAtMost, workgroupsOf } from "./print-kernel.ts";
+
+export interface WgslPrintOptions {
+  /** The largest batch. */
+  readonly batchMax: number;
+  /** Bytes of each arena. */
+  readonly arenas: ArenaSizes;
+}
+
+/**
+ * Prints a module; the launches of `withSubgroups` are the same, but that kernels may exchange values in subgroups.
+ */
+export function printWgsl(
+  module: KernelModule,
+  withSubgroups: KernelModule | null,
+  options: WgslPrintOptions,
+): WgslProgram {
+  const table = new KernelTable(options.batchMax);
+  const graphs = module.functions.map(({ graph, launches }, i) => {
+    const others = withSubgroups?.functions[i]?.launches;
+    invariant(
+      withSubgroups === null || others?.length === launches.length,
+      `${graph} launches other kernels with subgroups`,
+    );
+    const dispatches = launches.map((launch, k): WgslDispatch => {
+      const bound = bindLaunch(launch, options.arenas);
+      const variant = others === undefined ? null : bindLaunch(others[k]!, options.arenas);
+      return table.dispatch(bound, variant);
+    });
+    return [graph, dispatches] as const;
+  });
+  return {
+    functions: table.functions,
+    kernels: table.kernels,
+    graphs: Object.fromEntries(graphs),
+    limits: limitsOf(
+      options.arenas,
+      graphs.flatMap(([, dispatches]) => dispatches),
+    ),
+  };
+}
+
+/** Kernels that are printed the same are one. */
+class KernelTable {
+  readonly kernels: WgslKernel[] = [];
+  readonly functions: Record<string, string> = {};
+  readonly #batchMax: number;
+  readonly #byText = new Map<string, number>();
+  readonly #names = new Set<string>();
+
+  constructor(batchMax: number) {
+    this.#batchMax = batchMax;
+  }
+
+  dispatch(bound: Bound, withSubgroups: Bound | null): WgslDispatch {
+    const { kernel, bindings } = bound;
+    return {
+      kernel: this.#intern(bound, withSubgroups),
+      workgroups: workgroupsOf(tasksAtMost(kernel, this.#batchMax)),
+      bindings,
+    };
+  }
+
+  #intern(bound: Bound, withSubgroups: Bound | null): number {
+    const { name } = bound.kernel;
+    const plain = printKernel({ ...bound, batchMax: this.#batchMax });
+    const { code, readOnly, requires } = plain;
+    const uses = this.#use(plain);
+    const variant = withSubgroups && printKernel({ ...withSubgroups, batchMax: this.#batchMax });
+    const text = JSON.stringify([code, readOnly, variant?.code]);
+    const known = this.#byText.get(text);
+    if (known !== undefined) return known;
+    const kernel: WgslKernel = {
+      name: this.#name(name),
+      uses,
+      code,
+      readOnly,
+      requires,
+      ...(variant === null || variant.code === code
+        ? {}
+        : { withSubgroups: { uses: this.#use(variant), code: variant.code } }),
+    };
+    this.#byText.set(text, this.kernels.length);
+    this.kernels.push(kernel);
+    return this.kernels.length - 1;
+  }
+
+  #use({ functions }: PrintedKernel): string[] {
+    const printer = new CLikePrinter(wgslDialect(noMemory));
+    for (const fn of functions) {
+      this.functions[fn.name] ??= printer.function(functionWithLegalNames(fn)).join("\n");
+    }
+    return functions.map((fn) => fn.name);
+  }
+
+  #name(hint: string): string {
+    let name = hint;
+    for (let i = 2; this.#names.has(name); i++) name = `${hint}_${i}`;
+    this.#names.add(name);
+    return name;
+  }
+}
+
+/** What is larger than every device allows. */
+function limitsOf(arenas: ArenaSizes, dispatches: readonly WgslDispatch[]): WgslProgram["limits"] {
+  const buffer = Math.max(...Object.values(arenas));
+  const sizes = dispatches.flatMap(({ bindings }) =>
+    bindings.map((binding) => (binding.kind === "arena" ? binding.size : 0)),
+  );
+  const binding = sizes.reduce((a, b) => Math.max(a, b), 0);
+  return {
+    ...(buffer > defaultLimits.bufferBytes ? { maxBufferSize: buffer } : {}),
+    ...(binding > defaultLimits.bindingBytes ? { maxStorageBufferBindingSize: binding } : {}),
+  };
+}
