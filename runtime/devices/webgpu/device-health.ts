@@ -22,7 +22,10 @@ export class DeviceHealth {
         resolve(why);
       });
     });
-    device.addEventListener("uncapturederror", ({ error }) => {
+    device.addEventListener("uncapturederror", (event) => {
+      const { error } = event;
+      // Not printed as well.
+      event.preventDefault();
       this.#uncaptured ??= new DeviceError(`the graphics processor reports: ${error.message}`);
     });
   }

@@ -4,9 +4,11 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Column } from "../../../runtime/data/column.ts";
 import { CpuDevice } from "../../../runtime/devices/cpu/cpu-device.ts";
 import { findNativeAddon, loadNativeAddon } from "../../../runtime/devices/cpu/native-addon.ts";
-import { DeviceError, type RunRequest } from "../../../runtime/devices/device.ts";
+import { DeviceError } from "../../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../../runtime/plan.ts";
 import { abi, compileLibrary, createFolder } from "../native/kernel-library.ts";
+import { testRefusals } from "./refusals.ts";
+import { request } from "./request.ts";
 
 const folder = createFolder();
 afterAll(folder.remove);
@@ -74,18 +76,6 @@ const x: Column = {
   data: new Float32Array([1, 2, 3, 4, 5]),
 };
 
-function request(changes: Partial<RunRequest> = {}): RunRequest {
-  return {
-    graph: "train",
-    rows: new Int32Array([4, 0, 1, 2, 3]),
-    batchSize: 2,
-    scalars: new Float32Array([1, 10, 100]),
-    seed: 1,
-    firstBatch: 7,
-    ...changes,
-  };
-}
-
 async function createDevice(changes: Partial<TrainerPlan> = {}): Promise<CpuDevice> {
   const device = new CpuDevice({ plan: { ...plan, ...changes }, library, threads: 2 });
   await device.bindColumn(0, x);
@@ -116,65 +106,10 @@ test("what is read is a copy", async () => {
 });
 
 describe("a device refuses", () => {
-  test.each([
-    ["an unknown graph", { graph: "evaluate" }, "the model was built without the graph evaluate"],
-    ["an inherited name", { graph: "toString" }, "without the graph toString"],
-    ["a batch too large", { batchSize: 5 }, "batch size 5 is not from 1 to 4"],
-    ["an empty batch", { batchSize: 0 }, "batch size 0 is not from 1 to 4"],
-    [
-      "too few scalars",
-      { scalars: new Float32Array(2) },
-      "takes 1 scalars for each of 3 steps, not 2",
-    ],
-    ["a negative seed", { seed: -1 }, "must be unsigned 32-bit integers"],
-    ["a fractional batch counter", { firstBatch: 0.5 }, "must be unsigned 32-bit integers"],
-    [
-      "a row beyond the data",
-      { rows: new Int32Array([0, 5, 0, 0, 0]) },
-      "row 5 is not among the 5 rows",
-    ],
-    [
-      "a negative row",
-      { rows: new Int32Array([0, -1, 0, 0, 0]) },
-      "row -1 is not among the 5 rows",
-    ],
-  ])("%s", async (_, changes, message) => {
-    const device = await createDevice();
-    await expect(device.run(request(changes))).rejects.toThrow(message);
-    await device.run(request());
-    device.dispose();
-  });
-
-  test("a run without its column", async () => {
-    const device = new CpuDevice({ plan, library, threads: 1 });
-    await expect(device.run(request())).rejects.toThrow("column x is not bound");
-    device.dispose();
-  });
-
-  test("columns and tensors of another type, shape or size", async () => {
-    const device = await createDevice();
-    const bytes = { ...x, dtype: "u8" as const, data: new Uint8Array(5) };
-    await expect(device.bindColumn(0, bytes)).rejects.toThrow("column x is f32[], not u8[]");
-    await expect(device.bindColumn(0, { ...x, shape: [5] })).rejects.toThrow("not f32[5]");
-    await expect(device.bindColumn(0, { ...x, rows: 6 })).rejects.toThrow("not the data of 6 rows");
-    await expect(device.bindColumn(9, x)).rejects.toThrow("no column slot 9");
-    await expect(device.write("total", new Float32Array(2))).rejects.toThrow(
-      "not a Float32Array of 2",
-    );
-    await expect(device.write("total", new Int32Array(1))).rejects.toThrow("not a Int32Array of 1");
-    await expect(device.read("nothing")).rejects.toThrow("the model has no tensor nothing");
-    await expect(device.readResult("train", 2)).rejects.toThrow("has no result 2");
-    device.dispose();
-  });
-
-  test("everything once it was disposed of", async () => {
-    const device = await createDevice();
-    device.dispose();
-    device.dispose();
-    await expect(device.run(request())).rejects.toThrow("disposed of");
-    await expect(device.read("total")).rejects.toThrow("disposed of");
-    await expect(device.write("total", new Float32Array(1))).rejects.toThrow("disposed of");
-  });
+  testRefusals(
+    async () => new CpuDevice({ plan, library, threads: 1 }),
+    (device) => device.bindColumn(0, x),
+  );
 
   test("kernels for another processor, before they are loaded", () => {
     const foreign = { ...plan, requiredFeatures: ["avx1024", "sse4.2", "quantum"] };

@@ -9,16 +9,10 @@ import { openGpu } from "../../../../runtime/devices/webgpu/node-gpu.ts";
 
 const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/** What a process needs in its environment to find it. */
-export function softwareGpuEnvironment(): Readonly<Record<string, string>> {
-  const isChosen = process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES;
-  return {
-    ...(isChosen === undefined && existsSync(swiftShader) ? { VK_ICD_FILENAMES: swiftShader } : {}),
-    XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
-  };
-}
-
-Object.assign(process.env, softwareGpuEnvironment());
+// Children of the process find it there, too.
+process.env.XDG_RUNTIME_DIR ??= "/tmp";
+const isChosen = (process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES) !== undefined;
+if (!isChosen && existsSync(swiftShader)) process.env.VK_ICD_FILENAMES = swiftShader;
 
 /** Whether tests that need a graphics processor can run. */
 export const hasGpu =

@@ -164,18 +164,6 @@ export function dataColumns(rows = 5): readonly [x: Column, bytes: Column] {
   ];
 }
 
-export function request(changes: Partial<RunRequest> = {}): RunRequest {
-  return {
-    graph: "train",
-    rows: new Int32Array([4, 0, 1, 2, 3]),
-    batchSize: 2,
-    scalars: new Float32Array([1, 10, 100]),
-    seed: 1,
-    firstBatch: 7,
-    ...changes,
-  };
-}
-
 /** What `train` adds to the total. */
 export function expectedTotal({ rows, batchSize, scalars }: RunRequest): number {
   return rows.reduce((sum, row, i) => {
