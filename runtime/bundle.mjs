@@ -14,63 +14,16 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundles } from "./bundles.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 
-const shared = { bundle: true, format: "esm", charset: "utf8", logLevel: "warning" };
-const title = "The runtime of trainers that nnc builds: data readers, training loop, devices.";
-
-const forNode = {
-  ...shared,
-  platform: "node",
-  target: "node20",
-  legalComments: "inline",
-  // CommonJS packages call `require` for Node's own modules, which an ES module does not have.
-  banner: {
-    js: [
-      `// ${title} Generated, do not edit.`,
-      'import { createRequire as createRequireOfRuntime } from "node:module";',
-      "const require = createRequireOfRuntime(import.meta.url);",
-    ].join("\n"),
-  },
-};
-
-const forBrowsers = {
-  ...shared,
-  // Not "node", so that a module of Node's that is imported by mistake fails the build.
-  platform: "browser",
-  target: "es2022",
-  minify: true,
-  legalComments: "inline",
-  banner: { js: `// ${title} Minified; the source is nnc's runtime folder.` },
-};
-
-await Promise.all([
-  build({
-    ...forNode,
-    entryPoints: [join(root, "runtime", "index.ts")],
-    outfile: join(dist, "runtime.js"),
-  }),
-  build({
-    ...forNode,
-    entryPoints: [join(root, "runtime", "node.ts")],
-    outfile: join(dist, "runtime-node.js"),
-    // A native package, found from where the trainer lies.
-    external: ["webgpu"],
-  }),
-  build({
-    ...forBrowsers,
-    entryPoints: [join(root, "runtime", "web.ts")],
-    outfile: join(dist, "runtime-web.js"),
-  }),
-  build({
-    ...forBrowsers,
-    entryPoints: [join(root, "runtime", "web-data.ts")],
-    outfile: join(dist, "runtime-data.js"),
-    alias: { "csv-parse/sync": "csv-parse/browser/esm/sync" },
-  }),
-]);
+await Promise.all(
+  Object.entries(bundles).map(([name, options]) =>
+    build({ ...options, outfile: join(dist, name) }),
+  ),
+);
 
 const types = { runtime: "index", "runtime-web": "web", "runtime-data": "web-data" };
 for (const [name, entry] of Object.entries(types)) {
