@@ -9,10 +9,18 @@ import { openGpu } from "../../../../runtime/devices/webgpu/node-gpu.ts";
 
 const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-// Children of the process find it there, too.
 process.env.XDG_RUNTIME_DIR ??= "/tmp";
 const isChosen = (process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES) !== undefined;
 if (!isChosen && existsSync(swiftShader)) process.env.VK_ICD_FILENAMES = swiftShader;
+
+/** What a process with an environment of its own needs in it to find the graphics processor. */
+export function softwareGpuEnvironment(): Readonly<Record<string, string>> {
+  const names = ["XDG_RUNTIME_DIR", "VK_ICD_FILENAMES", "VK_DRIVER_FILES"];
+  const values = names.map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(
+    values.filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
 
 /** Whether tests that need a graphics processor can run. */
 export const hasGpu =
