@@ -161,7 +161,8 @@ function termAffine({ coefficient, atom }: Term): Affine {
   return scaleAffine(atomAffine(atom), coefficient);
 }
 
-function atomAffine(atom: Atom): Affine {
+/** An atom alone. */
+export function atomAffine(atom: Atom): Affine {
   switch (atom.kind) {
     case "axis":
       return axisAffine(atom.axis);

@@ -6,12 +6,18 @@
 
 import {
   type Affine,
+  addAffine,
   axesOf,
-  axisAffine,
   scaleAffine,
   subtractAffine,
+  zeroAffine,
 } from "../../graph/affine.ts";
-import { type Condition, conditionAxes, and as conjunction } from "../../graph/condition.ts";
+import {
+  always,
+  type Condition,
+  conditionAxes,
+  and as conjunction,
+} from "../../graph/condition.ts";
 import {
   add,
   and,
@@ -35,7 +41,7 @@ import type {
   TiledContraction,
   TiledOperand,
 } from "../../optimize/fusion/tiled-contraction.ts";
-import { factsOf } from "../../optimize/simplify-index.ts";
+import { atomAffine, factsOf } from "../../optimize/simplify-index.ts";
 import { conditionValue, type Point, scalarIndex } from "../indexes.ts";
 import type { KernelBuilder } from "../kernel-builder.ts";
 import { extentValue } from "../micro-kernel.ts";
@@ -47,7 +53,20 @@ import {
   type WorkgroupPlan,
 } from "./contraction-plan.ts";
 
-/** Panels of one operand for the tile of this task. */
+/** A place along an axis of the panel: what differs from thread to thread, and a literal. */
+interface PanelPlace {
+  readonly thread: Expression;
+  readonly literal: number;
+}
+
+/** What a thread copies at once: the elements of a vector in shared memory, by one access or one by one. */
+interface VectorCopy {
+  /** Where in the panel. */
+  readonly target: Expression;
+  readonly elements: readonly { readonly row: number; readonly point: number }[];
+}
+
+/** Copies panels of one operand for the tile of this task. */
 export class PanelCopy {
   readonly #builder: KernelBuilder;
   readonly #contraction: TiledContraction;
@@ -55,14 +74,22 @@ export class PanelCopy {
   readonly #along: JoinedAxis;
   readonly #panel: PanelPlan;
   readonly #dtype: "f32" | "f16";
-  /** Values of the box's axes at the tile, those of `along` and of the sum aside. */
-  readonly #axes: readonly Expression[];
   readonly #memory: string;
   /** The panel in shared memory. */
   readonly buffer: string;
   readonly #vectors: readonly VectorCopy[];
+  /** Whether this thread has anything to copy; null if all have. */
+  readonly #exists: Expression | null;
+  /** Values of the box's axes at literal 0, that of the sum aside. */
+  readonly #axes: readonly Expression[];
+  /** The point of the panel at literal 0. */
+  readonly #point: Expression;
+  readonly #index: SplitIndex;
+  readonly #guard: SplitGuard;
+  readonly #rows = new Map<number, Expression | null>();
+  readonly #bases = new Map<number, Expression>();
 
-  /** `axes` has the values of the box's axes, of `along` that at the tile's first line. */
+  /** `axes` has the values of the box's axes, of rows and columns those at the start of the tile. */
   constructor(
     builder: KernelBuilder,
     plan: WorkgroupPlan,
@@ -76,143 +103,195 @@ export class PanelCopy {
     this.#along = side === "left" ? contraction.rows : contraction.columns;
     this.#panel = plan[side];
     this.#dtype = dtype;
-    this.#axes = axes;
     this.#memory = builder.buffer(this.#operand.value, "read");
     this.buffer = builder.shared(`${side}_panel`, dtype, panelElements(this.#panel));
-    const { width, depth, quads, threadsAlongQuads } = this.#panel;
+    this.#index = splitIndex(this.#operand.offset, this.#along.axis, contraction.sum.axis);
+    this.#guard = splitGuard(this.#operand.guard, this.#along.axis, contraction.sum.axis);
+
+    const { width, depth, quads, stride, isWide, threadsAlongQuads } = this.#panel;
     const [long, lines] = quads === "width" ? [width, depth] : [depth, width];
     const total = (long / quad) * lines;
     const fast = threadsAlongQuads ? long / quad : lines;
     const thread = symbol("thread");
+    // All counts are powers of two: threads make whole turns along the faster axis, or parts of one.
+    const within = builder.let("fast", fast < threads ? remainder(thread, fast) : thread);
+    const across = fast < threads ? builder.let("slow", quotient(thread, fast)) : constant(0);
+    this.#exists = total < threads ? builder.let("copies", less(thread, constant(total))) : null;
+    const placesOf = (i: number): readonly [at: PanelPlace, line: PanelPlace] => {
+      const number = i * threads;
+      const near = { thread: within, literal: number % fast };
+      const far = { thread: across, literal: Math.floor(number / fast) };
+      return threadsAlongQuads ? [near, far] : [far, near];
+    };
+    const [at, line] = placesOf(0);
+    const from = builder.let("from", multiply(at.thread, constant(quad)));
+    const target = builder.let("target", add(multiply(line.thread, constant(stride)), from));
     this.#vectors = Array.from({ length: Math.ceil(total / threads) }, (_, i) => {
-      const number = add(thread, constant(i * threads));
-      const within = builder.let("fast", remainder(number, fast));
-      const across = builder.let("slow", quotient(number, fast));
-      const [at, line] = threadsAlongQuads ? [within, across] : [across, within];
-      const exists = total < threads ? builder.let("copies", less(number, constant(total))) : null;
-      return this.#vector(multiply(at, constant(quad)), line, exists);
+      const [{ literal: vector }, { literal: lineNumber }] = placesOf(i);
+      const first = quad * vector;
+      const places = Array.from({ length: isWide ? 1 : quad }, (_, lane) => first + lane);
+      return {
+        target: add(target, constant(lineNumber * stride + first)),
+        elements: places.map((place) =>
+          quads === "width" ? { row: place, point: lineNumber } : { row: lineNumber, point: place },
+        ),
+      };
     });
+    const [row, point] = quads === "width" ? [from, line.thread] : [line.thread, from];
+    const { axis } = this.#along;
+    this.#axes = axes.with(axis, builder.let("at", add(axes[axis]!, row)));
+    this.#point = point;
+    // What is known of rows is computed here, before the loop over panels.
+    for (const { elements } of this.#vectors) {
+      for (const { row: literal } of elements) {
+        this.#rowMask(literal);
+        this.#base(literal);
+      }
+    }
   }
 
   /** Reads the panel from `start` on into registers, and gives what stores it in shared memory. */
   load(start: Expression): () => void {
     const builder = this.#builder;
-    const stores = this.#vectors.map(({ target, exists, elements, lanes }) => {
-      const values = elements.map((element) => builder.let("element", element(start)));
-      return () => {
-        const vector = lanes === 1 ? join(values) : values[0]!;
-        const value = convert(vector, this.#dtype);
-        builder.emit(store(place(this.buffer, target), value, { mask: exists }));
-      };
-    });
-    return () => {
-      for (const emit of stores) emit();
+    const first = this.#pointAt(null, builder.let("k", add(start, this.#point)), 0);
+    const points = new Map<number, PanelPoint>([[0, first]]);
+    const pointAt = (literal: number): PanelPoint => {
+      const known = points.get(literal) ?? this.#pointAt(first, start, literal);
+      points.set(literal, known);
+      return known;
     };
+    const lanes = this.#panel.isWide ? quad : 1;
+    const stores = this.#vectors.map(({ target, elements }) => {
+      const values = elements.map(({ row, point }) =>
+        builder.let("element", this.#element(row, pointAt(point), lanes)),
+      );
+      const vector = lanes === 1 ? join(values) : values[0]!;
+      const value = convert(vector, this.#dtype);
+      return store(place(this.buffer, target), value, { mask: this.#exists });
+    });
+    return () => builder.emit(...stores);
   }
 
-  /** What one thread copies at once: four elements from `at` on of a line of the panel. */
-  #vector(at: Expression, line: Expression, exists: Expression | null): VectorCopy {
-    const { quads, stride, isWide } = this.#panel;
-    const target = this.#builder.let("target", add(multiply(line, constant(stride)), at));
-    const places = Array.from({ length: isWide ? 1 : quad }, (_, i) => add(at, constant(i)));
-    const lanes = isWide ? quad : 1;
-    if (quads === "depth") {
-      const row = this.#row(line, exists);
-      return {
-        target,
-        exists,
-        lanes,
-        elements: places.map((point) => this.#element(row, point, lanes)),
-      };
-    }
-    const elements = places.map((row) => this.#element(this.#row(row, exists), line, lanes));
-    return { target, exists, lanes, elements };
+  #element(row: number, { at, mask, moved }: PanelPoint, lanes: number): Expression {
+    const { moving, rowStep, hasRow } = this.#index;
+    const axes = this.#axesAt(row).with(this.#contraction.sum.axis, at);
+    const point = this.#pointOf(axes);
+    const own = hasRow ? scalarIndex(moving, point) : moved!;
+    const base = add(this.#base(rowStep === null ? row : 0), own);
+    const index = rowStep === null ? base : add(base, constant(row * rowStep));
+    const condition = and(and(this.#rowMask(row), mask), conditionValue(this.#guard.ofBoth, point));
+    const type = lanes === 1 ? f32 : vectorOf("f32", lanes);
+    return load(place(this.#memory, index), type, { mask: condition });
   }
 
-  /** What is known of a row before the sum begins. */
-  #row(number: Expression, exists: Expression | null): PanelRow {
-    const builder = this.#builder;
-    const { axis, extent } = this.#along;
-    const { width } = this.#panel;
-    const at = builder.let("at", add(this.#axes[axis]!, number));
-    const axes = this.#axes.with(axis, at);
-    const isInside = isWhole(extent, width) ? null : less(at, extentValue(extent));
-    const [fixed] = this.#conditions();
-    const point = this.#point(axes);
-    const mask = and(and(exists, isInside), conditionValue(fixed, point));
-    return { axes, mask: mask && builder.let("is_inside", mask) };
-  }
-
-  /** One access of the copy: at a row, `number` points into the panel. */
-  #element(row: PanelRow, number: Expression, lanes: number): (start: Expression) => Expression {
+  /** What all rows share of a point of the sum: the first of a panel, or one so many points after it. */
+  #pointAt(first: PanelPoint | null, start: Expression, literal: number): PanelPoint {
     const builder = this.#builder;
     const { sum } = this.#contraction;
-    const { offset } = this.#operand;
-    const [, moving] = this.#conditions();
-    const step = evenStep(offset, sum.axis);
-    const rest =
-      step === null ? offset : subtractAffine(offset, scaleAffine(axisAffine(sum.axis), step));
-    const isEven = step !== null;
-    const base = isEven
-      ? builder.let(
-          "base",
-          add(scalarIndex(rest, this.#point(row.axes)), multiply(number, constant(step))),
-        )
-      : null;
-    return (start) => {
-      const needsPlace =
-        !isEven || moving.kind !== "true" || !isWhole(sum.extent, this.#panel.depth);
-      const at = needsPlace ? builder.let("k", add(start, number)) : start;
-      const point = this.#point(row.axes.with(sum.axis, at));
-      const isInside = isWhole(sum.extent, this.#panel.depth)
-        ? null
-        : less(at, extentValue(sum.extent));
-      const mask = and(and(row.mask, isInside), conditionValue(moving, point));
-      const index =
-        base === null ? scalarIndex(offset, point) : add(base, multiply(start, constant(step!)));
-      return load(place(this.#memory, index), lanes === 1 ? f32 : vectorOf("f32", lanes), { mask });
-    };
+    const at = first === null ? start : add(first.at, constant(literal));
+    const point = this.#pointOf(this.#axes.with(sum.axis, at));
+    const { moving, hasRow, sumStep } = this.#index;
+    let moved: Expression | null = null;
+    if (!hasRow) {
+      moved =
+        first === null || sumStep === null
+          ? builder.let("moved", scalarIndex(moving, point))
+          : add(first.moved!, constant(literal * sumStep));
+    }
+    const isInside = isWhole(sum.extent, this.#panel.depth)
+      ? null
+      : less(at, extentValue(sum.extent));
+    const mask = and(isInside, conditionValue(this.#guard.ofSum, point));
+    return { at, mask: mask && builder.let("is_point", mask), moved };
   }
 
-  /** The parts of the guard that are the same all along the sum, and the others. */
-  #conditions(): readonly [fixed: Condition, moving: Condition] {
-    const parts = factsOf(this.#operand.guard);
-    const moves = (part: Condition) => conditionAxes(part).has(this.#contraction.sum.axis);
-    return [
-      conjunction(...parts.filter((part) => !moves(part))),
-      conjunction(...parts.filter(moves)),
-    ];
+  /** Whether a row has elements to copy, as far as that is known before the sum; null if all have. */
+  #rowMask(literal: number): Expression | null {
+    const known = this.#rows.get(literal);
+    if (known !== undefined) return known;
+    const axes = this.#axesAt(literal);
+    const { axis, extent } = this.#along;
+    const isInside = isWhole(extent, this.#panel.width)
+      ? null
+      : less(axes[axis]!, extentValue(extent));
+    const own = conditionValue(this.#guard.ofRow, this.#pointOf(axes));
+    const mask = and(and(this.#exists, isInside), own);
+    const named = mask && this.#builder.let("is_inside", mask);
+    this.#rows.set(literal, named);
+    return named;
   }
 
-  #point(axes: readonly Expression[]): Point {
+  /** The part of the index that does not change along the sum. */
+  #base(literal: number): Expression {
+    const row = this.#index.rowStep === null ? literal : 0;
+    const known = this.#bases.get(row);
+    if (known !== undefined) return known;
+    const point = this.#pointOf(this.#axesAt(row));
+    const base = this.#builder.let("base", scalarIndex(this.#index.fixed, point));
+    this.#bases.set(row, base);
+    return base;
+  }
+
+  #axesAt(row: number): readonly Expression[] {
+    const { axis } = this.#along;
+    return this.#axes.with(axis, add(this.#axes[axis]!, constant(row)));
+  }
+
+  #pointOf(axes: readonly Expression[]): Point {
     const { box } = this.#contraction;
     return { extents: box.axes, batchMax: box.batchMax, axes, vector: null };
   }
 }
 
-interface PanelRow {
-  /** Values of the box's axes, that of the sum aside. */
-  readonly axes: readonly Expression[];
+interface PanelPoint {
+  /** Along the sum. */
+  readonly at: Expression;
   readonly mask: Expression | null;
+  /** The part of the index that changes along the sum; null if it also depends on the row. */
+  readonly moved: Expression | null;
 }
 
-interface VectorCopy {
-  /** Where in the panel. */
-  readonly target: Expression;
-  /** Whether this thread has such a vector to copy; null if all have. */
-  readonly exists: Expression | null;
-  readonly lanes: number;
-  /** The accesses that make the vector, for a panel that starts at a point of the sum. */
-  readonly elements: readonly ((start: Expression) => Expression)[];
+/** An index as the sum of a part that is fixed along the sum and one that moves. */
+interface SplitIndex {
+  readonly fixed: Affine;
+  readonly moving: Affine;
+  /** By how much the fixed part grows from row to row; null if not evenly. */
+  readonly rowStep: number | null;
+  /** Whether the moving part depends on the row. */
+  readonly hasRow: boolean;
+  /** By how much the moving part grows from point to point of the sum; null if not evenly. */
+  readonly sumStep: number | null;
 }
 
-/** By how much an index grows from point to point of the sum; null if not evenly. */
-function evenStep(offset: Affine, axis: number): number | null {
-  let step = 0;
+function splitIndex(offset: Affine, row: number, sum: number): SplitIndex {
+  let moving = zeroAffine;
+  let rowStep: number | null = 0;
+  let sumStep: number | null = 0;
+  let hasRow = false;
   for (const { coefficient, atom } of offset.terms) {
-    if (atom.kind !== "axis") {
-      if (axesOf(atom.base).has(axis)) return null;
-    } else if (atom.axis === axis) step = coefficient;
+    const used = atom.kind === "axis" ? new Set([atom.axis]) : axesOf(atom.base);
+    if (used.has(sum)) {
+      moving = addAffine(moving, scaleAffine(atomAffine(atom), coefficient));
+      hasRow ||= used.has(row);
+      sumStep = atom.kind === "axis" && sumStep === 0 ? coefficient : null;
+    } else if (used.has(row)) rowStep = atom.kind === "axis" && rowStep === 0 ? coefficient : null;
   }
-  return step;
+  return { fixed: subtractAffine(offset, moving), moving, rowStep, hasRow, sumStep };
+}
+
+/** The parts of a guard that are fixed along the sum, that are about the sum alone, and the others. */
+interface SplitGuard {
+  readonly ofRow: Condition;
+  readonly ofSum: Condition;
+  readonly ofBoth: Condition;
+}
+
+function splitGuard(guard: Condition, row: number, sum: number): SplitGuard {
+  const parts = { ofRow: always, ofSum: always, ofBoth: always };
+  for (const part of factsOf(guard)) {
+    const used = conditionAxes(part);
+    const whose = !used.has(sum) ? "ofRow" : used.has(row) ? "ofBoth" : "ofSum";
+    parts[whose] = conjunction(parts[whose], part);
+  }
+  return parts;
 }
