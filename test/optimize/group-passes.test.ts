@@ -12,6 +12,7 @@ import { flattenMaps } from "../../compiler/optimize/fusion/flatten-maps.ts";
 import { inlineMaps } from "../../compiler/optimize/fusion/inline-maps.ts";
 import { Precedence } from "../../compiler/optimize/fusion/order.ts";
 import { splitReductions } from "../../compiler/optimize/fusion/split-reductions.ts";
+import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
 
 const graphOf = (value: Value): Graph => ({
   name: "g",
@@ -123,7 +124,7 @@ test("splitReductions sums along the rows first", () => {
       body: context.load(x, place(2)),
     }).values[0]!,
   );
-  const split = splitReductions(context, graph);
+  const split = splitReductions(context, graph, baselineCpu("x64"));
   expect(printGraph(split).split("\n").slice(2)).toEqual([
     "%1: f32[N] = mean[i1 < 5] %0[i0, i1]",
     "%2: f32[] = mean[i0 < N] %1[i0]",

@@ -7,6 +7,7 @@ import { printGraph } from "../../compiler/graph/print.ts";
 import type { CpuDescription } from "../../compiler/targets/cpu/description.ts";
 import type { RandomGraph } from "../graph/random-graph.ts";
 import { testCache } from "../targets/run-kernels.ts";
+import { expectClose } from "./expect-close.ts";
 import { type GraphOutcome, runGraph } from "./run-program.ts";
 
 export async function checkRandomGraph(
@@ -38,17 +39,6 @@ export async function checkRandomGraph(
       ...counters,
     });
     expectSame(two, one, `two threads ${what}`);
-  }
-}
-
-function expectClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, what: string): void {
-  // A leaf that is a result itself may be given with more rows than the batch has.
-  expect(actual.length, what).toBeLessThanOrEqual(wanted.length);
-  for (let i = 0; i < actual.length; i++) {
-    const error = Math.abs(actual[i]! - wanted[i]!);
-    const bound = 2e-4 * Math.max(1, Math.abs(wanted[i]!));
-    const isSame = Object.is(actual[i], wanted[i]) || error <= bound;
-    expect(isSame, `${what}[${i}] is ${actual[i]}, not ${wanted[i]}`).toBe(true);
   }
 }
 

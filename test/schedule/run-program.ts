@@ -3,27 +3,15 @@
  * interpreter gives: results and assigned values by name.
  */
 
-import type { GraphContext } from "../../compiler/graph/context.ts";
-import { reachableNodes } from "../../compiler/graph/context.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { elementsAt } from "../../compiler/graph/extent.ts";
-import type { Graph, LeafRole, Value } from "../../compiler/graph/node.ts";
-import { verifyModule } from "../../compiler/kernel/verify.ts";
-import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
-import { scheduleProgram } from "../../compiler/schedule/schedule-program.ts";
+import type { Value } from "../../compiler/graph/node.ts";
 import type { CpuDescription } from "../../compiler/targets/cpu/description.ts";
 import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 import { loadNativeAddon } from "../../runtime/devices/cpu/native-addon.ts";
-import type { ElementType } from "../../runtime/plan.ts";
 import { testCache } from "../targets/run-kernels.ts";
-
-export interface GraphCase {
-  readonly context: GraphContext;
-  readonly graph: Graph;
-  readonly n: number;
-  readonly leaf: (role: LeafRole, path: string) => ArrayLike<number>;
-}
+import { type GraphCase, pathOf, roleOf, scheduleCase } from "./schedule-case.ts";
 
 export interface RunOptions {
   readonly cpu: CpuDescription;
@@ -55,32 +43,10 @@ function arrayType(dtype: DType) {
 }
 
 export async function runGraph(test: GraphCase, options: RunOptions): Promise<GraphOutcome> {
-  const { context, graph, n, leaf } = test;
+  const { graph, n, leaf } = test;
   const { cpu, fusion, threads = 1, seed = 0, batch = 0 } = options;
   const { cacheDirectory = testCache } = options;
-  const grouped = formGroups(context, graph, cpu, { fusion });
-  const leaves = leavesOf(graph);
-  const persistent = leaves.filter(
-    ({ node }) => node.kind === "leaf" && (node.role === "param" || node.role === "state"),
-  );
-  const inputs = leaves.filter(({ node }) => node.kind === "leaf" && node.role === "input");
-  const program = scheduleProgram(context, [grouped], cpu, {
-    model: "test",
-    persistent: persistent.map((value) => ({
-      leaf: value,
-      role: value.node.kind === "leaf" && value.node.role === "param" ? "param" : "state",
-      trainable: true,
-      span: { file: "test.nn", start: 0, end: 0 },
-    })),
-    columns: inputs.map((value) => ({
-      name: pathOf(value),
-      dtype: value.dtype as ElementType,
-      shape: value.shape.slice(1).map((extent) => extent.constant),
-    })),
-    joinLaunches: fusion,
-    locate: ({ file, start }) => `${file}:${start}`,
-  });
-  verifyModule(program.module);
+  const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, cpu, fusion);
   const source = printC(program.module, { features: cpu.features, source: "test.nn" });
   const library = await compileLibrary(source, { ...cpu, cacheDirectory });
   const addon = loadNativeAddon();
@@ -146,20 +112,4 @@ export async function runGraph(test: GraphCase, options: RunOptions): Promise<Gr
   } finally {
     session.dispose();
   }
-}
-
-function leavesOf(graph: Graph): Value[] {
-  const roots = [
-    ...graph.results.map(({ value }) => value),
-    ...graph.assignments.flatMap(({ target, value }) => [target, value]),
-  ];
-  return reachableNodes(roots).flatMap((node) => (node.kind === "leaf" ? [node.values[0]] : []));
-}
-
-function pathOf({ node }: Value): string {
-  return node.kind === "leaf" ? node.path : "";
-}
-
-function roleOf({ node }: Value): LeafRole {
-  return node.kind === "leaf" ? node.role : "state";
 }

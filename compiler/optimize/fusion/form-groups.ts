@@ -8,6 +8,7 @@ import type { GraphContext } from "../../graph/context.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
 import type { Group, GroupedGraph, Saved, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
+import { countBuffers } from "./count-buffers.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import { flattenMaps } from "./flatten-maps.ts";
 import { bytesOf, type Gain, gainOf, type Passage } from "./gain.ts";
@@ -40,7 +41,7 @@ export function formGroups(
   { fusion }: GroupingOptions,
 ): GroupedGraph {
   let prepared = flattenMaps(context, divideBytes(context, prepareProducts(context, graph)));
-  if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared));
+  if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared), target);
   const placed = assignPlaces(context, prepared);
   const former = new GroupFormer(placed, target);
   if (fusion) former.mergeGreedily();
@@ -88,7 +89,12 @@ class GroupFormer {
     this.#target = target;
     const { nodes } = placed.order;
     const { batchMax } = placed.graph;
-    this.#options = { target, batchMax, stored: placed.stored, facts: new NodeFacts(batchMax) };
+    this.#options = {
+      target,
+      batchMax,
+      stored: placed.stored,
+      facts: new NodeFacts(batchMax, target),
+    };
     this.#position = new Map(nodes.map((node, i) => [node, i]));
     for (const node of nodes) {
       for (const value of node.operands) {
@@ -222,9 +228,28 @@ class GroupFormer {
     );
     const structure = structureOf(stages, this.#options);
     const merge =
-      "refusal" in structure ? structure.refusal : this.#merge(first, second, stages, structure);
+      "refusal" in structure
+        ? structure.refusal
+        : (this.#lackOfBuffers(stages, structure) ?? this.#merge(first, second, stages, structure));
     this.#tried.set(key, merge);
     return merge;
+  }
+
+  /** Why stages have more in memory than one kernel can reach, if they have. */
+  #lackOfBuffers(stages: readonly Compute[], structure: Structure): string | undefined {
+    const { workgroup } = this.#target;
+    if (workgroup === null) return undefined;
+    const inside = new Set(stages);
+    const isGlobal = (value: Value) => this.#isGlobal(value, inside);
+    const buffers = countBuffers(stages, structure, isGlobal, this.#options);
+    if (buffers <= workgroup.buffers) return undefined;
+    return `together they need ${buffers} buffers, and a kernel has at most ${workgroup.buffers}`;
+  }
+
+  /** Whether a value has to be in memory if its maker runs together with `inside`. */
+  #isGlobal(value: Value, inside: ReadonlySet<Compute>): boolean {
+    const readers = this.#readers.get(value) ?? [];
+    return this.#kept.has(value) || readers.some((reader) => !inside.has(reader));
   }
 
   #merge(first: Draft, second: Draft, stages: readonly Compute[], structure: Structure): Merge {
@@ -248,8 +273,7 @@ class GroupFormer {
       const read = readsOf(to);
       for (const value of from.stages.flatMap((stage) => stage.values)) {
         if (!read.has(value)) continue;
-        const readers = this.#readers.get(value) ?? [];
-        const vanishes = !this.#kept.has(value) && readers.every((reader) => inside.has(reader));
+        const vanishes = !this.#isGlobal(value, inside);
         passages.push({ value, vanishes, isShared: false });
       }
     }
@@ -289,7 +313,7 @@ class GroupFormer {
     const scopes = new Map<Value, Scope>();
     for (const value of draft.stages.flatMap((stage) => stage.values)) {
       const readers = this.#readers.get(value) ?? [];
-      const isLocal = !this.#kept.has(value) && readers.every((reader) => inside.has(reader));
+      const isLocal = !this.#isGlobal(value, inside);
       const near = draft.structure.kind === "rows" ? "tile" : "register";
       scopes.set(
         value,

@@ -1,8 +1,13 @@
 /**
- * Cuts a reduction over the batch and over each of its rows in two: first along each row, then over the rows.
- * The first part can then be computed where the row is, with what made it; the second has little to read.
+ * Cuts reductions in two, so that each part finds more to run at the same time.
+ *
+ * A reduction over the batch and over each of its rows becomes one along each row, then one over the rows. The first
+ * part can then be computed where the row is, with what made it; the second has little to read.
  *
  *     sum[n, c] b   =   sum[n] (sum[c] b)        mean[n, c] b   =   mean[n] (mean[c] b)
+ *
+ * On targets with workgroups, reductions of many points to few results are cut into chunks as well
+ * (`chunk-reductions.ts`).
  */
 
 import { axisAffine } from "../../graph/affine.ts";
@@ -11,15 +16,22 @@ import { isFixed } from "../../graph/extent.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
 import type { ReducerName } from "../../graph/reducers.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
+import type { TargetDescription } from "../target-description.ts";
+import { chunkReductions } from "./chunk-reductions.ts";
 
 /** Reducers r with r over rows of (r along the row) = r over all, if all rows have as many points. */
 const nesting: ReadonlySet<ReducerName> = new Set(["sum", "mean", "any", "all"]);
 
 /** Needs nothing; regroups sums, so results may differ in rounding. */
-export function splitReductions(context: GraphContext, graph: Graph): Graph {
-  return rewriteGraph(context, graph, (node) =>
+export function splitReductions(
+  context: GraphContext,
+  graph: Graph,
+  { workgroup }: TargetDescription,
+): Graph {
+  const byRows = rewriteGraph(context, graph, (node) =>
     node.kind === "compute" ? split(context, node) : undefined,
   );
+  return workgroup === null ? byRows : chunkReductions(context, byRows, workgroup);
 }
 
 function split(context: GraphContext, node: Compute): readonly Value[] | undefined {

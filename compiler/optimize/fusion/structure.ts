@@ -17,6 +17,8 @@ import type { TargetDescription } from "../target-description.ts";
 import { axesOfNode, boxOf, memorySteps } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
 import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
+import { tiledContraction } from "./tiled-contraction.ts";
+import { refuseWorkgroupRows } from "./workgroup-rows.ts";
 
 export interface Structure {
   readonly kind: GroupKind;
@@ -31,12 +33,21 @@ export interface Refusal {
 /** What is asked of the same nodes again and again while merges are tried. */
 export class NodeFacts {
   readonly #batchMax: number;
+  readonly #byWorkgroups: boolean;
   readonly #contractions = new Map<Compute, StridedContraction | undefined>();
+  readonly #tiled = new Map<Compute, boolean>();
   readonly #alongReduction = new Map<Compute, boolean>();
   readonly #loads = new Map<Compute, readonly LoadScalar[]>();
 
-  constructor(batchMax: number) {
+  constructor(batchMax: number, { workgroup }: TargetDescription) {
     this.#batchMax = batchMax;
+    this.#byWorkgroups = workgroup !== null;
+  }
+
+  /** Whether the target's schedule of contractions can run it. */
+  isContraction(node: Compute): boolean {
+    if (!this.#byWorkgroups) return this.contraction(node) !== undefined;
+    return remember(this.#tiled, node, () => tiledContraction(node, this.#batchMax) !== undefined);
   }
 
   contraction(node: Compute): StridedContraction | undefined {
@@ -55,6 +66,12 @@ export class NodeFacts {
 function remember<T>(known: Map<Compute, T>, node: Compute, compute: () => T): T {
   if (!known.has(node)) known.set(node, compute());
   return known.get(node)!;
+}
+
+/** A load of a value that a stage of the same group makes. */
+export interface InnerLoad {
+  readonly reader: Compute;
+  readonly load: LoadScalar;
 }
 
 export interface StructureOptions {
@@ -76,7 +93,7 @@ const longestRow = 1 << 15;
 
 /** The structure of one node: every node has one. */
 export function structureOfNode(node: Compute, options: StructureOptions): Structure {
-  if (options.facts.contraction(node) !== undefined) return pointwise("contraction");
+  if (options.facts.isContraction(node)) return pointwise("contraction");
   if (node.reducer === null) return pointwise("map");
   const rows = rowsStructure([node], options);
   return "kind" in rows && options.facts.runsAlongReduction(node) ? rows : pointwise("reduction");
@@ -96,10 +113,7 @@ export function structureOf(
 }
 
 /** Loads of values that the stages themselves make. */
-function innerLoads(
-  stages: readonly Compute[],
-  facts: NodeFacts,
-): readonly { readonly reader: Compute; readonly load: LoadScalar }[] {
+function innerLoads(stages: readonly Compute[], facts: NodeFacts): readonly InnerLoad[] {
   const made = new Set<Value>(stages.flatMap((stage) => stage.values));
   return stages.flatMap((reader) =>
     facts
@@ -150,7 +164,7 @@ function pointwiseStructure(
   }
   const anchors = stages.filter((stage) => stage.reducer !== null);
   if (anchors.length === 0) return pointwise("map");
-  if (anchors.some((anchor) => facts.contraction(anchor))) {
+  if (anchors.some((anchor) => facts.isContraction(anchor))) {
     if (anchors.length > 1) return { refusal: "each has a register tile of its own" };
     return innerLoads(stages, facts).some(({ reader }) => reader === anchors[0])
       ? { refusal: "the contraction reads what the other makes" }
@@ -172,6 +186,15 @@ function rowsStructure(
 ): Structure | Refusal {
   const depth = sharedDepth(stages, facts);
   if (depth === 0) return { refusal: "they share no leading axis" };
+  const tileSpace = stages[0]!.parallel.slice(0, depth);
+  if (target.workgroup !== null) {
+    const inner = innerLoads(stages, facts);
+    const refusal = refuseWorkgroupRows(stages, inner, depth, batchMax, target.workgroup);
+    if (refusal !== undefined) return { refusal };
+    return overwritesInPasses(stages, stored)
+      ? { refusal: passesClash }
+      : { kind: "rows", tileSpace };
+  }
   const readers = new Set(innerLoads(stages, facts).map(({ reader }) => reader));
   let contractions = 0;
   for (const stage of stages) {
@@ -198,7 +221,7 @@ function rowsStructure(
     }
   }
   if (overwritesInPasses(stages, stored)) return { refusal: passesClash };
-  return { kind: "rows", tileSpace: stages[0]!.parallel.slice(0, depth) };
+  return { kind: "rows", tileSpace };
 }
 
 const passesClash = "one overwrites what another may read in a later pass";

@@ -12,6 +12,7 @@ import { type Extent, elementsAt, isFixed } from "../../graph/extent.ts";
 import type { Compute, Value } from "../../graph/node.ts";
 import { reducers } from "../../graph/reducers.ts";
 import { runsAlongReduction } from "../../optimize/fusion/structure.ts";
+import { pointsInRegisters, pointsInRow } from "../../optimize/fusion/workgroup-rows.ts";
 import type { Group } from "../../optimize/group.ts";
 import type { WorkgroupLimits } from "../../optimize/target-description.ts";
 import { planRows, type RowsPlan } from "../rows-plan.ts";
@@ -39,9 +40,6 @@ export interface WorkgroupPlan {
   readonly turns: number;
   readonly places: ReadonlyMap<Value, Place>;
 }
-
-/** Points a thread that are written out, and stay in registers from pass to pass. */
-const unrolledPoints = 4;
 
 /** Threads of a workgroup below which it is not worth being made smaller so that there are more. */
 const fewestThreads = 64;
@@ -89,7 +87,7 @@ export function planWorkgroup(
     threadsPerRow,
     rowsPerGroup,
     threadStride: isAlong ? 1 : rowsPerGroup,
-    turns: isPlain && waves > manyWaves ? unrolledPoints : 1,
+    turns: isPlain && waves > manyWaves ? pointsInRegisters : 1,
     places,
   };
 }
@@ -104,7 +102,7 @@ function readsAlong(stages: readonly Compute[], batchMax: number): boolean {
 function threadsAlong(points: number, rows: number, limits: WorkgroupLimits): number {
   let threads = Math.min(powerAbove(points), limits.threads);
   const busy = limits.concurrency * limits.threads;
-  while (threads > 1 && rows * threads > busy && points / (threads / 2) <= unrolledPoints) {
+  while (threads > 1 && rows * threads > busy && points / (threads / 2) <= pointsInRegisters) {
     threads /= 2;
   }
   return threads;
@@ -128,7 +126,7 @@ function fewestRows(threadsPerRow: number, isAlong: boolean): number {
 }
 
 function isShort(sweep: readonly Extent[], threads: number): boolean {
-  return sweep.every(isFixed) && elementsAt(sweep, 1) <= unrolledPoints * threads;
+  return sweep.every(isFixed) && elementsAt(sweep, 1) <= pointsInRegisters * threads;
 }
 
 /** The smallest power of two that is not below. */
@@ -137,11 +135,6 @@ export function powerAbove(number: number): number {
 }
 
 // Memory
-
-/** Elements of a value within one row. */
-function pointsInRow(value: Value, { depth }: RowsPlan, batchMax: number): number {
-  return elementsAt(value.shape.slice(depth), batchMax);
-}
 
 /** Bytes of an element in shared memory: a word each. */
 const wordBytes = 4;
@@ -154,7 +147,7 @@ function sharedBytes(
 ): number {
   if (threadsPerRow === 1) return 0;
   const values = [...rows.buffered].reduce(
-    (sum, value) => sum + pointsInRow(value, rows, batchMax),
+    (sum, value) => sum + pointsInRow(value, rows.depth, batchMax),
     0,
   );
   return rowsPerGroup * (values * wordBytes + threadsPerRow * treeBytes(rows));
@@ -186,7 +179,7 @@ function placeValues(
 ): ReadonlyMap<Value, Place> {
   const places = new Map<Value, Place>();
   let free = limits.sharedBytes - rowsPerGroup * threadsPerRow * treeBytes(rows);
-  const points = (value: Value) => pointsInRow(value, rows, batchMax);
+  const points = (value: Value) => pointsInRow(value, rows.depth, batchMax);
   for (const value of [...rows.buffered].sort((a, b) => points(a) - points(b))) {
     const bytes = rowsPerGroup * points(value) * wordBytes;
     if (threadsPerRow === 1) {
