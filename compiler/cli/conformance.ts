@@ -1,20 +1,27 @@
 /**
- * `npm run conformance -- DIR [--target cpu|interpreter] [--only TEXT]`: turns every case of a conformance folder into
+ * `npm run conformance -- DIR [--target cpu|wgsl|interpreter] [--only TEXT]`: turns every case of a conformance folder into
  * a program by general rules, runs it, and compares outputs, gradients and trajectories with the truth in the folder.
  */
 
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { cpuTarget } from "./conformance/compiled-target.ts";
+import { openGpu } from "../../runtime/devices/webgpu/node-gpu.ts";
+import { cpuTarget, wgslTarget } from "./conformance/compiled-target.ts";
 import { interpreterTarget } from "./conformance/interpreter-target.ts";
 import { runFolder } from "./conformance/run-folder.ts";
 import type { Target } from "./conformance/target.ts";
+import { describeFailure } from "./failure.ts";
+import { resolveTarget } from "./target.ts";
 
-/** `auto` takes the CPU as long as there is no other device. */
-const targets: Readonly<Record<string, Target>> = {
-  auto: cpuTarget,
-  cpu: cpuTarget,
-  interpreter: interpreterTarget,
+const targets: Readonly<Record<string, () => Promise<Target>>> = {
+  auto: async () => ((await resolveTarget()) === "cpu" ? cpuTarget : wgslTarget),
+  cpu: async () => cpuTarget,
+  wgsl: async () => {
+    // Says at once, and not once a case, that there is none.
+    await openGpu();
+    return wgslTarget;
+  },
+  interpreter: async () => interpreterTarget,
 };
 
 const usage = `usage: npm run conformance -- DIR [--target ${Object.keys(targets).join("|")}] [--only TEXT]\n`;
@@ -38,8 +45,8 @@ async function main(): Promise<number> {
   const given = readArguments();
   if (given === undefined) return 2;
   const { values, positionals } = given;
-  const target = targets[values.target];
-  if (target === undefined || positionals.length === 0) {
+  const openTarget = targets[values.target];
+  if (openTarget === undefined || positionals.length === 0) {
     process.stderr.write(usage);
     return 2;
   }
@@ -48,6 +55,7 @@ async function main(): Promise<number> {
     process.stderr.write(`error: there is no folder ${missing}\n`);
     return 2;
   }
+  const target = await openTarget();
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const folder of positionals) {
     for await (const { name, verdict } of runFolder(folder, target, (n) =>
@@ -63,4 +71,7 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(describeFailure(error));
+  return 1;
+});

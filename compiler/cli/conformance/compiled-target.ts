@@ -5,6 +5,7 @@ import { createArray, elementCount } from "../../../runtime/data/column.ts";
 import type { Device } from "../../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../../runtime/plan.ts";
 import { type CompileOptions, compile } from "../../index.ts";
+import { describeWgsl } from "../../targets/wgsl/description.ts";
 import { instantiateProgram } from "../../trainer/instantiate.ts";
 import { describeTarget } from "../machine.ts";
 import { openDevice, readyKernels } from "../model-environment.ts";
@@ -73,6 +74,9 @@ export const compiledTarget = (target: CompileOptions["target"]): Target => ({
 });
 
 export const cpuTarget: Target = compiledTarget(describeTarget(undefined));
+
+/** On the graphics processor that Dawn finds. */
+export const wgslTarget: Target = compiledTarget(describeWgsl());
 
 /** Params start from the case's values, the rest from the program's own. */
 async function writeTensors(

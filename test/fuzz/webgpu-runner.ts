@@ -1,0 +1,40 @@
+/**
+ * Runs random programs as WGSL on the graphics processor that tests have: with kernels that exchange values within
+ * subgroups, and without.
+ */
+
+import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
+import { printWgsl } from "../../compiler/targets/wgsl/print-module.ts";
+import { WebGpuDevice } from "../../runtime/devices/webgpu/webgpu-device.ts";
+import type { WgslKernel, WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
+import { openSoftwareGpu } from "../runtime/devices/webgpu/software-gpu.ts";
+import type { CompiledCase, ProgramRunner, Variants } from "./program-library.ts";
+
+export function webGpuRunner(): ProgramRunner {
+  return {
+    target: describeWgsl(),
+    prepare: async (cases) => cases.map(variantsOf),
+    dispose: async () => {},
+  };
+}
+
+function variantsOf(compiled: CompiledCase): Variants {
+  const { plan } = compiled;
+  const open = (program: WgslProgram) => async () =>
+    WebGpuDevice.create({ plan, program, ...(await openSoftwareGpu()) });
+  const program = printProgram(compiled);
+  const plain = { ...program, kernels: program.kernels.map(withoutSubgroups) };
+  return new Map([
+    ["with subgroups", open(program)],
+    ["without subgroups", open(plain)],
+  ]);
+}
+
+export function printProgram({ passes, plan }: CompiledCase): WgslProgram {
+  const { scheduled, withSubgroups } = passes;
+  return printWgsl(scheduled.module, withSubgroups, plan);
+}
+
+function withoutSubgroups({ withSubgroups: _, ...kernel }: WgslKernel): WgslKernel {
+  return kernel;
+}
