@@ -3,9 +3,10 @@
  * as they are here, and the licences that lie beside them.
  */
 
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import type { TrainerPlan } from "../../runtime/plan.ts";
+import { formatBytes } from "../../runtime/training/report/quantities.ts";
 import { CommandError } from "./failure.ts";
 import type { PackageFiles } from "./package-files.ts";
 import type { TrainerFolder } from "./trainer-folder.ts";
@@ -36,7 +37,6 @@ export function pageFolder(
   name: string,
   dataFolder: string,
   { root }: Pick<PackageFiles, "root">,
-  readText: (path: string) => string,
 ): PageFolder {
   const page = join(root, "dist", "page");
   const index = join(page, "index.html");
@@ -51,7 +51,7 @@ export function pageFolder(
   const assets = readdirSync(page).filter((file) => file !== "index.html");
   return {
     texts: {
-      "index.html": readText(index).replaceAll("%MODEL%", plan.model),
+      "index.html": readFileSync(index, "utf8").replaceAll("%MODEL%", plan.model),
       "page.json": `${JSON.stringify(manifest, null, 2)}\n`,
     },
     copies: {
@@ -62,6 +62,14 @@ export function pageFolder(
     missing: data.missing,
     dataBytes: data.present.reduce((total, { bytes }) => total + bytes, 0),
   };
+}
+
+/** Lines for people; `shown` is the folder as they gave it. */
+export function describePage({ missing, dataBytes }: PageFolder, shown: string): string {
+  const data = dataBytes === 0 ? "" : `, ${formatBytes(dataBytes)} of data beside it`;
+  const absent =
+    missing.length === 0 ? "" : `not here, so the page asks for them: ${missing.join(", ")}\n`;
+  return `${shown}: page for any static server${data}; look at it with \`nnc serve-page ${shown}\`\n${absent}`;
 }
 
 interface PresentFile {

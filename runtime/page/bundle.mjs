@@ -21,6 +21,8 @@ await build({
   },
   outdir,
   bundle: true,
+  // The same as in trainers' data.js, without Node's buffers.
+  alias: { "csv-parse/sync": "csv-parse/browser/esm/sync" },
   minify: true,
   format: "esm",
   platform: "browser",

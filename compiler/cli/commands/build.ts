@@ -7,9 +7,11 @@ import { findNativeAddon } from "../../../runtime/devices/cpu/native-addon.ts";
 import { formatBytes } from "../../../runtime/training/report/quantities.ts";
 import type { CompiledProgram } from "../../compiled-program.ts";
 import { compileModel } from "../compile-model.ts";
+import { CommandError } from "../failure.ts";
 import { compileKernels, modelName } from "../model-environment.ts";
 import type { CompileFlags } from "../options.ts";
 import { findPackageFiles, type PackageFiles } from "../package-files.ts";
+import { describePage, pageFolder } from "../page-folder.ts";
 import type { Streams } from "../streams.ts";
 import { resolveTarget } from "../target.ts";
 import { type TrainerFolder, writeTrainerFolder } from "../trainer-folder.ts";
@@ -20,13 +22,15 @@ interface BuildFlags extends CompileFlags {
   readonly print?: readonly string[];
   readonly verify?: boolean;
   readonly timePasses?: boolean;
+  readonly page?: boolean;
 }
 
 export async function build(entry: string, options: BuildFlags, streams: Streams): Promise<number> {
-  const { program: compiled, lowered } = compileModel(
-    { entry, ...options, target: await resolveTarget(options.target) },
-    streams,
-  );
+  const target = await resolveTarget(options.target);
+  if (options.page && target !== "wgsl") {
+    throw new CommandError("a page trains with WebGPU", "add --target wgsl");
+  }
+  const { program: compiled, lowered } = compileModel({ entry, ...options, target }, streams);
   const program = withSelfTest(compiled, lowered);
   const name = modelName(entry);
   const shown = options.output ?? join("out", name);
@@ -46,7 +50,11 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
         : relative(folder, dataFolder).replaceAll(sep, "/"),
     compilerVersion: files.version,
   });
-  await writeTrainerFolder(folder, { texts, copies });
+  const page = options.page ? pageFolder(program.plan, name, dataFolder, files) : undefined;
+  await writeTrainerFolder(folder, {
+    texts: { ...texts, ...page?.texts },
+    copies: { ...copies, ...page?.copies },
+  });
   const memory = Object.values(program.plan.arenas).reduce((total, bytes) => total + bytes, 0);
   const size =
     program.code.target === "cpu"
@@ -56,6 +64,7 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
     `${shown}: trainer of ${program.plan.model} for ${program.plan.target}, ${program.kernels.length} kernels, ` +
       `${formatBytes(memory)} of memory${size}; run it with \`node ${join(shown, "trainer.js")}\`\n`,
   );
+  if (page !== undefined) streams.out.write(describePage(page, shown));
   return 0;
 }
 
