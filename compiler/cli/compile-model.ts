@@ -2,11 +2,12 @@
 
 import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
-import { compile } from "../index.ts";
+import { type CompileOptions, compile } from "../index.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
 import { describeWgsl } from "../targets/wgsl/description.ts";
 import { CommandError, SilentFailure } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
+import type { Precision } from "./options.ts";
 import { findPackageFiles } from "./package-files.ts";
 import { diskSources } from "./source-files.ts";
 import type { Streams } from "./streams.ts";
@@ -18,6 +19,7 @@ export interface CompileRequest {
   readonly batchSize?: number | undefined;
   readonly target: TargetName;
   readonly march?: string | undefined;
+  readonly precision?: Precision | undefined;
   readonly fusion?: boolean | undefined;
   readonly verify?: boolean | undefined;
   /** `after-<pass>`, printed on the standard output. */
@@ -42,7 +44,7 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
     entry,
     diskSources(findPackageFiles().std),
     {
-      target: request.target === "wgsl" ? describeWgsl() : describeTarget(request.march),
+      target: describe(request),
       fusion,
       verify,
       print: passes,
@@ -61,6 +63,15 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
   for (const text of program.printed) streams.out.write(`${text.trimEnd()}\n\n`);
   if (request.timePasses) streams.errors.write(formatTimings(program.timings));
   return { program, lowered, sources, warnings: rendered };
+}
+
+function describe({ target, march, precision = "f32" }: CompileRequest): CompileOptions["target"] {
+  if (target === "wgsl") {
+    if (march === undefined) return describeWgsl({ f16: precision === "f16" });
+    throw new CommandError("--march names a processor", "leave it out, or add --target cpu");
+  }
+  if (precision === "f32") return describeTarget(march);
+  throw new CommandError(`the cpu computes in f32, not ${precision}`, "add --target wgsl");
 }
 
 function passName(text: string): string {

@@ -29,11 +29,11 @@ export async function prepareModel(
 async function keptOrCompiled(request: CompileRequest, streams: Streams): Promise<KeptProgram> {
   const { std, buildId } = findPackageFiles();
   if (buildId === undefined) return compileAll(request, streams);
-  const { entry, batchSize, target, march, fusion } = request;
+  const { entry, batchSize, target, march, precision, fusion } = request;
   const { processor } = describeTarget(march);
   const { color } = streams;
   const cache = new ProgramCache(
-    { buildId, entry, batchSize, target, march, fusion, processor, color },
+    { buildId, entry, batchSize, target, march, precision, fusion, processor, color },
     diskSources(std),
   );
   const kept = await cache.read();
