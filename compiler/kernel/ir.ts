@@ -62,6 +62,8 @@ export type KernelSymbol = "n" | "task" | "thread" | "subgroup" | "seed" | "batc
  * - `shiftLeft`, `shiftRight`: u32 and i32 by 0 … 31 bits; `shiftRight` of an i32 keeps the sign
  * - comparisons: any type, to bool; with a NaN all are false but `notEqual`
  * - `fma`: a·b + c rounded once; `sqrt`, `floor`, `ceil`, `trunc`, `rint` (ties to even): floats, exact
+ * - `rounded`: a float as it is. It marks what a formula needs to be rounded as said here, the parts of an error that
+ *   is added back: where compilers of a target may reorder arithmetic, or have no fma, the target sees to it
  */
 export type Operation =
   | "add"
@@ -94,7 +96,8 @@ export type Operation =
   | "floor"
   | "ceil"
   | "trunc"
-  | "rint";
+  | "rint"
+  | "rounded";
 
 /** How the lanes of a vector become one value; always as a tree: lane i with lane i + L/2, then halves. */
 export type LaneReduction = "add" | "multiply" | "maximum" | "minimum" | "and" | "or";

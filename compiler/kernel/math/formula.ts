@@ -48,6 +48,11 @@ export function equal(a: Expression, b: Expression): Expression {
   return operation("equal", a, b);
 }
 
+/** What depends on how this very operation rounds, such as the error that it makes. */
+export function rounded(x: Expression): Expression {
+  return operation("rounded", x);
+}
+
 export function isNan(x: Expression): Expression {
   return operation("notEqual", x, x);
 }
@@ -79,7 +84,7 @@ export function nearestInteger(
   b: BlockBuilder,
   x: Expression,
 ): { readonly value: Expression; readonly integer: Expression } {
-  const shifted = b.let("shifted", add(x, number(roundingShift)));
+  const shifted = b.let("shifted", rounded(add(x, number(roundingShift))));
   return {
     value: b.let("k", subtract(shifted, number(roundingShift))),
     integer: b.let(

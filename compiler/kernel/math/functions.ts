@@ -188,7 +188,7 @@ export function floatModuloFunction(lanes: number): KernelFunction {
       const q = builder.let("q", operation("floor", operation("divide", a!, b!)));
       // 0·∞ is no number.
       const isWhole = operation("equal", q, constant(0, "f32", lanes));
-      const rest = operation("fma", operation("negate", q), b!, a!);
+      const rest = operation("rounded", operation("fma", operation("negate", q), b!, a!));
       const r = builder.let("r", operation("select", isWhole, a!, rest));
       // The quotient may be rounded up to the next whole number, or down below one.
       const zero = constant(0, "f32", lanes);

@@ -31,6 +31,7 @@ import {
   negate,
   number,
   polynomial,
+  rounded,
   sqrt,
 } from "./formula.ts";
 
@@ -93,13 +94,13 @@ export const log: Formula = (b, x) => {
 
 /** log(u) with u = 1 + x, and what rounding took from u put back: (x − (u − 1)) / u. */
 export const log1p: Formula = (b, x) => {
-  const u = b.let("u", add(number(1), x));
+  const u = b.let("u", rounded(add(number(1), x)));
   const isLarge = b.let("large", greater(x, number(1)));
   // For x > 1 the larger summand is x.
   const lost = select(
     isLarge,
-    subtract(number(1), subtract(u, x)),
-    subtract(x, subtract(u, number(1))),
+    subtract(number(1), rounded(subtract(u, x))),
+    subtract(x, rounded(subtract(u, number(1)))),
   );
   const { exponent, f } = split(b, u);
   const tail = b.let("tail", divide(lost, u));
@@ -144,9 +145,10 @@ function exactSum(
   x: Expression,
   y: Expression,
 ): readonly [high: Expression, low: Expression] {
-  const sum = b.let("sum", add(x, y));
-  const part = b.let("part", subtract(sum, x));
-  const low = b.let("low", add(subtract(x, subtract(sum, part)), subtract(y, part)));
+  const sum = b.let("sum", rounded(add(x, y)));
+  const part = b.let("part", rounded(subtract(sum, x)));
+  const rest = rounded(subtract(sum, part));
+  const low = b.let("low", add(subtract(x, rest), subtract(y, part)));
   return [sum, low];
 }
 
@@ -158,8 +160,8 @@ export const power: Formula = (b, x, y) => {
   const magnitude = b.let("magnitude", absolute(x));
   const { exponent, f } = split(b, magnitude);
   // log(1 + f) = f − f²/2 + f³·P(f), the first two terms exactly.
-  const square = b.let("square", multiply(f, f));
-  const squareLow = b.let("low", fma(f, f, negate(square)));
+  const square = b.let("square", rounded(multiply(f, f)));
+  const squareLow = b.let("low", rounded(fma(f, f, negate(square))));
   const cubic = multiply(multiply(f, square), polynomial(b, f, logTail));
   const [first, firstLow] = exactSum(b, f, multiply(number(-0.5), square));
   const [high, highLow] = exactSum(b, multiply(exponent, number(ln2High)), first);
@@ -167,8 +169,9 @@ export const power: Formula = (b, x, y) => {
   const rest = b.let("rest", add(fma(exponent, number(ln2Low), cubic), small));
   const [logHigh, logLow] = exactSum(b, high, rest);
 
-  const product = b.let("product", multiply(y!, logHigh));
-  const productLow = b.let("low", fma(y!, logLow, fma(y!, logHigh, negate(product))));
+  const product = b.let("product", rounded(multiply(y!, logHigh)));
+  const error = rounded(fma(y!, logHigh, negate(product)));
+  const productLow = b.let("low", fma(y!, logLow, error));
   // Beyond, the result is 0 or infinite, and the rest may be too large for a polynomial.
   const isOrdinary = greater(number(128), absolute(product));
   const tail = b.let("tail", select(isOrdinary, productLow, number(0)));

@@ -16,6 +16,7 @@ import {
   nearestInteger,
   number,
   polynomial,
+  rounded,
   sqrt,
 } from "./formula.ts";
 
@@ -31,8 +32,8 @@ interface Quadrant {
 
 function quadrant(b: BlockBuilder, x: Expression): Quadrant {
   const { value, integer } = nearestInteger(b, multiply(x, number(2 / Math.PI)));
-  let r = b.let("r", fma(value, number(-1.57079601), x));
-  r = b.let("r", fma(value, number(-3.13916473e-7), r));
+  let r = b.let("r", rounded(fma(value, number(-1.57079601), x)));
+  r = b.let("r", rounded(fma(value, number(-3.13916473e-7), r)));
   r = b.let("r", fma(value, number(-5.39030253e-15), r));
   const s = b.let("s", multiply(r, r));
   const sineTail = polynomial(b, s, [2.86567956e-6, -1.98559923e-4, 8.33338592e-3, -1.66666672e-1]);

@@ -112,6 +112,8 @@ function legalOperation(
   again: (next: Expression) => Expression,
 ): Expression {
   const [first, second] = args;
+  // C compilers are told to take no liberties.
+  if (name === "rounded") return first!;
   const { dtype, lanes } = args.at(-1)!.type;
   if (name === "floorQuotient" || name === "floorRemainder") {
     const divisor = literalOf(second!);

@@ -6,10 +6,9 @@
  */
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
-import { BlockBuilder, valueFunction } from "../../kernel/block-builder.ts";
+import { BlockBuilder } from "../../kernel/block-builder.ts";
 import {
   add,
-  and,
   bitcast,
   constant,
   convert,
@@ -19,7 +18,6 @@ import {
   literalOf,
   load,
   operation,
-  select,
   store,
   vectorOf,
 } from "../../kernel/build.ts";
@@ -32,14 +30,11 @@ import type {
   Place,
   Statement,
 } from "../../kernel/ir.ts";
-import {
-  floorDivisionFunction,
-  functionName,
-  truncateFunction,
-} from "../../kernel/math/functions.ts";
+import { floorDivisionFunction, truncateFunction } from "../../kernel/math/functions.ts";
 import { printExpression } from "../../kernel/print.ts";
 import { mapExpression, mapStatements } from "../../kernel/rewrite.ts";
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
+import { choiceFunction, compareMagnitude, legalCall, legalRounded } from "./float-functions.ts";
 import { foldConstant } from "./fold-constants.ts";
 import { namesIn } from "./names.ts";
 
@@ -137,69 +132,6 @@ function storeElements(
 
 // Numbers
 
-function bitsOf(x: Expression): Expression {
-  return bitcast(x, "u32");
-}
-
-/** The bits of |x|: above those of infinity it is NaN. */
-function compareMagnitude(name: "greater" | "lessEqual" | "less", x: Expression): Expression {
-  const { lanes } = x.type;
-  const magnitude = operation("and", bitsOf(x), constant(0x7fffffff, "u32", lanes));
-  return operation(name, magnitude, constant(0x7f800000, "u32", lanes));
-}
-
-function legalCall(fn: string, args: readonly Expression[]): Expression | null {
-  const [a, b] = args as readonly [Expression, Expression];
-  switch (fn) {
-    case "isNan":
-      return compareMagnitude("greater", a);
-    case "isFinite":
-      return compareMagnitude("less", a);
-    case "maximum":
-    case "minimum":
-      return Number.isNaN(literalOf(b) ?? Number.NaN)
-        ? invoke(extremumFunction(fn, a.type.lanes), a, b)
-        : null;
-    default:
-      return null;
-  }
-}
-
-function extremumFunction(fn: "maximum" | "minimum", lanes: number): KernelFunction {
-  const type = vectorOf("f32", lanes);
-  return valueFunction(
-    functionName(fn, "f32", lanes),
-    "NaN if either is; the first on ties.",
-    [
-      ["a", type],
-      ["b", type],
-    ],
-    (_builder, a, b) => {
-      const isBetter = operation(fn === "maximum" ? "greater" : "less", b!, a!);
-      const takesSecond = and(
-        operation("or", isBetter, compareMagnitude("greater", b!)),
-        compareMagnitude("lessEqual", a!),
-      );
-      return select(takesSecond!, b!, a!);
-    },
-  );
-}
-
-/** `a < b ? a : b` as a function, as its arguments are used twice. */
-function choiceFunction(operationName: "min" | "max", lanes: number): KernelFunction {
-  const type = vectorOf("f32", lanes);
-  const better = operationName === "min" ? "less" : "greater";
-  return valueFunction(
-    functionName(`${better}_of`, "f32", lanes),
-    "The second where either is NaN, or both are equal.",
-    [
-      ["a", type],
-      ["b", type],
-    ],
-    (_builder, a, b) => select(operation(better, a!, b!), a!, b!),
-  );
-}
-
 function legalConvert(
   e: Expression & { readonly kind: "convert" },
   legalizer: Legalizer,
@@ -250,9 +182,13 @@ function legalOperation(
   switch (name) {
     case "equal":
     case "notEqual": {
-      if (dtype !== "f32" || !isSame(a, b)) return e;
-      return compareMagnitude(name === "equal" ? "lessEqual" : "greater", a);
+      if (dtype !== "f32") return e;
+      if (isSame(a, b)) return compareMagnitude(name === "equal" ? "lessEqual" : "greater", a);
+      // WGSL's `!=` need not hold of NaN.
+      return name === "equal" ? e : operation("not", operation("equal", a, b));
     }
+    case "rounded":
+      return legalizer.expression(legalRounded(a, legalizer));
     case "min":
     case "max":
       return dtype === "f32" ? legalizer.expression(invoke(choiceFunction(name, lanes), a, b)) : e;
