@@ -2,8 +2,10 @@
 
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { elementCount } from "../../data/column.ts";
-import type { DataPlan } from "../../plan.ts";
+import { type Column, elementCount } from "../../data/column.ts";
+import { DeviceError, DeviceLostError } from "../../devices/device.ts";
+import type { ColumnSource, DataPlan } from "../../plan.ts";
+import type { FileStorage } from "../../storage/file-storage.ts";
 import { nodeStorage } from "../../storage/node-storage.ts";
 import type { Logs } from "../callbacks/callback.ts";
 import { TrainingError } from "../error.ts";
@@ -12,6 +14,7 @@ import { formatLogs } from "../report/format.ts";
 import { formatCount, formatLarge } from "../report/quantities.ts";
 import { Trainer } from "../trainer.ts";
 import { type CommandEnvironment, chooseReporter } from "./environment.ts";
+import { reopenWhenLost } from "./reopen-device.ts";
 
 /** What overrides the train block, and where things lie. */
 export interface TrainCommandOptions {
@@ -39,9 +42,8 @@ export async function trainCommand(
   environment: CommandEnvironment,
   options: TrainCommandOptions,
 ): Promise<number> {
-  const { definition, dataFolder, readColumns, out } = environment;
-  const { plan } = definition;
-  const data = requireData(plan.data, plan.model);
+  const { definition } = environment;
+  const data = requireData(definition.plan.data, definition.plan.model);
   const checkpoint = options.checkpoint ?? defaultCheckpoint(environment);
   const resume = options.resume === true ? checkpoint : options.resume;
   if (resume !== undefined && !existsSync(resume)) {
@@ -50,50 +52,114 @@ export async function trainCommand(
       "train without --resume",
     );
   }
-  const device = await environment.openDevice(options.threads ?? availableParallelism());
-  try {
-    const trainer = await Trainer.create(definition, device, options.seed, nodeStorage);
-    if (resume !== undefined) await resumeFrom(trainer, resume, options);
-    if (options.learningRate !== undefined) trainer.setHyper("learning_rate", options.learningRate);
-    const columns = await readColumns(data.blocks.train, dataFolder);
-    const validation =
-      plan.training?.validation === "block" && data.blocks.validation !== undefined
-        ? await readColumns(data.blocks.validation, dataFolder)
-        : undefined;
-    if (!options.json) out.write(headline(trainer, columns[0]?.rows ?? 0, device.description));
+  // Read while kernels are compiled, and once.
+  let run: Promise<Run> | undefined;
+  const saves = countWrites(nodeStorage, checkpoint);
+  return reopenWhenLost(
+    {
+      open: () => environment.openDevice(options.threads ?? availableParallelism()),
+      progress: saves.count,
+      onLoss: ({ message }) => {
+        const from = saves.count() > 0 ? `from ${checkpoint}` : "from where it began";
+        environment.errors.write(`warning: ${message}; training goes on ${from}\n`);
+      },
+    },
+    async (device) => {
+      const trainer = await Trainer.create(definition, device, options.seed, saves.storage);
+      // What this run saved holds the options, and what became of them.
+      if (saves.count() > 0) await trainer.resume(checkpoint);
+      else await begin(trainer, resume, options);
+      run ??= prepareRun(environment, data, checkpoint, options);
+      return train(environment, trainer, await run);
+    },
+  );
+}
 
-    const interrupt = listenForInterrupts(environment);
-    const outcome = await trainer
-      .fit(columns, {
-        epochs: options.epochs,
-        batchSize: options.batchSize,
-        validation,
-        reporter: await chooseReporter(environment, options.json === true),
-        checkpoint,
-        checkpointSeconds: options.checkpointSeconds,
-        signal: interrupt.signal,
-        force: options.force,
-      })
-      .finally(interrupt.stopListening);
-    if (outcome.end === "interrupted") {
-      reportInterruption(environment, outcome, checkpoint, options);
-      return EXIT_CODES[interrupt.reason() ?? "SIGINT"];
-    }
-    if (options.output !== undefined) await trainer.save(options.output);
-    const test =
-      data.blocks.test === undefined
-        ? null
-        : await trainer.evaluate(
-            await readColumns(data.blocks.test, dataFolder),
-            options.batchSize,
-          );
-    report(environment, outcome, test, checkpoint, options);
-    if (outcome.failure === undefined) return 0;
-    environment.errors.write(`error: ${outcome.failure}\n`);
-    return 1;
-  } finally {
-    device.dispose();
+/** What a run is made of besides the device. */
+interface Run {
+  readonly options: TrainCommandOptions;
+  readonly checkpoint: string;
+  readonly columns: readonly Column[];
+  readonly validation: readonly Column[] | undefined;
+  /** Read when training is over. */
+  readonly test: () => Promise<readonly Column[] | undefined>;
+}
+
+async function prepareRun(
+  { definition: { plan }, dataFolder, readColumns }: CommandEnvironment,
+  { blocks }: DataPlan,
+  checkpoint: string,
+  options: TrainCommandOptions,
+): Promise<Run> {
+  const read = async (sources: readonly ColumnSource[] | undefined) =>
+    sources && (await readColumns(sources, dataFolder));
+  return {
+    options,
+    checkpoint,
+    columns: await readColumns(blocks.train, dataFolder),
+    validation: await read(plan.training?.validation === "block" ? blocks.validation : undefined),
+    test: () => read(blocks.test),
+  };
+}
+
+/** Counts how often `path` was written. */
+function countWrites(
+  storage: FileStorage,
+  path: string,
+): { readonly storage: FileStorage; readonly count: () => number } {
+  let count = 0;
+  const write: FileStorage["write"] = async (name, bytes) => {
+    await storage.write(name, bytes);
+    if (name === path) count++;
+  };
+  return { storage: { ...storage, write }, count: () => count };
+}
+
+async function begin(
+  trainer: Trainer,
+  resume: string | undefined,
+  options: TrainCommandOptions,
+): Promise<void> {
+  if (resume !== undefined) await resumeFrom(trainer, resume, options);
+  if (options.learningRate !== undefined) trainer.setHyper("learning_rate", options.learningRate);
+}
+
+/** Gives the exit code. */
+async function train(
+  environment: CommandEnvironment,
+  trainer: Trainer,
+  { options, checkpoint, columns, validation, test }: Run,
+): Promise<number> {
+  if (!options.json) environment.out.write(headline(trainer, columns[0]?.rows ?? 0));
+  const interrupt = listenForInterrupts(environment);
+  const outcome = await trainer
+    .fit(columns, {
+      epochs: options.epochs,
+      batchSize: options.batchSize,
+      validation,
+      reporter: await chooseReporter(environment, options.json === true),
+      checkpoint,
+      checkpointSeconds: options.checkpointSeconds,
+      signal: interrupt.signal,
+      force: options.force,
+    })
+    .catch((error: unknown) => {
+      // Who wants to end does not want another device.
+      const isUnwanted = error instanceof DeviceLostError && interrupt.reason() !== undefined;
+      throw isUnwanted ? new DeviceError(error.message, { cause: error }) : error;
+    })
+    .finally(interrupt.stopListening);
+  if (outcome.end === "interrupted") {
+    reportInterruption(environment, outcome, checkpoint, options);
+    return EXIT_CODES[interrupt.reason() ?? "SIGINT"];
   }
+  if (options.output !== undefined) await trainer.save(options.output);
+  const tested = await test();
+  const metrics = tested === undefined ? null : await trainer.evaluate(tested, options.batchSize);
+  report(environment, outcome, metrics, checkpoint, options);
+  if (outcome.failure === undefined) return 0;
+  environment.errors.write(`error: ${outcome.failure}\n`);
+  return 1;
 }
 
 export function defaultCheckpoint({ name }: Pick<CommandEnvironment, "name">): string {
@@ -125,14 +191,14 @@ async function resumeFrom(
 }
 
 /** `Digits: 25,450 parameters, 60,000 rows, cpu, 2 threads`. */
-function headline(trainer: Trainer, rows: number, device: string): string {
+function headline(trainer: Trainer, rows: number): string {
   const parameters = trainer.plan.tensors
     .filter(({ role }) => role === "param")
     .reduce((total, { shape }) => total + elementCount(shape), 0);
   const counts = `${formatCount(parameters)} parameters, ${formatCount(rows)} rows`;
   const { epoch, position } = trainer.state;
   const from = epoch + position > 0 ? `, resumed in epoch ${epoch + 1}` : "";
-  return `${trainer.plan.model}: ${counts}, ${device}${from}\n`;
+  return `${trainer.plan.model}: ${counts}, ${trainer.runner.device.description}${from}\n`;
 }
 
 /** The first signal lets the steps in flight end and saves; the second ends the process at once. */
