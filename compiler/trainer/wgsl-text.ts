@@ -2,7 +2,7 @@
 
 import type { WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
 
-/** The same program without comments, indentation and empty lines. */
+/** The same program without comments and without blanks that separate nothing. */
 export function compactWgsl(program: WgslProgram): WgslProgram {
   const functions = Object.entries(program.functions).map(([name, text]) => [
     name,
@@ -23,13 +23,26 @@ export function compactWgsl(program: WgslProgram): WgslProgram {
   return { ...program, functions: Object.fromEntries(functions), kernels };
 }
 
+const COMMENT = /\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
+/** Of names and numbers. */
+const WORD = /[\w.]/;
+/** Two of them could be another operator together: `a - -b`. */
+const OPERATOR = /[-+*/%&|^<>=!~]/;
+
 /**
- * WGSL has no text literals, so `//` begins a comment wherever it stands, unless within a comment of the other kind:
- * text that has those is left alone (https://www.w3.org/TR/WGSL/#comments). Line breaks stay, as they may be what
- * separates two words.
+ * WGSL has no text literals, so whatever looks like a comment is one, and blanks only separate
+ * (https://www.w3.org/TR/WGSL/#blankspace). Comments within comments, which printers of ours do not write, are left
+ * alone with all of their text.
  */
 export function compactText(text: string): string {
-  if (text.includes("/*")) return text;
-  const lines = text.split("\n").map((line) => line.replace(/\/\/.*/, "").trim());
-  return lines.filter((line) => line !== "").join("\n");
+  const comments = text.match(COMMENT) ?? [];
+  if (comments.some((comment) => comment.startsWith("/*") && comment.includes("/*", 2)))
+    return text;
+  return text
+    .replace(COMMENT, " ")
+    .trim()
+    .replace(/(\S)\s+(?=(\S))/g, (_, before: string, after: string) => {
+      const separates = [WORD, OPERATOR].some((kind) => kind.test(before) && kind.test(after));
+      return separates ? `${before} ` : before;
+    });
 }

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { instantiateProgram } from "../../compiler/trainer/instantiate.ts";
-import { compactText } from "../../compiler/trainer/wgsl-text.ts";
+import { compactText, compactWgsl } from "../../compiler/trainer/wgsl-text.ts";
+import { openNullDevice } from "../dawn.ts";
 import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import { lineKernels, linePlan, smallWgslProgram } from "./small-wgsl-program.ts";
 import { lineFiles, linkWebGpu, writeLineTrainer } from "./wgsl-folder.ts";
@@ -29,9 +30,9 @@ describe("the files", () => {
     expect(files["trainer.ts"]).toContain("  // One update\n  let rate = ");
   });
 
-  it("have them without comments, blanks at the margin and empty lines in the module to load", () => {
+  it("have them without comments and needless blanks in the module to load", () => {
     const script = files["trainer.js"]!;
-    expect(script).toContain("fn line(w: f32, b: f32, x: f32) -> f32 {\nreturn w * x + b;\n}");
+    expect(script).toContain("fn line(w:f32,b:f32,x:f32)->f32{return w*x+b;}");
     expect(script).not.toContain("One update");
     expect(script.split("\n")[0]).toMatch(/^\/\/ Line, built by nnc .*trainer\.ts/);
   });
@@ -47,11 +48,24 @@ describe("the files", () => {
 
 describe("compact text", () => {
   it.each([
-    ["a; // b\n\n  c;\n", "a;\nc;"],
+    ["a; // b\n\n  c;\n", "a;c;"],
     ["// only\n", ""],
-    ["a /* b\n // */ c", "a /* b\n // */ c"],
-    ["x = a / b; // c // d", "x = a / b;"],
+    ["x = a / b; // c // d", "x=a/b;"],
+    ["let a /* why */ = b;", "let a=b;"],
+    ["let a/**/b", "let a b"],
+    ["a /* b // */ c", "a c"],
+    ["// a /* b\nc", "c"],
+    ["a /* b /* c */ d */ e", "a /* b /* c */ d */ e"],
+    ["a - -b + +c < (d) & !e", "a- -b+ +c<(d)& !e"],
+    ["var<storage, read> x: array<i32>;", "var<storage,read>x:array<i32>;"],
+    ["if (a) { return 1.0 ; }", "if(a){return 1.0;}"],
   ])("of %j", (text, expected) => expect(compactText(text)).toBe(expected));
+
+  it("is the same program to a compiler", async () => {
+    const dawn = await openNullDevice();
+    expect(await dawn.validateWgsl(compactWgsl(lineKernels))).toEqual([]);
+    dawn.close();
+  });
 });
 
 describe.runIf(hasGpu)(`in Node ${needsGpu}`, () => {
@@ -239,7 +253,7 @@ describe.runIf(hasGpu)(`in Node ${needsGpu}`, () => {
     const file = join(folder(), "trainer.js");
     const script = readFileSync(file, "utf8");
     try {
-      writeFileSync(file, script.replace("rate * dw", "rate * db"));
+      writeFileSync(file, script.replace("rate*dw", "rate*db"));
       const refused = await run("trainer.js", "--epochs", "1");
       expect(refused.code).toBe(1);
       expect(refused.errors).toMatch(
