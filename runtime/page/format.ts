@@ -9,13 +9,6 @@ export function formatClock(seconds: number): string {
   return `${minutes}:${two(whole % 60)}`;
 }
 
-/** `about 5 s`, `about 3 min`, `about 2 h`: for people who listen. */
-export function formatAbout(seconds: number): string {
-  if (seconds < 60) return `about ${Math.max(1, Math.round(seconds))} s`;
-  if (seconds < 3600) return `about ${Math.round(seconds / 60)} min`;
-  return `about ${Math.round(seconds / 3600)} h`;
-}
-
 /** `just now`, `5 minutes ago`, `yesterday`; what lies longer back is a date. */
 export function formatAgo(milliseconds: number, now: number): string {
   const seconds = (now - milliseconds) / 1000;

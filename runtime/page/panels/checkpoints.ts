@@ -7,6 +7,7 @@ import {
   make,
   onPress,
   setDisabled,
+  setHidden,
   setText,
 } from "../elements.ts";
 import { formatSize } from "../format.ts";
@@ -22,6 +23,7 @@ export function createCheckpointsPanel({ state, send }: PageContext): Render {
     restore: findButton("restore-kept"),
     remove: findButton("delete-kept"),
   };
+  const actions = findAny("kept-actions");
   const open = findInput("open-checkpoint");
   onPress(buttons.checkpoint, () => send({ kind: "export", content: "checkpoint" }));
   onPress(buttons.weights, () => send({ kind: "export", content: "weights" }));
@@ -39,8 +41,9 @@ export function createCheckpointsPanel({ state, send }: PageContext): Render {
     setText(kept, describe(current));
     setDisabled(buttons.checkpoint, !idle);
     setDisabled(buttons.weights, current.device === null);
-    setDisabled(buttons.restore, !idle || current.kept === null);
-    setDisabled(buttons.remove, !idle || current.kept === null);
+    setHidden(actions, current.kept === null);
+    setDisabled(buttons.restore, !idle);
+    setDisabled(buttons.remove, !idle);
     open.disabled = !idle;
   };
 }
@@ -52,7 +55,7 @@ function isIdle({ phase, busy }: PageState): boolean {
 function describe({ kept, phase }: PageState): string {
   const pause = phase === "training" ? " Pause to download the checkpoint or to open one." : "";
   if (kept === null)
-    return `This browser keeps nothing of this model yet: it does when training runs.${pause}`;
+    return `Training is kept in this browser as it goes, so that you can close the page.${pause}`;
   return `Kept in this browser: ${describeKept(kept, Date.now())}, ${formatSize(kept.bytes)}.${pause}`;
 }
 

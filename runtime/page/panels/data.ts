@@ -12,6 +12,7 @@ export function createDataPanel({ state, send, dispatch }: PageContext): Render 
   const drop = findAny("data-drop");
   const choose = findInput("data-choose");
   const form = find("data-url", HTMLFormElement);
+  const more = findAny("data-more");
   const address = findInput("data-address");
   const as = find("data-as", HTMLSelectElement);
   const items = new Map<string, FileItem>();
@@ -45,14 +46,14 @@ export function createDataPanel({ state, send, dispatch }: PageContext): Render 
 
   return ({ files, plan }) => {
     if (plan === null) return;
-    for (const part of [list, drop, form]) setHidden(part, files.length === 0);
+    for (const part of [list, drop, more]) setHidden(part, files.length === 0);
     setText(about, files.length === 0 ? "This model has no data block." : describeFiles(files));
     for (const file of files) {
       const item = items.get(file.path) ?? createItem(file.path);
       if (!items.has(file.path)) {
         items.set(file.path, item);
         list.append(item.element);
-        as.append(new Option(file.path, file.path));
+        as.append(new Option(fileName(file.path), file.path));
       }
       setText(item.state, describeFile(file));
       item.state.className = `state ${file.state}`;
@@ -68,7 +69,9 @@ interface FileItem {
 function createItem(path: string): FileItem {
   const state = make("span", "state");
   state.setAttribute("role", "status");
-  return { element: make("li", "", make("span", "name", path), state), state };
+  const folder = path.slice(0, path.length - fileName(path).length);
+  const name = make("span", "name", make("span", "folder", folder), fileName(path));
+  return { element: make("li", "", name, state), state };
 }
 
 function describeFiles(files: readonly FileStatus[]): string {

@@ -1,7 +1,7 @@
 /** Starting, pausing and starting over, where training stands, and its settings. */
 
 import { find, findAny, findButton, onPress, setDisabled, setText } from "../elements.ts";
-import { formatAbout, formatClock, formatRate } from "../format.ts";
+import { formatClock, formatRate } from "../format.ts";
 import { epochsDone, hasTrained, type PageState } from "../state.ts";
 import type { PageContext, Render } from "./panel.ts";
 import { createSettingsForm } from "./settings.ts";
@@ -118,7 +118,7 @@ function describeStatus(state: PageState): string {
       return "Starting…";
     case "training": {
       const epoch = (progress?.epoch ?? epochsDone(state)) + 1;
-      return `Training epoch ${epoch} of ${settings?.epochs ?? epoch}${leftInWords(state)}`;
+      return `Training epoch ${epoch} of ${settings?.epochs ?? epoch}…`;
     }
     case "pausing":
       return "Pausing…";
@@ -127,11 +127,4 @@ function describeStatus(state: PageState): string {
     case "finished":
       return `Finished ${epochsDone(state)} epochs.`;
   }
-}
-
-/** Rounded to steps of ten seconds, so that a live region says it seldom. */
-function leftInWords({ progress }: PageState): string {
-  const left = progress?.secondsLeft;
-  if (left == null || left < 20) return "";
-  return `, ${formatAbout(left < 60 ? Math.ceil(left / 10) * 10 : left)} left`;
 }
