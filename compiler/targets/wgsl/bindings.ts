@@ -134,7 +134,11 @@ function inArenas(
   const names = new BlockBuilder();
   for (const name of [...kernel.parameters.map((p) => p.name), ...namesIn(kernel.body)])
     names.name(name);
-  const words = new Map([...whole].map((arena) => [arena, names.name(`${arena}_words`)]));
+  const isUsed = (arena: Arena): boolean =>
+    placements.some((p) => p.kind === "arena" && p.arena === arena);
+  const words = new Map(
+    [...whole].filter(isUsed).map((arena) => [arena, names.name(`${arena}_words`)]),
+  );
   const moved = new Map<string, Moved>();
   const keptParameters: KernelParameter[] = [];
   const keptPlacements: Placement[] = [];

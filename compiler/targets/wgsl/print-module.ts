@@ -9,11 +9,12 @@ import type {
   WgslProgram,
 } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import { invariant } from "../../diagnostics/diagnostic.ts";
-import type { KernelModule } from "../../kernel/module.ts";
+import type { KernelModule, Launch } from "../../kernel/module.ts";
 import { CLikePrinter } from "../c-like-printer.ts";
 import { type ArenaSizes, type Bound, bindLaunch } from "./bindings.ts";
 import { defaultLimits } from "./description.ts";
 import { noMemory, wgslDialect } from "./dialect.ts";
+import { joiningKey, joinLaunches } from "./join-launches.ts";
 import { functionWithLegalNames } from "./names.ts";
 import { type PrintedKernel, printKernel, tasksAtMost, workgroupsOf } from "./print-kernel.ts";
 
@@ -39,11 +40,10 @@ export function printWgsl(
       withSubgroups === null || others?.length === launches.length,
       `${graph} launches other kernels with subgroups`,
     );
-    const dispatches = launches.map((launch, k): WgslDispatch => {
-      const bound = bindLaunch(launch, options.arenas);
-      const variant = others === undefined ? null : bindLaunch(others[k]!, options.arenas);
-      return table.dispatch(bound, variant);
-    });
+    const pairs = launches.map((plain, k): Variants<Launch> => [plain, others?.[k] ?? null]);
+    const dispatches = wavesOf(pairs).flatMap((wave) =>
+      joinWave(wave, options.arenas).map((bound) => table.dispatch(...bound)),
+    );
     return [graph, dispatches] as const;
   });
   return {
@@ -55,6 +55,45 @@ export function printWgsl(
       graphs.flatMap(([, dispatches]) => dispatches),
     ),
   };
+}
+
+/** Without subgroups and with them. */
+type Variants<T> = readonly [plain: T, withSubgroups: T | null];
+
+/** Launches that may run at the same time. */
+function wavesOf(launches: readonly Variants<Launch>[]): Variants<Launch>[][] {
+  const waves: Variants<Launch>[][] = [];
+  for (const launch of launches) {
+    if (launch[0].withPrevious) waves.at(-1)!.push(launch);
+    else waves.push([launch]);
+  }
+  return waves;
+}
+
+/** As few dispatches as can be. */
+function joinWave(wave: readonly Variants<Launch>[], arenas: ArenaSizes): Variants<Bound>[] {
+  const alone = ([plain, other]: Variants<Launch>): Variants<Bound> => [
+    bindLaunch(plain, arenas),
+    other && bindLaunch(other, arenas),
+  ];
+  const groups = new Map<string, Variants<Launch>[]>();
+  wave.forEach((launch, k) => {
+    const keys = launch.map((variant) => variant && joiningKey(variant));
+    const isJoined = keys[0] !== null && (launch[1] === null || keys[1] !== null);
+    const key = isJoined ? keys.join() : `alone ${k}`;
+    groups.set(key, [...(groups.get(key) ?? []), launch]);
+  });
+  return [...groups.values()].flatMap((group) => {
+    if (group.length === 1) return group.map(alone);
+    const plain = joinLaunches(
+      group.map(([launch]) => launch),
+      arenas,
+    );
+    const others = group.flatMap(([, launch]) => (launch === null ? [] : [launch]));
+    const withSubgroups = others.length === 0 ? null : joinLaunches(others, arenas);
+    const isWhole = plain !== null && (others.length === 0 || withSubgroups !== null);
+    return isWhole ? [[plain, withSubgroups] as const] : group.map(alone);
+  });
 }
 
 /** Kernels that are printed the same are one. */
@@ -71,6 +110,8 @@ class KernelTable {
 
   dispatch(bound: Bound, withSubgroups: Bound | null): WgslDispatch {
     const { kernel, bindings } = bound;
+    const isSame = JSON.stringify(withSubgroups?.bindings ?? bindings) === JSON.stringify(bindings);
+    invariant(isSame, `${kernel.name} is bound to other memory with subgroups`);
     return {
       kernel: this.#intern(bound, withSubgroups),
       workgroups: workgroupsOf(tasksAtMost(kernel, this.#batchMax)),
