@@ -6,14 +6,23 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+export type Layer =
+  | { readonly kind: "dense"; readonly units: number; readonly relu: boolean }
+  /** Square, stride 1, no padding, followed by relu. */
+  | { readonly kind: "convolution"; readonly filters: number; readonly size: number }
+  /** The maximum of squares that lie side by side; what is left at the edges is dropped. */
+  | { readonly kind: "max_pool"; readonly size: number }
+  | { readonly kind: "flatten" };
+
 export interface Workload {
   readonly name: string;
   /** File in bench/models. */
   readonly model: string;
   readonly optimizer: "rmsprop" | "adam";
   readonly batch: number;
-  /** Sizes of the layers, the input's first. */
-  readonly sizes: readonly number[];
+  /** Shape of one sample; of images height, width, channels. */
+  readonly input: readonly number[];
+  readonly layers: readonly Layer[];
 }
 
 export const workloads: readonly Workload[] = [
@@ -22,22 +31,104 @@ export const workloads: readonly Workload[] = [
     model: "mlp-small.nn",
     optimizer: "rmsprop",
     batch: 128,
-    sizes: [784, 32, 10],
+    input: [784],
+    layers: mlp(32),
   },
   {
     name: "mlp_big",
     model: "mlp-big.nn",
     optimizer: "adam",
     batch: 128,
-    sizes: [784, 512, 512, 10],
+    input: [784],
+    layers: mlp(512, 512),
+  },
+  {
+    name: "cnn_small",
+    model: "cnn-small.nn",
+    optimizer: "adam",
+    batch: 32,
+    input: [14, 14, 1],
+    layers: [...convolutions(8, 16), { kind: "flatten" }, ...mlp()],
+  },
+  {
+    name: "cnn_big",
+    model: "cnn-big.nn",
+    optimizer: "adam",
+    batch: 64,
+    input: [28, 28, 1],
+    layers: [...convolutions(32, 64), { kind: "flatten" }, ...mlp(64)],
   },
 ];
 
-/** Multiply-adds of the matrix products of one step times two, without the first layer's input gradient. */
-export function flopsPerStep({ batch, sizes }: Workload): number {
+function mlp(...hidden: number[]): Layer[] {
+  const layers = hidden.map((units): Layer => ({ kind: "dense", units, relu: true }));
+  return [...layers, { kind: "dense", units: 10, relu: false }];
+}
+
+function convolutions(...filters: number[]): Layer[] {
+  return filters.flatMap((count): Layer[] => [
+    { kind: "convolution", filters: count, size: 3 },
+    { kind: "max_pool", size: 2 },
+  ]);
+}
+
+/** What PyTorch's side of the benchmarks can run. */
+export function isDense({ layers }: Workload): boolean {
+  return layers.every(({ kind }) => kind === "dense");
+}
+
+export interface ShapedLayer {
+  readonly layer: Layer;
+  /** Of one sample. */
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+  /** Of the kernel, `[inputs, units]` or `[height, width, channels, filters]`; null without weights. */
+  readonly kernel: readonly number[] | null;
+}
+
+/** The layers with the shapes between them. */
+export function shapedLayers({ input, layers }: Workload): ShapedLayer[] {
+  let from = input;
+  return layers.map((layer) => {
+    const shaped = shapeLayer(layer, from);
+    from = shaped.to;
+    return { layer, ...shaped };
+  });
+}
+
+function shapeLayer(layer: Layer, from: readonly number[]): Omit<ShapedLayer, "layer"> {
+  const [height = 1, width = 1, channels = 1] = from;
+  switch (layer.kind) {
+    case "dense":
+      return { from, to: [layer.units], kernel: [height, layer.units] };
+    case "convolution": {
+      const { filters, size } = layer;
+      const to = [height - size + 1, width - size + 1, filters];
+      return { from, to, kernel: [size, size, channels, filters] };
+    }
+    case "max_pool": {
+      const to = [Math.floor(height / layer.size), Math.floor(width / layer.size), channels];
+      return { from, to, kernel: null };
+    }
+    case "flatten":
+      return { from, to: [product(from)], kernel: null };
+  }
+}
+
+export function product(sizes: readonly number[]): number {
+  return sizes.reduce((all, size) => all * size, 1);
+}
+
+/**
+ * Multiply-adds of the matrix products and convolutions of one step times two, without the input gradient of the
+ * first layer.
+ */
+export function flopsPerStep(workload: Workload): number {
   let flops = 0;
-  for (let i = 0; i + 1 < sizes.length; i++) {
-    flops += (i === 0 ? 2 : 3) * 2 * batch * sizes[i]! * sizes[i + 1]!;
+  for (const [i, { to, kernel }] of shapedLayers(workload).entries()) {
+    if (kernel === null) continue;
+    const outputs = workload.batch * product(to);
+    flops += (i === 0 ? 2 : 3) * 2 * outputs * product(kernel.slice(0, -1));
   }
   return flops;
 }
@@ -51,31 +142,44 @@ function generator(seed: number): () => number {
   };
 }
 
+export interface LayerWeights {
+  /** As nnc names layers: `dense`, `dense_1`, … */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly kernel: Float32Array<ArrayBuffer>;
+  readonly bias: Float32Array<ArrayBuffer>;
+}
+
 export interface Inputs {
-  readonly x: Float32Array;
-  readonly y: Int32Array;
-  /** Kernel and bias of each layer, in order. */
-  readonly layers: readonly {
-    readonly kernel: Float32Array<ArrayBuffer>;
-    readonly bias: Float32Array<ArrayBuffer>;
-  }[];
+  readonly x: Float32Array<ArrayBuffer>;
+  readonly y: Int32Array<ArrayBuffer>;
+  /** Of the layers that have weights, in order. */
+  readonly layers: readonly LayerWeights[];
 }
 
-export function makeInputs({ batch, sizes }: Workload): Inputs {
-  const next = generator(batch + sizes.length);
-  const x = Float32Array.from({ length: batch * sizes[0]! }, next);
-  const y = Int32Array.from({ length: batch }, () =>
-    Math.floor(((next() + 1) / 2) * sizes.at(-1)!),
-  );
-  const layers = sizes.slice(1).map((units, i) => {
-    const limit = Math.sqrt(6 / (sizes[i]! + units));
-    const kernel = Float32Array.from({ length: sizes[i]! * units }, () => limit * next());
-    return { kernel, bias: new Float32Array(units) };
+export function makeInputs(workload: Workload): Inputs {
+  const { batch, input, layers } = workload;
+  const next = generator(batch + layers.length + 1);
+  const shaped = shapedLayers(workload);
+  const classes = shaped.at(-1)!.to[0]!;
+  const x = Float32Array.from({ length: batch * product(input) }, next);
+  const y = Int32Array.from({ length: batch }, () => Math.floor(((next() + 1) / 2) * classes));
+  const seen = new Map<string, number>();
+  const weights = shaped.flatMap(({ layer: { kind }, kernel: shape }): LayerWeights[] => {
+    if (shape === null) return [];
+    const number = seen.get(kind) ?? 0;
+    seen.set(kind, number + 1);
+    const window = product(shape.slice(0, -2));
+    const [inputs, units] = [shape.at(-2)!, shape.at(-1)!];
+    const limit = Math.sqrt(6 / (window * (inputs + units)));
+    const kernel = Float32Array.from({ length: product(shape) }, () => limit * next());
+    const name = number === 0 ? kind : `${kind}_${number}`;
+    return [{ name, shape, kernel, bias: new Float32Array(units) }];
   });
-  return { x, y, layers };
+  return { x, y, layers: weights };
 }
 
-/** Writes what bench/peers/torch_step.py reads. */
+/** Writes what bench/peers/torch_step.py reads; dense layers only. */
 export function writeInputs(folder: string, workload: Workload, inputs: Inputs): void {
   mkdirSync(folder, { recursive: true });
   const write = (name: string, data: Float32Array | Int32Array): string => {
@@ -87,11 +191,11 @@ export function writeInputs(folder: string, workload: Workload, inputs: Inputs):
   };
   write("x.f32", inputs.x);
   write("y.i32", inputs.y);
-  const layers = inputs.layers.map(({ kernel, bias }, i) => ({
+  const layers = inputs.layers.map(({ kernel, bias, shape }, i) => ({
     kernel: write(`kernel${i}.f32`, kernel),
     bias: write(`bias${i}.f32`, bias),
-    shape: [workload.sizes[i], workload.sizes[i + 1]],
+    shape,
   }));
-  const spec = { x: [workload.batch, workload.sizes[0]], y: [workload.batch], layers };
+  const spec = { x: [workload.batch, ...workload.input], y: [workload.batch], layers };
   writeFileSync(join(folder, "layers.json"), JSON.stringify(spec));
 }

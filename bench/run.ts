@@ -12,7 +12,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { flopsPerStep, makeInputs, type Workload, workloads, writeInputs } from "./inputs.ts";
+import {
+  flopsPerStep,
+  isDense,
+  makeInputs,
+  type Workload,
+  workloads,
+  writeInputs,
+} from "./inputs.ts";
 import { availablePeers, type Measurement, measurePeer, type Peer } from "./peers.ts";
 import { measureStart } from "./start.ts";
 
@@ -142,9 +149,9 @@ try {
     );
   }
   const peak = new PeakMeter(folder);
-  const chosen = workloads.filter(
-    ({ name }) => options.workload === undefined || name === options.workload,
-  );
+  const chosen = workloads
+    .filter(isDense)
+    .filter(({ name }) => options.workload === undefined || name === options.workload);
   for (const threads of options.threads.split(",").map(Number)) {
     for (const workload of chosen) {
       for (const row of measureWorkload(workload, threads, peers, folder, peak)) printRow(row);

@@ -66,9 +66,9 @@ export function measureStart(workloads: readonly Workload[], folder: string): St
 function writeData(folder: string, workload: Workload): void {
   mkdirSync(folder, { recursive: true });
   const { x, y } = makeInputs(workload);
-  const { batch, sizes } = workload;
+  const { batch, input } = workload;
   const columns = [
-    { name: "x", dtype: "f32", shape: [sizes[0]!], rows: batch, data: x },
+    { name: "x", dtype: "f32", shape: input, rows: batch, data: x },
     { name: "y", dtype: "i32", shape: [], rows: batch, data: y },
   ] as const;
   for (const column of columns) {

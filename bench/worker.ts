@@ -43,13 +43,12 @@ async function measure(workload: Workload, threads: number, seconds: number, fus
   for (const tensor of plan.tensors) {
     await device.write(tensor.name, new Float32Array(tensor.shape.reduce((a, b) => a * b, 1)));
   }
-  for (const [i, { kernel, bias }] of inputs.layers.entries()) {
-    const name = `${plan.model}/dense${i === 0 ? "" : `_${i}`}`;
-    await device.write(`${name}/kernel`, kernel);
-    await device.write(`${name}/bias`, bias);
+  for (const { name, kernel, bias } of inputs.layers) {
+    await device.write(`${plan.model}/${name}/kernel`, kernel);
+    await device.write(`${plan.model}/${name}/bias`, bias);
   }
-  const { batch, sizes } = workload;
-  const columns = { x: [[sizes[0]!], inputs.x], y: [[], inputs.y] } as const;
+  const { batch, input } = workload;
+  const columns = { x: [input, inputs.x], y: [[], inputs.y] } as const;
   for (const [slot, { name, dtype }] of plan.columns.entries()) {
     const [shape, data] = columns[name as "x" | "y"];
     await device.bindColumn(slot, { name, dtype, shape, rows: batch, data });

@@ -1,0 +1,57 @@
+/**
+ * nnc's side of the WebGPU benchmark: what it compiled ahead of time, on the device of its runtime. Loads of nnc only
+ * what a built trainer holds.
+ */
+
+import { readFileSync } from "node:fs";
+import type { CompiledProgram } from "../../compiler/compiled-program.ts";
+import { instantiateProgram } from "../../compiler/trainer/instantiate.ts";
+import { WebGpuDevice } from "../../runtime/devices/webgpu/webgpu-device.ts";
+import type { WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
+import { product } from "../inputs.ts";
+import type { Job, Training } from "./peer.ts";
+
+/** The file that `Job.program` names. */
+export interface AheadOfTime extends Pick<CompiledProgram, "plan" | "functions" | "kernels"> {
+  readonly wgsl: WgslProgram;
+}
+
+export async function open({ gpu, workload, inputs, program: file }: Job): Promise<Training> {
+  if (file === undefined) throw new Error("nnc needs --program");
+  const program = JSON.parse(readFileSync(file, "utf8")) as AheadOfTime;
+  const definition = instantiateProgram(program, program.wgsl);
+  const { plan } = definition;
+  const device = await WebGpuDevice.create({ plan, program: program.wgsl, gpu });
+  for (const { name, shape } of plan.tensors) {
+    await device.write(name, new Float32Array(product(shape)));
+  }
+  for (const { name, kernel, bias } of inputs.layers) {
+    await device.write(`${plan.model}/${name}/kernel`, kernel);
+    await device.write(`${plan.model}/${name}/bias`, bias);
+  }
+  const { batch, input } = workload;
+  const columns = { x: [input, inputs.x], y: [[], inputs.y] } as const;
+  for (const [slot, { name, dtype }] of plan.columns.entries()) {
+    const [shape, data] = columns[name as "x" | "y"];
+    await device.bindColumn(slot, { name, dtype, shape, rows: batch, data });
+  }
+  const { scalars: perStep, results } = plan.graphs.train!;
+  const lossIndex = results.findIndex(({ name }) => name === "loss");
+
+  let t = 0;
+  return {
+    async run(steps) {
+      const rows = Int32Array.from({ length: steps * batch }, (_, i) => i % batch);
+      const scalars = new Float32Array(steps * perStep);
+      for (let i = 0; i < steps; i++) {
+        const counters = { t: t + i + 1, batch: t + i };
+        scalars.set(definition.stepScalars("train", plan.hypers, counters), i * perStep);
+      }
+      const request = { graph: "train", rows, batchSize: batch, scalars, seed: 0, firstBatch: t };
+      await device.run(request);
+      t += steps;
+    },
+    loss: async () => Number((await device.readResult("train", lossIndex))[0]),
+    dispose: () => device.dispose(),
+  };
+}
