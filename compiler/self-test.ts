@@ -5,7 +5,12 @@
  * that changed.
  */
 
-import type { SelfTestCheck, SelfTestPlan, TrainerDefinition } from "../runtime/plan.ts";
+import type {
+  SelfTestCheck,
+  SelfTestPlan,
+  TrainerDefinition,
+  TrainerPlan,
+} from "../runtime/plan.ts";
 import { differentiate } from "./autodiff/differentiate.ts";
 import { invariant } from "./diagnostics/diagnostic.ts";
 import { type InterpretEnvironment, interpret } from "./graph/interpret.ts";
@@ -24,8 +29,12 @@ export interface SelfTestInputs extends Pick<SelfTestPlan, "seed" | "rows" | "ra
 const POSITIONS = 8;
 /** The relative disturbance: some units in the last place of float32. */
 const DISTURBANCE = 1e-6;
-/** What float32 may lose in any case, relative to the element. */
-const ROUNDING = 2 ** -20;
+/**
+ * What float32 may lose in any case, relative to the element. C compilers round each operation once; WGSL allows 2.5
+ * units for a division and more for square roots (https://www.w3.org/TR/WGSL/#concrete-float-accuracy), of which a
+ * loss and an optimizer have several in a row.
+ */
+const ROUNDING: Readonly<Record<TrainerPlan["target"], number>> = { cpu: 2 ** -20, wgsl: 2 ** -17 };
 /** How much more than the disturbance did an element may deviate. */
 const SLACK = 16;
 /** A check that allows for more than this share of the tensor's largest element says nothing. */
@@ -49,7 +58,10 @@ export function computeSelfTest(
   const { seed, rows, ranges } = inputs;
   const exact = computeFigures(lowered, definition, inputs, 0);
   const disturbed = computeFigures(lowered, definition, inputs, DISTURBANCE);
-  const checks = exact.map((figure, index) => createCheck(figure, disturbed[index]!.data));
+  const rounding = ROUNDING[definition.plan.target];
+  const checks = exact.map((figure, index) =>
+    createCheck(figure, disturbed[index]!.data, rounding),
+  );
   return { seed, rows, ranges, checks: checks.filter(({ positions }) => positions.length > 0) };
 }
 
@@ -131,7 +143,11 @@ function sign(index: number): number {
 }
 
 /** Positions where an error would show best: those that the update moved most, compared with what is allowed. */
-function createCheck({ of, name, data, before }: Figure, disturbed: Float64Array): SelfTestCheck {
+function createCheck(
+  { of, name, data, before }: Figure,
+  disturbed: Float64Array,
+  rounding: number,
+): SelfTestCheck {
   const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
   const candidates = [...candidatePositions(data.length)].map((position) => {
     const expected = data[position]!;
@@ -142,7 +158,7 @@ function createCheck({ of, name, data, before }: Figure, disturbed: Float64Array
   const usual = median(candidates.map(({ change }) => change));
   const chosen = candidates
     .map(({ position, expected, scale, change }) => {
-      const tolerance = (SLACK * Math.max(change, usual) + ROUNDING) * scale;
+      const tolerance = (SLACK * Math.max(change, usual) + rounding) * scale;
       const moved = Math.abs(expected - (before?.[position] ?? 0));
       return { position, expected, tolerance, shows: moved / tolerance };
     })
