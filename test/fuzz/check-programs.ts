@@ -42,6 +42,8 @@ export async function checkPrograms(
   }
 }
 
+type Named = readonly [variant: string, session: Session];
+
 async function checkProgram(
   compiled: CompiledCase,
   variants: Variants,
@@ -52,7 +54,7 @@ async function checkProgram(
     for (const [variant, open] of variants) {
       sessions.set(variant, await Session.create(compiled, await open(), random));
     }
-    const [[usual, first], ...others] = [...sessions] as [[string, Session]];
+    const [[usual, first], ...others] = [...sessions] as unknown as readonly [Named, ...Named[]];
     const statistics = compiled.program.statistics.map(({ graph }) => graph);
     for (const stage of ["train", "train", "evaluate", "predict", ...statistics]) {
       const expected = await first.expected(stage);
