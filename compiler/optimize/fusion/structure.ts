@@ -18,7 +18,7 @@ import { axesOfNode, boxOf, memorySteps } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
 import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
 import { tiledContraction } from "./tiled-contraction.ts";
-import { refuseWorkgroupRows } from "./workgroup-rows.ts";
+import { isWorthTiles, refuseWorkgroupRows } from "./workgroup-rows.ts";
 
 export interface Structure {
   readonly kind: GroupKind;
@@ -188,6 +188,11 @@ function rowsStructure(
   if (depth === 0) return { refusal: "they share no leading axis" };
   const tileSpace = stages[0]!.parallel.slice(0, depth);
   if (target.workgroup !== null) {
+    const needsTiles = (stage: Compute) =>
+      facts.isContraction(stage) && isWorthTiles(stage, batchMax, target);
+    if (stages.length > 1 && stages.some(needsTiles)) {
+      return { refusal: "a product is large enough for a kernel in tiles of its own" };
+    }
     const inner = innerLoads(stages, facts);
     const refusal = refuseWorkgroupRows(stages, inner, depth, batchMax, target.workgroup);
     if (refusal !== undefined) return { refusal };

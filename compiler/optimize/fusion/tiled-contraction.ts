@@ -14,10 +14,13 @@
 
 import {
   type Affine,
+  addAffine,
   axesOf,
   axisAffine,
   divAffine,
   modAffine,
+  rangeOf,
+  scaleAffine,
   substituteAffine,
   zeroAffine,
 } from "../../graph/affine.ts";
@@ -30,14 +33,19 @@ import {
   substituteCondition,
 } from "../../graph/condition.ts";
 import { type Extent, elementsAt, fixed, isFixed, sizeAt } from "../../graph/extent.ts";
-import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
+import type { Compute, LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { implies } from "../../graph/prove.ts";
-import { type Box, linearOffset, simplifyGuard } from "../simplify-index.ts";
+import {
+  type Box,
+  factsOf,
+  linearOffset,
+  simplifyAffine,
+  simplifyGuard,
+} from "../simplify-index.ts";
 import { axesOfNode, isColumn } from "./linear-access.ts";
 
-/** Axes of the node that run as one, outermost first. */
+/** Axes of the node, or parts of them, that run as one. */
 export interface JoinedAxis {
-  readonly axes: readonly number[];
   /** The product of their extents. */
   readonly extent: Extent;
   /** Which axis of the box it is. */
@@ -54,17 +62,19 @@ export interface TiledOperand {
 
 export interface TiledContraction {
   readonly node: Compute;
-  /** Parallel axes of the node that move both operands, in order: axes 0, 1, … of the box. */
-  readonly outer: readonly number[];
+  /** How many axes move both operands: the first ones of the box. */
+  readonly outerAxes: number;
   readonly rows: JoinedAxis;
   readonly columns: JoinedAxis;
   readonly sum: JoinedAxis;
   /** Outer axes, rows, columns, sum. */
   readonly box: Box;
   /** Moves along rows and sum. */
-  readonly left: TiledOperand;
+  readonly left: () => TiledOperand;
   /** Moves along columns and sum. */
-  readonly right: TiledOperand;
+  readonly right: () => TiledOperand;
+  /** Which points of the box are points of the result. */
+  readonly exists: Condition;
   /** Every axis of the node in axes of the box. */
   readonly joined: readonly Affine[];
 }
@@ -76,30 +86,28 @@ export function tiledContraction(node: Compute, batchMax: number): TiledContract
   const { reducer, body } = node;
   if (reducer !== "sum" || body.dtype !== "f32") return undefined;
   if (body.kind !== "call" || body.fn !== "multiply") return undefined;
-  const [first, second] = body.args;
-  if (!isFactor(first) || !isFactor(second)) return undefined;
-  const extents = axesOfNode(node);
+  const factors = body.args;
+  if (!factors.every(isFactor)) return undefined;
+  const space = splitAxes(node, factors, batchMax);
+  const { extents, rank } = space;
   const isLong = (axis: number) => sizeAt(extents[axis]!, batchMax) > 1;
-  const rank = node.parallel.length;
   const long = extents.map((_, axis) => axis).filter(isLong);
   const parallel = long.filter((axis) => axis < rank);
   const summed = long.filter((axis) => axis >= rank);
-
-  // Which operand moves along an axis; conditions go to whom they are about.
-  const inFirst = axesOfLoad(first);
-  const inSecond = axesOfLoad(second);
   const innermost = parallel.at(-1);
   if (innermost === undefined || summed.length === 0) return undefined;
-  const isSwapped = inFirst.has(innermost) && !inSecond.has(innermost);
+
+  // The operand that moves along the innermost axis alone gives the columns.
+  const [first, second] = factors.map((load) => factorIn(load, space)) as [Factor, Factor];
+  const isSwapped = first.axes.has(innermost) && !second.axes.has(innermost);
   const [left, right] = isSwapped ? [second, first] : [first, second];
-  const [inLeft, inRight] = isSwapped ? [inSecond, inFirst] : [inFirst, inSecond];
-  if (!parallel.every((axis) => inLeft.has(axis) || inRight.has(axis))) return undefined;
+  if (!parallel.every((axis) => left.axes.has(axis) || right.axes.has(axis))) return undefined;
   const rowAxes = batchFirst(
-    parallel.filter((axis) => !inRight.has(axis)),
+    parallel.filter((axis) => !right.axes.has(axis)),
     extents,
   );
   const columnAxes = batchFirst(
-    parallel.filter((axis) => !inLeft.has(axis)),
+    parallel.filter((axis) => !left.axes.has(axis)),
     extents,
   );
   const sumAxes = batchFirst(summed, extents);
@@ -113,61 +121,168 @@ export function tiledContraction(node: Compute, batchMax: number): TiledContract
 
   const outer = parallel.filter((axis) => !rowAxes.includes(axis) && !columnAxes.includes(axis));
   const joined = (axes: readonly number[], axis: number): JoinedAxis => ({
-    axes,
     extent: productOf(axes.map((each) => extents[each]!)),
     axis: outer.length + axis,
   });
   const rows = joined(rowAxes, 0);
   const columns = joined(columnAxes, 1);
   const sum = joined(sumAxes, 2);
+  const outerExtents = outer.map((axis) => extents[axis]!);
   const box: Box = {
-    axes: [...outer.map((axis) => extents[axis]!), rows.extent, columns.extent, sum.extent],
+    axes: [...outerExtents, rows.extent, columns.extent, sum.extent],
     batchMax,
   };
   const digits = new Map(outer.map((axis, place) => [axis, axisAffine(place)]));
-  for (const part of [rows, columns, sum]) addDigits(part, extents, digits);
-  const places = extents.map((_, axis) => digits.get(axis) ?? zeroAffine);
-  const replace = (axis: number) => places[axis]!;
+  addDigits(rowAxes, rows.axis, extents, digits);
+  addDigits(columnAxes, columns.axis, extents, digits);
+  addDigits(sumAxes, sum.axis, extents, digits);
+  const replace = (axis: number) => digits.get(axis) ?? zeroAffine;
 
-  const shares = conditionShares(node.where, [rows, columns], outer, sumAxes);
-  if (shares === undefined) return undefined;
-  const operand = (load: LoadScalar, share: Condition): TiledOperand | undefined => {
-    const condition = and(load.guard, share);
-    if (!isInRange(load, condition, node.where, extents, batchMax)) return undefined;
-    return {
-      value: load.value,
-      offset: linearOffset(
-        load.index.map((index) => substituteAffine(index, replace)),
-        load.value.shape,
-        box,
-      ),
-      guard: simplifyGuard(substituteCondition(condition, replace), box),
-    };
-  };
-  const ofRows = operand(left, shares[0]);
-  const ofColumns = operand(right, shares[1]);
-  if (ofRows === undefined || ofColumns === undefined) return undefined;
+  // Conditions go to whom they are about.
+  const parts = factsOf(
+    simplifyGuard(substituteCondition(node.where, space.replace), { axes: extents, batchMax }),
+  );
+  const isAbout = (part: Condition, own: readonly number[]) =>
+    [...conditionAxes(part)].every(
+      (axis) => own.includes(axis) || outer.includes(axis) || sumAxes.includes(axis),
+    );
+  const sides = [rowAxes, columnAxes] as const;
+  if (!parts.every((part) => sides.some((own) => isAbout(part, own)))) return undefined;
+  // Which points there are may take a row and a column to say: that is left to the stores.
+  const all = [...parts, ...factsOf(space.exists)];
+  const where = and(...all);
+  const shares = sides.map((own) => and(...all.filter((part) => isAbout(part, own))));
+  const conditions = [and(left.guard, shares[0]!), and(right.guard, shares[1]!)] as const;
+  const operands = [left, right] as const;
+  const isReadable = operands.every(
+    (factor, side) =>
+      shares[side]!.key === where.key || isInRange(factor, conditions[side]!, extents, batchMax),
+  );
+  if (!isReadable) return undefined;
+  // What the schedule wants to know is not computed where grouping only asks whether there is one.
+  const operand = (side: 0 | 1) =>
+    once((): TiledOperand => {
+      const { value, index } = operands[side];
+      const places = index.map((place) => substituteAffine(place, replace));
+      return {
+        value,
+        offset: linearOffset(places, value.shape, box),
+        guard: simplifyGuard(substituteCondition(conditions[side], replace), box),
+      };
+    });
   return {
     node,
-    outer,
+    outerAxes: outer.length,
     rows,
     columns,
     sum,
     box,
-    left: ofRows,
-    right: ofColumns,
-    joined: places,
+    left: operand(0),
+    right: operand(1),
+    exists: simplifyGuard(substituteCondition(space.exists, replace), box),
+    joined: axesOfNode(node).map((_, axis) => substituteAffine(space.replace(axis), replace)),
   };
 }
 
-function isFactor(scalar: Compute["body"] | undefined): scalar is LoadScalar {
-  return scalar?.kind === "load" && scalar.dtype === "f32" && !isColumn(scalar.value);
+/** A function that computes its value when it is first called. */
+function once<T>(compute: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => {
+    known ??= { value: compute() };
+    return known.value;
+  };
 }
 
-function axesOfLoad({ index, guard }: LoadScalar): ReadonlySet<number> {
-  const axes = conditionAxes(guard);
-  for (const place of index) axesOf(place, axes);
-  return axes;
+/** Whether an operand is in range wherever a condition holds that is less than all that the node asks for. */
+function isInRange(
+  { value, index }: Factor,
+  condition: Condition,
+  extents: readonly Extent[],
+  batchMax: number,
+): boolean {
+  return index.every((place, d) => {
+    const { min, max } = rangeOf(place, extents, batchMax);
+    const { batch, constant } = value.shape[d]!;
+    if (min >= 0 && batch === 0 && max < constant) return true;
+    return implies(condition, inRange(place, value.shape[d]!), extents, batchMax);
+  });
+}
+
+/** The axes of a node, some of them taken apart. */
+interface SplitSpace {
+  /** Of parallel axes first, of which there are `rank`. */
+  readonly extents: readonly Extent[];
+  readonly rank: number;
+  readonly batchMax: number;
+  /** Which points are points of the node. */
+  readonly exists: Condition;
+  /** An axis of the node in these axes. */
+  readonly replace: (axis: number) => Affine;
+}
+
+/**
+ * Takes a parallel axis apart that an operand knows only in part, as channels are in groups, and as the phases of a
+ * strided convolution are in its input gradient: where one reads at `(i + 1) mod 2`, i is 2·g + j, and only j moves that
+ * operand. The last g may have fewer j: `exists` then says which points there are.
+ */
+function splitAxes(node: Compute, loads: readonly LoadScalar[], batchMax: number): SplitSpace {
+  const extents: Extent[] = [];
+  const places: Affine[] = [];
+  let exists = always;
+  let rank = 0;
+  axesOfNode(node).forEach((extent, axis) => {
+    const isParallel = axis < node.parallel.length;
+    const movesBoth = loads.every(({ index }) => index.some((at) => axesOf(at).has(axis)));
+    const divisors = new Set(
+      loads.flatMap(({ index }) => index.flatMap((at) => divisorsOf(at, axis))),
+    );
+    const [divisor] = divisors;
+    const first = axisAffine(extents.length);
+    if (isParallel && movesBoth && isFixed(extent) && divisors.size === 1) {
+      extents.push(fixed(Math.ceil(extent.constant / divisor!)), fixed(divisor!));
+      const place = addAffine(scaleAffine(first, divisor!), axisAffine(extents.length - 1));
+      if (extent.constant % divisor! !== 0) exists = and(exists, inRange(place, extent));
+      places.push(place);
+    } else {
+      extents.push(extent);
+      places.push(first);
+    }
+    if (isParallel) rank = extents.length;
+  });
+  return { extents, rank, batchMax, exists, replace: (axis) => places[axis]! };
+}
+
+/** By what an axis is divided in an index, as a whole or for a remainder. */
+function divisorsOf(index: Affine, axis: number): number[] {
+  return index.terms.flatMap(({ atom }) => {
+    if (atom.kind === "axis") return [];
+    const [term, ...others] = atom.base.terms;
+    const isAxis = term?.atom.kind === "axis" && term.atom.axis === axis;
+    return isAxis && term.coefficient === 1 && others.length === 0
+      ? [atom.divisor]
+      : divisorsOf(atom.base, axis);
+  });
+}
+
+/** An operand in axes of the split space, with those that move it. */
+interface Factor {
+  readonly value: Value;
+  readonly index: readonly Affine[];
+  readonly guard: Condition;
+  readonly axes: ReadonlySet<number>;
+}
+
+function factorIn({ value, index, guard }: LoadScalar, space: SplitSpace): Factor {
+  const box: Box = { axes: space.extents, batchMax: space.batchMax };
+  const places = index.map((at) => simplifyAffine(substituteAffine(at, space.replace), box));
+  const condition = substituteCondition(guard, space.replace);
+  const axes = conditionAxes(condition);
+  for (const place of places) axesOf(place, axes);
+  return { value, index: places, guard: condition, axes };
+}
+
+function isFactor(scalar: Scalar): scalar is LoadScalar {
+  return scalar.kind === "load" && scalar.dtype === "f32" && !isColumn(scalar.value);
 }
 
 /**
@@ -192,7 +307,8 @@ function productOf(extents: readonly Extent[]): Extent {
 
 /** Every axis of a joined one as a digit of its number. */
 function addDigits(
-  { axes, axis: number }: JoinedAxis,
+  axes: readonly number[],
+  number: number,
   extents: readonly Extent[],
   digits: Map<number, Affine>,
 ): void {
@@ -204,39 +320,4 @@ function addDigits(
     digits.set(axis, isFirst ? rest : modAffine(rest, constant));
     divisor *= constant;
   }
-}
-
-/** The parts of `where` that are about the rows and those about the columns; sums belong to both. */
-function conditionShares(
-  where: Condition,
-  sides: readonly [JoinedAxis, JoinedAxis],
-  outer: readonly number[],
-  sumAxes: readonly number[],
-): readonly [Condition, Condition] | undefined {
-  const shares: [Condition, Condition] = [always, always];
-  for (const part of where.kind === "and" ? where.of : [where]) {
-    const used = [...conditionAxes(part)];
-    const fits = sides.map(({ axes }) =>
-      used.every((axis) => axes.includes(axis) || outer.includes(axis) || sumAxes.includes(axis)),
-    );
-    if (!fits.includes(true)) return undefined;
-    fits.forEach((fit, side) => {
-      if (fit) shares[side] = and(shares[side]!, part);
-    });
-  }
-  return shares;
-}
-
-/** Whether an operand is in range wherever its own share of the conditions holds. */
-function isInRange(
-  { index, value }: LoadScalar,
-  condition: Condition,
-  where: Condition,
-  extents: readonly Extent[],
-  batchMax: number,
-): boolean {
-  if (where.kind === "true") return true;
-  return index.every((place, d) =>
-    implies(condition, inRange(place, value.shape[d]!), extents, batchMax),
-  );
 }

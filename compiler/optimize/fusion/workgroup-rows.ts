@@ -6,7 +6,7 @@
 import { bareAxis } from "../../graph/affine.ts";
 import { type Extent, elementsAt, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Value } from "../../graph/node.ts";
-import type { WorkgroupLimits } from "../target-description.ts";
+import type { TargetDescription, WorkgroupLimits } from "../target-description.ts";
 import type { InnerLoad } from "./structure.ts";
 
 /** Points of a row that one thread goes through, where there are rows for all of the device, and where not. */
@@ -47,6 +47,19 @@ export function refuseWorkgroupRows(
   return bytes > sharedForValues(limits)
     ? "what a row keeps does not fit in shared memory"
     : undefined;
+}
+
+/** How much longer a product takes where every thread reads all that it multiplies from memory, not from a tile. */
+const withoutTiles = 16;
+
+/** Whether computing a product row by row, to be fused with what reads the rows, costs more than a kernel of its own. */
+export function isWorthTiles(
+  { parallel, reduction }: Compute,
+  batchMax: number,
+  { peakFlops, launchSeconds }: TargetDescription,
+): boolean {
+  const flops = 2 * elementsAt(parallel, batchMax) * elementsAt(reduction, batchMax);
+  return (flops * withoutTiles) / peakFlops > launchSeconds;
 }
 
 /** Bytes of shared memory for the values of a row, beside those for totals. */

@@ -99,7 +99,7 @@ export class PanelCopy {
     const { contraction, threads, dtype } = plan;
     this.#builder = builder;
     this.#contraction = contraction;
-    this.#operand = contraction[side];
+    this.#operand = contraction[side]();
     this.#along = side === "left" ? contraction.rows : contraction.columns;
     this.#panel = plan[side];
     this.#dtype = dtype;

@@ -5,6 +5,7 @@
  * that costs little beside them and keeps the code small, which counts where it is compiled on starting.
  */
 
+import { axesOf } from "../../graph/affine.ts";
 import { loadsOf } from "../../graph/context.ts";
 import type { Value } from "../../graph/node.ts";
 import {
@@ -30,7 +31,7 @@ import {
   SharedLoads,
   storeGlobals,
 } from "../epilogue.ts";
-import type { Point } from "../indexes.ts";
+import { conditionValue, type Point } from "../indexes.ts";
 import { isStepScalar, type KernelBuilder } from "../kernel-builder.ts";
 import { extentValue } from "../micro-kernel.ts";
 import { isWhole, quad, type WorkgroupPlan } from "./contraction-plan.ts";
@@ -172,27 +173,37 @@ class Epilogue {
     const shared = new SharedLoads();
     const point = this.#pointAt(this.#axes[contraction.rows.axis]!, column.at);
     const options = { active: 1, mask: column.exists };
-    shared.prepare(this.#builder, loads, contraction.rows.axes, point, options);
+    const { rows, joined } = contraction;
+    const rowAxes = [...joined.keys()].filter((axis) => axesOf(joined[axis]!).has(rows.axis));
+    shared.prepare(this.#builder, loads, rowAxes, point, options);
     return shared;
   }
 
   #emitOutput(row: Line, column: Line, sum: Expression, shared: SharedLoads): void {
-    const { node } = this.#plan.contraction;
+    const { node, exists } = this.#plan.contraction;
     const point = this.#pointAt(row.at, column.at);
     const registers: Registers = new Map([[node.values[0]!, sum]]);
     const options: EpilogueOptions = { active: 1, shared };
     const maps = this.#group.stages.filter((stage) => stage !== node);
-    evaluateMaps(this.#builder, maps, point, registers, options);
-    storeGlobals(this.#builder, this.#group, this.#group.stages, point, registers, options);
+    const condition = conditionValue(exists, this.#pointIn(row.at, column.at));
+    this.#guarded({ at: column.at, exists: condition }, () => {
+      evaluateMaps(this.#builder, maps, point, registers, options);
+      storeGlobals(this.#builder, this.#group, this.#group.stages, point, registers, options);
+    });
   }
 
+  /** A point in the axes of the node. */
   #pointAt(row: Expression, column: Expression): Point {
-    const { box, rows, columns, joined } = this.#plan.contraction;
+    return { ...this.#pointIn(row, column), joined: this.#plan.contraction.joined };
+  }
+
+  /** A point in the axes of the box. */
+  #pointIn(row: Expression, column: Expression): Point {
+    const { box, rows, columns } = this.#plan.contraction;
     return {
       extents: box.axes,
       batchMax: box.batchMax,
       axes: this.#axes.with(rows.axis, row).with(columns.axis, column),
-      joined,
       vector: null,
     };
   }

@@ -75,18 +75,18 @@ export function planWorkgroupContraction(
   target: TargetDescription & { readonly workgroup: WorkgroupLimits },
   { mayBeWide }: PlanOptions,
 ): WorkgroupPlan {
-  const { rows, columns, sum, outer, box } = contraction;
+  const { rows, columns, sum, outerAxes, box } = contraction;
   const size = (extent: Extent) => sizeAt(extent, box.batchMax);
   const dtype = target.workgroup.f16 ? "f16" : "f32";
   const sizes = {
     rows: size(rows.extent),
     columns: size(columns.extent),
     sum: size(sum.extent),
-    outer: outer.reduce((product, _, axis) => product * size(box.axes[axis]!), 1),
+    outer: box.axes.slice(0, outerAxes).reduce((product, extent) => product * size(extent), 1),
   };
   const tile = chooseTile(sizes, dtype === "f16" ? 2 : 4, target);
   const panel = (side: "left" | "right"): PanelPlan => {
-    const operand = contraction[side];
+    const operand = contraction[side]();
     const along = side === "left" ? rows : columns;
     const own = side === "left" ? tile.threadRows : tile.threadColumns;
     const direction = contiguityOf(operand, along, sum, box);

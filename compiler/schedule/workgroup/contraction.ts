@@ -101,11 +101,11 @@ function isReadByFoursOnly(
   const memory = new Set([...reads, ...writes].map(rootOf).filter(isMemory));
   if (memory.size > mostBuffers) return false;
   const others = [
-    contraction[side === "left" ? "right" : "left"].value,
+    contraction[side === "left" ? "right" : "left"]().value,
     ...stages.filter((stage) => stage !== contraction.node).flatMap(({ operands }) => operands),
     ...writes,
   ];
-  const own = rootOf(contraction[side].value);
+  const own = rootOf(contraction[side]().value);
   return !others.some((value) => rootOf(value) === own);
 }
 
@@ -114,16 +114,15 @@ function placeTile(
   builder: KernelBuilder,
   { contraction, tile }: WorkgroupPlan,
 ): { readonly axes: readonly Expression[]; readonly tasks: Expression } {
-  const { box, outer, rows, columns } = contraction;
+  const { box, outerAxes, rows, columns } = contraction;
   const height = tile.down * tile.threadRows;
   const width = tile.across * tile.threadColumns;
   const counts = [
-    ...outer.map((_, axis) => extentValue(box.axes[axis]!)),
+    ...box.axes.slice(0, outerAxes).map(extentValue),
     ceilQuotient(extentValue(rows.extent), height),
     ceilQuotient(extentValue(columns.extent), width),
   ];
-  const isOne = (axis: number) =>
-    axis < outer.length && sizeAt(box.axes[axis]!, box.batchMax) === 1;
+  const isOne = (axis: number) => axis < outerAxes && sizeAt(box.axes[axis]!, box.batchMax) === 1;
   let rest: Expression = symbol("task");
   const numbers = [...counts];
   for (let i = counts.length - 1; i >= 0; i--) {

@@ -8,7 +8,7 @@
 
 import { scalarFunctions } from "../../../compiler/graph/scalar-functions.ts";
 import { hash32, uniformAt } from "../../../compiler/graph/threefry.ts";
-import type { Expression, Kernel, Statement } from "../../../compiler/kernel/ir.ts";
+import type { Expression, Kernel, Place, Statement } from "../../../compiler/kernel/ir.ts";
 
 export type Memory = Float32Array | Int32Array | Uint8Array;
 
@@ -19,6 +19,8 @@ export interface SimulationOptions {
   readonly scalars?: ReadonlyMap<string, number>;
   readonly seed?: number;
   readonly batch?: number;
+  /** Threads of a subgroup, where the kernel asks. */
+  readonly subgroup?: number;
 }
 
 type Data = number | number[];
@@ -26,7 +28,11 @@ type Data = number | number[];
 /** What the generated code calls. */
 class Machine {
   readonly buffers = new Map<string, BufferState>();
+  /** Of the workgroup: values by exchange and thread. */
+  offers = new Map<number, Data[]>();
+  /** Among all threads, and in the workgroup. */
   thread = 0;
+  lane = 0;
   epoch = 0;
   readonly options: SimulationOptions;
   readonly kernel: string;
@@ -65,9 +71,31 @@ class Machine {
     return buffer;
   }
 
-  call(fn: string, args: readonly number[]): number {
+  call(fn: string, args: readonly (number | boolean)[], dtype: string): number | boolean {
     const row = scalarFunctions[fn as keyof typeof scalarFunctions];
-    return Math.fround(row.evaluate(...args));
+    const value = row.evaluate(...args.map(Number));
+    if (dtype === "bool") return value !== 0;
+    return dtype === "f32" ? Math.fround(value) : value | 0;
+  }
+
+  toInteger(value: number): number {
+    if (Number.isNaN(value)) return 0;
+    return Math.max(-2147483648, Math.min(2147483647, Math.trunc(value)));
+  }
+
+  // Exchanges within subgroups: all threads offer, then each takes what another has offered.
+
+  offer(exchange: number, value: Data): void {
+    const offers = this.offers.get(exchange) ?? [];
+    this.offers.set(exchange, offers);
+    offers[this.lane] = value;
+  }
+
+  take(exchange: number, distance: number): Data {
+    const { subgroup = 1 } = this.options;
+    const isWithin = (this.lane % subgroup) + distance < subgroup;
+    // What lies beyond is undefined: what it makes of results shows.
+    return (isWithin ? this.offers.get(exchange)![this.lane + distance] : undefined) ?? Number.NaN;
   }
 
   uniform(stream: string, index: number): number {
@@ -135,7 +163,7 @@ export function simulateKernel(kernel: Kernel, options: SimulationOptions): void
   const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as new (
     ...source: string[]
   ) => (...args: unknown[]) => Generator<number>;
-  const run = new GeneratorFunction("m", "task", "thread", "n", "scalars", text);
+  const run = new GeneratorFunction("m", "task", "thread", "n", "subgroup", "scalars", text);
   const count = new Function("n", `return ${new Translator(kernel).expression(kernel.tasks)};`) as (
     n: number,
   ) => number;
@@ -152,6 +180,7 @@ export function simulateKernel(kernel: Kernel, options: SimulationOptions): void
       () => new Machine(kernel.name, options),
     );
     const common = new Map(globals);
+    const offers = new Map<number, Data[]>();
     for (const { name, elements } of shared) {
       common.set(
         name,
@@ -165,7 +194,9 @@ export function simulateKernel(kernel: Kernel, options: SimulationOptions): void
         machine.buffers.set(name, new BufferState(name, data, "local"));
       }
       machine.thread = task * kernel.threads + thread;
-      return run(machine, task, thread, options.n, scalars);
+      machine.lane = thread;
+      machine.offers = offers;
+      return run(machine, task, thread, options.n, options.subgroup ?? 1, scalars);
     });
     for (;;) {
       const states = threads.map((thread, i) => {
@@ -218,6 +249,14 @@ class Translator {
   #statement(s: Statement): string[] {
     switch (s.kind) {
       case "let":
+        if (s.value.kind === "shuffleDown") {
+          const exchange = this.#barriers++;
+          return [
+            `m.offer(${exchange}, ${this.expression(s.value.of)});`,
+            `yield ${exchange};`,
+            `const ${s.name} = m.take(${exchange}, ${s.value.distance});`,
+          ];
+        }
         return [`const ${s.name} = ${this.expression(s.value)};`];
       case "mutable":
         return [`let ${s.name} = ${this.expression(s.value)};`];
@@ -263,7 +302,7 @@ class Translator {
       case "symbol":
         return e.symbol;
       case "load": {
-        const at = this.expression(e.place.index);
+        const at = this.#placeOf(e.place);
         const text = `m.load("${e.place.buffer}", ${at}, ${lanes})`;
         const value = dtype === "bool" ? `(${text} !== 0)` : text;
         const none = dtype === "bool" ? "false" : "0";
@@ -276,9 +315,13 @@ class Translator {
           rounded(dtype, operationText(e.operation, args, e.args[0]!.type.dtype)),
         );
       case "call":
-        return this.#lanewise(e.args, lanes, (args) => `m.call("${e.fn}", [${args.join(", ")}])`);
+        return this.#lanewise(
+          e.args,
+          lanes,
+          (args) => `m.call("${e.fn}", [${args.join(", ")}], "${dtype}")`,
+        );
       case "convert":
-        return this.#lanewise([e.of], lanes, ([of]) => converted(of!, dtype));
+        return this.#lanewise([e.of], lanes, ([of]) => converted(of!, e.of.type.dtype, dtype));
       case "broadcast":
         return `Array(${lanes}).fill(${this.expression(e.of)})`;
       case "lane":
@@ -290,6 +333,15 @@ class Translator {
       default:
         throw new Error(`no ${e.kind} in simulations`);
     }
+  }
+
+  /** A column lies as it is in files, its rows in the order of the batch. */
+  #placeOf({ buffer, row, index }: Place): string {
+    const within = this.expression(index);
+    if (row === null) return within;
+    const column = this.#kernel.parameters.find(({ name }) => name === buffer);
+    if (column?.kind !== "column") throw new Error(`${buffer} is no column`);
+    return `(${this.expression(row)}) * ${column.rowElements} + ${within}`;
   }
 
   #lanewise(
@@ -311,10 +363,12 @@ function rounded(dtype: string, text: string): string {
   return text;
 }
 
-function converted(text: string, dtype: string): string {
-  if (dtype === "bool") return `(${text} !== 0)`;
-  if (dtype === "i32") return `Math.trunc(${text})`;
-  return `Number(${text})`;
+function converted(text: string, from: string, dtype: string): string {
+  if (dtype === "bool") return `(Number(${text}) !== 0)`;
+  if (dtype === "i32" && from === "f32") return `m.toInteger(${text})`;
+  if (dtype === "u8")
+    return `(${from === "f32" ? `m.toInteger(${text})` : `Number(${text})`} & 255)`;
+  return dtype === "f32" ? `Math.fround(Number(${text}))` : `Number(${text})`;
 }
 
 const infix: Readonly<Record<string, string>> = {
@@ -348,6 +402,12 @@ function operationText(operation: string, args: readonly string[], dtype: string
       return dtype === "bool" ? `(${a} || ${b})` : `(${a} | ${b})`;
     case "not":
       return dtype === "bool" ? `!${a}` : `~${a}`;
+    case "xor":
+      return `(${a} ^ ${b})`;
+    case "shiftLeft":
+      return `(${a} << ${b})`;
+    case "shiftRight":
+      return `(${a} >> ${b})`;
     case "negate":
       return `(-${a})`;
     case "select":
