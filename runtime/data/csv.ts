@@ -69,7 +69,7 @@ function forEachRecord(
   visit: (record: readonly string[], line: number) => void,
 ): void {
   try {
-    parse(bytes, {
+    parse(parserInput(bytes), {
       bom: true,
       delimiter,
       relax_column_count: true,
@@ -94,6 +94,11 @@ function forEachRecord(
       { cause: error },
     );
   }
+}
+
+/** The parser takes Node's buffers, and text where there are none. */
+function parserInput(bytes: Uint8Array): Uint8Array | string {
+  return "Buffer" in globalThis ? bytes : new TextDecoder().decode(bytes);
 }
 
 function createTarget(
