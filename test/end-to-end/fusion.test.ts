@@ -7,38 +7,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { weightTensors } from "../../runtime/training/checkpoint.ts";
 import { examples, temporaryFolder } from "./nnc.ts";
-import { openTrainer, sliceRows } from "./open-trainer.ts";
+import { distance, trainSteps } from "./train-steps.ts";
 
 const BOUND = 1e-5;
-const STEPS = 20;
 
-async function train(model: string, fusion: boolean) {
-  const { trainer, columns } = await openTrainer(model, { fusion });
-  try {
-    const { batchMax } = trainer.plan;
-    const losses: number[] = [];
-    for (let step = 0; step < STEPS; step++) {
-      // The last batch is partial.
-      const rows = step === STEPS - 1 ? Math.ceil(batchMax / 3) : batchMax;
-      const from = (step * batchMax) % (columns[0]!.rows - batchMax);
-      const { loss } = await trainer.trainOnBatch(sliceRows(columns, from, from + rows));
-      losses.push(loss!);
-    }
-    const weights = await trainer.runner.readWeights();
-    return {
-      losses,
-      weights: weightTensors(trainer.plan).flatMap(({ name }) => [...weights.get(name)!]),
-    };
-  } finally {
-    trainer.dispose();
-  }
-}
-
-function norm(values: readonly number[]): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-}
+const train = (model: string, fusion: boolean) => trainSteps(model, { fusion });
 
 test.each(["digits.nn", "digits-512.nn", "functional.nn", "custom.nn"])("%s", async (example) => {
   const fused = await train(join(examples, example), true);
@@ -47,8 +21,7 @@ test.each(["digits.nn", "digits-512.nn", "functional.nn", "custom.nn"])("%s", as
     const error = Math.abs(fused.losses[step]! - loss);
     expect(error, `loss of step ${step}`).toBeLessThanOrEqual(BOUND * Math.abs(loss));
   }
-  const difference = norm(unfused.weights.map((weight, i) => weight - fused.weights[i]!));
-  expect(difference).toBeLessThanOrEqual(BOUND * norm(unfused.weights));
+  expect(distance(fused, unfused)).toBeLessThanOrEqual(BOUND);
 });
 
 test("the same bits where no reduction can be regrouped", async () => {

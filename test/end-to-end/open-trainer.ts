@@ -12,6 +12,7 @@ export interface OpenedTrainer {
 }
 
 export interface OpenOptions {
+  readonly target?: "cpu" | "wgsl";
   readonly fusion?: boolean;
   readonly threads?: number;
   readonly dataFolder?: string;
@@ -19,10 +20,10 @@ export interface OpenOptions {
 
 export async function openTrainer(
   entry: string,
-  { fusion = true, threads = 1, dataFolder }: OpenOptions = {},
+  { target = "cpu", fusion = true, threads = 1, dataFolder }: OpenOptions = {},
 ): Promise<OpenedTrainer> {
   const nowhere = { write: () => undefined };
-  const environment = await prepareModel({ entry, fusion }, dataFolder, {
+  const environment = await prepareModel({ entry, target, fusion }, dataFolder, {
     out: nowhere,
     errors: nowhere,
     color: false,
