@@ -9,7 +9,11 @@
  *    lane or as many as the value; a mask is bool, with one lane or as many; columns are read with a row,
  *    windows without; `active` is from 1 to the number of lanes;
  * 5. loop bounds and task counts are single i32; steps are positive;
- * 6. calls pass what functions take, and functions that are called for their value return one.
+ * 6. calls pass what functions take, and functions that are called for their value return one;
+ * 7. threads are a power of two; what is said of other threads (`thread`, `subgroup`, shared buffers, barriers and
+ *    `shuffleDown`) stands in kernels of more than one;
+ * 8. all threads of a workgroup come to every barrier and `shuffleDown`: conditions and loop bounds around one are
+ *    made of literals, symbols other than `thread`, step scalars, and names of such values.
  */
 
 import { InvariantError } from "../diagnostics/diagnostic.ts";
@@ -30,6 +34,7 @@ import type {
 import type { KernelModule } from "./module.ts";
 import { printExpression, printStatements, printType } from "./print.ts";
 import { expressionChildren } from "./rewrite.ts";
+import { Uniformity } from "./uniformity.ts";
 
 export function verifyModule({ functions }: KernelModule): void {
   const kernels = new Set(functions.flatMap(({ launches }) => launches.map((l) => l.kernel)));
@@ -44,7 +49,7 @@ export function verifyModule({ functions }: KernelModule): void {
 }
 
 export function verifyKernel(kernel: Kernel): void {
-  const verifier = new Verifier(kernel.name, new Set());
+  const verifier = new Verifier(kernel.name, new Set(), kernel.threads);
   kernel.parameters.forEach((parameter) => {
     verifier.declareParameter(parameter);
   });
@@ -75,14 +80,19 @@ const comparisons: ReadonlySet<Operation> = new Set<Operation>([
 class Verifier {
   readonly #where: string;
   readonly #verified: Set<string>;
+  readonly #threads: number;
+  readonly #uniformity = new Uniformity();
   readonly #names = new Set<string>();
   readonly #buffers = new Map<string, Buffer>();
   #scope = new Map<string, Variable>();
   #statement: Statement | null = null;
 
-  constructor(where: string, verified: Set<string>) {
+  /** Functions see one thread. */
+  constructor(where: string, verified: Set<string>, threads = 1) {
     this.#where = where;
     this.#verified = verified;
+    this.#threads = threads;
+    this.#expect(threads >= 1 && Number.isInteger(Math.log2(threads)), `${threads} threads`);
   }
 
   #expect(condition: boolean, message: string): asserts condition {
@@ -98,6 +108,7 @@ class Verifier {
     this.#claim(name);
     if (parameter.kind === "scalar") {
       this.#scope.set(name, { type: { dtype: "f32", lanes: 1 }, isMutable: false });
+      this.#uniformity.add(name);
       return;
     }
     const isColumn = parameter.kind === "column";
@@ -144,6 +155,7 @@ class Verifier {
       case "mutable":
         this.#expression(s.value);
         this.#define(s.name, s.value.type, s.kind === "mutable");
+        if (s.kind === "let" && this.#uniformity.of(s.value)) this.#uniformity.add(s.name);
         return;
       case "assign": {
         this.#expression(s.value);
@@ -164,15 +176,19 @@ class Verifier {
         const outer = this.#scope;
         this.#scope = new Map(outer);
         this.#define(s.variable, { dtype: "i32", lanes: 1 }, false);
-        this.block(s.body);
+        const isUniform = this.#uniformity.of(s.from) && this.#uniformity.of(s.to);
+        if (isUniform) this.#uniformity.add(s.variable);
+        this.#uniformity.within(isUniform, () => this.block(s.body));
         this.#scope = outer;
         return;
       }
       case "if":
         this.#expression(s.condition);
         this.#expectType(s.condition, { dtype: "bool", lanes: 1 });
-        this.block(s.whenTrue);
-        this.block(s.whenFalse);
+        this.#uniformity.within(this.#uniformity.of(s.condition), () => {
+          this.block(s.whenTrue);
+          this.block(s.whenFalse);
+        });
         return;
       case "invoke":
         this.#call(s.function, s.args);
@@ -180,11 +196,24 @@ class Verifier {
       case "buffer":
         this.#claim(s.name);
         this.#expect(s.elements > 0, `${s.name} has no elements`);
+        if (s.scope === "shared") this.#expectThreads(`${s.name} is shared`);
         this.#buffers.set(s.name, { dtype: s.dtype, access: "read_write", isColumn: false });
+        return;
+      case "barrier":
+        this.#expectAllThreads("a barrier");
         return;
       default:
         return;
     }
+  }
+
+  #expectThreads(what: string): void {
+    this.#expect(this.#threads > 1, `${what}, but there are no other threads`);
+  }
+
+  #expectAllThreads(what: string): void {
+    this.#expectThreads(what);
+    this.#expect(this.#uniformity.isHere, `not all threads come to ${what}`);
   }
 
   #call(fn: KernelFunction, args: readonly Argument[]): void {
@@ -245,6 +274,12 @@ class Verifier {
         this.#place(e.place, e.type, "read");
         this.#mask(e.mask, e.active, e.type);
         return;
+      case "symbol":
+        if (e.symbol === "thread" || e.symbol === "subgroup") this.#expectThreads(e.symbol);
+        break;
+      case "shuffleDown":
+        this.#expectAllThreads("shuffleDown");
+        break;
       case "invoke":
         this.#expect(e.function.result !== null, `${e.function.name} returns nothing`);
         this.#call(e.function, e.args);
