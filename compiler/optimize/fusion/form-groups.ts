@@ -16,6 +16,7 @@ import { inlineMaps } from "./inline-maps.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { prepareProducts } from "./prepare-products.ts";
+import { splitContractions } from "./split-contractions.ts";
 import { splitReductions } from "./split-reductions.ts";
 import {
   NodeFacts,
@@ -41,6 +42,7 @@ export function formGroups(
   { fusion }: GroupingOptions,
 ): GroupedGraph {
   let prepared = flattenMaps(context, divideBytes(context, prepareProducts(context, graph)));
+  prepared = splitContractions(context, prepared, target);
   if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared), target);
   const placed = assignPlaces(context, prepared);
   const former = new GroupFormer(placed, target);

@@ -21,8 +21,8 @@ const narrow: Schedule = (group, surroundings, description) =>
 const sizes = [
   { m: 4, n: 4, k: 2 },
   { m: 17, n: 5, k: 33 },
-  { m: 33, n: 65, k: 17 },
-  { m: 64, n: 32, k: 16 },
+  { m: 33, n: 65, k: 3 },
+  { m: 36, n: 16, k: 20 },
   { m: 5, n: 12, k: 40 },
 ];
 
@@ -44,14 +44,21 @@ const products: readonly Case[] = [
   { letters: "bkm,bkn->mn", sizes: { b: "N", k: 5, m: 8, n: 12 }, batch: [2, 3] },
 ];
 
+/** With what the sum is cut into. */
+const long: readonly Case[] = [
+  { letters: "mk,kn->mn", sizes: { m: "N", k: 1025, n: 10 }, batch: [3, 9] },
+  { letters: "km,kn->mn", sizes: { k: "N", m: 6, n: 8 }, batch: [300, 1024] },
+];
+
 describe("a contraction equals the interpreter", () => {
-  test.each(products)("$letters $sizes", (each) => {
+  test.each([...products, ...long])("$letters $sizes", (each) => {
     const { context, graph, n, leaf } = productCase(each);
     const expected = interpret(graph, { n, leaf }).results.get("y")!;
     const run = (schedule: Schedule) =>
       simulateGraph({ context, graph, n, leaf }, target, schedule);
     const { groups, results } = run(scheduleGroup);
-    expect(groups.map(({ kind }) => kind)).toEqual(["contraction"]);
+    const kinds = long.includes(each) ? ["contraction", "reduction"] : ["contraction"];
+    expect(groups.map(({ kind }) => kind)).toEqual(kinds);
     const actual = results.get("y")!;
     expect(actual.length).toBe(expected.length);
     let worst = 0;

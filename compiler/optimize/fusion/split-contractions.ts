@@ -1,0 +1,130 @@
+/**
+ * Cuts long sums of products with small results in two, for targets that run many workgroups at once: chunks of the sum
+ * as further points of the result, then a sum of the chunks, with which the maps on the result are fused. Weight
+ * gradients over large batches and layers of few outputs then keep all of the device busy.
+ *
+ *     sum[k < 4096] a[m, k]·b[k, n]   =   sum[s < 16] (sum[r < 256] a[m, 256·s + r]·b[256·s + r, n])
+ *
+ * Chunks are literals of the description and of shapes at Nmax, so the order of a sum never depends on the device.
+ */
+
+import { addAffine, axisAffine, scaleAffine } from "../../graph/affine.ts";
+import { and, inRange, substituteCondition } from "../../graph/condition.ts";
+import type { GraphContext } from "../../graph/context.ts";
+import { elementsAt, fixed, isFixed, sizeAt } from "../../graph/extent.ts";
+import type { Compute, Graph, Value } from "../../graph/node.ts";
+import { rewriteGraph, substituteAxes } from "../../graph/rewrite.ts";
+import type { TargetDescription } from "../target-description.ts";
+import { tiledContraction } from "./tiled-contraction.ts";
+
+/** Points of a chunk below which there is too little to do in one. */
+const shortestChunk = 64;
+
+/** Bytes of all chunks' results beyond which they are rather not made. */
+const mostBytes = 1 << 24;
+
+/** Needs nothing; regroups sums, so results may differ in rounding. */
+export function splitContractions(
+  context: GraphContext,
+  graph: Graph,
+  target: TargetDescription,
+): Graph {
+  if (target.workgroup === null) return graph;
+  return rewriteGraph(context, graph, (node) => {
+    if (node.kind !== "compute") return undefined;
+    if (tiledContraction(node, graph.batchMax) === undefined) return undefined;
+    return split(context, node, chunksOf(node, graph.batchMax, target), graph.batchMax);
+  });
+}
+
+/** Into how many chunks the sum of a contraction is best cut: a power of two. */
+export function chunksOf(
+  { parallel, reduction }: Pick<Compute, "parallel" | "reduction">,
+  batchMax: number,
+  target: TargetDescription,
+): number {
+  const outputs = elementsAt(parallel, batchMax);
+  const points = elementsAt(reduction, batchMax);
+  const longest = Math.max(...reduction.map((extent) => sizeAt(extent, batchMax)));
+  let best = 1;
+  let least = leastGain * predictedSeconds(outputs, points, 1, target);
+  for (let chunks = 2; chunks <= longest; chunks *= 2) {
+    if (points / chunks < shortestChunk || 4 * chunks * outputs > mostBytes) break;
+    const seconds = predictedSeconds(outputs, points, chunks, target);
+    if (seconds < least) {
+      least = seconds;
+      best = chunks;
+    }
+  }
+  return best;
+}
+
+/** What of its time a sum may take at most when it is cut, to be worth another kernel. */
+const leastGain = 0.75;
+
+/** Threads that fill one of the places where workgroups run, and outputs of each in small tiles. */
+const fillingThreads = 128;
+const outputsPerThread = 4;
+
+/** Seconds for a panel of so many points of the sum where nothing else runs meanwhile. */
+const panelSeconds = 0.5e-6;
+const panelPoints = 32;
+
+function predictedSeconds(
+  outputs: number,
+  points: number,
+  chunks: number,
+  { peakFlops, memoryBandwidth, launchSeconds, workgroup }: TargetDescription,
+): number {
+  const threads = (outputs * chunks) / outputsPerThread;
+  const busy = Math.min(1, threads / (workgroup!.concurrency * fillingThreads));
+  const arithmetic = (2 * outputs * points) / (peakFlops * busy);
+  const waiting = (points / chunks / panelPoints) * panelSeconds;
+  if (chunks === 1) return arithmetic + waiting;
+  return arithmetic + waiting + launchSeconds + (8 * chunks * outputs) / memoryBandwidth;
+}
+
+function split(
+  context: GraphContext,
+  node: Compute,
+  chunks: number,
+  batchMax: number,
+): readonly Value[] | undefined {
+  if (chunks === 1) return undefined;
+  const { parallel, reduction, where } = node;
+  const rank = parallel.length;
+  const sizes = reduction.map((extent) => sizeAt(extent, batchMax));
+  const longest = rank + sizes.indexOf(Math.max(...sizes));
+  const extent = reduction[longest - rank]!;
+  const points = Math.ceil(sizes[longest - rank]! / chunks);
+
+  // The chunk's number follows the batch, which leads every shape.
+  const at = parallel.length > 0 && !isFixed(parallel[0]!) ? 1 : 0;
+  const shifted = (axis: number) => axisAffine(axis < at ? axis : axis + 1);
+  const replace = (axis: number) =>
+    axis === longest
+      ? addAffine(scaleAffine(axisAffine(at), points), shifted(axis))
+      : shifted(axis);
+  const partial = context.compute({
+    parallel: parallel.toSpliced(at, 0, fixed(chunks)),
+    reduction: reduction.with(longest - rank, fixed(points)),
+    reducer: "sum",
+    where: and(
+      substituteCondition(where, replace),
+      ...(isFixed(extent) && points * chunks === extent.constant
+        ? []
+        : [inRange(replace(longest), extent)]),
+    ),
+    body: substituteAxes(context, node.body, replace),
+  });
+  context.inheritOrigins(partial, node);
+  const index = parallel.map((_, axis) => axisAffine(axis)).toSpliced(at, 0, axisAffine(rank));
+  const total = context.compute({
+    parallel,
+    reduction: [fixed(chunks)],
+    reducer: "sum",
+    body: context.load(partial.values[0]!, index),
+  });
+  context.inheritOrigins(total, node);
+  return total.values;
+}
