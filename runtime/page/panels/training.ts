@@ -1,7 +1,7 @@
 /** Starting, pausing and starting over, where training stands, and its settings. */
 
 import { find, findAny, findButton, onPress, setDisabled, setText } from "../elements.ts";
-import { formatClock, formatRate } from "../format.ts";
+import { formatClock, formatRate, plural } from "../format.ts";
 import { epochsDone, hasTrained, type PageState } from "../state.ts";
 import type { PageContext, Render } from "./panel.ts";
 import { createSettingsForm } from "./settings.ts";
@@ -125,6 +125,6 @@ function describeStatus(state: PageState): string {
     case "paused":
       return "Paused.";
     case "finished":
-      return `Finished ${epochsDone(state)} epochs.`;
+      return `Finished ${plural(epochsDone(state), "epoch")}.`;
   }
 }
