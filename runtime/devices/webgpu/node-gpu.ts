@@ -14,9 +14,15 @@ import { type AdapterDescription, describeAdapter, type OpenedGpu } from "./adap
 
 export interface NodeGpuOptions {
   readonly powerPreference?: GPUPowerPreference;
-  /** Dawn's own options, `enable-dawn-features=…`. */
+  /** Dawn's own options instead of the usual ones, `enable-dawn-features=…`. */
   readonly dawn?: readonly string[];
 }
+
+/**
+ * Dawn does not show f16 of NVIDIA's processors, as some drivers fail some of its tests. Only models that were built
+ * with products of halves ask for it, and the self-test finds a driver that computes them wrongly.
+ */
+const usualOptions = ["enable-dawn-features=vulkan_enable_f16_on_nvidia"];
 
 /** What is used of the package. */
 interface DawnModule {
@@ -29,7 +35,7 @@ interface DawnModule {
  */
 export async function openGpu({
   powerPreference = "high-performance",
-  dawn = [],
+  dawn = usualOptions,
 }: NodeGpuOptions = {}): Promise<OpenedGpu> {
   const gpu = await openDawn(dawn);
   const adapter = await gpu.requestAdapter({ powerPreference });

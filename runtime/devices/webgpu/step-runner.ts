@@ -87,20 +87,18 @@ export class StepRunner {
     const graph = await this.#prepare(plan);
     const steps = stepCount(request);
     const inFlight: Promise<void>[] = [];
-    try {
-      for (let first = 0; first < steps; first += stepsPerGroup) {
-        if (inFlight.length === groupsInFlight) await inFlight.shift();
-        health.check();
-        if (first % stepsAtOnce === 0) this.#upload(graph, request, first);
-        const count = Math.min(stepsPerGroup, steps - first);
-        inFlight.push(this.#submitGroup(graph, request, first, count));
-      }
-      for (const group of inFlight) await group;
+    for (let first = 0; first < steps; first += stepsPerGroup) {
+      if (inFlight.length === groupsInFlight) await inFlight.shift();
       health.check();
-    } finally {
-      // Of those behind the one that failed, nobody hears.
-      for (const group of inFlight) group.catch(() => {});
+      if (first % stepsAtOnce === 0) this.#upload(graph, request, first);
+      const count = Math.min(stepsPerGroup, steps - first);
+      const group = this.#submitGroup(graph, request, first, count);
+      // It may fail while an earlier one is awaited, or behind one that failed.
+      group.catch(() => {});
+      inFlight.push(group);
     }
+    for (const group of inFlight) await group;
+    health.check();
   }
 
   /** Everything that the graph needs and what is bound now, made if it was not there. */
