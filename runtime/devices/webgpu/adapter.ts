@@ -57,9 +57,10 @@ export async function requestDevice(
   const needed = features.filter((feature) => needs(program, feature));
   const missing = needed.filter((feature) => !adapter.features.has(feature));
   if (missing.length > 0) {
+    const otherwise = missing.includes("shader-f16") ? "build it with --precision f32, or " : "";
     throw new DeviceError(
       `the kernels of ${model} need ${missing.join(" and ")}, which ${name} does not have: ` +
-        "build the model without, or run it on another device",
+        `${otherwise}run the model on another device`,
     );
   }
   const wanted = features.filter(
