@@ -147,7 +147,9 @@ function columnAccessor(
   { name, dtype, rowElements }: KernelParameter & { readonly kind: "column" },
   accessor: string,
 ): string[] {
-  const at = `u32(rows[step.first_row + row]) * ${rowElements}u + u32(index)`;
+  const row = "u32(rows[step.first_row + row])";
+  const start = rowElements === 1 ? row : `${row} * ${rowElements}u`;
+  const at = `${start} + u32(index)`;
   const byte = `(${name}[at >> 2u] >> ((at & 3u) * 8u)) & 255u`;
   const header = `fn ${accessor}(row: i32, index: i32) -> ${typeName({ dtype, lanes: 1 })} {`;
   if (dtype !== "u8" && dtype !== "bool") return [header, `  return ${name}[${at}];`, "}"];
