@@ -5,12 +5,7 @@
  * that changed.
  */
 
-import type {
-  SelfTestCheck,
-  SelfTestPlan,
-  TrainerDefinition,
-  TrainerPlan,
-} from "../runtime/plan.ts";
+import type { SelfTestCheck, SelfTestPlan, TrainerDefinition } from "../runtime/plan.ts";
 import { differentiate } from "./autodiff/differentiate.ts";
 import { invariant } from "./diagnostics/diagnostic.ts";
 import { type InterpretEnvironment, interpret } from "./graph/interpret.ts";
@@ -27,16 +22,27 @@ export interface SelfTestInputs extends Pick<SelfTestPlan, "seed" | "rows" | "ra
 
 /** Elements compared of one tensor. */
 const POSITIONS = 8;
-/** The relative disturbance: some units in the last place of float32. */
-const DISTURBANCE = 1e-6;
+/** How exactly kernels compute. */
+export interface Accuracy {
+  /** The relative disturbance: some units in the last place. */
+  readonly disturbance: number;
+  /** How much more than the disturbance did an element may deviate. */
+  readonly slack: number;
+  /** What an element may lose in any case, relative to it. */
+  readonly rounding: number;
+}
+
 /**
- * What float32 may lose in any case, relative to the element. C compilers round each operation once; WGSL allows 2.5
- * units for a division and more for square roots (https://www.w3.org/TR/WGSL/#concrete-float-accuracy), of which a
- * loss and an optimizer have several in a row.
+ * By what computes. C compilers round each operation once; WGSL allows 2.5 units for a division and more for square
+ * roots (https://www.w3.org/TR/WGSL/#concrete-float-accuracy), of which a loss and an optimizer have several in a row;
+ * factors of products may be halves, of 11 bits.
  */
-const ROUNDING: Readonly<Record<TrainerPlan["target"], number>> = { cpu: 2 ** -20, wgsl: 2 ** -17 };
-/** How much more than the disturbance did an element may deviate. */
-const SLACK = 16;
+export const accuracies = {
+  cpu: { disturbance: 1e-6, slack: 16, rounding: 2 ** -20 },
+  wgsl: { disturbance: 1e-6, slack: 16, rounding: 2 ** -17 },
+  halves: { disturbance: 2 ** -11, slack: 4, rounding: 2 ** -9 },
+} as const satisfies Readonly<Record<string, Accuracy>>;
+
 /** A check that allows for more than this share of the tensor's largest element says nothing. */
 const USELESS = 0.05;
 
@@ -54,13 +60,13 @@ export function computeSelfTest(
   lowered: LoweredProgram,
   definition: TrainerDefinition,
   inputs: SelfTestInputs,
+  accuracy: Accuracy = accuracies[definition.plan.target],
 ): SelfTestPlan {
   const { seed, rows, ranges } = inputs;
   const exact = computeFigures(lowered, definition, inputs, 0);
-  const disturbed = computeFigures(lowered, definition, inputs, DISTURBANCE);
-  const rounding = ROUNDING[definition.plan.target];
+  const disturbed = computeFigures(lowered, definition, inputs, accuracy.disturbance);
   const checks = exact.map((figure, index) =>
-    createCheck(figure, disturbed[index]!.data, rounding),
+    createCheck(figure, disturbed[index]!.data, accuracy),
   );
   return { seed, rows, ranges, checks: checks.filter(({ positions }) => positions.length > 0) };
 }
@@ -146,7 +152,7 @@ function sign(index: number): number {
 function createCheck(
   { of, name, data, before }: Figure,
   disturbed: Float64Array,
-  rounding: number,
+  { slack, rounding }: Accuracy,
 ): SelfTestCheck {
   const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
   const candidates = [...candidatePositions(data.length)].map((position) => {
@@ -158,7 +164,7 @@ function createCheck(
   const usual = median(candidates.map(({ change }) => change));
   const chosen = candidates
     .map(({ position, expected, scale, change }) => {
-      const tolerance = (SLACK * Math.max(change, usual) + rounding) * scale;
+      const tolerance = (slack * Math.max(change, usual) + rounding) * scale;
       const moved = Math.abs(expected - (before?.[position] ?? 0));
       return { position, expected, tolerance, shows: moved / tolerance };
     })

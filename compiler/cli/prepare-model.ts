@@ -52,7 +52,11 @@ async function compileAll(
 ): Promise<KeptProgram & { readonly sources: ReadonlyMap<string, string> }> {
   // The compiler itself is loaded only where there is something to compile.
   const { compileModel } = await import("./compile-model.ts");
-  const { program, sources, warnings } = compileModel(request, streams);
+  const { program: compiled, lowered, sources, warnings } = compileModel(request, streams);
+  const program =
+    request.target === "wgsl"
+      ? (await import("./with-self-test.ts")).withSelfTest(compiled, lowered)
+      : compiled;
   const kernels = await readyKernels(program, request.march);
   return { program, kernels, warnings, sources };
 }

@@ -139,6 +139,7 @@ function addTrainFlags(command: Command): void {
       positiveNumber,
     )
     .option("--output <file>", "write the trained weights in the end")
+    .option("--force", "train even on a GPU that fails the self-test")
     .option("--json", "print JSON lines");
 }
 

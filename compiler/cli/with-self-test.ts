@@ -3,7 +3,7 @@
 import type { SelfTestCheck } from "../../runtime/plan.ts";
 import { selfTestDataset } from "../../runtime/training/self-test.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
-import { computeSelfTest, selfTestRanges } from "../self-test.ts";
+import { type Accuracy, accuracies, computeSelfTest, selfTestRanges } from "../self-test.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 
@@ -19,9 +19,20 @@ export function withSelfTest(program: CompiledProgram, lowered: LoweredProgram):
   const test = { seed, rows, ranges: selfTestRanges(lowered) };
   const dataset = selfTestDataset(plan.columns, { ...test, checks: [] });
   const columns = new Map([...dataset.columns].map(([name, { data }]) => [name, data]));
-  const { checks, ...figures } = computeSelfTest(lowered, definition, { ...test, columns });
+  const { checks, ...figures } = computeSelfTest(
+    lowered,
+    definition,
+    { ...test, columns },
+    accuracyOf(program),
+  );
   const selfTest = { ...figures, checks: checks.map(roundExpected) };
   return { ...program, plan: { ...plan, selfTest } };
+}
+
+function accuracyOf({ code }: CompiledProgram): Accuracy {
+  if (code.target === "cpu") return accuracies.cpu;
+  const usesHalves = code.program.kernels.some(({ requires }) => requires.includes("shader-f16"));
+  return usesHalves ? accuracies.halves : accuracies.wgsl;
 }
 
 /** Nine digits say more than float32 has, and a trainer is to be small. */

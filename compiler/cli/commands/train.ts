@@ -14,6 +14,7 @@ interface TrainFlags extends CompileFlags, RunFlags {
   readonly checkpointSeconds?: number;
   readonly output?: string;
   readonly json?: boolean;
+  readonly force?: boolean;
 }
 
 export async function train(entry: string, options: TrainFlags, streams: Streams): Promise<number> {
