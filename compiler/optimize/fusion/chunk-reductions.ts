@@ -15,9 +15,11 @@ import {
   addAffine,
   axisAffine,
   extentAffine,
+  offsetAffine,
   scaleAffine,
+  subtractAffine,
 } from "../../graph/affine.ts";
-import { and, type Condition, inRange, substituteCondition } from "../../graph/condition.ts";
+import { and, type Condition, nonnegative, substituteCondition } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
 import { type Extent, elementsAt, fixed, isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Graph, Scalar, Value } from "../../graph/node.ts";
@@ -183,7 +185,10 @@ class Chunker {
       inner.push(cut.inner);
       const place = addAffine(scaleAffine(start, cut.inner.constant), own);
       places.push(place);
-      if (cut.isUneven) kept = [...kept, inRange(place, extent)];
+      if (cut.isUneven) {
+        const last = offsetAffine(extentAffine(extent), -1);
+        kept = [...kept, nonnegative(subtractAffine(last, place))];
+      }
     });
     const replace = (axis: number): Affine => places[axis]!;
     const body = substituteAxes(this.#context, node.body, replace);

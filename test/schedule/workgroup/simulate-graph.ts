@@ -1,0 +1,93 @@
+/**
+ * A graph scheduled for workgroups and run by the simulator of kernels, which is quick and strict where a device is
+ * slow and lets races pass. Arenas start as NaN, so that nothing is read that nobody wrote.
+ */
+
+import { elementsAt } from "../../../compiler/graph/extent.ts";
+import type { Value } from "../../../compiler/graph/node.ts";
+import { removeDeadCode } from "../../../compiler/kernel/dead-code.ts";
+import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
+import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.ts";
+import { type Memory, simulateKernel } from "./simulate-kernel.ts";
+
+export interface SimulationOptions {
+  readonly target: TargetDescription;
+  readonly fusion: boolean;
+  readonly subgroup?: number;
+  readonly seed?: number;
+  readonly batch?: number;
+}
+
+export interface SimulatedOutcome {
+  readonly results: ReadonlyMap<string, ArrayLike<number>>;
+  /** By path of the target. */
+  readonly assignments: ReadonlyMap<string, ArrayLike<number>>;
+}
+
+const notANumber = 0x7fc00000;
+
+/** In arenas every element takes a word. */
+function view(arena: ArrayBuffer, dtype: string, offset: number, elements: number): Memory {
+  const type = dtype === "f32" ? Float32Array : Int32Array;
+  return new type(arena, offset, elements);
+}
+
+export function simulateGraph(test: GraphCase, options: SimulationOptions): SimulatedOutcome {
+  const { graph, n, leaf } = test;
+  const { target, fusion, subgroup = 1, seed = 0, batch = 0 } = options;
+  const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, target, fusion);
+  const arenas = {
+    persistent: new ArrayBuffer(program.arenas.persistent),
+    temporaries: new ArrayBuffer(program.arenas.temporaries),
+    results: new ArrayBuffer(program.arenas.results),
+  };
+  for (const arena of Object.values(arenas)) new Int32Array(arena).fill(notANumber);
+  const valueAt = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
+    view(arena, value.dtype, offset, elementsAt(value.shape, rows));
+  for (const value of persistent) {
+    const offset = program.persistent.offsets.get(value)!;
+    const data = leaf(roleOf(value), pathOf(value));
+    const memory = valueAt(arenas.persistent, value, offset, graph.batchMax);
+    for (let i = 0; i < Math.min(memory.length, data.length); i++) memory[i] = data[i]!;
+  }
+  const columns = inputs.map((value): Memory => {
+    const data = leaf("input", pathOf(value));
+    const type = value.dtype === "f32" ? Float32Array : Int32Array;
+    return type.from({ length: elementsAt(value.shape, n) }, (_, i) => data[i]!);
+  });
+  const scalarValues = leaves.flatMap((value) =>
+    roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],
+  );
+  for (const { kernel, placements } of program.module.functions[0]!.launches) {
+    const memory = new Map<string, Memory>();
+    const scalars = new Map<string, number>();
+    kernel.parameters.forEach((parameter, i) => {
+      const placement = placements[i]!;
+      const { name } = parameter;
+      if (placement.kind === "column") memory.set(name, columns[placement.slot]!);
+      else if (placement.kind === "scalar") {
+        scalars.set(name, Math.fround(scalarValues[placement.slot]!));
+      } else if (parameter.kind === "window") {
+        const { dtype, elements } = parameter;
+        memory.set(name, view(arenas[placement.arena], dtype, placement.offset, elements));
+      }
+    });
+    const body = removeDeadCode(kernel.body);
+    simulateKernel({ ...kernel, body }, { n, memory, scalars, seed, batch, subgroup });
+  }
+  const [scheduled] = program.graphs;
+  return {
+    results: new Map(
+      scheduled!.results.map(({ name, value, offset }) => [
+        name,
+        valueAt(arenas.results, value, offset, n),
+      ]),
+    ),
+    assignments: new Map(
+      grouped.graph.assignments.map(({ target: to }) => [
+        pathOf(to),
+        valueAt(arenas.persistent, to, program.persistent.offsets.get(to)!, n),
+      ]),
+    ),
+  };
+}
