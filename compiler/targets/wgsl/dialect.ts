@@ -43,7 +43,8 @@ export function typeName({ dtype, lanes }: Type): string {
   invariant(lanes === 1 || lanes === 2 || lanes === 4, `WGSL has no vectors of ${lanes}`);
   const scalar = scalarTypes[dtype];
   if (lanes === 1) return scalar;
-  return dtype === "bool" ? `vec${lanes}<bool>` : `vec${lanes}${scalar.charAt(0)}`;
+  if (dtype === "bool") return `vec${lanes}<bool>`;
+  return `vec${lanes}${dtype === "f16" ? "h" : scalar.charAt(0)}`;
 }
 
 /** Of elements in buffers. */
@@ -76,7 +77,9 @@ function literal(value: number, dtype: ElementType): Printed {
 function float(value: number, dtype: "f16" | "f32"): Printed {
   const rounded = Math.fround(value);
   const magnitude = Math.abs(rounded);
-  const isNegative = rounded < 0 || Object.is(rounded, -0);
+  // Compilers take the literal -0.0 for 0.0.
+  if (dtype === "f32" && Object.is(rounded, -0)) return primary("bitcast<f32>(0x80000000u)");
+  const isNegative = rounded < 0;
   const signed = (text: string): Printed =>
     isNegative ? prefix("-", primary(text)) : primary(text);
   if (Number.isFinite(magnitude))
