@@ -65,6 +65,12 @@ export class Batches {
     return this.#numbers;
   }
 
+  /** Of the largest batch of these columns. */
+  bytes(slots: readonly number[]): number {
+    const rows = slots.map((slot) => rowBytes(this.#plans[slot]!));
+    return this.#batchMax * rows.reduce((total, bytes) => total + bytes, 0);
+  }
+
   /** The `turn`-th buffer of a slot that was prepared. */
   buffer(slot: number, turn: number): DeviceBuffer {
     return this.#buffers[slot]![turn]!;

@@ -29,12 +29,13 @@ export interface StepRunnerParts {
   /** Row numbers of as many steps. */
   readonly rows: DeviceBuffer;
   readonly stepsAtOnce: number;
-  /** Submitted between two looks at how far the device has come; divides `stepsAtOnce`. */
-  readonly stepsPerGroup: number;
 }
 
-const maximalGroup = 8;
+/** Steps that are submitted between two looks at how far the device has come, and how many such groups go ahead. */
+const stepsPerGroup = 16;
 const groupsInFlight = 2;
+/** Batches of a group that are handed over may take so much, as the host keeps them until they are on the device. */
+const bytesPerGroup = 32 * 2 ** 20;
 
 const uniformSlots = 256;
 /** Row numbers that are uploaded at a time, as far as one batch has not more. */
@@ -48,6 +49,7 @@ interface ReadyGraph {
   /** Bind groups 1 of the dispatches. Streamed batches take turns; resident columns have one set. */
   readonly turns: readonly (readonly GPUBindGroup[])[];
   readonly isStreamed: boolean;
+  readonly stepsPerGroup: number;
 }
 
 export class StepRunner {
@@ -66,36 +68,36 @@ export class StepRunner {
 
   static async create(
     allocator: Allocator,
-    parts: Omit<StepRunnerParts, "batches" | "uniforms" | "rows" | "stepsAtOnce" | "stepsPerGroup">,
+    parts: Omit<StepRunnerParts, "batches" | "uniforms" | "rows" | "stepsAtOnce">,
   ): Promise<StepRunner> {
     const { device, plan } = parts;
     const { batchMax } = plan;
-    const fitting = Math.max(1, Math.min(uniformSlots, Math.floor(rowsAtOnce / batchMax)));
-    const stepsPerGroup = Math.min(maximalGroup, fitting);
-    const stepsAtOnce = fitting - (fitting % stepsPerGroup);
+    const stepsAtOnce = Math.max(1, Math.min(uniformSlots, Math.floor(rowsAtOnce / batchMax)));
     const scalars = Math.max(0, ...Object.values(plan.graphs).map((graph) => graph.scalars));
     const uniforms = await StepUniforms.create(allocator, stepsAtOnce, scalars);
     const flags = usage.storage | usage.copyDestination;
     const rows = await allocator.allocate("row numbers", 4 * stepsAtOnce * batchMax, flags);
     const batches = new Batches(device.queue, allocator, plan);
-    return new StepRunner({ ...parts, batches, uniforms, rows, stepsAtOnce, stepsPerGroup });
+    return new StepRunner({ ...parts, batches, uniforms, rows, stepsAtOnce });
   }
 
   /** A request that was checked. Resolves when its last step is done. */
   async run(plan: GraphPlan, request: RunRequest): Promise<void> {
-    const { health, stepsAtOnce, stepsPerGroup } = this.#parts;
+    const { health } = this.#parts;
     const graph = await this.#prepare(plan);
     const steps = stepCount(request);
     const inFlight: Promise<void>[] = [];
-    for (let first = 0; first < steps; first += stepsPerGroup) {
+    let uploaded = 0;
+    for (let first = 0; first < steps; ) {
       if (inFlight.length === groupsInFlight) await inFlight.shift();
       health.check();
-      if (first % stepsAtOnce === 0) this.#upload(graph, request, first);
-      const count = Math.min(stepsPerGroup, steps - first);
+      if (first === uploaded) uploaded += this.#upload(graph, request, first);
+      const count = Math.min(graph.stepsPerGroup, uploaded - first);
       const group = this.#submitGroup(graph, request, first, count);
       // It may fail while an earlier one is awaited, or behind one that failed.
       group.catch(() => {});
       inFlight.push(group);
+      first += count;
     }
     for (const group of inFlight) await group;
     health.check();
@@ -121,21 +123,30 @@ export class StepRunner {
     device.pushErrorScope("validation");
     const turns = buffers.map((own) => bindGroups.of(plan.name, plan.columns, own));
     const error = await health.guard(device.popErrorScope());
-    const graph = { plan, dispatches, pipelines, turns, isStreamed };
+    const fitting = isStreamed ? Math.floor(bytesPerGroup / batches.bytes(plan.columns)) : Infinity;
+    const graph: ReadyGraph = {
+      plan,
+      dispatches,
+      pipelines,
+      turns,
+      isStreamed,
+      stepsPerGroup: Math.max(1, Math.min(stepsPerGroup, fitting)),
+    };
     if (error !== null) throw await this.#failure(graph, error);
     return graph;
   }
 
-  /** What the next `stepsAtOnce` steps need to know, behind those that are in flight. */
-  #upload({ plan, isStreamed }: ReadyGraph, request: RunRequest, first: number): void {
+  /** What the next steps need to know, behind those that are in flight. Gives how many: `stepsAtOnce`, or the rest. */
+  #upload({ plan, isStreamed }: ReadyGraph, request: RunRequest, first: number): number {
     const { uniforms, device, rows, stepsAtOnce } = this.#parts;
     const { batchSize } = request;
     const count = Math.min(stepsAtOnce, stepCount(request) - first);
     const which = { first, count, scalars: plan.scalars };
     uniforms.write(device.queue, request, which, (slot) => (isStreamed ? 0 : slot * batchSize));
-    if (isStreamed) return;
+    if (isStreamed) return count;
     const own = request.rows.subarray(first * batchSize, (first + count) * batchSize);
     writePiece(device.queue, rows.gpu, 0, own, 0, own.byteLength);
+    return count;
   }
 
   /** Submits steps at once; resolves when they are done. */

@@ -95,6 +95,19 @@ describe.runIf(hasGpu)(`a WebGPU device ${needsGpu}`, () => {
   });
 
   test.each(placements)(
+    "batches so large that few go ahead, columns %s",
+    async (_, residentBytes) => {
+      const device = await createDevice(
+        { plan: { ...plan, batchMax: 200_000 }, residentBytes },
+        100,
+      );
+      const run = longRequest(47, 100);
+      await device.run(run);
+      expect(await device.read("total")).toEqual(new Float32Array([expectedTotal(run)]));
+    },
+  );
+
+  test.each(placements)(
     "nothing is made after the first run, columns %s",
     async (_, residentBytes) => {
       const watched = await openWatchedGpu();
