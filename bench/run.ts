@@ -22,6 +22,7 @@ import {
 } from "./inputs.ts";
 import { availablePeers, type Measurement, measurePeer, type Peer } from "./peers.ts";
 import { measureStart } from "./start.ts";
+import { median } from "./statistics.ts";
 
 /** Kernels order sums differently, and PyTorch's RMSprop has its epsilon outside the root. */
 const lossTolerance = 1e-3;
@@ -49,12 +50,6 @@ const { values: options } = parseArgs({
     workload: { type: "string" },
   },
 });
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
 
 /** GFLOP/s of multiply-adds, or null without a C compiler. */
 class PeakMeter {

@@ -13,16 +13,19 @@ import { compileKernels } from "../compiler/cli/model-environment.ts";
 import { findPackageFiles } from "../compiler/cli/package-files.ts";
 import { diskSources } from "../compiler/cli/source-files.ts";
 import type { CompiledProgram } from "../compiler/compiled-program.ts";
-import { compile } from "../compiler/index.ts";
+import { type CompileOptions, compile } from "../compiler/index.ts";
 import { instantiateProgram } from "../compiler/trainer/instantiate.ts";
 import { CpuDevice } from "../runtime/devices/cpu/cpu-device.ts";
 import { makeInputs, type Workload, workloads } from "./inputs.ts";
 
 /** Compiles the model of a workload, fused or not. */
-export function compileWorkload({ model }: Workload, fusion: boolean): CompiledProgram {
+export function compileWorkload(
+  { model }: Workload,
+  fusion: boolean,
+  target: CompileOptions["target"] = describeTarget(undefined),
+): CompiledProgram {
   const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
   const entry = join(root, "bench", "models", model);
-  const target = describeTarget(undefined);
   const host = diskSources(findPackageFiles().std);
   const { program } = compile(entry, host, { target, fusion, now: () => performance.now() });
   if (program === null) throw new Error(`${model} does not compile`);

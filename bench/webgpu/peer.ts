@@ -1,6 +1,6 @@
 /** What the WebGPU benchmark asks of nnc and of each peer, so that one worker measures them all alike. */
 
-import type { Inputs, LayerWeights, ShapedLayer, Workload } from "../inputs.ts";
+import type { Inputs, ShapedLayer, Workload } from "../inputs.ts";
 
 export interface Job {
   /** Dawn; peers that look for a browser's find it in `navigator.gpu`. */
@@ -26,14 +26,14 @@ export interface PeerModule {
   readonly open: (job: Job) => Promise<Training>;
 }
 
-export type { LayerWeights };
-
 /** What the worker prints. */
 export interface Measurement {
   /** From before the peer was loaded until the loss of the first step was here. */
   readonly firstStepSeconds: number;
   /** A step, median over chunks of steps of which each ends with its loss being read. */
   readonly seconds: number;
+  /** Of the process, on all its cores: with an adapter in software what a step costs, otherwise what it costs the host. */
+  readonly processorSeconds: number;
   /** Losses of the first and of the twentieth step. */
   readonly first: number;
   readonly twentieth: number;

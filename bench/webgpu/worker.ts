@@ -12,6 +12,7 @@ import { globals } from "webgpu";
 import { describeAdapter } from "../../runtime/devices/webgpu/adapter.ts";
 import { openGpu } from "../../runtime/devices/webgpu/node-gpu.ts";
 import { makeInputs, shapedLayers, workloads } from "../inputs.ts";
+import { median } from "../statistics.ts";
 import { DispatchClock } from "./dispatch-clock.ts";
 import { measurePeak } from "./peak.ts";
 import type { Measurement, PeerModule, Training } from "./peer.ts";
@@ -78,7 +79,7 @@ async function work(): Promise<unknown> {
   }
   const measurement: Measurement = {
     firstStepSeconds,
-    seconds: await medianStep(training),
+    ...(await medianStep(training)),
     first,
     twentieth,
   };
@@ -86,23 +87,32 @@ async function work(): Promise<unknown> {
   return measurement;
 }
 
-async function medianStep(training: Training): Promise<number> {
-  const chunk = async (steps: number): Promise<number> => {
+async function medianStep(
+  training: Training,
+): Promise<Pick<Measurement, "seconds" | "processorSeconds">> {
+  const chunk = async (steps: number) => {
     const start = performance.now();
+    const before = process.cpuUsage();
     await training.run(steps);
     await training.loss();
-    return (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(before);
+    return {
+      wall: (performance.now() - start) / 1e3 / steps,
+      processor: (user + system) / 1e6 / steps,
+    };
   };
-  const once = await chunk(1);
-  const count = Math.max(1, Math.floor(seconds / 10 / Math.min(once, (await chunk(5)) / 5)));
-  const times: number[] = [];
+  const once = Math.min((await chunk(1)).wall, (await chunk(5)).wall);
+  const count = Math.max(1, Math.floor(seconds / 10 / once));
+  const times = [];
   for (let spent = 0; spent < seconds || times.length < leastChunks; ) {
     const time = await chunk(count);
-    spent += time;
-    times.push(time / count);
+    spent += time.wall * count;
+    times.push(time);
   }
-  times.sort((a, b) => a - b);
-  return (times[(times.length - 1) >> 1]! + times[times.length >> 1]!) / 2;
+  return {
+    seconds: median(times.map(({ wall }) => wall)),
+    processorSeconds: median(times.map(({ processor }) => processor)),
+  };
 }
 
 const result = await work();

@@ -1,0 +1,54 @@
+/** Where results are kept, and what is said of the machine and the moment. */
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { join } from "node:path";
+import type { AdapterDescription } from "../../runtime/devices/webgpu/adapter.ts";
+import { peerFolder, root } from "./peer-package.ts";
+
+/** What the worker tells of the adapter. */
+export interface AdapterReport extends AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+}
+
+export function resultFile(
+  adapter: AdapterReport,
+  measured: object,
+): { path: string; head: object } {
+  const date = new Date().toISOString().slice(0, 10);
+  const name = adapter.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  const versions = readVersions(peerFolder, "dependencies");
+  const head = {
+    date,
+    commit: commit(),
+    adapter,
+    processor: cpus()[0]?.model,
+    node: process.versions.node,
+    webgpu: readVersions(root, "optionalDependencies").webgpu,
+    peers: versions,
+    // Of the last minute, this benchmark included.
+    load: loadavg()[0],
+    ...measured,
+  };
+  return { path: join(root, "bench", "results", `${date}-webgpu-${name}.jsonl`), head };
+}
+
+function readVersions(folder: string, kind: string): Record<string, string> {
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<
+    string,
+    Record<string, string>
+  >;
+  return manifest[kind] ?? {};
+}
+
+/** With a `+` if files differ from it. */
+function commit(): string {
+  const git = (...args: string[]) =>
+    spawnSync("git", args, { cwd: root, encoding: "utf8" }).stdout.trim();
+  const changed = git("status", "--porcelain", "--untracked-files=no", "compiler", "runtime");
+  return git("rev-parse", "--short", "HEAD") + (changed === "" ? "" : "+");
+}
