@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hasChromium, needsChromium, type OpenedBrowser, openBrowser } from "../page/browser.ts";
-import { smallWgslProgram } from "./small-wgsl-program.ts";
+import { smallWgslProgram } from "../trainer/small-wgsl-program.ts";
+import { writeLineTrainer } from "../trainer/wgsl-folder.ts";
+import { hasChromium, needsChromium, type OpenedBrowser, openBrowser } from "./browser.ts";
 import { type ServedFolder, serveStrictly } from "./strict-server.ts";
-import { writeLineTrainer } from "./wgsl-folder.ts";
 
 /** Trains, is paused, goes on, and keeps its files; gives what it saw. The same in a page and in a worker. */
 const USE = `
