@@ -51,7 +51,7 @@ describe.each(reducersOfTypes)("%s of %s", (...reduction) => {
     const plain = simulateGraph(graphCase, { target: smallWorkgroups(), fusion: true });
     for (const [name, data] of wanted.results) expectReduced(plain.results.get(name)!, data, name);
     for (const subgroup of [4, 32]) {
-      const target = smallWorkgroups(true);
+      const target = smallWorkgroups({ subgroups: true });
       const exchanged = simulateGraph(graphCase, { target, fusion: true, subgroup });
       expect(exchanged, `subgroups of ${subgroup}`).toEqual(plain);
     }

@@ -52,8 +52,8 @@ export function simulateGraph(test: GraphCase, options: SimulationOptions): Simu
   }
   const columns = inputs.map((value): Memory => {
     const data = leaf("input", pathOf(value));
-    const type = value.dtype === "f32" ? Float32Array : Int32Array;
-    return type.from({ length: elementsAt(value.shape, n) }, (_, i) => data[i]!);
+    const elements = Array.from({ length: elementsAt(value.shape, n) }, (_, i) => data[i]!);
+    return value.dtype === "f32" ? Float32Array.from(elements) : Int32Array.from(elements);
   });
   const scalarValues = leaves.flatMap((value) =>
     roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],

@@ -1,13 +1,26 @@
 /**
- * A device of small workgroups: rows of a few dozen points already take loops, trees over all of its threads,
- * workgroups of several rows and global memory, so that tests of them are quick.
+ * Devices of small workgroups: rows of a few dozen points already take loops, trees over all threads, workgroups of
+ * several rows and global memory, so that tests of them are quick.
  */
 
 import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
 import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
 
-export function smallWorkgroups(subgroups = false): TargetDescription {
+export interface SmallWorkgroups {
+  readonly subgroups?: boolean;
+  /** Contractions take 64 at least. */
+  readonly threads?: number;
+  readonly sharedBytes?: number;
+}
+
+export function smallWorkgroups({
+  subgroups = false,
+  threads = 8,
+  sharedBytes = 512,
+}: SmallWorkgroups = {}): TargetDescription {
   const target = describeWgsl({ subgroups });
-  const workgroup = { ...target.workgroup!, threads: 8, sharedBytes: 512, concurrency: 2 };
-  return { ...target, workgroup };
+  return {
+    ...target,
+    workgroup: { ...target.workgroup!, threads, sharedBytes, concurrency: 2 },
+  };
 }
