@@ -11,6 +11,12 @@ import type { WgslFeature, WgslProgram } from "../runtime/devices/webgpu/wgsl-pr
 /** Where Debian's package `chromium` has SwiftShader. */
 const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
+/**
+ * Leaves shared memory as it is, which kernels write before they read: SwiftShader takes a second or more to compile the
+ * clearing of 16 KiB, element by element.
+ */
+const uncleared = "enable-dawn-features=disable_workgroup_init";
+
 export interface DawnOptions {
   /** Those that the device is to have, as far as the adapter does. */
   readonly features?: readonly WgslFeature[];
@@ -58,7 +64,7 @@ export async function openDawn(options: DawnOptions = {}): Promise<OpenedDevice 
   // Vulkan's loader reads them once, when Dawn looks for adapters.
   if (existsSync(swiftShader)) process.env.VK_ICD_FILENAMES ??= swiftShader;
   process.env.XDG_RUNTIME_DIR ??= "/tmp";
-  const opened = await open([], options).catch(() => null);
+  const opened = await open([uncleared], options).catch(() => null);
   if (opened === null && process.env.CI !== undefined) throw new Error(missing);
   return opened;
 }
