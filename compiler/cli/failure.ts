@@ -29,7 +29,7 @@ export class SilentFailure extends Error {
 }
 
 /** Names of errors that are the user's to mend; all others are bugs. */
-const EXPECTED = new Set(["MissingCompilerError", "UnsupportedTargetError"]);
+const EXPECTED = new Set(["MissingCompilerError", "UnsupportedTargetError", "WgslLimitError"]);
 
 /** The lines to print for whatever was thrown. */
 export function describeFailure(error: unknown): string {

@@ -115,7 +115,7 @@ export interface Dialect {
   loopHeader(variable: string, from: string, to: string, step: number): string;
   /** A line before a loop whose body is to be repeated, or null. */
   unrollHint(trips: number | null): string | null;
-  barrier(): string;
+  barrier(barrier: Statement): string;
   /** `float exp_f32(float x)`, without the body. */
   functionHeader(fn: KernelFunction): string;
 }
@@ -233,7 +233,7 @@ export class CLikePrinter {
       case "buffer":
         return [`${indent}${dialect.declareBuffer(s)}`];
       case "barrier":
-        return [`${indent}${dialect.barrier()}`];
+        return [`${indent}${dialect.barrier(s)}`];
       case "comment":
         return [`${indent}// ${s.text}`];
       default:

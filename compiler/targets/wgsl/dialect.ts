@@ -15,6 +15,7 @@ import type {
   KernelFunction,
   Operation,
   Place,
+  Statement,
   Type,
 } from "../../kernel/ir.ts";
 import { divideExactly } from "../../kernel/multiples.ts";
@@ -180,17 +181,17 @@ export interface KernelMemory {
   readonly vectors: ReadonlySet<string>;
   /** Functions that read columns, by the name of the column. */
   readonly columns: ReadonlyMap<string, string>;
-  /** Whether barriers order accesses to memory outside the workgroup too. */
-  readonly sharesWindows: boolean;
+  /** Barriers that order accesses to memory outside the workgroup too. */
+  readonly storageBarriers: ReadonlySet<Statement>;
 }
 
 export const noMemory: KernelMemory = {
   vectors: new Set(),
   columns: new Map(),
-  sharesWindows: false,
+  storageBarriers: new Set(),
 };
 
-export function wgslDialect({ vectors, columns, sharesWindows }: KernelMemory): Dialect {
+export function wgslDialect({ vectors, columns, storageBarriers }: KernelMemory): Dialect {
   const element = ({ buffer, index, row }: Place, print: Print): Printed => {
     if (row !== null) return call(columns.get(buffer)!, print(row), print(index));
     const at = vectors.has(buffer) ? divideExactly(index, 4) : index;
@@ -303,8 +304,8 @@ export function wgslDialect({ vectors, columns, sharesWindows }: KernelMemory): 
       return `for (var ${variable} = ${from}; ${variable} < ${to}; ${next})`;
     },
     unrollHint: () => null,
-    barrier: () =>
-      sharesWindows ? "storageBarrier(); workgroupBarrier();" : "workgroupBarrier();",
+    barrier: (s) =>
+      storageBarriers.has(s) ? "storageBarrier(); workgroupBarrier();" : "workgroupBarrier();",
     functionHeader,
   };
 

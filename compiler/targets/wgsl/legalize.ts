@@ -187,6 +187,9 @@ function legalOperation(
       // WGSL's `!=` need not hold of NaN.
       return name === "equal" ? e : operation("not", operation("equal", a, b));
     }
+    case "add":
+      // x + 0 = x
+      return dtype === "i32" && literalOf(b) === 0 ? a : e;
     case "rounded":
       return legalizer.expression(legalRounded(a, legalizer));
     case "min":

@@ -24,6 +24,7 @@ import { bufferType, memoryTypeName, typeName, wgslDialect } from "./dialect.ts"
 import { foldConstant } from "./fold-constants.ts";
 import { legalize } from "./legalize.ts";
 import { withLegalNames } from "./names.ts";
+import { storageBarriers } from "./storage-barriers.ts";
 import { vectorBuffers } from "./vector-buffers.ts";
 
 /** A kernel all of whose parameters are resolved but for where the bindings lie. */
@@ -54,8 +55,14 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
     ),
   );
   const vectors = vectorBuffers(named);
-  const sharesWindows = buffers.some((p) => p.kind === "window" && p.access === "read_write");
-  const dialect = wgslDialect({ vectors, columns, sharesWindows });
+  const updated = buffers.flatMap((p) =>
+    p.kind === "window" && p.access === "read_write" ? [p.name] : [],
+  );
+  const dialect = wgslDialect({
+    vectors,
+    columns,
+    storageBarriers: storageBarriers(body, new Set(updated)),
+  });
   const printer = new CLikePrinter(dialect);
   const tasks = atMost(named.tasks, batchMax);
   const lines = [
@@ -157,7 +164,7 @@ function columnAccessor(
   return [header, `  let at = ${at};`, `  return ${value};`, "}"];
 }
 
-/** Shared buffers are declared outside functions. */
+/** Shared buffers are declared outside functions. Barriers become objects of their own. */
 function hoistShared(body: readonly Statement[]): {
   readonly shared: readonly SharedBuffer[];
   readonly body: readonly Statement[];
@@ -167,6 +174,7 @@ function hoistShared(body: readonly Statement[]): {
     body,
     (e) => e,
     (s) => {
+      if (s.kind === "barrier") return { ...s };
       if (s.kind !== "buffer" || s.scope !== "shared") return s;
       shared.push(s);
       return [];

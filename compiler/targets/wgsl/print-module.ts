@@ -9,12 +9,13 @@ import type {
   WgslProgram,
 } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import { invariant } from "../../diagnostics/diagnostic.ts";
-import type { KernelModule, Launch } from "../../kernel/module.ts";
+import type { Arena, KernelModule, Launch } from "../../kernel/module.ts";
 import { CLikePrinter } from "../c-like-printer.ts";
 import { type ArenaSizes, type Bound, bindLaunch } from "./bindings.ts";
 import { defaultLimits } from "./description.ts";
 import { noMemory, wgslDialect } from "./dialect.ts";
 import { joiningKey, joinLaunches } from "./join-launches.ts";
+import { WgslLimitError } from "./limit-error.ts";
 import { functionWithLegalNames } from "./names.ts";
 import { type PrintedKernel, printKernel, tasksAtMost, workgroupsOf } from "./print-kernel.ts";
 
@@ -27,12 +28,14 @@ export interface WgslPrintOptions {
 
 /**
  * Prints a module; the launches of `withSubgroups` are the same, but that kernels may exchange values in subgroups.
+ * @throws WgslLimitError if the model needs more than any device has.
  */
 export function printWgsl(
   module: KernelModule,
   withSubgroups: KernelModule | null,
   options: WgslPrintOptions,
 ): WgslProgram {
+  checkArenas(module.model, options.arenas);
   const table = new KernelTable(options.batchMax);
   const graphs = module.functions.map(({ graph, launches }, i) => {
     const others = withSubgroups?.functions[i]?.launches;
@@ -158,6 +161,26 @@ class KernelTable {
     return name;
   }
 }
+
+/** Sizes and offsets of buffers are words of 32 bits in all implementations. */
+const largestBuffer = 2 ** 32 - 4;
+
+function checkArenas(model: string, arenas: ArenaSizes): void {
+  for (const [name, bytes] of Object.entries(arenas)) {
+    if (bytes <= largestBuffer) continue;
+    const gigabytes = (bytes / 2 ** 30).toFixed(1);
+    throw new WgslLimitError(
+      `${model} needs ${gigabytes} GiB in one buffer for ${arenaUses[name as Arena]}, but no device of WebGPU has ` +
+        "more than 4 GiB: make the batch or the model smaller",
+    );
+  }
+}
+
+const arenaUses: { readonly [A in Arena]: string } = {
+  persistent: "its parameters and the optimizer's memory",
+  temporaries: "what it computes in a step",
+  results: "its results",
+};
 
 /** What is larger than every device allows. */
 function limitsOf(arenas: ArenaSizes, dispatches: readonly WgslDispatch[]): WgslProgram["limits"] {

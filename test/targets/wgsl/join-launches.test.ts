@@ -162,24 +162,25 @@ test("updates of several tensors share their text, and look up where they are", 
       let rate = step.scalars[0].y;
       let tasks = 13 + (n + 15) / 16;
       let tasks_2 = tasks + (n + 15) / 16;
-      if (task < 3) {
-        let own_task = task;
-        if (own_task * 16 + thread < 40) { persistent_words[own_task * 16 + thread] = bitcast<u32>(bitcast<f32>(select(0u, persistent_words[own_task * 16 + thread], (own_task * 16 + thread < 40))) - rate * bitcast<f32>(select(0u, persistent_words[own_task * 16 + thread + 1024], (own_task * 16 + thread < 40)))); }
-      } else {
-        if (task < 13) {
-          var start = 0;
-          var literal = 128;
-          var literal_2 = 7;
+      if (task < 13) {
+        var start = 0;
+        var literal = 0;
+        var literal_2 = 40;
+        if (task < 4) {
+          if (task < 3) {
+            start = 0;
+            literal = 0;
+            literal_2 = 40;
+          } else {
+            start = 3;
+            literal = 128;
+            literal_2 = 7;
+          }
+        } else {
           if (task < 11) {
-            if (task < 4) {
-              start = 3;
-              literal = 128;
-              literal_2 = 7;
-            } else {
-              start = 4;
-              literal = 256;
-              literal_2 = 100;
-            }
+            start = 4;
+            literal = 256;
+            literal_2 = 100;
           } else {
             if (task < 12) {
               start = 11;
@@ -191,39 +192,35 @@ test("updates of several tensors share their text, and look up where they are", 
               literal_2 = 1;
             }
           }
-          let own_task_2 = task - start;
-          if (own_task_2 * 16 + thread < literal_2) { persistent_words[own_task_2 * 16 + thread + literal] = bitcast<u32>(bitcast<f32>(select(0u, persistent_words[own_task_2 * 16 + thread + literal], (own_task_2 * 16 + thread < literal_2))) - rate * bitcast<f32>(select(0u, persistent_words[own_task_2 * 16 + thread + (literal + 1024)], (own_task_2 * 16 + thread < literal_2)))); }
-        } else {
-          if (task < tasks) {
-            let own_task_3 = task - 13;
-            var start_2 = 0.0f;
-            for (var row = thread; row < n; row += 16) {
-              start_2 = start_2 + x_at(row, 0);
-            }
-            totals[thread] = start_2;
-            for (var level = 0; level < 4; level++) {
-              storageBarrier(); workgroupBarrier();
-              let distance = 1 << u32(level);
-              if ((thread & (distance * 2 - 1)) == 0) { totals[thread] = totals[thread] + totals[thread + distance]; }
-            }
-            storageBarrier(); workgroupBarrier();
-            if (thread == 0) { results_words[own_task_3 + 3] = bitcast<u32>(totals[0]); }
-          } else {
-            let own_task_4 = task - tasks;
-            var start_3 = 0.0f;
-            for (var row_2 = thread; row_2 < n; row_2 += 16) {
-              start_3 = start_3 + x_at(row_2, 0);
-            }
-            totals[thread] = start_3;
-            for (var level_2 = 0; level_2 < 4; level_2++) {
-              storageBarrier(); workgroupBarrier();
-              let distance_2 = 1 << u32(level_2);
-              if ((thread & (distance_2 * 2 - 1)) == 0) { totals[thread] = totals[thread] + totals[thread + distance_2]; }
-            }
-            storageBarrier(); workgroupBarrier();
-            if (thread == 0) { results_words[own_task_4 + 5 + 128] = bitcast<u32>(totals[0]); }
-          }
         }
+        let own_task = task - start;
+        if (own_task * 16 + thread < literal_2) { persistent_words[own_task * 16 + thread + literal] = bitcast<u32>(bitcast<f32>(select(0u, persistent_words[own_task * 16 + thread + literal], (own_task * 16 + thread < literal_2))) - rate * bitcast<f32>(select(0u, persistent_words[own_task * 16 + thread + (literal + 1024)], (own_task * 16 + thread < literal_2)))); }
+      } else {
+        var start_2 = 0;
+        var literal_3 = 3;
+        var literal_4 = 0;
+        if (task < tasks) {
+          start_2 = 13;
+          literal_3 = 3;
+          literal_4 = 0;
+        } else {
+          start_2 = tasks;
+          literal_3 = 5;
+          literal_4 = 128;
+        }
+        let own_task_2 = task - start_2;
+        var start_3 = 0.0f;
+        for (var row = thread; row < n; row += 16) {
+          start_3 = start_3 + x_at(row, 0);
+        }
+        totals[thread] = start_3;
+        for (var level = 0; level < 4; level++) {
+          workgroupBarrier();
+          let distance = 1 << u32(level);
+          if ((thread & (distance * 2 - 1)) == 0) { totals[thread] = totals[thread] + totals[thread + distance]; }
+        }
+        workgroupBarrier();
+        if (thread == 0) { results_words[own_task_2 + literal_3 + literal_4] = bitcast<u32>(totals[0]); }
       }
     }"
   `);

@@ -254,6 +254,19 @@ test("more than 65,535 workgroups are folded, and larger memory is asked for", a
   expect(program.limits).toEqual({ maxBufferSize: 2 ** 29 });
 });
 
+test("what no device has is refused with numbers", () => {
+  const module = moduleOf(launch([], []));
+  const sizes = { persistent: 0, temporaries: 5 * 2 ** 30, results: 0 };
+  expect(() => printWgsl(module, null, { batchMax: 1, arenas: sizes })).toThrow(
+    "Test needs 5.0 GiB in one buffer for what it computes in a step, but no device of WebGPU has more than 4 GiB",
+  );
+  const columns = Array.from({ length: 8 }, (_, k) => column(`c${k}`, "f32", 1, k));
+  const reading = moduleOf(launch([...columns, output("y", "f32", 4)], [], { name: "wide" }));
+  expect(() => printWgsl(reading, null, { batchMax: 1, arenas })).toThrow(
+    "the kernel wide reads 8 columns of the data at once, more than kernels of WebGPU may",
+  );
+});
+
 test("parentheses stand where WGSL asks for them", () => {
   const printer = new CLikePrinter(wgslDialect(noMemory));
   const print = (e: Expression) => printer.expression(e);
