@@ -4,12 +4,9 @@
  * on a backend that validates everything and computes nothing.
  */
 
-import { existsSync } from "node:fs";
 import { wgslModule } from "../runtime/devices/webgpu/wgsl-module.ts";
 import type { WgslFeature, WgslProgram } from "../runtime/devices/webgpu/wgsl-program.ts";
-
-/** Where Debian's package `chromium` has SwiftShader. */
-const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
+import { useSoftwareDriver } from "./software-driver.ts";
 
 /**
  * Leaves shared memory as it is, which kernels write before they read: SwiftShader takes a second or more to compile the
@@ -61,9 +58,7 @@ async function open(
  * @throws Error in continuous integration, which must not skip tests.
  */
 export async function openDawn(options: DawnOptions = {}): Promise<OpenedDevice | null> {
-  // Vulkan's loader reads them once, when Dawn looks for adapters.
-  if (existsSync(swiftShader)) process.env.VK_ICD_FILENAMES ??= swiftShader;
-  process.env.XDG_RUNTIME_DIR ??= "/tmp";
+  useSoftwareDriver();
   const opened = await open([uncleared], options).catch(() => null);
   if (opened === null && process.env.CI !== undefined) throw new Error(missing);
   return opened;

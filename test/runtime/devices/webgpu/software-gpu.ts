@@ -1,17 +1,13 @@
 /**
- * A graphics processor for tests: the one of the environment, else SwiftShader as Debian's package chromium brings it.
- * Tests that need one are skipped where there is none, except in CI, where that is a mistake.
+ * A graphics processor for tests of the device. Tests that need one are skipped where there is none, except in CI, where
+ * that is a mistake.
  */
 
-import { existsSync } from "node:fs";
 import type { OpenedGpu } from "../../../../runtime/devices/webgpu/adapter.ts";
 import { openGpu } from "../../../../runtime/devices/webgpu/node-gpu.ts";
+import { useSoftwareDriver } from "../../../software-driver.ts";
 
-const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
-
-process.env.XDG_RUNTIME_DIR ??= "/tmp";
-const isChosen = (process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES) !== undefined;
-if (!isChosen && existsSync(swiftShader)) process.env.VK_ICD_FILENAMES = swiftShader;
+useSoftwareDriver();
 
 /** What a process with an environment of its own needs in it to find the graphics processor. */
 export function softwareGpuEnvironment(): Readonly<Record<string, string>> {
@@ -24,7 +20,7 @@ export function softwareGpuEnvironment(): Readonly<Record<string, string>> {
 
 /** Whether tests that need a graphics processor can run. */
 export const hasGpu =
-  process.env.CI === "true" ||
+  process.env.CI !== undefined ||
   (await openGpu().then(
     () => true,
     () => false,

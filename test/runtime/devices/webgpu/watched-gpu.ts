@@ -47,10 +47,10 @@ export async function openWatchedGpu(): Promise<WatchedGpu> {
   }
 }
 
-type Call = (...arguments_: readonly unknown[]) => unknown;
+export type Call = (...arguments_: readonly unknown[]) => unknown;
 
 /** The object with every method replaced by what `replace` makes of it, and these properties. */
-function intercept<T extends object>(
+export function intercept<T extends object>(
   target: T,
   replace: (name: string, call: Call) => Call,
   properties: Partial<T> = {},
