@@ -226,6 +226,24 @@ test("updates of several tensors share their text, and look up where they are", 
   `);
 });
 
+test("the text grows by what a tensor's literals take", () => {
+  const arenas = { persistent: 2 ** 20, temporaries: 0, results: 0 };
+  const textOf = (count: number): string => {
+    const updates = Array.from({ length: count }, (_, k) =>
+      update("update", 16 + k, 512 * k, 2 ** 19 + 512 * (count - k)),
+    );
+    const [first, ...others] = updates;
+    const module = moduleOf({ ...first!, withPrevious: false }, ...others);
+    const program = printWgsl(module, null, { batchMax: 1, arenas });
+    expect(program.graphs.predict).toHaveLength(1);
+    // What is said of each tensor in the head comment is left out.
+    const { code } = program.kernels[0]!;
+    return code.slice(code.indexOf("@compute"));
+  };
+  const [few, many] = [textOf(20).length, textOf(120).length];
+  expect((many - few) / 100).toBeLessThan(400);
+});
+
 test("what does not fit stays alone", async () => {
   const large = (k: number): Launch => {
     const body: Statement[] = [
