@@ -16,8 +16,9 @@
  *
  * Bind group 1 holds storage buffers, `WgslDispatch.bindings` in order from binding 0: ranges of the arenas as
  * `read_write`, which do not overlap within a dispatch, columns of the data and the row numbers as `read`. An arena is
- * one range as a whole where a kernel would have more than eight bindings, or where dispatches are joined. In arenas every element takes a word of four
- * bytes, bytes and bools too; columns are packed, bytes four to a `u32`, the first in the lowest bits.
+ * one range as a whole where a kernel would have more than eight bindings, or where dispatches are joined. In arenas
+ * every element takes a word of four bytes, bytes and bools too; columns are packed, bytes four to a `u32`, the first
+ * in the lowest bits.
  */
 
 export interface WgslProgram {
