@@ -6,13 +6,7 @@
 
 import { wgslModule } from "../runtime/devices/webgpu/wgsl-module.ts";
 import type { WgslFeature, WgslProgram } from "../runtime/devices/webgpu/wgsl-program.ts";
-import { useSoftwareDriver } from "./software-driver.ts";
-
-/**
- * Leaves shared memory as it is, which kernels write before they read: SwiftShader takes a second or more to compile the
- * clearing of 16 KiB, element by element.
- */
-const uncleared = "enable-dawn-features=disable_workgroup_init";
+import { softwareOptions, useSoftwareDriver } from "./software-driver.ts";
 
 export interface DawnOptions {
   /** Those that the device is to have, as far as the adapter does. */
@@ -59,7 +53,7 @@ async function open(
  */
 export async function openDawn(options: DawnOptions = {}): Promise<OpenedDevice | null> {
   useSoftwareDriver();
-  const opened = await open([uncleared], options).catch(() => null);
+  const opened = await open(softwareOptions, options).catch(() => null);
   if (opened === null && process.env.CI !== undefined) throw new Error(missing);
   return opened;
 }

@@ -7,6 +7,12 @@ import { existsSync } from "node:fs";
 
 const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
+/**
+ * Of Dawn. Leaves shared memory as it is, which kernels write before they read: SwiftShader takes a second or more to
+ * compile the clearing of 16 KiB, element by element.
+ */
+export const softwareOptions: readonly string[] = ["enable-dawn-features=disable_workgroup_init"];
+
 /** To be called before Dawn looks for adapters, when Vulkan's loader reads the environment. */
 export function useSoftwareDriver(): void {
   process.env.XDG_RUNTIME_DIR ??= "/tmp";

@@ -5,7 +5,7 @@
 
 import type { OpenedGpu } from "../../../../runtime/devices/webgpu/adapter.ts";
 import { openGpu } from "../../../../runtime/devices/webgpu/node-gpu.ts";
-import { useSoftwareDriver } from "../../../software-driver.ts";
+import { softwareOptions, useSoftwareDriver } from "../../../software-driver.ts";
 
 useSoftwareDriver();
 
@@ -31,5 +31,5 @@ export const needsGpu = "(needs a WebGPU adapter: apt-get install chromium)";
 
 /** An adapter is good for one device. */
 export function openSoftwareGpu(): Promise<OpenedGpu> {
-  return openGpu();
+  return openGpu({ dawn: softwareOptions });
 }
