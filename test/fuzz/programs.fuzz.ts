@@ -1,26 +1,34 @@
 /**
  * Random programs, as many as one has time for: `NNC_FUZZ_RUNS` graphs and a fifth as many models, from the seed
- * `NNC_FUZZ_SEED`. Each library holds some of them and has a seed of its own, which a failure names.
+ * `NNC_FUZZ_SEED`; on WebGPU a twentieth of them, as software computes in its place. They are tested some at a time,
+ * with a seed of their own, which a failure names.
  */
 
-import { test } from "vitest";
+import { describe, test } from "vitest";
+import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import { thisCpu } from "../targets/run-kernels.ts";
 import { cpuRunner } from "./cpu-runner.ts";
 import { randomModels } from "./random-models.ts";
 import { checkRandomPrograms, randomGraphs } from "./random-programs.ts";
+import { webGpuRunner } from "./webgpu-runner.ts";
 
 const runs = Number(process.env.NNC_FUZZ_RUNS ?? 20_000);
 const start = Number(process.env.NNC_FUZZ_SEED ?? Date.now() % 2 ** 30);
 
-test.each([
-  ["graphs", randomGraphs, runs, 25],
-  ["models", randomModels, Math.ceil(runs / 5), 8],
-] as const)(
-  `%s of seed ${start}`,
-  async (_, make, count, batch) => {
-    for (let done = 0, seed = start; done < count; done += batch, seed++) {
-      await checkRandomPrograms(make, cpuRunner(thisCpu()), seed, Math.min(batch, count - done));
-    }
-  },
-  0,
-);
+describe.each([
+  ["the CPU", () => cpuRunner(thisCpu()), runs, true],
+  [`WebGPU ${needsGpu}`, webGpuRunner, Math.ceil(runs / 20), hasGpu],
+] as const)("on %s", (_, open, share, isHere) => {
+  test.runIf(isHere).each([
+    ["graphs", randomGraphs, share, 25],
+    ["models", randomModels, Math.ceil(share / 5), 8],
+  ] as const)(
+    `%s of seed ${start}`,
+    async (_, make, count, batch) => {
+      for (let done = 0, seed = start; done < count; done += batch, seed++) {
+        await checkRandomPrograms(make, open(), seed, Math.min(batch, count - done));
+      }
+    },
+    0,
+  );
+});

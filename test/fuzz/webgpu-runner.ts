@@ -7,21 +7,26 @@ import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
 import { printWgsl } from "../../compiler/targets/wgsl/print-module.ts";
 import { WebGpuDevice } from "../../runtime/devices/webgpu/webgpu-device.ts";
 import type { WgslKernel, WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
-import { openSoftwareGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import type { CompiledCase, ProgramRunner, Variants } from "./program-library.ts";
+import { SharedGpu } from "./shared-gpu.ts";
 
 export function webGpuRunner(): ProgramRunner {
+  let gpu: SharedGpu | undefined;
   return {
     target: describeWgsl(),
-    prepare: async (cases) => cases.map(variantsOf),
-    dispose: async () => {},
+    prepare: async (cases) => {
+      const shared = await SharedGpu.open();
+      gpu = shared;
+      return cases.map((compiled) => variantsOf(compiled, shared));
+    },
+    dispose: async () => gpu?.dispose(),
   };
 }
 
-function variantsOf(compiled: CompiledCase): Variants {
+function variantsOf(compiled: CompiledCase, gpu: SharedGpu): Variants {
   const { plan } = compiled;
   const open = (program: WgslProgram) => async () =>
-    WebGpuDevice.create({ plan, program, ...(await openSoftwareGpu()) });
+    WebGpuDevice.create({ plan, program, ...gpu.opened() });
   const program = printProgram(compiled);
   const plain = { ...program, kernels: program.kernels.map(withoutSubgroups) };
   return new Map([
