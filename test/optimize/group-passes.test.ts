@@ -1,7 +1,8 @@
 /** The graph passes before grouping: what each changes, what it leaves, and that values stay the same. */
 
 import { describe, expect, test } from "vitest";
-import { axisAffine, divAffine, modAffine } from "../../compiler/graph/affine.ts";
+import { axisAffine, divAffine, modAffine, offsetAffine } from "../../compiler/graph/affine.ts";
+import { inRange } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -13,6 +14,7 @@ import { inlineMaps } from "../../compiler/optimize/fusion/inline-maps.ts";
 import { Precedence } from "../../compiler/optimize/fusion/order.ts";
 import { splitReductions } from "../../compiler/optimize/fusion/split-reductions.ts";
 import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
+import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
 
 const graphOf = (value: Value): Graph => ({
   name: "g",
@@ -147,7 +149,34 @@ test("inlineMaps moves cheap maps into readers that run over other points", () =
   const graph = graphOf(
     context.compute({ parallel: [batchExtent, fixed(3)], body: hot }).values[0]!,
   );
-  const inlined = inlineMaps(context, graph);
+  const inlined = inlineMaps(context, graph, baselineCpu("x64"));
+  expect(printGraph(inlined).split("\n").length).toBe(printGraph(graph).split("\n").length - 1);
+  expectSameValues(inlined, graph);
+});
+
+test("inlineMaps moves padding into products only where workgroups copy their operands", () => {
+  const context = new GraphContext();
+  const x = context.leaf("param", "x", "f32", [fixed(6), fixed(8)]);
+  const w = context.leaf("param", "w", "f32", [fixed(10), fixed(4)]);
+  const left = offsetAffine(axisAffine(1), -1);
+  const padded = context.compute({
+    parallel: [fixed(6), fixed(10)],
+    body: context.load(x, [axisAffine(0), left], inRange(left, fixed(8))),
+  }).values[0]!;
+  const graph = graphOf(
+    context.compute({
+      parallel: [fixed(6), fixed(4)],
+      reduction: [fixed(10)],
+      reducer: "sum",
+      body: context.call(
+        "multiply",
+        context.load(padded, [axisAffine(0), axisAffine(2)]),
+        context.load(w, [axisAffine(2), axisAffine(1)]),
+      ),
+    }).values[0]!,
+  );
+  expect(inlineMaps(context, graph, baselineCpu("x64"))).toBe(graph);
+  const inlined = inlineMaps(context, graph, describeWgsl());
   expect(printGraph(inlined).split("\n").length).toBe(printGraph(graph).split("\n").length - 1);
   expectSameValues(inlined, graph);
 });

@@ -43,7 +43,7 @@ export function formGroups(
 ): GroupedGraph {
   let prepared = flattenMaps(context, divideBytes(context, prepareProducts(context, graph)));
   prepared = splitContractions(context, prepared, target);
-  if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared), target);
+  if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared, target), target);
   const placed = assignPlaces(context, prepared);
   const former = new GroupFormer(placed, target);
   if (fusion) former.mergeGreedily();

@@ -12,8 +12,9 @@ import { sameShape } from "../../graph/extent.ts";
 import type { Compute, Graph, LeafRole, LoadScalar, Scalar } from "../../graph/node.ts";
 import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
+import type { TargetDescription } from "../target-description.ts";
 import { replaceLoads } from "./copies.ts";
-import { boxOf, linearAccess } from "./linear-access.ts";
+import { boxOf, isColumn, linearAccess } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
 import { isProductSum } from "./prepare-products.ts";
 
@@ -21,13 +22,13 @@ import { isProductSum } from "./prepare-products.ts";
 const cheapest = 4;
 
 /** Needs nothing; values stay the same bits. */
-export function inlineMaps(context: GraphContext, graph: Graph): Graph {
-  return rewriteGraph(context, graph, (node) =>
-    node.kind === "compute"
-      ? replaceLoads(context, node, (load) => inlined(context, load, node, graph.batchMax) ?? load)
-          .values
-      : undefined,
-  );
+export function inlineMaps(context: GraphContext, graph: Graph, target: TargetDescription): Graph {
+  return rewriteGraph(context, graph, (node) => {
+    if (node.kind !== "compute") return undefined;
+    const replace = (load: LoadScalar) =>
+      inlined(context, load, node, graph.batchMax, target) ?? load;
+    return replaceLoads(context, node, replace).values;
+  });
 }
 
 function inlined(
@@ -35,16 +36,18 @@ function inlined(
   load: LoadScalar,
   reader: Compute,
   batchMax: number,
+  { workgroup }: TargetDescription,
 ): Scalar | undefined {
   const map = load.value.node;
   if (map.kind !== "compute" || map.reducer !== null) return undefined;
   const { body } = map;
   if (isProductSum(reader)) {
-    // The operands of a contraction stay bare loads of memory, in even steps.
+    // The operands of a contraction stay bare loads of memory; in even steps where register tiles read them, in any
+    // where workgroups copy them element by element.
     const operand = body.kind === "load" ? at(context, body, load) : undefined;
-    const isEven =
-      operand?.kind === "load" && linearAccess(operand, boxOf(reader, batchMax)) !== undefined;
-    return isEven ? operand : undefined;
+    if (operand?.kind !== "load" || isColumn(operand.value)) return undefined;
+    const isEven = () => linearAccess(operand, boxOf(reader, batchMax)) !== undefined;
+    return workgroup !== null || isEven() ? operand : undefined;
   }
   // A number that depends on nothing in memory is computed where it is wanted, once for all points.
   const isUniform = map.parallel.length === 0 && isOfStepScalars(body);

@@ -110,7 +110,12 @@ export function tiledContraction(node: Compute, batchMax: number): TiledContract
     parallel.filter((axis) => !left.axes.has(axis)),
     extents,
   );
-  const sumAxes = batchFirst(summed, extents);
+  // What lies side by side in memory is added up one after the other.
+  const step = (axis: number) => Math.min(...[left, right].map((each) => smallestStep(each, axis)));
+  const sumAxes = batchFirst(
+    summed.toSorted((a, b) => step(b) - step(a)),
+    extents,
+  );
   if (sumAxes.length < summed.length) return undefined;
   const size = (axes: readonly number[]) =>
     elementsAt(
@@ -283,6 +288,20 @@ function factorIn({ value, index, guard }: LoadScalar, space: SplitSpace): Facto
 
 function isFactor(scalar: Scalar): scalar is LoadScalar {
   return scalar.kind === "load" && scalar.dtype === "f32" && !isColumn(scalar.value);
+}
+
+/** The fewest elements of memory that an axis moves an operand by, quotients and remainders aside. */
+function smallestStep({ value, index }: Factor, axis: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  let stride = 1;
+  for (let d = index.length - 1; d >= 0; d--) {
+    for (const { coefficient, atom } of index[d]!.terms) {
+      const moves = atom.kind === "axis" ? atom.axis === axis : axesOf(atom.base).has(axis);
+      if (moves) least = Math.min(least, Math.abs(coefficient) * stride);
+    }
+    stride *= value.shape[d]!.constant;
+  }
+  return least;
 }
 
 /**
