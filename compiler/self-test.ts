@@ -86,7 +86,7 @@ function computeFigures(
   disturbance: number,
 ): readonly Figure[] {
   const { context, predict, training } = lowered;
-  const initial = definition.initialize(inputs.seed);
+  const initial = initialValues(lowered, definition, inputs, disturbance);
   const environment = createEnvironment(definition, initial, inputs, disturbance);
   const outputs = [...interpret(canonicalise(context, predict), environment).results];
   const figures: Figure[] = outputs.map(([name, data]) => ({ of: "output", name, data }));
@@ -104,6 +104,23 @@ function computeFigures(
     figures.push({ of: "tensor", name: path, data, ...(before === undefined ? {} : { before }) });
   }
   return figures;
+}
+
+/** Statistics are those of the test's rows, as training has them: nothing is what it will be where they are zero. */
+function initialValues(
+  { context, statistics }: LoweredProgram,
+  definition: TrainerDefinition,
+  inputs: SelfTestInputs,
+  disturbance: number,
+): Readonly<Record<string, ArrayLike<number>>> {
+  const values: Record<string, ArrayLike<number>> = { ...definition.initialize(inputs.seed) };
+  for (const { state, body } of statistics) {
+    const environment = createEnvironment(definition, values, inputs, disturbance);
+    for (const sums of interpret(canonicalise(context, body), environment).results.values()) {
+      values[state] = Float32Array.from(sums, (sum) => sum / inputs.rows);
+    }
+  }
+  return values;
 }
 
 function createEnvironment(

@@ -94,8 +94,8 @@ export interface StatisticPlan {
 
 /**
  * Figures that the reference interpreter computed at build time, to find a device that computes wrongly. The
- * model starts from `initialize(seed)`; columns are filled by `selfTestColumns`; `predict` runs once, then one
- * update. A value passes if it differs by no more than its tolerance.
+ * model starts from `initialize(seed)`; columns are filled by `selfTestDataset`; statistics are those of its rows;
+ * `predict` runs once, then one update. A value passes if it differs by no more than its tolerance.
  */
 export interface SelfTestPlan {
   readonly seed: number;

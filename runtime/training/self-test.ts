@@ -12,6 +12,7 @@ import { TrainingError } from "./error.ts";
 import type { ModelRunner } from "./model-runner.ts";
 import { formatCount } from "./report/quantities.ts";
 import type { Reporter } from "./report/reporter.ts";
+import { computeStatistics } from "./statistics.ts";
 import { hash32, threefry2x32 } from "./threefry.ts";
 
 export interface SelfTestDeviation {
@@ -42,6 +43,7 @@ export async function runSelfTest(runner: ModelRunner): Promise<SelfTestResult> 
   const { rows } = allRows(dataset);
   const context = { seed: selfTest.seed, hypers: plan.hypers, t: 1, batch: 0 };
   await runner.initialize(selfTest.seed);
+  await computeStatistics(runner, { dataset, rows }, context);
   const values = new Map<SelfTestCheck, TensorData>();
   const graphs = plan.graphs.train === undefined ? ["predict"] : ["predict", "train"];
   await runner.bind(dataset, graphs);
