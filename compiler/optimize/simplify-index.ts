@@ -136,6 +136,27 @@ function cancelRemainders(affine: Affine, box: Box): Affine {
   return affine;
 }
 
+/**
+ * c·b·((x div b) mod a) + c·(x mod b) = c·(x mod a·b): neighbouring parts of a number that was taken apart. It
+ * hides the parts from other rules, so it comes last.
+ */
+export function joinRemainders(affine: Affine, box: Box): Affine {
+  for (const low of affine.terms) {
+    if (low.atom.kind !== "mod") continue;
+    const { base, divisor } = low.atom;
+    const next = simplifyDiv(base, divisor, box).key;
+    const high = affine.terms.find(
+      ({ coefficient, atom }) =>
+        atom.kind === "mod" && atom.base.key === next && coefficient === low.coefficient * divisor,
+    );
+    if (high?.atom.kind !== "mod") continue;
+    const others = subtractAffine(subtractAffine(affine, termAffine(low)), termAffine(high));
+    const joined = modAffine(base, divisor * high.atom.divisor);
+    return joinRemainders(addAffine(others, scaleAffine(joined, low.coefficient)), box);
+  }
+  return affine;
+}
+
 /** How many `div` and `mod` an affine has, nested ones included. */
 export function quotients(affine: Affine): number {
   let count = 0;

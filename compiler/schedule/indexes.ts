@@ -31,7 +31,7 @@ import {
   symbol,
 } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
-import { simplifyAffine, simplifyGuard } from "../optimize/simplify-index.ts";
+import { joinRemainders, simplifyAffine, simplifyGuard } from "../optimize/simplify-index.ts";
 
 export interface Point {
   /** Extents of the axes, for what is known about the signs of indexes. */
@@ -53,7 +53,8 @@ export interface Point {
 function inAxes(a: Affine, { joined, extents, batchMax }: Point): Affine {
   if (joined === undefined) return a;
   const substituted = substituteAffine(a, (axis) => joined[axis]!);
-  return simplifyAffine(substituted, { axes: extents, batchMax });
+  const box = { axes: extents, batchMax };
+  return joinRemainders(simplifyAffine(substituted, box), box);
 }
 
 /** An affine in lane 0. */

@@ -26,6 +26,7 @@ import {
 import { batchExtent, type Extent, fixed, sizeAt } from "../../compiler/graph/extent.ts";
 import {
   type Box,
+  joinRemainders,
   linearOffset,
   quotients,
   simplifyAffine,
@@ -36,6 +37,20 @@ const box = (...sizes: number[]): Box => ({ axes: sizes.map(fixed), batchMax: 4 
 const i = axisAffine(0);
 const j = axisAffine(1);
 const scaled = (a: Affine, by: number, plus = 0) => offsetAffine(scaleAffine(a, by), plus);
+
+it("joins neighbouring parts of a number that was taken apart", () => {
+  // 30·((i div 30) mod 4) + 6·((i div 6) mod 5) + i mod 6
+  const parts = [
+    scaleAffine(modAffine(divAffine(i, 30), 4), 30),
+    scaleAffine(modAffine(divAffine(i, 6), 5), 6),
+    modAffine(i, 6),
+  ].reduce(addAffine);
+  const joined = joinRemainders(simplifyAffine(parts, box(1000)), box(1000));
+  expect(joined.key).toBe("(i0)%120");
+  for (const at of [0, 29, 119, 120, 733]) {
+    expect(evaluateAffine(joined, [at], 4)).toBe(evaluateAffine(parts, [at], 4));
+  }
+});
 
 describe("index expressions", () => {
   it.each([

@@ -13,6 +13,7 @@ import { divideBytes } from "./divide-bytes.ts";
 import { flattenMaps } from "./flatten-maps.ts";
 import { bytesOf, type Gain, gainOf, type Passage } from "./gain.ts";
 import { inlineMaps } from "./inline-maps.ts";
+import { limitColumns } from "./limit-columns.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { prepareProducts } from "./prepare-products.ts";
@@ -44,6 +45,7 @@ export function formGroups(
   let prepared = flattenMaps(context, divideBytes(context, prepareProducts(context, graph)));
   prepared = splitContractions(context, prepared, target);
   if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared, target), target);
+  if (target.workgroup !== null) prepared = limitColumns(context, prepared, target.workgroup);
   const placed = assignPlaces(context, prepared);
   const former = new GroupFormer(placed, target);
   if (fusion) former.mergeGreedily();

@@ -63,5 +63,7 @@ export function joinAxes(
 
 /** The number of points of a box. */
 export function pointsOf(box: readonly Extent[]): Expression {
-  return box.map(extentValue).reduce(multiply, constant(1));
+  const literal = box.filter(isFixed).reduce((product, extent) => product * extent.constant, 1);
+  const symbolic = box.filter((extent) => !isFixed(extent));
+  return multiply(symbolic.map(extentValue).reduce(multiply, constant(1)), constant(literal));
 }
