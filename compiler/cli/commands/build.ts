@@ -43,11 +43,7 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
   const texts = writeTrainerFiles(program, {
     name,
     sourceFile: basename(entry),
-    // A trainer for browsers is published, and is not to tell how folders are called here.
-    dataFolder:
-      program.code.target === "cpu"
-        ? dataFolder
-        : relative(folder, dataFolder).replaceAll(sep, "/"),
+    dataFolder: options.page ? "." : dataFolderFor(program, folder, dataFolder),
     compilerVersion: files.version,
   });
   const page = options.page ? pageFolder(program.plan, name, dataFolder, files) : undefined;
@@ -66,6 +62,11 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
   );
   if (page !== undefined) streams.out.write(describePage(page, shown));
   return 0;
+}
+
+/** Trainers for browsers go together with their data, and have no business with how folders are called here. */
+function dataFolderFor({ code }: CompiledProgram, folder: string, dataFolder: string): string {
+  return code.target === "cpu" ? dataFolder : relative(folder, dataFolder).replaceAll(sep, "/");
 }
 
 /** What lies beside the trainer's own files, by name. */
