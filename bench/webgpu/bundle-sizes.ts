@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build, transformSync } from "esbuild";
+import { build } from "esbuild";
 import { hasPeers, peerFolder, root } from "./peer-package.ts";
 
 export interface BundleSize {
@@ -63,10 +63,7 @@ function buildTrainer(folder: string): BundleSize[] {
   );
   if (status !== 0) throw new Error(`nnc build failed:\n${stderr}`);
   const modules = ["trainer.js", "runtime.js"].map((name) => readFileSync(join(out, name)));
-  const minified = modules.map((text) =>
-    Buffer.from(transformSync(text.toString("utf8"), { minify: true, format: "esm" }).code),
-  );
-  return [measure("nnc", modules), measure("nnc, minified", minified)];
+  return [measure("nnc", modules)];
 }
 
 function measure(of: string, files: readonly Uint8Array[]): BundleSize {

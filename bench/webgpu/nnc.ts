@@ -21,7 +21,17 @@ export async function open({ gpu, workload, inputs, program: file }: Job): Promi
   const program = JSON.parse(readFileSync(file, "utf8")) as AheadOfTime;
   const definition = instantiateProgram(program, program.wgsl);
   const { plan } = definition;
-  const device = await WebGpuDevice.create({ plan, program: program.wgsl, gpu });
+  const { promise: settled, resolve: settle } = deferred();
+  const dispatches = Object.values(program.wgsl.graphs).flat();
+  const kernels = new Set(dispatches.map(({ kernel }) => kernel)).size;
+  const device = await WebGpuDevice.create({
+    plan,
+    program: program.wgsl,
+    gpu,
+    onProgress: (compiled) => {
+      if (compiled === kernels) settle();
+    },
+  });
   for (const { name, shape } of plan.tensors) {
     await device.write(name, new Float32Array(product(shape)));
   }
@@ -52,6 +62,15 @@ export async function open({ gpu, workload, inputs, program: file }: Job): Promi
       t += steps;
     },
     loss: async () => Number((await device.readResult("train", lossIndex))[0]),
+    settled: () => settled,
     dispose: () => device.dispose(),
   };
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }

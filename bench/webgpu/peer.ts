@@ -18,6 +18,8 @@ export interface Training {
   readonly run: (steps: number) => void | Promise<void>;
   /** The loss of the last step, once it is done. */
   readonly loss: () => Promise<number>;
+  /** Resolves when nothing is left to compile, as steps are to be timed alone. */
+  readonly settled?: () => Promise<void>;
   readonly dispose: () => void;
 }
 

@@ -5,11 +5,11 @@
  * of the peers do not agree.
  *
  *     npm run bench:webgpu -- [--rounds 3] [--seconds 1] [--workload mlp_small,cnn_small] [--peer nnc,tfjs]
- *                             [--kernels] [--sizes] [--json] [--no-save]
+ *                             [--kernels] [--no-sizes] [--json] [--no-save] [--dawn enable-dawn-features=…]
  */
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -73,6 +73,7 @@ const { values: options } = parseArgs({
     peer: { type: "string" },
     kernels: { type: "boolean", default: false },
     sizes: { type: "boolean", default: true },
+    dawn: { type: "string", multiple: true, default: [] },
     json: { type: "boolean", default: false },
     save: { type: "boolean", default: true },
   },
@@ -80,10 +81,13 @@ const { values: options } = parseArgs({
 
 const worker = join(dirname(fileURLToPath(import.meta.url)), "worker.js");
 
+/** The same for all peers. */
+const dawnOptions = options.dawn.flatMap((option) => ["--dawn", option]);
+
 /** What the worker prints, run in a process of its own. Drivers are not to remember kernels from earlier rounds. */
 async function runWorker<T>(...args: string[]): Promise<T> {
   const caches = { __GL_SHADER_DISK_CACHE: "0", MESA_SHADER_CACHE_DISABLE: "true" };
-  const child = spawn(process.execPath, [worker, ...args], {
+  const child = spawn(process.execPath, [worker, ...args, ...dawnOptions], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...caches },
   });
@@ -210,9 +214,9 @@ try {
     }
   }
   if (options.save) {
-    const { rounds, seconds } = options;
-    const { path, head } = resultFile(adapter, { peak_gflops: gflops, rounds, seconds });
-    writeFileSync(path, [head, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(""));
+    const { rounds, seconds, dawn } = options;
+    const { path, head } = resultFile(adapter, { peak_gflops: gflops, rounds, seconds, dawn });
+    appendFileSync(path, [head, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(""));
     process.stderr.write(`written to ${path}\n`);
   }
 } finally {

@@ -29,6 +29,7 @@ const { values: options, positionals } = parseArgs({
     seconds: { type: "string", default: "1" },
     program: { type: "string" },
     kernels: { type: "boolean", default: false },
+    dawn: { type: "string", multiple: true, default: [] },
   },
 });
 
@@ -38,8 +39,8 @@ const stepsPerTable = 5;
 
 async function work(): Promise<unknown> {
   // Otherwise timestamps are rounded to tenths of milliseconds.
-  const dawn = options.kernels ? ["disable-dawn-features=timestamp_quantization"] : [];
-  const { gpu, adapter } = await openGpu({ dawn });
+  const precise = options.kernels ? ["disable-dawn-features=timestamp_quantization"] : [];
+  const { gpu, adapter } = await openGpu({ dawn: [...options.dawn, ...precise] });
   const [peer = "", name = ""] = positionals;
   if (peer === "adapter") {
     const { vendor, architecture, device, description } = adapter.info;
@@ -69,6 +70,7 @@ async function work(): Promise<unknown> {
   const firstStepSeconds = (performance.now() - start) / 1000;
   await training.run(19);
   const twentieth = await training.loss();
+  await training.settled?.();
   if (clock !== undefined) {
     await clock.take();
     await training.run(stepsPerTable);
