@@ -10,6 +10,7 @@
 import {
   add,
   constant,
+  convert,
   less,
   load,
   multiply,
@@ -122,6 +123,13 @@ export class RowTree {
     return at(firstThread);
   }
 
+  /** Devices exchange numbers only: WGSL's `subgroupShuffleDown` takes no bool. */
+  #fromNeighbour(field: Expression, distance: number): Expression {
+    const { dtype } = field.type;
+    const number = dtype === "bool" ? convert(field, "i32") : field;
+    return convert(this.#builder.let("other", shuffleDown(number, distance)), dtype);
+  }
+
   /** The levels within subgroups, whatever their size. */
   #combineSubgroups(totals: readonly Accumulation[]): void {
     const builder = this.#builder;
@@ -130,7 +138,7 @@ export class RowTree {
       const level = builder.block(() => {
         for (const total of totals) {
           const { fields } = total;
-          const right = fields.map((field) => builder.let("other", shuffleDown(field, distance)));
+          const right = fields.map((field) => this.#fromNeighbour(field, distance));
           total.assignFields(total.combineFields(fields, right));
         }
       });
