@@ -55,6 +55,11 @@ interface Row {
   readonly ms_range: readonly [number, number];
   /** Time of this peer over nnc's: above 1, nnc is faster. */
   readonly ratio_to_nnc: number;
+  /**
+   * Processor time of a step on a device that computes nothing: what the peer itself takes to prepare and submit it. No
+   * adapter, fast as it may be, makes more steps in a second than this allows.
+   */
+  readonly host_ms_per_step: number;
   readonly gflops: number;
   readonly share_of_peak: number;
   readonly first_loss: number;
@@ -87,7 +92,7 @@ const dawnOptions = options.dawn.flatMap((option) => ["--dawn", option]);
 /** What the worker prints, run in a process of its own. Drivers are not to remember kernels from earlier rounds. */
 async function runWorker<T>(...args: string[]): Promise<T> {
   const caches = { __GL_SHADER_DISK_CACHE: "0", MESA_SHADER_CACHE_DISABLE: "true" };
-  const child = spawn(process.execPath, [worker, ...args, ...dawnOptions], {
+  const child = spawn(process.execPath, [worker, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...caches },
   });
@@ -123,11 +128,15 @@ async function measureWorkload(
 ): Promise<Row[]> {
   const measured = new Map<Peer, Measurement[]>(peers.map((peer) => [peer, []]));
   const prepared = new Map(peers.map((peer) => [peer, prepare(peer, workload, folder)]));
+  const hosted = new Map<Peer, number[]>(peers.map((peer) => [peer, []]));
   const peaks: number[] = [];
   for (let round = 0; round < Number(options.rounds); round++) {
-    peaks.push((await runWorker<{ gflops: number }>("peak")).gflops);
+    peaks.push((await runWorker<{ gflops: number }>("peak", ...dawnOptions)).gflops);
     for (const peer of peers) {
-      measured.get(peer)!.push(await runWorker<Measurement>(...prepared.get(peer)!));
+      const args = prepared.get(peer)!;
+      measured.get(peer)!.push(await runWorker<Measurement>(...args, ...dawnOptions));
+      const idle = await runWorker<Measurement>(...args, "--dawn", "backend=null");
+      hosted.get(peer)!.push(idle.processorSeconds);
     }
   }
   const [reference] = peers;
@@ -153,6 +162,7 @@ async function measureWorkload(
       ms_range: [1e3 * Math.min(...times), 1e3 * Math.max(...times)],
       // Ratios within a round: neighbours in time see the same machine.
       ratio_to_nnc: median(times.map((time, i) => time / own[i]!.seconds)),
+      host_ms_per_step: 1e3 * median(hosted.get(peer)!),
       gflops,
       share_of_peak: gflops / median(peaks),
       first_loss: rounds[0]!.first,
@@ -162,15 +172,19 @@ async function measureWorkload(
 }
 
 function formatRow(row: Row): string {
-  const [least, most] = row.ms_range.map((ms) => ms.toPrecision(3));
-  return (
-    `${row.workload.padEnd(10)} ${row.peer.padEnd(12)} ` +
-    `first step ${row.first_step_s.toFixed(2).padStart(6)} s  ` +
-    `${row.ms_per_step.toPrecision(3).padStart(6)} ms a step (${least} to ${most}), ` +
-    `${row.processor_ms_per_step.toPrecision(3).padStart(6)} ms of processor ` +
-    `${row.ratio_to_nnc.toFixed(2).padStart(6)}x  ` +
-    `${(100 * row.share_of_peak).toPrecision(2).padStart(4)} % of peak  loss ${row.loss.toFixed(5)}`
-  );
+  const [least, most] = row.ms_range.map(digits);
+  return [
+    `${row.workload.padEnd(9)} ${row.peer.padEnd(11)} first step ${row.first_step_s.toFixed(2)} s`,
+    `${digits(row.ms_per_step)} ms a step (${least} to ${most}), ${row.ratio_to_nnc.toFixed(2)}x`,
+    `processor ${digits(row.processor_ms_per_step)} ms, of it the peer's own ${digits(row.host_ms_per_step)} ms`,
+    `${digits(100 * row.share_of_peak)} % of peak`,
+    `loss ${row.loss.toFixed(5)}`,
+  ].join("; ");
+}
+
+/** Three significant digits, without an exponent. */
+function digits(value: number): string {
+  return String(Number(value.toPrecision(3)));
 }
 
 const lines: object[] = [];
@@ -182,7 +196,7 @@ function report(value: object, text: string): void {
 const folder = mkdtempSync(join(tmpdir(), "nnc-bench-"));
 try {
   const adapter = await runWorker<AdapterReport>("adapter");
-  const { gflops } = await runWorker<{ gflops: number }>("peak");
+  const { gflops } = await runWorker<{ gflops: number }>("peak", ...dawnOptions);
   const kind = adapter.software ? "software" : adapter.description;
   process.stderr.write(`${adapter.name} (${kind}), ${gflops.toPrecision(3)} GFLOP/s at most\n`);
   if (!hasPeers()) process.stderr.write(`The peers are not there: ${installPeers}\n`);
@@ -196,7 +210,7 @@ try {
   for (const workload of chosen) {
     if (options.kernels) {
       for (const peer of peers) {
-        const args = [...prepare(peer, workload, folder), "--kernels"];
+        const args = [...prepare(peer, workload, folder), "--kernels", ...dawnOptions];
         const timed = await runWorker<{ steps: number; dispatches: TimedDispatch[] }>(...args);
         process.stdout.write(`${formatKernels(peer.name, workload, timed)}\n`);
       }
