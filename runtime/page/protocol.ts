@@ -48,6 +48,8 @@ export interface Problem {
 /** A run that this browser keeps. */
 export interface KeptRun {
   readonly savedAt: number;
+  /** It was to have so many. */
+  readonly epochs: number;
   readonly bytes: number;
   readonly epoch: number;
   readonly position: number;
@@ -63,6 +65,8 @@ export interface RunSummary {
   readonly batches: number;
   readonly updates: number;
   readonly hypers: Readonly<Record<string, number>>;
+  /** It is to have so many; null for one that does not say, from a file. */
+  readonly epochs: number | null;
   /** By metric, one value an epoch. */
   readonly history: Readonly<Record<string, readonly number[]>>;
 }

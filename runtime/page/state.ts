@@ -115,7 +115,11 @@ export function reduce(state: PageState, event: PageEvent): PageState {
     case "epoch-end":
       return withEpoch(state, event.epoch, event.logs);
     case "run-end":
-      return { ...state, phase: event.end === "completed" ? "finished" : "paused", busy: null };
+      return {
+        ...state,
+        phase: event.end === "completed" ? "finished" : idlePhase(state),
+        busy: null,
+      };
     case "run":
       return showRun(state, event.run);
     case "tested":
@@ -175,6 +179,7 @@ function withEpoch(state: PageState, epoch: number, logs: Logs): PageState {
     batches: state.progress?.batches ?? before?.batches ?? 0,
     updates: (before?.updates ?? 0) + (state.progress?.batches ?? 0),
     hypers: before?.hypers ?? {},
+    epochs: settings?.epochs ?? null,
     epoch: epoch + 1,
     position: 0,
     history,
@@ -186,7 +191,7 @@ function showRun(state: PageState, run: RunSummary): PageState {
   const { seed, batchSize, hypers, epoch, position, batches, updates } = run;
   const fresh = updates === 0;
   const { settings } = state;
-  const epochs = settings?.epochs ?? 1;
+  const epochs = run.epochs ?? settings?.epochs ?? 1;
   const done = position === 0 && epoch >= epochs;
   const logs = Object.fromEntries(
     Object.entries(run.history).flatMap(([name, values]) => {
@@ -202,6 +207,7 @@ function showRun(state: PageState, run: RunSummary): PageState {
     progress: fresh ? null : { ...at, batches, logs, samplesPerSecond: null, secondsLeft: null },
     settings: settings && {
       ...settings,
+      epochs,
       seed,
       batchSize,
       hypers: { ...settings.hypers, ...hypers },

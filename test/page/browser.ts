@@ -60,7 +60,8 @@ export async function openBrowser({ webgpu = true }: BrowserOptions = {}): Promi
     args: [...ARGUMENTS, ...(webgpu ? ["--enable-unsafe-webgpu"] : [])],
     timeout: 120_000,
   });
-  context.setDefaultTimeout(120_000);
+  // Generous: software computes, on machines that have other work.
+  context.setDefaultTimeout(60_000);
   const problems: string[] = [];
   const page = context.pages()[0] ?? (await context.newPage());
   page.on("console", (message) => {

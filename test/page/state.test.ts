@@ -37,6 +37,7 @@ const run: RunSummary = {
   batches: 10,
   updates: 24,
   hypers: { learning_rate: 0.01 },
+  epochs: null,
   history: { loss: [0.5, 0.25] },
 };
 
@@ -125,7 +126,7 @@ describe("a run from elsewhere", () => {
   });
 
   test("is offered only if it is from an earlier visit, until there is another", () => {
-    const kept = { savedAt: 0, bytes: 9, epoch: 1, position: 0, batches: 10 };
+    const kept = { savedAt: 0, epochs: 5, bytes: 9, epoch: 1, position: 0, batches: 10 };
     const offered = stateAfter(...opened, { kind: "kept", kept, fromEarlierVisit: true });
     expect(offered.offered).toBe(true);
     expect(reduce(offered, begun).offered).toBe(false);

@@ -76,7 +76,8 @@ function createItem(path: string): FileItem {
 
 function describeFiles(files: readonly FileStatus[]): string {
   const missing = files.filter((file) => file.state === "missing").length;
-  if (missing === 0) return "Read when training starts. Drop your own files to use them instead.";
+  if (missing === 0)
+    return "Read when training starts. Files of your own can take their place; they stay in this browser.";
   return `${plural(missing, "file")} ${missing === 1 ? "is" : "are"} not on the server: give ${missing === 1 ? "it" : "them"} below.`;
 }
 

@@ -71,11 +71,13 @@ export function createOfferPanel({ send, dispatch }: PageContext): Render {
   };
 }
 
-/** `epoch 3, batch 120 of 469, saved 5 minutes ago`. */
-export function describeKept({ epoch, position, batches, savedAt }: KeptRun, now: number): string {
+/** `epoch 3 of 5, batch 120 of 469, saved 5 minutes ago`. */
+export function describeKept(kept: KeptRun, now: number): string {
+  const { epoch, epochs, position, batches, savedAt } = kept;
+  const of = epochs > 0 ? ` of ${epochs}` : "";
   const where =
     position > 0
-      ? `epoch ${epoch + 1}, batch ${position} of ${batches}`
-      : `${plural(epoch, "epoch")} done`;
+      ? `epoch ${epoch + 1}${of}, batch ${position} of ${batches}`
+      : `${epochs > 0 ? epoch : plural(epoch, "epoch")}${of === "" ? "" : `${of} epochs`} done`;
   return `${where}, saved ${formatAgo(savedAt, now)}`;
 }

@@ -65,7 +65,7 @@ export function createSettingsForm({ state, dispatch }: PageContext): SettingsFo
       input.step = rule.whole ? "1" : "any";
       input.inputMode = rule.whole ? "numeric" : "decimal";
       input.setAttribute("aria-describedby", note.id);
-      input.addEventListener("change", () => take(rule, input));
+      input.addEventListener("input", () => take(rule, input));
       inputs.set(rule, input);
       const label = quantityName(rule.name);
       list.append(make("label", "field", label[0]!.toUpperCase() + label.slice(1), input));

@@ -2,6 +2,7 @@
 
 import { find, findAny, findButton, onPress, setDisabled, setText } from "../elements.ts";
 import { formatClock, formatRate, plural } from "../format.ts";
+import type { Settings } from "../protocol.ts";
 import { epochsDone, hasTrained, type PageState } from "../state.ts";
 import type { PageContext, Render } from "./panel.ts";
 import { createSettingsForm } from "./settings.ts";
@@ -28,8 +29,9 @@ export function createTrainingPanel(context: PageContext): Render {
       send({ kind: "pause" });
       return;
     }
-    const chosen = settings.read();
-    if (chosen === undefined) return;
+    const read = settings.read();
+    if (read === undefined) return;
+    const chosen = withMoreEpochs(read, current);
     dispatch({ kind: "settings", settings: chosen });
     dispatch({ kind: "asked", phase: "starting" });
     send({ kind: "train", settings: chosen });
@@ -61,6 +63,13 @@ export function createTrainingPanel(context: PageContext): Render {
     setText(figures.left, left == null ? "–" : formatClock(left));
     settings.render(current);
   };
+}
+
+/** A run that has all its epochs gets as many again. */
+function withMoreEpochs(settings: Settings, { phase, run }: PageState): Settings {
+  const done = run?.epoch ?? 0;
+  if (phase !== "finished" || settings.epochs > done) return settings;
+  return { ...settings, epochs: done + settings.epochs };
 }
 
 function startLabel({ phase, settings, run }: PageState): string {

@@ -39,6 +39,7 @@ export function createTryPanel({ state, send, dispatch }: PageContext): TryPanel
   const about = findAny("try-sample-about");
   const verdict = findAny("try-verdict");
   const outputs = findAny("try-outputs");
+  const empty = findAny("try-empty");
   const seen = findAny("try-seen");
   const seenCanvas = find("try-seen-canvas", HTMLCanvasElement);
   let image: ImageInput | undefined;
@@ -53,6 +54,7 @@ export function createTryPanel({ state, send, dispatch }: PageContext): TryPanel
 
   const ask = (inputs: Inputs | undefined) => {
     current = inputs;
+    setHidden(empty, inputs !== undefined);
     changed = inputs !== undefined;
     if (inputs === undefined) showNothing();
     else showSeen(inputs);

@@ -15,11 +15,19 @@ interface CheckpointState {
   readonly trainingRows: number;
 }
 
+/** What is kept beside the checkpoint. */
+interface Note {
+  readonly savedAt: number;
+  readonly epochs: number;
+}
+
 export class RunKeeper {
   /** The name of the checkpoint in `storage`. */
   readonly path: string;
   /** For the trainer: says whenever the checkpoint was written. */
   readonly storage: FileStorage | undefined;
+  /** Of the run under way: a checkpoint does not know how far it is to go. */
+  epochs = 0;
   /** While it is set, what there is stays: a run whose numbers are lost must not replace a good one. */
   #protected = false;
   readonly #origin: FileStorage | undefined;
@@ -48,11 +56,8 @@ export class RunKeeper {
   async find(): Promise<KeptRun | null> {
     const bytes = await this.bytes();
     if (bytes === undefined) return null;
-    const saved = await this.#origin?.read(this.#timePath);
-    return describe(
-      bytes,
-      saved === undefined ? Date.now() : Number(new TextDecoder().decode(saved)),
-    );
+    const note = await this.#origin?.read(this.#notePath);
+    return describe(bytes, readNote(note));
   }
 
   /** An empty file stands for none. */
@@ -66,26 +71,34 @@ export class RunKeeper {
     if (this.#origin !== undefined) await this.#write(this.path, bytes);
   }
 
-  get #timePath(): string {
-    return `${this.path}.time`;
+  get #notePath(): string {
+    return `${this.path}.json`;
   }
 
   async #write(path: string, bytes: Uint8Array): Promise<void> {
     if (path !== this.path) return this.#origin?.write(path, bytes);
     if (this.#protected) return;
     await this.#origin?.write(path, bytes);
-    const savedAt = Date.now();
-    await this.#origin?.write(this.#timePath, new TextEncoder().encode(String(savedAt)));
-    this.#onKept(describe(bytes, savedAt));
+    const note: Note = { savedAt: Date.now(), epochs: this.epochs };
+    await this.#origin?.write(this.#notePath, new TextEncoder().encode(JSON.stringify(note)));
+    this.#onKept(describe(bytes, note));
   }
 }
 
-function describe(bytes: Uint8Array, savedAt: number): KeptRun | null {
+function describe(bytes: Uint8Array, note: Note): KeptRun | null {
   const state = readState(bytes);
   if (state === undefined) return null;
   const { epoch, position, batchSize, trainingRows } = state;
   const batches = Math.ceil(trainingRows / batchSize);
-  return { savedAt, bytes: bytes.length, epoch, position, batches };
+  return { ...note, bytes: bytes.length, epoch, position, batches };
+}
+
+function readNote(bytes: Uint8Array | undefined): Note {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as Note;
+  } catch {
+    return { savedAt: Date.now(), epochs: 0 };
+  }
 }
 
 /** Undefined for a file that is no checkpoint; whether it is whole is checked when it is restored. */

@@ -73,12 +73,15 @@ export class Session {
     this.#pause = new AbortController();
     const { signal } = this.#pause;
     return this.#inTurn("The training stopped", async () => {
-      try {
-        await this.#train(settings, signal);
-      } catch (error) {
+      const end = await this.#train(settings, signal).catch((error: unknown) => {
         this.#post({ kind: "run-end", end: "failed" });
         throw error;
-      }
+      });
+      this.#post({ kind: "run-end", end });
+      if (end !== "completed" || !this.#data.isAvailable("test")) return;
+      await this.#evaluate().catch((error: unknown) => {
+        this.#complain(error, "The evaluation on the test data failed");
+      });
     });
   }
 
@@ -101,8 +104,10 @@ export class Session {
 
   resumeKept(): Promise<void> {
     return this.#inTurn("The kept training cannot be restored", async () => {
-      const bytes = await this.#keeper.bytes();
-      if (bytes !== undefined) await this.#restore(bytes);
+      const [bytes, kept] = [await this.#keeper.bytes(), await this.#keeper.find()];
+      if (bytes === undefined) return;
+      this.#keeper.epochs = kept?.epochs ?? 0;
+      await this.#restore(bytes);
     });
   }
 
@@ -159,6 +164,7 @@ export class Session {
   import(file: File): Promise<void> {
     return this.#inTurn(`${file.name} cannot be used`, async () => {
       const bytes = new Uint8Array(await file.arrayBuffer());
+      this.#keeper.epochs = 0;
       if (isCheckpoint(bytes)) {
         await this.#restore(bytes);
         await this.#keeper.keep(bytes);
@@ -171,7 +177,7 @@ export class Session {
     });
   }
 
-  async #train(settings: Settings, signal: AbortSignal): Promise<void> {
+  async #train(settings: Settings, signal: AbortSignal): Promise<"completed" | "paused"> {
     const { training } = this.#module.definition.plan;
     this.#busy("loading");
     const train = await this.#block("train");
@@ -183,6 +189,7 @@ export class Session {
       model = await this.#device.recreate(settings.seed);
     }
     this.#keeper.protect(false);
+    this.#keeper.epochs = settings.epochs;
     await continueFinished(model, settings.epochs);
     this.#post({
       kind: "run-begin",
@@ -190,14 +197,8 @@ export class Session {
       rows: train[0]?.rows ?? 0,
       validates: training?.validation != null,
     });
-    const end = await this.#fit(
-      settings,
-      asModelData(train),
-      validation && asModelData(validation),
-      signal,
-    );
-    this.#post({ kind: "run-end", end });
-    if (end === "completed" && this.#data.isAvailable("test")) await this.#evaluate();
+    const held = validation && asModelData(validation);
+    return this.#fit(settings, asModelData(train), held, signal);
   }
 
   /** Goes on with a new device where one is lost. */
@@ -290,7 +291,9 @@ export class Session {
   }
 
   #postRun(): void {
-    this.#post({ kind: "run", run: summarise(this.#device.require()) });
+    const { epochs } = this.#keeper;
+    const run = summarise(this.#device.require());
+    this.#post({ kind: "run", run: { ...run, epochs: epochs > 0 ? epochs : null } });
   }
 
   #busy(what: "loading" | "evaluating" | "restoring" | null): void {
@@ -324,7 +327,7 @@ async function continueFinished(model: AnyModel, epochs: number): Promise<void> 
   await model.restore(await model.checkpoint());
 }
 
-function summarise({ state }: AnyModel): RunSummary {
+function summarise({ state }: AnyModel): Omit<RunSummary, "epochs"> {
   const { seed, batchSize, epoch, position, trainingRows, t, hypers, history } = state;
   return {
     seed,
