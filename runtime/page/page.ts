@@ -40,8 +40,10 @@ function startPage(): void {
   const context: PageContext = {
     state: () => state,
     send: (request) => {
+      // Where the browser could not even begin, only another try of all of it may help.
+      if (worker === undefined) return window.location.reload();
       if (request.kind === "open") dispatch({ kind: "asked", phase: "opening" });
-      worker?.send(request);
+      worker.send(request);
     },
     dispatch,
   };

@@ -155,6 +155,7 @@ describe.runIf(hasChromium)(`digits.nn as a page ${needsChromium}`, () => {
       await page.getByRole("button", { name: "Start over…" }).click();
       await page.getByRole("button", { name: "Start over", exact: true }).click();
       await status().filter({ hasText: "Ready to train" }).waitFor();
+      await page.locator("#open-checkpoint:enabled").waitFor({ state: "attached" });
       await page.setInputFiles("#open-checkpoint", downloaded);
       await status().filter({ hasText: "Finished 1 epoch." }).waitFor();
       await page.getByRole("button", { name: "Evaluate on the test data" }).click();
@@ -199,6 +200,7 @@ describe.runIf(hasChromium)(`digits.nn as a page ${needsChromium}`, () => {
         { cwd: folder },
       );
       const result = lastJson(begun);
+      await page.locator("#open-checkpoint:enabled").waitFor({ state: "attached" });
       await page.setInputFiles("#open-checkpoint", {
         name: "cpu.safetensors",
         mimeType: "application/octet-stream",

@@ -113,6 +113,9 @@ function describeStatus(state: PageState): string {
     return "This model has no train block: it can only predict.";
   if (plan !== null && plan.data === null)
     return "This model has no data block to train on: it can only predict.";
+  if (busy?.what === "compiling" && phase !== "training") {
+    return `Preparing kernels: ${busy.done} of ${busy.all}`;
+  }
   if (busy?.what === "loading") return "Reading the data…";
   if (busy?.what === "restoring") return "Restoring…";
   if (busy?.what === "evaluating") return "Evaluating…";
