@@ -7,8 +7,8 @@ import { type Accuracy, accuracies, computeSelfTest, selfTestRanges } from "../s
 import type { LoweredProgram } from "../semantics/program.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 
-/** Enough to see that rows are told apart. */
-const SELF_TEST_ROWS = 2;
+/** Enough to see that rows are told apart; of two, normalising over the rows would leave only +1 and −1. */
+const SELF_TEST_ROWS = 3;
 
 /** Computes one small step of the model in the reference interpreter. */
 export function withSelfTest(program: CompiledProgram, lowered: LoweredProgram): CompiledProgram {
