@@ -260,6 +260,30 @@ describe.runIf(hasChromium)(`a page ${needsChromium}`, () => {
     3 * MINUTES,
   );
 
+  test(
+    "goes on from what it kept, on a new device, where the device is lost",
+    async () => {
+      await open();
+      await page.locator("#setting-epochs").fill("5000");
+      await page.getByRole("button", { name: "Train", exact: true }).click();
+      await page
+        .locator("#figure-epoch")
+        .filter({ hasText: /^\d\d+ of/ })
+        .waitFor();
+      const before = await epochUnderWay(page);
+      const devtools = await browser.context.newCDPSession(page);
+      await devtools.send("Browser.crashGpuProcess");
+      await said("The graphics processor was lost").waitFor();
+      await page.locator("#train-status").filter({ hasText: "Training epoch" }).waitFor();
+      await expect
+        .poll(() => epochUnderWay(page), { timeout: 60_000 })
+        .toBeGreaterThan(before + 20);
+      await page.getByRole("button", { name: "Pause" }).click();
+      await page.locator("#train-status").filter({ hasText: "Paused." }).waitFor();
+    },
+    3 * MINUTES,
+  );
+
   test("takes no file that is no checkpoint, nor one of another model", async () => {
     const give = (buffer: Buffer) =>
       page.setInputFiles("#open-checkpoint", { name: "some.safetensors", mimeType: "", buffer });
@@ -310,6 +334,10 @@ describe.runIf(hasChromium)(`a browser that cannot train ${needsChromium}`, () =
     3 * MINUTES,
   );
 });
+
+async function epochUnderWay(page: Page): Promise<number> {
+  return Number.parseInt((await page.locator("#figure-epoch").textContent())!, 10);
+}
 
 /** A keyboard user sees where they are: the element, or the label that stands for it. */
 function hasVisibleFocus(page: Page): Promise<boolean> {

@@ -191,12 +191,6 @@ export class Session {
     this.#keeper.protect(false);
     this.#keeper.epochs = settings.epochs;
     await continueFinished(model, settings.epochs);
-    this.#post({
-      kind: "run-begin",
-      epochs: settings.epochs,
-      rows: train[0]?.rows ?? 0,
-      validates: training?.validation != null,
-    });
     const held = validation && asModelData(validation);
     return this.#fit(settings, asModelData(train), held, signal);
   }
@@ -209,6 +203,13 @@ export class Session {
     signal: AbortSignal,
   ): Promise<"completed" | "paused"> {
     for (let losses = 0; ; losses++) {
+      // After a loss, too: restoring had the page show a run at rest.
+      this.#post({
+        kind: "run-begin",
+        epochs: settings.epochs,
+        rows: rowsOf(train),
+        validates: this.#module.definition.plan.training?.validation != null,
+      });
       const model = this.#device.require();
       const divergence = new AbortController();
       const reporter = this.#createReporter(model, settings, train, divergence);
@@ -257,7 +258,7 @@ export class Session {
     divergence: AbortController,
   ): RunReporter {
     const { epoch, position } = model.state;
-    const rows = Object.values(train)[0]?.shape[0] ?? 0;
+    const rows = rowsOf(train);
     return new RunReporter({ batchSize, rows, epochs, epoch, position }, this.#post, (logs) => {
       this.#keeper.protect(true);
       divergence.abort();
@@ -325,6 +326,10 @@ async function continueFinished(model: AnyModel, epochs: number): Promise<void> 
   const { epoch, position, stopped, t } = model.state;
   if (t === 0 || stopped || position > 0 || epoch === 0 || epoch >= epochs) return;
   await model.restore(await model.checkpoint());
+}
+
+function rowsOf(data: ReturnType<typeof asModelData>): number {
+  return Object.values(data)[0]?.shape[0] ?? 0;
 }
 
 function summarise({ state }: AnyModel): Omit<RunSummary, "epochs"> {
