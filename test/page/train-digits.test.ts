@@ -177,6 +177,7 @@ describe.runIf(hasChromium)(`digits.nn as a page ${needsChromium}`, () => {
         ],
         options,
       );
+      expect(onCpu.errors).toBe("");
       expect(100 * Number(JSON.parse(onCpu.out).accuracy)).toBeCloseTo(accuracy, 0);
     },
     5 * MINUTES,

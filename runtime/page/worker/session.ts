@@ -238,12 +238,13 @@ export class Session {
   }
 
   async #recover(error: unknown): Promise<void> {
-    const problem = describeProblem(error, "The graphics processor was lost");
-    const detail = `${problem.detail} Training goes on with a new one, from what was last kept.`;
-    this.#post({
-      kind: "notice",
-      notice: { level: "warning", problem: { ...problem, detail, advice: null }, action: null },
-    });
+    const { detail } = describeProblem(error, "");
+    const problem = {
+      title: "Training goes on with a new device",
+      detail: `${detail} It went on from what was last kept.`,
+      advice: null,
+    };
+    this.#post({ kind: "notice", notice: { level: "warning", problem, action: null } });
     const { seed } = this.#device.require().state;
     const model = await this.#device.recreate(seed);
     const bytes = await this.#keeper.bytes();
