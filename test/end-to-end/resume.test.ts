@@ -3,19 +3,12 @@
  * rate, callbacks, history and all. The model has everything that a checkpoint must remember.
  */
 
-import {
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { generator } from "../syntax/mutate.ts";
 import { examples, lastJson, nnc, readCheckpointState, runNode, temporaryFolder } from "./nnc.ts";
+import { written } from "./written.ts";
 
 const seed = Number(process.env.NNC_FUZZ_SEED ?? 20_261_122);
 const folder = temporaryFolder();
@@ -83,19 +76,6 @@ beforeAll(async () => {
   const built = await nnc(["build", model, "-o", trainer], { cwd: folder });
   expect(built).toMatchObject({ code: 0 });
 }, 120_000);
-
-/** Resolves when the file has been written so many more times, and some milliseconds after. */
-async function written(path: string, times: number, milliseconds: number): Promise<void> {
-  const stamp = () => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  for (let left = times, before = stamp(); left > 0; ) {
-    await setTimeout(1);
-    const now = stamp();
-    if (now === before) continue;
-    before = now;
-    left--;
-  }
-  await setTimeout(milliseconds);
-}
 
 describe("killed at any moment", () => {
   test.each([1, 2, 3])(
