@@ -15,6 +15,7 @@ export interface AdapterReport extends AdapterDescription {
   readonly description: string;
 }
 
+/** To be called before measuring, as the sources go on changing. */
 export function resultFile(
   adapter: AdapterReport,
   measured: object,
@@ -30,7 +31,7 @@ export function resultFile(
     node: process.versions.node,
     webgpu: readVersions(root, "optionalDependencies").webgpu,
     peers: versions,
-    // Of the last minute, this benchmark included.
+    // What else the machine did in the minute before.
     load: loadavg()[0],
     ...measured,
   };

@@ -197,6 +197,8 @@ const folder = mkdtempSync(join(tmpdir(), "nnc-bench-"));
 try {
   const adapter = await runWorker<AdapterReport>("adapter");
   const { gflops } = await runWorker<{ gflops: number }>("peak", ...dawnOptions);
+  const { rounds, seconds, dawn } = options;
+  const { path, head } = resultFile(adapter, { peak_gflops: gflops, rounds, seconds, dawn });
   const kind = adapter.software ? "software" : adapter.description;
   process.stderr.write(`${adapter.name} (${kind}), ${gflops.toPrecision(3)} GFLOP/s at most\n`);
   if (!hasPeers()) process.stderr.write(`The peers are not there: ${installPeers}\n`);
@@ -228,8 +230,6 @@ try {
     }
   }
   if (options.save) {
-    const { rounds, seconds, dawn } = options;
-    const { path, head } = resultFile(adapter, { peak_gflops: gflops, rounds, seconds, dawn });
     appendFileSync(path, [head, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(""));
     process.stderr.write(`written to ${path}\n`);
   }
