@@ -22,8 +22,10 @@ import { CLikePrinter } from "../c-like-printer.ts";
 import { defaultLimits } from "./description.ts";
 import { bufferType, memoryTypeName, typeName, wgslDialect } from "./dialect.ts";
 import { foldConstant } from "./fold-constants.ts";
+import { inlineLets } from "./inline-lets.ts";
 import { legalize } from "./legalize.ts";
-import { withLegalNames } from "./names.ts";
+import { namesIn, withLegalNames } from "./names.ts";
+import { withScopedNames } from "./scoped-names.ts";
 import { storageBarriers } from "./storage-barriers.ts";
 import { vectorBuffers } from "./vector-buffers.ts";
 
@@ -46,8 +48,10 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
   const legal = legalize(kernel, vectorBuffers(kernel));
   const functions = functionsOf([legal]);
   const accessors = kernel.parameters.flatMap((p) => (p.kind === "column" ? [`${p.name}_at`] : []));
-  const named = withLegalNames(legal, [...functions.map(({ name }) => name), ...accessors]);
-  const { shared, body } = hoistShared(named.body);
+  const elsewhere = [...functions.map(({ name }) => name), ...accessors];
+  const named = withLegalNames(legal, elsewhere);
+  const { shared, body: hoisted } = hoistShared(named.body);
+  const body = inlineLets(hoisted);
   const buffers = named.parameters.filter(({ kind }) => kind !== "scalar");
   const columns = new Map(
     named.parameters.flatMap((p, i) =>
@@ -64,6 +68,8 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
     storageBarriers: storageBarriers(body, new Set(updated)),
   });
   const printer = new CLikePrinter(dialect);
+  const outside = [...named.parameters, ...shared].map(({ name }) => name);
+  const scoped = withScopedNames(body, new Set([...outside, ...elsewhere]), namesIn(named.body));
   const tasks = atMost(named.tasks, batchMax);
   const lines = [
     ...headComment(kernel),
@@ -79,7 +85,7 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
     ),
     ...buffers.flatMap((p) => (p.kind === "column" ? columnAccessor(p, columns.get(p.name)!) : [])),
     `@compute @workgroup_size(${named.threads})`,
-    ...printMain({ ...named, body }, tasks, scalarSlots, printer),
+    ...printMain({ ...named, body: scoped }, tasks, scalarSlots, printer),
   ];
   const hasHalves = shared.some(({ dtype }) => dtype === "f16");
   return {

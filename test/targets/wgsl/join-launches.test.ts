@@ -196,31 +196,30 @@ test("updates of several tensors share their text, and look up where they are", 
         let own_task = task - start;
         if (own_task * 16 + thread < literal_2) { persistent_words[own_task * 16 + thread + literal] = bitcast<u32>(bitcast<f32>(select(0u, persistent_words[own_task * 16 + thread + literal], (own_task * 16 + thread < literal_2))) - rate * bitcast<f32>(select(0u, persistent_words[own_task * 16 + thread + (literal + 1024)], (own_task * 16 + thread < literal_2)))); }
       } else {
-        var start_2 = 0;
-        var literal_3 = 3;
-        var literal_4 = 0;
+        var start = 0;
+        var literal = 3;
+        var literal_2 = 0;
         if (task < tasks) {
-          start_2 = 13;
-          literal_3 = 3;
-          literal_4 = 0;
+          start = 13;
+          literal = 3;
+          literal_2 = 0;
         } else {
-          start_2 = tasks;
-          literal_3 = 5;
-          literal_4 = 128;
+          start = tasks;
+          literal = 5;
+          literal_2 = 128;
         }
-        let own_task_2 = task - start_2;
-        var start_3 = 0.0f;
+        var start_2 = 0.0f;
         for (var row = thread; row < n; row += 16) {
-          start_3 = start_3 + x_at(row, 0);
+          start_2 = start_2 + x_at(row, 0);
         }
-        totals[thread] = start_3;
+        totals[thread] = start_2;
         for (var level = 0; level < 4; level++) {
           workgroupBarrier();
           let distance = 1 << u32(level);
           if ((thread & (distance * 2 - 1)) == 0) { totals[thread] = totals[thread] + totals[thread + distance]; }
         }
         workgroupBarrier();
-        if (thread == 0) { results_words[own_task_2 + literal_3 + literal_4] = bitcast<u32>(totals[0]); }
+        if (thread == 0) { results_words[task - start + literal + literal_2] = bitcast<u32>(totals[0]); }
       }
     }"
   `);
