@@ -262,7 +262,9 @@ export class Trainer {
     return this.#runner.exclusively(async () => {
       const tensors = await this.#runner.readTensors();
       try {
-        return await runSelfTest(this.#runner);
+        const result = await runSelfTest(this.#runner);
+        this.#deviceTested = result.deviations.length === 0;
+        return result;
       } finally {
         await this.#runner.writeTensors(tensors);
       }
