@@ -21,7 +21,7 @@ export async function prepareModel(
   if (dataFolder !== undefined && !existsSync(dataFolder)) {
     throw new CommandError(`there is no folder ${dataFolder}`, "check --data");
   }
-  const request = { ...flags, target: await resolveTarget(flags.target) };
+  const request = { ...flags, target: await resolveTarget(flags.target, streams.errors) };
   const { program, kernels } = await keptOrCompiled(request, streams);
   return modelEnvironment(request.entry, program, kernels, streams, dataFolder);
 }

@@ -1,12 +1,16 @@
 /** Which target a command is for: the one that was asked for, or the best that this machine has. */
 
+import type { TextSink } from "../../runtime/training/report/line-reporter.ts";
 import { CommandError } from "./failure.ts";
 
 export const targetNames = ["cpu", "wgsl"] as const;
 export type TargetName = (typeof targetNames)[number];
 
-/** `auto` takes WebGPU where there is a graphics processor, never a software adapter, and the CPU otherwise. */
-export async function resolveTarget(flag = "auto"): Promise<TargetName> {
+/**
+ * `auto` takes WebGPU where there is a graphics processor, never a software adapter, and says so to `errors`; the CPU
+ * otherwise.
+ */
+export async function resolveTarget(flag = "auto", errors?: TextSink): Promise<TargetName> {
   const named = targetNames.find((name) => name === flag);
   if (named !== undefined) return named;
   if (flag !== "auto") {
@@ -16,5 +20,9 @@ export async function resolveTarget(flag = "auto"): Promise<TargetName> {
     );
   }
   const { findHardwareAdapter } = await import("../../runtime/devices/webgpu/node-gpu.ts");
-  return (await findHardwareAdapter()) === undefined ? "cpu" : "wgsl";
+  const adapter = await findHardwareAdapter();
+  // The CPU needs no explanation: every machine has one.
+  if (adapter === undefined) return "cpu";
+  errors?.write(`target: wgsl, as there is ${adapter.name}\n`);
+  return "wgsl";
 }

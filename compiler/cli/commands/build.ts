@@ -26,7 +26,7 @@ interface BuildFlags extends CompileFlags {
 }
 
 export async function build(entry: string, options: BuildFlags, streams: Streams): Promise<number> {
-  const target = await resolveTarget(options.target);
+  const target = await resolveTarget(options.target, streams.errors);
   if (options.page && target !== "wgsl") {
     throw new CommandError("a page trains with WebGPU", "add --target wgsl");
   }
