@@ -129,7 +129,8 @@ function isOutdated(): boolean {
   const { mtimeMs } = statSync(buildId);
   return ["compiler", "runtime"].some((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).some(
-      (name) => /\.(ts|css|html)$/.test(name) && statSync(join(root, folder, name)).mtimeMs > mtimeMs,
+      (name) =>
+        /\.(ts|css|html)$/.test(name) && statSync(join(root, folder, name)).mtimeMs > mtimeMs,
     ),
   );
 }
