@@ -73,7 +73,10 @@ function extremumFunction(fn: "maximum" | "minimum", lanes: number): KernelFunct
   );
 }
 
-/** `a < b ? a : b` as a function, as its arguments are used twice. */
+/**
+ * `a < b ? a : b` as a function, as its arguments are used more than once. Where a compiler assumes that there are no
+ * NaNs the comparison alone could be the other one, negated: a relu would make 0 of NaN and hide it.
+ */
 export function choiceFunction(operationName: "min" | "max", lanes: number): KernelFunction {
   const type = vectorOf("f32", lanes);
   const better = operationName === "min" ? "less" : "greater";
@@ -84,7 +87,10 @@ export function choiceFunction(operationName: "min" | "max", lanes: number): Ker
       ["a", type],
       ["b", type],
     ],
-    (_builder, a, b) => select(operation(better, a!, b!), a!, b!),
+    (_builder, a, b) => {
+      const isNumber = and(compareMagnitude("lessEqual", a!), compareMagnitude("lessEqual", b!));
+      return select(and(operation(better, a!, b!), isNumber!)!, a!, b!);
+    },
   );
 }
 

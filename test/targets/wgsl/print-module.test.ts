@@ -90,7 +90,7 @@ test("a kernel, its columns, scalars and dispatch", async () => {
   expect(text(program)).toMatchInlineSnapshot(`
     "/* The second where either is NaN, or both are equal. */
     fn greater_of_f32(a: f32, b: f32) -> f32 {
-      return select(b, a, (a > b));
+      return select(b, a, (a > b) & (((bitcast<u32>(a) & 0x7fffffffu) <= 0x7f800000u) & ((bitcast<u32>(b) & 0x7fffffffu) <= 0x7f800000u)));
     }
     // scale: what is tested
     // From test.nn:1.
