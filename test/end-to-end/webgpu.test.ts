@@ -46,6 +46,12 @@ const train = async (run: string, target: TargetName, ...argv: string[]): Promis
 
 const bytesOf = (run: string): Uint8Array => readFileSync(join(run, checkpoint));
 
+/** A line of `nnc predict`. */
+interface Outputs {
+  readonly benign: readonly number[];
+  readonly spread: readonly number[];
+}
+
 /** Finds the first number that is not as good as equal, relative to the largest of its tensor. */
 function expectClose(actual: Uint8Array, wanted: Uint8Array): void {
   const [found, expected] = [readSafetensors(actual), readSafetensors(wanted)];
@@ -144,14 +150,18 @@ describe.runIf(hasGpu)(`nnc on WebGPU ${needsGpu}`, () => {
     const predict = async (target: TargetName) => {
       const outcome = await run(target, "predict");
       expect(outcome).toMatchObject({ code: 0, errors: "" });
-      const [names, ...rows] = outcome.out.trimEnd().split("\n");
-      return { [names!]: rows.flatMap((row) => row.split(",").map(Number)) };
+      const rows = outcome.out
+        .trimEnd()
+        .split("\n")
+        .map((row) => JSON.parse(row) as Outputs);
+      expect(rows).toHaveLength(114);
+      return {
+        benign: rows.flatMap(({ benign }) => benign),
+        spread: rows.flatMap(({ spread }) => spread),
+      };
     };
     expectCloseNumbers(await evaluate("wgsl"), await evaluate("cpu"));
-    const predicted = await predict("cpu");
-    // 113 rows of two outputs.
-    expect(Object.values(predicted)[0]).toHaveLength(226);
-    expectCloseNumbers(await predict("wgsl"), predicted);
+    expectCloseNumbers(await predict("wgsl"), await predict("cpu"));
   });
 
   test("auto takes the CPU where there is a graphics processor in software only", async () => {
