@@ -37,7 +37,7 @@ export function splitContractions(
   });
 }
 
-/** Into how many chunks the sum of a contraction is best cut: a power of two. */
+/** Into about how many chunks the sum of a contraction is best cut: a power of two. */
 export function chunksOf(
   { parallel, reduction }: Pick<Compute, "parallel" | "reduction">,
   batchMax: number,
@@ -84,19 +84,25 @@ function predictedSeconds(
   return arithmetic + waiting + launchSeconds + (8 * chunks * outputs) / memoryBandwidth;
 }
 
+/** Chunks of whole panels, but the last: then their elements are read by fours, and no panel is copied for a few. */
+const panelStep = 16;
+
 function split(
   context: GraphContext,
   node: Compute,
-  chunks: number,
+  wanted: number,
   batchMax: number,
 ): readonly Value[] | undefined {
-  if (chunks === 1) return undefined;
+  if (wanted === 1) return undefined;
   const { parallel, reduction, where } = node;
   const rank = parallel.length;
   const sizes = reduction.map((extent) => sizeAt(extent, batchMax));
   const longest = rank + sizes.indexOf(Math.max(...sizes));
   const extent = reduction[longest - rank]!;
-  const points = Math.ceil(sizes[longest - rank]! / chunks);
+  const size = sizes[longest - rank]!;
+  const least = Math.ceil(size / wanted);
+  const points = least < panelStep ? least : Math.ceil(least / panelStep) * panelStep;
+  const chunks = Math.ceil(size / points);
 
   // The chunk's number follows the batch, which leads every shape.
   const at = parallel.length > 0 && !isFixed(parallel[0]!) ? 1 : 0;

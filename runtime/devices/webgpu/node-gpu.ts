@@ -20,9 +20,10 @@ export interface NodeGpuOptions {
 
 /**
  * Dawn does not show f16 of NVIDIA's processors, as some drivers fail some of its tests. Only models that were built
- * with products of halves ask for it, and the self-test finds a driver that computes them wrongly.
+ * with products of halves ask for it, and the self-test finds a driver that computes them wrongly. And Dawn clears
+ * shared memory, which kernels write before they read it: on software adapters that takes most of the time.
  */
-const usualOptions = ["enable-dawn-features=vulkan_enable_f16_on_nvidia"];
+const usualOptions = ["enable-dawn-features=vulkan_enable_f16_on_nvidia,disable_workgroup_init"];
 
 /** What is used of the package. */
 interface DawnModule {
