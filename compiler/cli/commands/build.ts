@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 import { findNativeAddon } from "../../../runtime/devices/cpu/native-addon.ts";
+import type { WgslProgram } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import { formatBytes } from "../../../runtime/training/report/quantities.ts";
 import type { CompiledProgram } from "../../compiled-program.ts";
 import { compileModel } from "../compile-model.ts";
@@ -60,8 +61,20 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
     `${shown}: trainer of ${program.plan.model} for ${program.plan.target}, ${program.kernels.length} kernels, ` +
       `${formatBytes(memory)} of memory${size}; run it with \`node ${join(shown, "trainer.js")}\`\n`,
   );
+  if (program.code.target === "wgsl") streams.errors.write(describeLimits(program.code.program));
   if (page !== undefined) streams.out.write(describePage(page, shown));
   return 0;
+}
+
+/** What the model asks of devices beyond what all of them have; empty if nothing. */
+function describeLimits({ limits }: WgslProgram): string {
+  const { maxStorageBufferBindingSize: binding, maxBufferSize: buffer } = limits;
+  const needs = [
+    ...(binding === undefined ? [] : [`storage bindings of ${formatBytes(binding)}`]),
+    ...(buffer === undefined ? [] : [`buffers of ${formatBytes(buffer)}`]),
+  ];
+  if (needs.length === 0) return "";
+  return `warning: it needs ${needs.join(" and ")}, which not every device of WebGPU has\n`;
 }
 
 /** Trainers for browsers go together with their data, and have no business with how folders are called here. */
