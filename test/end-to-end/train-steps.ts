@@ -5,8 +5,8 @@ import { type OpenOptions, openTrainer, sliceRows } from "./open-trainer.ts";
 
 export interface Trajectory {
   readonly losses: readonly number[];
-  /** All of them, one tensor after the other. */
-  readonly weights: readonly number[];
+  /** The elements of each tensor. */
+  readonly weights: readonly (readonly number[])[];
 }
 
 export const STEPS = 20;
@@ -16,6 +16,8 @@ export async function trainSteps(model: string, options: OpenOptions): Promise<T
   const { trainer, columns } = await openTrainer(model, options);
   try {
     const { batchMax } = trainer.plan;
+    // Statistics of the data, which layers such as Normalization read.
+    await trainer.fit(columns, { epochs: 0, validation: null, callbacks: [] });
     const losses: number[] = [];
     for (let step = 0; step < STEPS; step++) {
       const rows = step === STEPS - 1 ? Math.ceil(batchMax / 3) : batchMax;
@@ -26,16 +28,20 @@ export async function trainSteps(model: string, options: OpenOptions): Promise<T
     const weights = await trainer.runner.readWeights();
     return {
       losses,
-      weights: weightTensors(trainer.plan).flatMap(({ name }) => [...weights.get(name)!]),
+      weights: weightTensors(trainer.plan).map(({ name }) => [...weights.get(name)!]),
     };
   } finally {
     trainer.dispose();
   }
 }
 
-/** How far the weights lie apart, all together, as a share of their norm. */
+/** How far the weights lie apart: for the tensor that is worst off, as a share of its norm. */
 export function distance({ weights: a }: Trajectory, { weights: b }: Trajectory): number {
-  return norm(a.map((weight, i) => weight - b[i]!)) / norm(b);
+  const shares = b.map((tensor, i) => {
+    const difference = norm(tensor.map((weight, k) => weight - a[i]![k]!));
+    return difference === 0 ? 0 : difference / norm(tensor);
+  });
+  return Math.max(...shares);
 }
 
 function norm(values: readonly number[]): number {
