@@ -9,7 +9,7 @@ import type { KernelReport } from "../../compiled-program.ts";
 import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
 import type { Streams } from "../streams.ts";
-import { resolveTarget } from "../target.ts";
+import { resolveTarget, type TargetName } from "../target.ts";
 
 const lineWidth = 100;
 
@@ -18,10 +18,8 @@ export async function explain(
   { json, ...options }: CompileFlags & { readonly json?: boolean },
   streams: Streams,
 ): Promise<number> {
-  const { program } = compileModel(
-    { entry, ...options, target: await resolveTarget(options.target) },
-    streams,
-  );
+  const target = await resolveTarget(options.target);
+  const { program } = compileModel({ entry, ...options, target }, streams);
   if (json) {
     for (const kernel of program.kernels) streams.out.write(`${JSON.stringify(kernel)}\n`);
     return 0;
@@ -32,7 +30,7 @@ export async function explain(
     const kernels = program.kernels.filter((kernel) => kernel.graph === graph);
     const total = sum(kernels, ({ predictedSeconds }) => predictedSeconds);
     return [
-      ...formatHead(graph, batchMax, kernels, total),
+      ...formatHead(`${graph}, batch ${batchMax}`, target, kernels, total),
       ...kernels.flatMap((kernel) => formatKernel(kernel, total)),
     ];
   });
@@ -44,9 +42,15 @@ function sum(kernels: readonly KernelReport[], of: (kernel: KernelReport) => num
   return kernels.reduce((total, kernel) => total + of(kernel), 0);
 }
 
+/** What the predicted times suppose; starting the kernels is not counted. */
+const machines: Readonly<Record<TargetName, string>> = {
+  cpu: "on one thread",
+  wgsl: "on a graphics processor of usual size, all of it busy",
+};
+
 function formatHead(
-  graph: string,
-  batch: number,
+  what: string,
+  target: TargetName,
   kernels: readonly KernelReport[],
   total: number,
 ): readonly string[] {
@@ -59,8 +63,8 @@ function formatHead(
     sum(kernels, ({ bytes }) => bytes),
   );
   return [
-    `${graph}, batch ${batch}: ${count(kernels.length, "kernel")}, ${costs}`,
-    `  ${formatTime(total)} predicted on one thread, ${share(memory, total)} of it bound by memory`,
+    `${what}: ${count(kernels.length, "kernel")}, ${costs}`,
+    `  ${formatTime(total)} predicted ${machines[target]}, ${share(memory, total)} of it bound by memory`,
     "",
   ];
 }
