@@ -33,6 +33,7 @@ import {
   vectorIndex,
 } from "./indexes.ts";
 import { type KernelBuilder, stridesOf } from "./kernel-builder.ts";
+import { RowRegisters } from "./row-registers.ts";
 import { type RowStage, type RowsPlan, readsOwnPoint } from "./rows-plan.ts";
 import type { Position } from "./rows-sweep.ts";
 
@@ -48,8 +49,7 @@ export class RowValues {
   readonly #plan: RowsPlan;
   readonly #stageOf = new Map<Value, RowStage>();
   readonly #buffers = new Map<Value, RowBuffer>();
-  /** Numbers of the row under slot 0, points under the slot of their vector. */
-  readonly #registers = new Map<Value, Map<number, Expression>>();
+  readonly #registers = new RowRegisters();
   #row: readonly Expression[] = [];
 
   /** Declares the task's memory where the builder stands. */
@@ -88,10 +88,7 @@ export class RowValues {
 
   /** What is computed inside a loop is not known after it. */
   scoped(emit: () => void): void {
-    const before = [...this.#registers].map(([value, slots]) => [value, new Map(slots)] as const);
-    emit();
-    this.#registers.clear();
-    for (const [value, slots] of before) this.#registers.set(value, slots);
+    this.#registers.scoped(emit);
   }
 
   isGlobal(value: Value): boolean {
@@ -108,7 +105,7 @@ export class RowValues {
     const builder = this.#builder;
     const element = builder.let(builder.surroundings.nameOf(value), computed);
     const { slot, lanes, active, mask } = position;
-    this.#setRegister(value, slot, element);
+    this.#registers.set(value, slot, element);
     if (this.isGlobal(value)) storeValue(builder, value, point, element, { active, mask });
     const buffer = this.#buffers.get(value);
     if (buffer === undefined) return;
@@ -123,13 +120,8 @@ export class RowValues {
     const at = this.#bufferPlace(value, this.#buffers.get(value)!, identity, point);
     const type = vectorOf(elementType(value.dtype), lanes);
     const element = builder.let(builder.surroundings.nameOf(value), load(at, type, { active }));
-    this.#setRegister(value, slot, element);
+    this.#registers.set(value, slot, element);
     if (this.isGlobal(value)) storeValue(builder, value, point, element, { active });
-  }
-
-  #setRegister(value: Value, slot: number, element: Expression): void {
-    const slots = this.#registers.get(value) ?? new Map<number, Expression>();
-    this.#registers.set(value, slots.set(slot, element));
   }
 
   /** The body of a stage at a point. */
@@ -151,12 +143,11 @@ export class RowValues {
   ): Expression | undefined {
     const maker = this.#stageOf.get(read.value);
     if (maker === undefined) return undefined;
-    const slots = this.#registers.get(read.value);
     const isNumber = maker.role === "total" || maker.sweepAxes.length === 0;
     const register = isNumber
-      ? slots?.get(0)
+      ? this.#registers.get(read.value, 0)
       : readsOwnPoint(read, reader, maker)
-        ? slots?.get(position.slot)
+        ? this.#registers.get(read.value, position.slot)
         : undefined;
     const guard = conditionValue(read.guard, point);
     if (register !== undefined) {

@@ -7,7 +7,7 @@ import { verifyGraph } from "../../compiler/graph/verify.ts";
 import { computeNodes } from "../../compiler/optimize/fusion/copies.ts";
 import { chunksOf, splitContractions } from "../../compiler/optimize/fusion/split-contractions.ts";
 import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
-import { type Case, productCase } from "../schedule/workgroup/contraction-cases.ts";
+import { type Case, productCase } from "../schedule/contraction-cases.ts";
 import { thisCpu } from "../targets/run-kernels.ts";
 
 const target = describeWgsl();

@@ -28,6 +28,7 @@ import { lowerBody, lowerLoad } from "../body.ts";
 import { storeValue } from "../epilogue.ts";
 import { conditionValue, type Point, recombine, scalarIndex } from "../indexes.ts";
 import { type KernelBuilder, type Scratch, stridesOf } from "../kernel-builder.ts";
+import { RowRegisters } from "../row-registers.ts";
 import { type RowStage, readsOwnPoint } from "../rows-plan.ts";
 import { type JoinedAxes, joinAxes } from "./joined-axes.ts";
 import type { Place, WorkgroupPlan } from "./plan.ts";
@@ -73,7 +74,7 @@ export class WorkgroupValues {
   readonly #plan: WorkgroupPlan;
   readonly #stageOf = new Map<Value, RowStage>();
   readonly #memory = new Map<Value, Memory>();
-  readonly #registers = new Map<Value, Map<number, Expression>>();
+  readonly #registers = new RowRegisters();
   /** Numbers of the row that others want: stored last, when all threads have read what they overwrite. */
   readonly #results: (readonly [value: Value, point: Point, element: Expression])[] = [];
   #row: Row | null = null;
@@ -120,10 +121,7 @@ export class WorkgroupValues {
 
   /** What is computed inside a loop is not known after it. */
   scoped(emit: () => void): void {
-    const before = [...this.#registers].map(([value, slots]) => [value, new Map(slots)] as const);
-    emit();
-    this.#registers.clear();
-    for (const [value, slots] of before) this.#registers.set(value, slots);
+    this.#registers.scoped(emit);
   }
 
   isGlobal(value: Value): boolean {
@@ -180,7 +178,7 @@ export class WorkgroupValues {
   keep(value: Value, computed: Expression, point: Point, { slot, within }: Position): void {
     const builder = this.#builder;
     const element = builder.let(builder.surroundings.nameOf(value), computed);
-    this.#setRegister(value, slot, element);
+    this.#registers.set(value, slot, element);
     const mask = and(this.#row!.isWanted, within);
     if (this.isGlobal(value)) storeValue(builder, value, point, element, { active: 1, mask });
     const memory = this.#memory.get(value);
@@ -194,7 +192,7 @@ export class WorkgroupValues {
   keepNumber(value: Value, computed: Expression, point: Point): void {
     const builder = this.#builder;
     const element = builder.let(builder.surroundings.nameOf(value), computed);
-    this.#setRegister(value, 0, element);
+    this.#registers.set(value, 0, element);
     if (this.isGlobal(value)) this.#results.push([value, point, element]);
   }
 
@@ -210,11 +208,6 @@ export class WorkgroupValues {
       const mask = and(isWanted, isFirst);
       storeValue(this.#builder, value, point, element, { active: 1, mask });
     }
-  }
-
-  #setRegister(value: Value, slot: number, element: Expression): void {
-    const slots = this.#registers.get(value) ?? new Map<number, Expression>();
-    this.#registers.set(value, slots.set(slot, element));
   }
 
   /** The body of a stage at a point. */
@@ -233,10 +226,10 @@ export class WorkgroupValues {
   ): Expression | undefined {
     const maker = this.#stageOf.get(read.value);
     if (maker === undefined) return undefined;
-    const slots = this.#registers.get(read.value);
     const isNumber = maker.role === "total" || maker.sweepAxes.length === 0;
     const isOwn = !isNumber && readsOwnPoint(read, reader, maker);
-    const register = isNumber ? slots?.get(0) : isOwn ? slots?.get(slot) : undefined;
+    const register =
+      isNumber || isOwn ? this.#registers.get(read.value, isNumber ? 0 : slot) : undefined;
     if (register !== undefined) {
       const guard = conditionValue(read.guard, point);
       return guard === null ? register : select(guard, register, constant(0, register.type.dtype));

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { interpret } from "../../../compiler/graph/interpret.ts";
 import { scheduleGroup } from "../../../compiler/schedule/schedule-group.ts";
 import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
-import type { ProductCase } from "./contraction-cases.ts";
+import type { ProductCase } from "../contraction-cases.ts";
 import { adam, dense } from "./epilogue-cases.ts";
 import { simulateGraph } from "./simulate-group.ts";
 

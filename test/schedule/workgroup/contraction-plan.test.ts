@@ -13,7 +13,7 @@ import {
   type WorkgroupPlan,
 } from "../../../compiler/schedule/workgroup/contraction-plan.ts";
 import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
-import { type Case, productCase } from "./contraction-cases.ts";
+import { type Case, productCase } from "../contraction-cases.ts";
 import { convolutionGraph } from "./convolution-cases.ts";
 
 const description = describeWgsl();

@@ -8,7 +8,7 @@ import { interpret } from "../../../compiler/graph/interpret.ts";
 import { scheduleGroup } from "../../../compiler/schedule/schedule-group.ts";
 import { scheduleWorkgroupContraction } from "../../../compiler/schedule/workgroup/contraction.ts";
 import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
-import { type Case, productCase } from "./contraction-cases.ts";
+import { type Case, productCase } from "../contraction-cases.ts";
 import { type Schedule, simulateGraph } from "./simulate-group.ts";
 
 const target = describeWgsl();

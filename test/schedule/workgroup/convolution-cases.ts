@@ -14,7 +14,7 @@ import { batchExtent, elementsAt, fixed } from "../../../compiler/graph/extent.t
 import type { Graph, LeafRole, Value } from "../../../compiler/graph/node.ts";
 import { verifyGraph } from "../../../compiler/graph/verify.ts";
 import { simplify } from "../../../compiler/optimize/simplify.ts";
-import { randomNumbers } from "./contraction-cases.ts";
+import { randomNumbers } from "../contraction-cases.ts";
 
 export interface ConvolutionCase {
   /** By spatial axis. */

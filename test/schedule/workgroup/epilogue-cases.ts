@@ -5,7 +5,7 @@ import { GraphContext } from "../../../compiler/graph/context.ts";
 import { batchExtent, elementsAt, fixed } from "../../../compiler/graph/extent.ts";
 import type { LeafRole, Scalar, Value } from "../../../compiler/graph/node.ts";
 import { type Algebra, algebraOf } from "../../../compiler/graph/scalar-functions.ts";
-import { type ProductCase, randomNumbers } from "./contraction-cases.ts";
+import { type ProductCase, randomNumbers } from "../contraction-cases.ts";
 
 /** A dense layer with the given activation and dropout by a half. */
 export function dense(

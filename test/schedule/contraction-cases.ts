@@ -1,10 +1,10 @@
 /** Products in einsum notation as graphs with data. */
 
-import { axisAffine } from "../../../compiler/graph/affine.ts";
-import { GraphContext } from "../../../compiler/graph/context.ts";
-import { batchExtent, type Extent, elementsAt, fixed } from "../../../compiler/graph/extent.ts";
-import type { Graph, LeafRole } from "../../../compiler/graph/node.ts";
-import { hash32, uniformAt } from "../../../compiler/graph/threefry.ts";
+import { axisAffine } from "../../compiler/graph/affine.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
+import { batchExtent, type Extent, elementsAt, fixed } from "../../compiler/graph/extent.ts";
+import type { Graph, LeafRole } from "../../compiler/graph/node.ts";
+import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
 
 type Letter = "m" | "n" | "k" | "b";
 
