@@ -17,6 +17,7 @@ import { type CompileOptions, compile } from "../compiler/index.ts";
 import { instantiateProgram } from "../compiler/trainer/instantiate.ts";
 import { CpuDevice } from "../runtime/devices/cpu/cpu-device.ts";
 import { makeInputs, type Workload, workloads } from "./inputs.ts";
+import { loadWorkload } from "./load-workload.ts";
 
 /** Compiles the model of a workload, fused or not. */
 export function compileWorkload(
@@ -41,21 +42,8 @@ async function measure(workload: Workload, threads: number, seconds: number, fus
   const { plan } = definition;
   const before = process.memoryUsage.rss();
   const device = new CpuDevice({ plan, library, threads });
-  const inputs = makeInputs(workload);
-
-  for (const tensor of plan.tensors) {
-    await device.write(tensor.name, new Float32Array(tensor.shape.reduce((a, b) => a * b, 1)));
-  }
-  for (const { name, kernel, bias } of inputs.layers) {
-    await device.write(`${plan.model}/${name}/kernel`, kernel);
-    await device.write(`${plan.model}/${name}/bias`, bias);
-  }
-  const { batch, input } = workload;
-  const columns = { x: [input, inputs.x], y: [[], inputs.y] } as const;
-  for (const [slot, { name, dtype }] of plan.columns.entries()) {
-    const [shape, data] = columns[name as "x" | "y"];
-    await device.bindColumn(slot, { name, dtype, shape, rows: batch, data });
-  }
+  await loadWorkload(device, plan, workload, makeInputs(workload));
+  const { batch } = workload;
 
   let t = 0;
   const run = async (steps: number): Promise<void> => {

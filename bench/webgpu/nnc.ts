@@ -8,7 +8,7 @@ import type { CompiledProgram } from "../../compiler/compiled-program.ts";
 import { instantiateProgram } from "../../compiler/trainer/instantiate.ts";
 import { WebGpuDevice } from "../../runtime/devices/webgpu/webgpu-device.ts";
 import type { WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
-import { product } from "../inputs.ts";
+import { loadWorkload } from "../load-workload.ts";
 import type { Job, Training } from "./peer.ts";
 
 /** The file that `Job.program` names. */
@@ -32,19 +32,8 @@ export async function open({ gpu, workload, inputs, program: file }: Job): Promi
       if (compiled === kernels) settle();
     },
   });
-  for (const { name, shape } of plan.tensors) {
-    await device.write(name, new Float32Array(product(shape)));
-  }
-  for (const { name, kernel, bias } of inputs.layers) {
-    await device.write(`${plan.model}/${name}/kernel`, kernel);
-    await device.write(`${plan.model}/${name}/bias`, bias);
-  }
-  const { batch, input } = workload;
-  const columns = { x: [input, inputs.x], y: [[], inputs.y] } as const;
-  for (const [slot, { name, dtype }] of plan.columns.entries()) {
-    const [shape, data] = columns[name as "x" | "y"];
-    await device.bindColumn(slot, { name, dtype, shape, rows: batch, data });
-  }
+  await loadWorkload(device, plan, workload, inputs);
+  const { batch } = workload;
   const { scalars: perStep, results } = plan.graphs.train!;
   const lossIndex = results.findIndex(({ name }) => name === "loss");
 

@@ -38,8 +38,6 @@ const formulas = {
 
 export type MathFunctionName = keyof typeof formulas;
 
-export const mathFunctionNames = Object.keys(formulas) as readonly MathFunctionName[];
-
 export function isMathFunction(name: ScalarFunctionName): name is MathFunctionName {
   return Object.hasOwn(formulas, name);
 }
