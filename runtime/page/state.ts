@@ -90,7 +90,15 @@ export function reduce(state: PageState, event: PageEvent): PageState {
     case "opened": {
       const notices = state.notices.filter(({ action }) => action === null);
       const phase = state.phase === "opening" || state.phase === "unusable" ? "ready" : state.phase;
-      return { ...state, device: event.device, software: event.software, phase, notices };
+      // What opening was busy with is over: a page that says it is ready takes the very next key.
+      return {
+        ...state,
+        busy: null,
+        device: event.device,
+        software: event.software,
+        phase,
+        notices,
+      };
     }
     case "self-test": {
       const { result } = event;

@@ -47,10 +47,18 @@ describe.runIf(hasChromium)(`a page ${needsChromium}`, () => {
     servers.push(server);
     await page.goto(server.url);
     await page.locator("#train-status").filter({ hasText: "Ready to train" }).waitFor();
+    await page.locator("#train-start[aria-disabled=false]").waitFor();
   };
   const said = (text: string | RegExp) =>
     page.locator("#notices .notice").filter({ hasText: text });
-  const finished = () => page.locator("#train-status").filter({ hasText: "Finished" }).waitFor();
+  const finished = async () => {
+    try {
+      await page.locator("#train-status").filter({ hasText: "Finished" }).waitFor();
+    } catch (cause) {
+      const shown = await page.locator("#train-status, #notices").allTextContents();
+      throw new Error(`${shown.join(" / ")}; logged: ${browser.problems.join(", ")}`, { cause });
+    }
+  };
 
   test(
     "trains, validates, and evaluates by keyboard alone",
