@@ -3,6 +3,7 @@
  * files, calling the C compiler and running the result belong to `cli/` and `trainer/`.
  */
 
+import type { CudaProgram } from "../runtime/devices/cuda/cuda-program.ts";
 import type { WgslProgram } from "../runtime/devices/webgpu/wgsl-program.ts";
 import type { TrainerPlan } from "../runtime/plan.ts";
 import type { PassTiming } from "./pipeline.ts";
@@ -57,7 +58,9 @@ export interface KernelReport {
 export type KernelCode =
   /** Source of the kernel library, see runtime/native/nnc_step.h. */
   | { readonly target: "cpu"; readonly c: string }
-  | { readonly target: "wgsl"; readonly program: WgslProgram };
+  | { readonly target: "wgsl"; readonly program: WgslProgram }
+  /** `sources` are CUDA C++, one for each variant of the program. */
+  | { readonly target: "cuda"; readonly program: CudaProgram; readonly sources: readonly string[] };
 
 export interface CompiledProgram {
   readonly plan: TrainerPlan;

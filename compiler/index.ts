@@ -10,15 +10,18 @@ import { type LowerOptions, lower } from "./semantics/lower.ts";
 import type { SourceHost } from "./semantics/modules.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
+import { alternativeOf } from "./targets/alternative.ts";
 import type { CpuDescription } from "./targets/cpu/description.ts";
 import { printC } from "./targets/cpu/print-module.ts";
+import type { CudaDescription } from "./targets/cuda/description.ts";
+import { printCuda } from "./targets/cuda/print-module.ts";
 import type { WgslDescription } from "./targets/wgsl/description.ts";
 import { printWgsl } from "./targets/wgsl/print-module.ts";
 import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
 
-export interface CompileOptions extends Omit<PassesOptions, "write"> {
-  readonly target: CpuDescription | WgslDescription;
+export interface CompileOptions extends Omit<PassesOptions, "write" | "alternative"> {
+  readonly target: CpuDescription | WgslDescription | CudaDescription;
   /** What replaces entries of the train block. */
   readonly overrides?: LowerOptions;
 }
@@ -51,6 +54,7 @@ export function compile(
   const printed: string[] = [];
   const passes = runPasses(lowered, (span) => sources.locate(span), {
     ...options,
+    alternative: alternativeOf(options.target),
     write: (text) => printed.push(text),
   });
   const { target } = options;
@@ -69,7 +73,7 @@ export function compile(
 }
 
 function printKernels(
-  { scheduled, withSubgroups }: PassesResult,
+  { scheduled, alternative }: PassesResult,
   target: CompileOptions["target"],
   { source, batchMax }: { readonly source: string; readonly batchMax: number },
 ): KernelCode {
@@ -78,8 +82,17 @@ function printKernels(
     case "cpu":
       return { target: "cpu", c: printC(module, { features: target.features, source }) };
     case "wgsl": {
-      const program = printWgsl(module, withSubgroups, { batchMax, arenas });
+      const program = printWgsl(module, alternative?.module ?? null, { batchMax, arenas });
       return { target: "wgsl", program };
+    }
+    case "cuda": {
+      const modules = [
+        { architecture: target.architecture, module },
+        ...(alternative === null
+          ? []
+          : [{ architecture: "sm_90a" as const, module: alternative.module }]),
+      ];
+      return { target: "cuda", ...printCuda(modules, { source, batchMax }) };
     }
   }
 }

@@ -5,7 +5,6 @@ import type { Span } from "./diagnostics/diagnostic.ts";
 import type { Graph } from "./graph/node.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
-import type { KernelModule } from "./kernel/module.ts";
 import { printModule } from "./kernel/print.ts";
 import { verifyModule } from "./kernel/verify.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
@@ -107,14 +106,16 @@ function scheduling(
 
 export interface PassesOptions extends PassOptions {
   readonly target: TargetDescription;
+  /** Describes the target's devices that can do more than all of them. */
+  readonly alternative?: TargetDescription | null;
   readonly fusion?: boolean;
 }
 
 /** What the passes made of a lowered program. */
 export interface PassesResult {
   readonly scheduled: ScheduledProgram;
-  /** The same launches for devices with subgroups, where a target's devices may have them. */
-  readonly withSubgroups: KernelModule | null;
+  /** The same groups for devices that can do more, where a target has such; what lasts lies where it does in `scheduled`. */
+  readonly alternative: ScheduledProgram | null;
   /** Step scalars by the name of the graph that reads them. */
   readonly stepScalars: ReadonlyMap<string, Graph>;
   /** Initial values, for JavaScript. */
@@ -128,7 +129,7 @@ export interface PassesResult {
 export function runPasses(
   lowered: LoweredProgram,
   locate: (span: Span) => string,
-  { target, fusion = true, ...options }: PassesOptions,
+  { target, alternative = null, fusion = true, ...options }: PassesOptions,
 ): PassesResult {
   const { context, training } = lowered;
   const monitor = new PassMonitor(options);
@@ -160,18 +161,9 @@ export function runPasses(
   const { columns, model, persistent } = lowered;
   const program = { model, persistent, columns, joinLaunches: fusion, locate };
   const scheduled = run(scheduling(target, program), "all", graphs);
-  const { workgroup } = target;
-  const withSubgroups =
-    workgroup === null
-      ? null
-      : run(
-          scheduling({ ...target, workgroup: { ...workgroup, subgroups: true } }, program),
-          "subgroups",
-          graphs,
-        ).module;
   return {
     scheduled,
-    withSubgroups,
+    alternative: alternative && run(scheduling(alternative, program), "alternative", graphs),
     stepScalars,
     init: run(composition, "init", run(lowering, "init", lowered.init)),
     readout: training === null ? null : run(lowering, "readout", training.readout),

@@ -40,6 +40,7 @@ export interface Accuracy {
 export const accuracies = {
   cpu: { disturbance: 1e-6, slack: 16, rounding: 2 ** -20 },
   wgsl: { disturbance: 1e-6, slack: 16, rounding: 2 ** -17 },
+  cuda: { disturbance: 1e-6, slack: 16, rounding: 2 ** -20 },
   halves: { disturbance: 2 ** -11, slack: 4, rounding: 2 ** -9 },
 } as const satisfies Readonly<Record<string, Accuracy>>;
 

@@ -18,7 +18,7 @@ import type { LoweredProgram } from "./semantics/program.ts";
 /** Describes a scheduled program for the runtime; `requiredFeatures` are what the kernels need of the processor. */
 export function planTrainer(
   lowered: LoweredProgram,
-  { scheduled, stepScalars }: PassesResult,
+  { scheduled, alternative, stepScalars }: PassesResult,
   target: Pick<TrainerPlan, "target" | "requiredFeatures">,
 ): TrainerPlan {
   const { batchMax, training } = lowered;
@@ -28,7 +28,10 @@ export function planTrainer(
     target: target.target,
     requiredFeatures: target.requiredFeatures,
     batchMax,
-    arenas: scheduled.arenas,
+    arenas: {
+      ...scheduled.arenas,
+      temporaries: Math.max(scheduled.arenas.temporaries, alternative?.arenas.temporaries ?? 0),
+    },
     columns: lowered.columns,
     inputs: lowered.inputs,
     outputs: lowered.outputs,

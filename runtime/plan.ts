@@ -3,6 +3,7 @@
  * the few functions that it wrote. The runtime reads this and knows neither the language nor the compiler.
  */
 
+import type { CudaProgram } from "./devices/cuda/cuda-program.ts";
 import type { WgslProgram } from "./devices/webgpu/wgsl-program.ts";
 
 export type ElementType = "f32" | "i32" | "u8" | "bool";
@@ -131,7 +132,7 @@ export interface LayerSummary {
 export interface TrainerPlan {
   readonly format: 1;
   readonly model: string;
-  readonly target: "cpu" | "wgsl";
+  readonly target: "cpu" | "wgsl" | "cuda";
   /** CPU features that the kernels were compiled for, in the spelling of `__builtin_cpu_supports`. */
   readonly requiredFeatures: readonly string[];
   /** The largest batch the arenas hold. */
@@ -171,6 +172,8 @@ export interface TrainerDefinition {
   readonly plan: TrainerPlan;
   /** The kernels, where the target is `wgsl`; those of the CPU are a library beside the trainer. */
   readonly wgsl?: WgslProgram;
+  /** What steps launch, where the target is `cuda`; its kernels are files beside the trainer. */
+  readonly cuda?: CudaProgram;
   /** Initial values of params, slots and states by path, for a seed; the same bits on every target. */
   readonly initialize: (seed: number) => Readonly<Record<string, Float32Array>>;
   /** Step scalars of a graph in float64, as the graph's `scalars` says how many. */

@@ -19,7 +19,7 @@ export interface AheadOfTime extends Pick<CompiledProgram, "plan" | "functions" 
 export async function open({ gpu, workload, inputs, program: file }: Job): Promise<Training> {
   if (file === undefined) throw new Error("nnc needs --program");
   const program = JSON.parse(readFileSync(file, "utf8")) as AheadOfTime;
-  const definition = instantiateProgram(program, program.wgsl);
+  const definition = instantiateProgram(program, { wgsl: program.wgsl });
   const { plan } = definition;
   const { promise: settled, resolve: settle } = deferred();
   const dispatches = Object.values(program.wgsl.graphs).flat();

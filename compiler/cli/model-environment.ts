@@ -54,8 +54,10 @@ export function modelEnvironment(
   streams: Streams,
   dataFolder: string | undefined,
 ): CommandEnvironment {
-  const wgsl = kernels.target === "wgsl" ? kernels.program : undefined;
-  const definition = instantiateProgram(program, wgsl);
+  const definition = instantiateProgram(
+    program,
+    kernels.target === "wgsl" ? { wgsl: kernels.program } : {},
+  );
   return {
     ...processEnvironment(),
     out: streams.out,

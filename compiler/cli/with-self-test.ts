@@ -30,7 +30,7 @@ export function withSelfTest(program: CompiledProgram, lowered: LoweredProgram):
 }
 
 function accuracyOf({ code }: CompiledProgram): Accuracy {
-  if (code.target === "cpu") return accuracies.cpu;
+  if (code.target !== "wgsl") return accuracies[code.target];
   const usesHalves = code.program.kernels.some(({ requires }) => requires.includes("shader-f16"));
   return usesHalves ? accuracies.halves : accuracies.wgsl;
 }

@@ -17,7 +17,7 @@ import type {
 const reservedWords =
   "auto break case char const continue default do double else enum extern float for goto if inline int " +
   "long register restrict return short signed sizeof static struct switch typedef union unsigned void " +
-  "volatile while asm typeof bool true false main n task thread subgroup seed batch step rows let var function class new " +
+  "volatile while asm typeof bool true false main n task thread subgroup group groups seed batch step rows let var function class new " +
   "this null delete in of export import select";
 
 /** Letters, digits and underscores, not starting with a digit. */

@@ -3,11 +3,11 @@
 import type { Expression, Kernel, KernelFunction, Statement } from "./ir.ts";
 import { walkStatements } from "./rewrite.ts";
 
-/** All functions that kernels call, callees first, each name once. */
+/** All functions that kernels call, callees first, each name once; the machine's own ones have no text and are not among them. */
 export function functionsOf(kernels: readonly Kernel[]): KernelFunction[] {
   const found = new Map<string, KernelFunction>();
   const visit = (fn: KernelFunction): void => {
-    if (found.has(fn.name)) return;
+    if (found.has(fn.name) || fn.isIntrinsic === true) return;
     for (const callee of functionsCalled(fn.body, fn.result)) visit(callee);
     found.set(fn.name, fn);
   };

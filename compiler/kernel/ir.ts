@@ -32,10 +32,10 @@
 import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 
 /**
- * Types of elements in memory and of values. `f64` is for targets that compute in it, `u32` for bits, `f16` for
- * shared memory of targets that have it: values are converted to f32 before anything is computed with them.
+ * Types of elements in memory and of values. `f64` is for targets that compute in it, `u32` for bits, `f16` and `bf16`
+ * for memory of targets that have them: values are converted to f32 before anything is computed with them.
  */
-export type ElementType = "f32" | "f64" | "f16" | "i32" | "u32" | "u8" | "bool";
+export type ElementType = "f32" | "f64" | "f16" | "bf16" | "i32" | "u32" | "u8" | "bool";
 
 export interface Type {
   readonly dtype: ElementType;
@@ -47,9 +47,18 @@ export interface Type {
  * - `n`: rows in this batch; `task`: number of this task; `thread`: number of this thread in its workgroup (all i32)
  * - `subgroup`: threads that run in lockstep and may exchange values, a power of two; threads 0 … subgroup−1 of the
  *   workgroup are the first of them, and so on (i32)
+ * - `group`, `groups`: of persistent kernels, number of this workgroup and how many there are (both i32)
  * - `seed`, `batch`: key and counter of random numbers (both u32)
  */
-export type KernelSymbol = "n" | "task" | "thread" | "subgroup" | "seed" | "batch";
+export type KernelSymbol =
+  | "n"
+  | "task"
+  | "thread"
+  | "subgroup"
+  | "group"
+  | "groups"
+  | "seed"
+  | "batch";
 
 /**
  * Machine operations, lane by lane. Arguments have one type but for `select`, whose first is a bool.
@@ -239,6 +248,8 @@ export interface KernelFunction {
   readonly result: Expression | null;
   /** Asks for inlining; micro-kernels are not, so that they are emitted once. */
   readonly inline: boolean;
+  /** One of the machine's own, see `intrinsics.ts`: targets that have it bring it along, and it has no body here. */
+  readonly isIntrinsic?: boolean;
 }
 
 export type FunctionParameter =
@@ -266,7 +277,24 @@ export type KernelParameter =
       readonly dtype: ElementType;
       readonly rowElements: number;
     }
-  | { readonly kind: "scalar"; readonly name: string };
+  | { readonly kind: "scalar"; readonly name: string }
+  /** How boxes of a tensor are copied by the machine itself; only intrinsics take it, by its address at index 0. */
+  | TensorMapParameter;
+
+/** A tensor in memory as boxes of it are copied; the innermost axis comes first, as the machine has it. */
+export interface TensorMapParameter {
+  readonly kind: "tensorMap";
+  readonly name: string;
+  readonly dtype: ElementType;
+  /** Elements along each axis at N = Nmax: 2 to 5 axes; what is copied from beyond them is 0. */
+  readonly extents: readonly number[];
+  /** Elements from one to the next along each axis: 1 for the first; the others multiples of 16 bytes. */
+  readonly strides: readonly number[];
+  /** Elements of a box along each axis, at most 256. */
+  readonly box: readonly number[];
+  /** Bytes of lines in shared memory within which 16-byte pieces are exchanged, so that columns are read at once. */
+  readonly swizzleBytes: 0 | 32 | 64 | 128;
+}
 
 export interface Kernel {
   /** From the model: `dense_1_relu`. */
@@ -275,8 +303,13 @@ export interface Kernel {
   readonly parameters: readonly KernelParameter[];
   /** Number of tasks: an i32 of literals and `n`. */
   readonly tasks: Expression;
-  /** Threads that run a task together: 1, or a power of two. */
+  /** Threads that run a task together: 1, or a multiple of 32 or power of two. */
   readonly threads: number;
+  /**
+   * As many workgroups run as the device has places for, at most one a task, and each goes through its tasks itself:
+   * `group`, `group + groups`, … while below the number of tasks. The symbol `task` has no meaning then.
+   */
+  readonly isPersistent?: boolean;
   readonly body: readonly Statement[];
 }
 

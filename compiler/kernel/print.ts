@@ -132,6 +132,11 @@ function printParameter(parameter: KernelParameter): string {
       return `${parameter.name}: column ${parameter.dtype}[${parameter.rowElements}]`;
     case "scalar":
       return `${parameter.name}: scalar`;
+    case "tensorMap": {
+      const { name, dtype, extents, strides, box, swizzleBytes } = parameter;
+      const axes = extents.map((extent, i) => `${box[i]} of ${extent} by ${strides[i]}`);
+      return `${name}: map ${dtype}[${axes.join(", ")}] swizzled ${swizzleBytes}`;
+    }
     default:
       return assertExhaustive(parameter);
   }
@@ -141,7 +146,7 @@ function printParameter(parameter: KernelParameter): string {
 export function printKernelContent(kernel: Kernel): string {
   const parameters = kernel.parameters.map(printParameter).join(", ");
   return [
-    `(${parameters}) tasks ${printExpression(kernel.tasks)}${kernel.threads === 1 ? "" : ` × ${kernel.threads} threads`}`,
+    `(${parameters}) tasks ${printExpression(kernel.tasks)}${kernel.threads === 1 ? "" : ` × ${kernel.threads} threads`}${kernel.isPersistent ? ", persistent" : ""}`,
     ...printStatements(kernel.body, "  "),
   ].join("\n");
 }

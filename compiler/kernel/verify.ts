@@ -10,7 +10,7 @@
  *    windows without; `active` is from 1 to the number of lanes;
  * 5. loop bounds and task counts are single i32; steps are positive;
  * 6. calls pass what functions take, and functions that are called for their value return one;
- * 7. threads are a power of two; what is said of other threads (`thread`, `subgroup`, shared buffers, barriers and
+ * 7. threads are a power of two or a multiple of 32; what is said of other threads (`thread`, `subgroup`, shared buffers, barriers and
  *    `shuffleDown`) stands in kernels of more than one;
  * 8. all threads of a workgroup come to every barrier and `shuffleDown`: conditions and loop bounds around one are
  *    made of literals, symbols other than `thread`, step scalars, and names of such values.
@@ -49,7 +49,12 @@ export function verifyModule({ functions }: KernelModule): void {
 }
 
 export function verifyKernel(kernel: Kernel): void {
-  const verifier = new Verifier(kernel.name, new Set(), kernel.threads);
+  const verifier = new Verifier(
+    kernel.name,
+    new Set(),
+    kernel.threads,
+    kernel.isPersistent === true,
+  );
   kernel.parameters.forEach((parameter) => {
     verifier.declareParameter(parameter);
   });
@@ -81,6 +86,7 @@ class Verifier {
   readonly #where: string;
   readonly #verified: Set<string>;
   readonly #threads: number;
+  readonly #isPersistent: boolean;
   readonly #uniformity = new Uniformity();
   readonly #names = new Set<string>();
   readonly #buffers = new Map<string, Buffer>();
@@ -88,11 +94,13 @@ class Verifier {
   #statement: Statement | null = null;
 
   /** Functions see one thread. */
-  constructor(where: string, verified: Set<string>, threads = 1) {
+  constructor(where: string, verified: Set<string>, threads = 1, isPersistent = false) {
     this.#where = where;
+    this.#isPersistent = isPersistent;
     this.#verified = verified;
     this.#threads = threads;
-    this.#expect(threads >= 1 && Number.isInteger(Math.log2(threads)), `${threads} threads`);
+    const isPower = threads >= 1 && Number.isInteger(Math.log2(threads));
+    this.#expect(isPower || threads % 32 === 0, `${threads} threads`);
   }
 
   #expect(condition: boolean, message: string): asserts condition {
@@ -109,6 +117,10 @@ class Verifier {
     if (parameter.kind === "scalar") {
       this.#scope.set(name, { type: { dtype: "f32", lanes: 1 }, isMutable: false });
       this.#uniformity.add(name);
+      return;
+    }
+    if (parameter.kind === "tensorMap") {
+      this.#buffers.set(name, { dtype: parameter.dtype, access: "read", isColumn: false });
       return;
     }
     const isColumn = parameter.kind === "column";
@@ -232,7 +244,7 @@ class Verifier {
         this.#expectType(arg, parameter.type);
       }
     });
-    if (this.#verified.has(fn.name)) return;
+    if (this.#verified.has(fn.name) || fn.isIntrinsic === true) return;
     this.#verified.add(fn.name);
     const inner = new Verifier(fn.name, this.#verified);
     for (const parameter of fn.parameters) inner.#declareFunctionParameter(parameter);
@@ -276,6 +288,10 @@ class Verifier {
         return;
       case "symbol":
         if (e.symbol === "thread" || e.symbol === "subgroup") this.#expectThreads(e.symbol);
+        if (e.symbol === "group" || e.symbol === "groups" || e.symbol === "task") {
+          const fits = (e.symbol === "task") !== this.#isPersistent;
+          this.#expect(fits, `${e.symbol} is not for such kernels`);
+        }
         break;
       case "shuffleDown":
         this.#expectAllThreads("shuffleDown");

@@ -5,7 +5,7 @@
  */
 
 export interface TargetDescription {
-  readonly name: "cpu" | "wgsl";
+  readonly name: "cpu" | "wgsl" | "cuda";
   /** Lanes of 32 bits in a vector register: 16 on AVX-512, 8 on AVX2, 4 on NEON and SSE, 1 without. */
   readonly vectorLanes: number;
   /** Vector registers that a register tile may use in all. */
@@ -45,4 +45,22 @@ export interface WorkgroupLimits {
   readonly subgroups: boolean;
   /** Whether shared memory may hold f16. */
   readonly f16: boolean;
+  /** Bytes that a thread reads or writes by one access where elements lie side by side: 4 or 16. */
+  readonly accessBytes: 4 | 16;
+  /** Whether memory is copied to shared memory while threads compute. */
+  readonly asynchronousCopies: boolean;
+  /** Units that multiply small matrices; null where products are single multiply-adds, or have to be. */
+  readonly matrix: MatrixUnits | null;
+}
+
+/** What multiplies small matrices, with sums in f32. */
+export interface MatrixUnits {
+  /** What operands are rounded to: tf32 has f32's exponent and 10 bits of fraction, and is kept as f32. */
+  readonly operands: "tf32" | "bf16" | "f16";
+  /** Who issues an instruction: a subgroup with operands in registers, or four of them with operands in shared memory. */
+  readonly issuedBy: "subgroup" | "fourSubgroups";
+  /** Bytes of shared memory that such kernels may use. */
+  readonly sharedBytes: number;
+  /** Operations a second of all units, a multiply-add counted as two. */
+  readonly peakFlops: number;
 }

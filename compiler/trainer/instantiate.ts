@@ -1,17 +1,17 @@
 /** A compiled program as the definition that the runtime runs, in this process: `nnc train` needs no files. */
 
-import type { WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
 import type { TrainerDefinition } from "../../runtime/plan.ts";
 import type { CompiledProgram, TrainerFunctions } from "../compiled-program.ts";
 
-type Functions = Omit<TrainerDefinition, "plan" | "wgsl">;
+/** What targets other than the CPU run. */
+export type TargetProgram = Pick<TrainerDefinition, "wgsl" | "cuda">;
+type Functions = Omit<TrainerDefinition, "plan" | keyof TargetProgram>;
 
-/** `wgsl` are the kernels of a program for that target. */
 export function instantiateProgram(
   { plan, functions }: Pick<CompiledProgram, "plan" | "functions">,
-  wgsl?: WgslProgram,
+  program: TargetProgram = {},
 ): TrainerDefinition {
-  return { plan, ...(wgsl === undefined ? {} : { wgsl }), ...evaluateFunctions(functions) };
+  return { plan, ...program, ...evaluateFunctions(functions) };
 }
 
 /** The source is our own printer's: it holds numbers and paths of the model, quoted, and no text of the user's. */

@@ -56,6 +56,7 @@ function createFactory({ model, target }: TrainerPlan): OptionalKind<MethodDecla
 const OPTIONS: Readonly<Record<TrainerPlan["target"], string>> = {
   cpu: "nnc.CreateOptions",
   wgsl: "nnc.WebGpuOptions",
+  cuda: "nnc.CreateOptions",
 };
 
 interface Delegate {

@@ -15,7 +15,7 @@ export function writeTrainerFiles(
   return {
     "trainer.ts": source,
     "trainer.js":
-      program.code.target === "cpu" ? transpile(source) : writeForBrowsers(program, identity),
+      program.code.target === "wgsl" ? writeForBrowsers(program, identity) : transpile(source),
     "trainer.d.ts": declarations(source),
     ...(program.code.target === "cpu" ? { "kernels.c": program.code.c } : {}),
     "package.json": `${JSON.stringify(createManifest(program, identity), null, 2)}\n`,

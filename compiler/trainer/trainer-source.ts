@@ -66,7 +66,7 @@ export function writeTrainerSource(
 
 /** Names that the generated module uses besides the model's; a model may be called as one of them. */
 const TAKEN = [
-  ..."nnc plan wgsl definition initialize stepScalars readMetrics".split(" "),
+  ..."nnc plan wgsl cuda definition initialize stepScalars readMetrics".split(" "),
   ..."Promise Record Readonly Float32Array Float64Array Int32Array Uint32Array Uint8Array".split(
     " ",
   ),
@@ -225,6 +225,15 @@ const plan: nnc.TrainerPlan = ${printLiteral(plan, style)};`;
 /** Everything of this model, for the runtime. */
 ${name} = { plan, initialize, stepScalars, readMetrics };`;
   }
+  if (code.target === "cuda") {
+    return `${planConstant}
+
+/** What a step launches of the kernels beside this file. */
+const cuda: nnc.CudaProgram = ${printLiteral(code.program, style)};
+
+/** Everything of this model, for the runtime. */
+${name} = { plan, cuda, initialize, stepScalars, readMetrics };`;
+  }
   const program = style === "compact" ? compactWgsl(code.program) : code.program;
   return `${planConstant}
 
@@ -237,7 +246,7 @@ ${name} = { plan, wgsl, initialize, stepScalars, readMetrics };`;
 
 function createMain({ target }: TrainerPlan, { name, dataFolder }: TrainerIdentity): string {
   const about = printLiteral({ name, dataFolder }, "readable", 2, 60);
-  if (target === "cpu") {
+  if (target !== "wgsl") {
     return `
 if (nnc.isMain(import.meta.url)) {
   await nnc.runTrainer(definition, import.meta.url, ${about});

@@ -26,8 +26,8 @@ export interface RunRequest {
 }
 
 export interface Device {
-  readonly kind: "cpu" | "webgpu";
-  /** For people: `cpu, 2 threads`, `webgpu, NVIDIA H200`. */
+  readonly kind: "cpu" | "webgpu" | "cuda";
+  /** For people: `cpu, 2 threads`, `webgpu, NVIDIA H200`, `cuda, NVIDIA H200`. */
   readonly description: string;
 
   /** Gives the data of a slot of `TrainerPlan.columns`, in place of what was there. */

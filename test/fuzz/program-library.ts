@@ -2,7 +2,9 @@
 
 import { type PassesResult, runPasses } from "../../compiler/passes.ts";
 import type { LoweredProgram } from "../../compiler/semantics/program.ts";
+import { alternativeOf } from "../../compiler/targets/alternative.ts";
 import type { CpuDescription } from "../../compiler/targets/cpu/description.ts";
+import type { CudaDescription } from "../../compiler/targets/cuda/description.ts";
 import type { WgslDescription } from "../../compiler/targets/wgsl/description.ts";
 import { planTrainer } from "../../compiler/trainer-plan.ts";
 import type { Device } from "../../runtime/devices/device.ts";
@@ -19,7 +21,7 @@ export type Variants = ReadonlyMap<string, () => Promise<Device>>;
 
 /** What random programs are tested on. */
 export interface ProgramRunner {
-  readonly target: CpuDescription | WgslDescription;
+  readonly target: CpuDescription | WgslDescription | CudaDescription;
   /** Prints and compiles them all at once; gives the variants of each. */
   prepare(cases: readonly CompiledCase[]): Promise<readonly Variants[]>;
   /** Removes what `prepare` left on disk, if anything. */
@@ -32,7 +34,12 @@ export function compileCase(
   target: ProgramRunner["target"],
   { fusion }: { readonly fusion: boolean },
 ): CompiledCase {
-  const passes = runPasses(program, () => "random.nn", { target, fusion, verify: true });
+  const passes = runPasses(program, () => "random.nn", {
+    target,
+    alternative: alternativeOf(target),
+    fusion,
+    verify: true,
+  });
   const plan = planTrainer(program, passes, { target: target.name, requiredFeatures: [] });
   return { program, passes, plan };
 }

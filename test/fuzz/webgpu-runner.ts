@@ -36,8 +36,8 @@ function variantsOf(compiled: CompiledCase, gpu: SharedGpu): Variants {
 }
 
 export function printProgram({ passes, plan }: CompiledCase): WgslProgram {
-  const { scheduled, withSubgroups } = passes;
-  return printWgsl(scheduled.module, withSubgroups, plan);
+  const { scheduled, alternative } = passes;
+  return printWgsl(scheduled.module, alternative?.module ?? null, plan);
 }
 
 function withoutSubgroups({ withSubgroups: _, ...kernel }: WgslKernel): WgslKernel {

@@ -118,7 +118,7 @@ describe.runIf(hasGpu)(`in Node ${needsGpu}`, () => {
     `);
     expect(plan).toEqual(linePlan);
     expect(functions).toEqual([Object.keys(lineKernels.graphs), [0.5]]);
-    expect(instantiateProgram(smallWgslProgram, lineKernels).initialize(3)).toEqual({
+    expect(instantiateProgram(smallWgslProgram, { wgsl: lineKernels }).initialize(3)).toEqual({
       w: Float32Array.of(0.5),
     });
   });

@@ -37,7 +37,7 @@ export const compiledTarget = (target: CompileOptions["target"]): Target => ({
     const { code } = compiled;
     const definition = instantiateProgram(
       compiled,
-      code.target === "wgsl" ? code.program : undefined,
+      code.target === "cpu" ? {} : { [code.target]: code.program },
     );
     const { plan } = definition;
     const device = await openDevice(definition, await readyKernels(compiled, undefined), 1);

@@ -53,6 +53,8 @@ function literal(value: number, dtype: ElementType): Printed {
     case "u8":
     case "bool":
       return primary(String(value));
+    case "bf16":
+      throw new InvariantError("C is given no bf16");
     default:
       return assertExhaustive(dtype);
   }

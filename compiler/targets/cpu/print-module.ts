@@ -3,7 +3,7 @@
  * kernels, a task function that binds each launch to memory, and the function that runs the step.
  */
 
-import { assertExhaustive } from "../../diagnostics/diagnostic.ts";
+import { assertExhaustive, InvariantError } from "../../diagnostics/diagnostic.ts";
 import { functionsOf } from "../../kernel/functions-called.ts";
 import type { Kernel, KernelParameter } from "../../kernel/ir.ts";
 import type { GraphFunction, KernelModule, Launch, Placement } from "../../kernel/module.ts";
@@ -145,6 +145,8 @@ function parameterText(parameter: KernelParameter): string {
       return `const ${memoryTypeName(parameter.dtype)} *restrict ${parameter.name}`;
     case "scalar":
       return `${typeName({ dtype: "f32", lanes: 1 })} ${parameter.name}`;
+    case "tensorMap":
+      throw new InvariantError("the CPU copies no boxes by itself");
     default:
       return assertExhaustive(parameter);
   }

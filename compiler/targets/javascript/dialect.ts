@@ -26,6 +26,7 @@ const arrayTypes: { readonly [K in ElementType]: string } = {
   f32: "Float64Array",
   f64: "Float64Array",
   f16: "Float64Array",
+  bf16: "Float64Array",
   i32: "Int32Array",
   u32: "Uint32Array",
   u8: "Uint8Array",
@@ -212,6 +213,7 @@ function convert(
     case "i32":
       return from === "f32" ? prelude({ kind: "to-i32" }, [value]) : value;
     case "f16":
+    case "bf16":
     case "f32":
     case "f64":
     case "u32":

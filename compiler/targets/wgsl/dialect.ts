@@ -30,7 +30,7 @@ import {
   primary,
 } from "../c-like-printer.ts";
 
-const scalarTypes: { readonly [K in Exclude<ElementType, "f64">]: string } = {
+const scalarTypes: { readonly [K in Exclude<ElementType, "f64" | "bf16">]: string } = {
   f32: "f32",
   f16: "f16",
   i32: "i32",
@@ -40,7 +40,7 @@ const scalarTypes: { readonly [K in Exclude<ElementType, "f64">]: string } = {
 };
 
 export function typeName({ dtype, lanes }: Type): string {
-  invariant(dtype !== "f64", "WGSL has no f64");
+  invariant(dtype !== "f64" && dtype !== "bf16", `WGSL has no ${dtype}`);
   invariant(lanes === 1 || lanes === 2 || lanes === 4, `WGSL has no vectors of ${lanes}`);
   const scalar = scalarTypes[dtype];
   if (lanes === 1) return scalar;
@@ -68,7 +68,8 @@ function literal(value: number, dtype: ElementType): Printed {
     case "bool":
       return primary(value === 0 ? "false" : "true");
     case "f64":
-      throw new InvariantError("WGSL has no f64");
+    case "bf16":
+      throw new InvariantError(`WGSL has no ${dtype}`);
     default:
       return assertExhaustive(dtype);
   }

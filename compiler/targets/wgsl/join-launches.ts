@@ -73,6 +73,7 @@ const bytesOf: { readonly [K in ElementType]: number } = {
   f32: 4,
   f64: 8,
   f16: 2,
+  bf16: 2,
   i32: 4,
   u32: 4,
   u8: 4,

@@ -150,6 +150,8 @@ function declareBinding(
     }
     case "scalar":
       throw new InvariantError("a scalar is part of the step, not a binding");
+    case "tensorMap":
+      throw new InvariantError("WebGPU copies no boxes by itself");
     default:
       return assertExhaustive(parameter);
   }

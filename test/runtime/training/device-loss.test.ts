@@ -14,7 +14,7 @@ import { hasGpu, needsGpu } from "../devices/webgpu/software-gpu.ts";
 import { openWatchedGpu } from "../devices/webgpu/watched-gpu.ts";
 import { lineColumns } from "./fake-model.ts";
 
-const definition = instantiateProgram(smallWgslProgram, lineKernels);
+const definition = instantiateProgram(smallWgslProgram, { wgsl: lineKernels });
 const folder = mkdtempSync(join(tmpdir(), "device-loss-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
