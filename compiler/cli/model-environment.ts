@@ -11,7 +11,8 @@ import {
 } from "../../runtime/training/command/environment.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
-import { type CompiledLibrary, compileLibrary } from "../targets/cpu/toolchain.ts";
+import type { CompiledFile } from "../targets/build-cache.ts";
+import { compileLibrary } from "../targets/cpu/toolchain.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 import { describeTarget } from "./machine.ts";
 import type { ReadyKernels } from "./program-cache.ts";
@@ -21,7 +22,7 @@ import type { Streams } from "./streams.ts";
 export async function compileKernels(
   program: CompiledProgram,
   march: string | undefined,
-): Promise<CompiledLibrary> {
+): Promise<CompiledFile> {
   const target = describeTarget(march);
   const { code } = program;
   invariant(code.target === "cpu", `no C compiler takes ${code.target}`);

@@ -11,7 +11,7 @@ import { writeFileAtomically } from "../../runtime/data/atomic-write.ts";
 import type { WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
 import type { SourceHost } from "../semantics/modules.ts";
-import { cacheDirectory, isIntact } from "../targets/cpu/toolchain.ts";
+import { cacheDirectory, isIntact } from "../targets/build-cache.ts";
 
 /** Kernels as this process can run them. */
 export type ReadyKernels =

@@ -3,12 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { InvariantError } from "../../compiler/diagnostics/diagnostic.ts";
+import { cacheDirectory, MissingCompilerError } from "../../compiler/targets/build-cache.ts";
 import { stepHeader } from "../../compiler/targets/cpu/step-header.ts";
-import {
-  cacheDirectory,
-  compileLibrary,
-  MissingCompilerError,
-} from "../../compiler/targets/cpu/toolchain.ts";
+import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 
 const source = "int nnc_answer(void) { return 42; }\n";
 

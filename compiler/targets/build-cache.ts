@@ -1,0 +1,146 @@
+/**
+ * What compilers of the system made, kept in a cache addressed by content (source, flags, compiler and machine), so that
+ * the same model is compiled once. Files appear under their names only when complete; an entry that does not match
+ * its own checksum is made anew.
+ */
+
+import { execFile } from "node:child_process";
+import { createHash, randomUUID } from "node:crypto";
+import { access, constants, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, isAbsolute, join } from "node:path";
+import { InvariantError } from "../diagnostics/diagnostic.ts";
+
+/** No compiler, or none that works: the user's to mend, and said so by the command line. */
+export class MissingCompilerError extends Error {
+  override readonly name = "MissingCompilerError";
+}
+
+export interface CacheOptions {
+  /** Where compiled files are kept. */
+  readonly cacheDirectory?: string;
+  /** Names of compilers, `PATH` and `XDG_CACHE_HOME` are read from here. */
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+export interface CompiledFile {
+  /** In the cache. */
+  readonly path: string;
+  /** Whether it was there already. */
+  readonly isCached: boolean;
+}
+
+export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  const base = environment.XDG_CACHE_HOME;
+  if (base !== undefined && isAbsolute(base)) return join(base, "nnc");
+  const home = environment.HOME ?? homedir();
+  return home === "" ? join(tmpdir(), "nnc-cache") : join(home, ".cache", "nnc");
+}
+
+/** A call of a compiler. */
+export interface Compilation {
+  /** As people know it: `C compiler`. */
+  readonly what: string;
+  readonly compiler: string;
+  readonly source: string;
+  /** Of the files, with the dot. */
+  readonly extensions: { readonly source: string; readonly output: string };
+  /** The arguments for the paths of the source and of what is made of it. */
+  readonly args: (source: string, output: string) => readonly string[];
+  /** All that the result depends on besides the source and the arguments. */
+  readonly depends: readonly string[];
+}
+
+/**
+ * Compiles, unless the cache has it.
+ * @throws InvariantError if the compiler refuses the source, which is kept.
+ */
+export async function compileCached(
+  { what, compiler, source, extensions, args, depends }: Compilation,
+  { environment = process.env, cacheDirectory: given }: CacheOptions,
+): Promise<CompiledFile> {
+  const directory = given ?? cacheDirectory(environment);
+  const key = createHash("sha256")
+    .update([...args("", ""), ...depends, source].join("\0"))
+    .digest("hex");
+  const path = join(directory, `${key}${extensions.output}`);
+  if (await isIntact(path)) return { path, isCached: true };
+
+  await mkdir(directory, { recursive: true });
+  const unique = `${key}.${randomUUID()}`;
+  const sourceFile = join(directory, `${unique}${extensions.source}`);
+  const unfinished = join(directory, `${unique}${extensions.output}`);
+  await writeFile(sourceFile, source);
+  const failure = await run(compiler, args(sourceFile, unfinished), environment);
+  if (failure !== null) {
+    const kept = join(directory, `${key}${extensions.source}`);
+    await rename(sourceFile, kept);
+    await rm(unfinished, { force: true });
+    throw new InvariantError(
+      `the ${what} ${compiler} refused the generated kernels, kept as ${kept}:\n${failure}`,
+    );
+  }
+  await rm(sourceFile, { force: true });
+  const checksum = await checksumOf(unfinished);
+  await writeFile(`${unfinished}.sha256`, checksum);
+  await rename(`${unfinished}.sha256`, `${path}.sha256`);
+  await rename(unfinished, path);
+  return { path, isCached: false };
+}
+
+async function checksumOf(path: string): Promise<string> {
+  return createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+}
+
+/** Whether a file of the cache is there and as it was made. */
+export async function isIntact(path: string): Promise<boolean> {
+  try {
+    return (await readFile(`${path}.sha256`, "utf8")) === (await checksumOf(path));
+  } catch {
+    return false;
+  }
+}
+
+/** The path of a program: as given if it has one, else the first on `path`. */
+export async function findProgram(name: string, path: string): Promise<string | undefined> {
+  const candidates = name.includes("/")
+    ? [name]
+    : path.split(delimiter).map((directory) => join(directory, name));
+  for (const candidate of candidates) {
+    try {
+      await access(candidate, constants.X_OK);
+      return candidate;
+    } catch {
+      // Not here: the next place may have it.
+    }
+  }
+  return undefined;
+}
+
+/**
+ * What a compiler says of itself.
+ * @throws MissingCompilerError if it does not run.
+ */
+export async function askCompiler(what: string, compiler: string, flag: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(compiler, [flag], (error, stdout) => {
+      if (error === null) resolve(stdout);
+      else reject(new MissingCompilerError(`the ${what} ${compiler} does not run`));
+    });
+  });
+}
+
+/** What the compiler said if it failed. */
+async function run(
+  compiler: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    execFile(compiler, [...args], { maxBuffer: 1 << 24, env }, (error, stdout, stderr) => {
+      resolve(error === null ? null : stderr || stdout || error.message);
+    });
+  });
+}
