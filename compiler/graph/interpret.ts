@@ -1,8 +1,8 @@
 /**
  * The reference interpreter: what a graph computes, in float64, written to be obviously right. It is the
  * oracle for every pass and every target. Nodes are evaluated in order, each body as closures over the
- * current point; every load is checked against the operand's shape. Floats are never rounded to their type;
- * integers and booleans are exact, and i32 wraps.
+ * current point; every load is checked against the operand's shape. Floats are never rounded to their type, but
+ * where a cast to a narrow one says so; integers and booleans are exact, and i32 wraps.
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
@@ -11,6 +11,7 @@ import { type Condition, evaluateCondition } from "./condition.ts";
 import { reachableNodes, scalarChildren } from "./context.ts";
 import type { DType } from "./dtype.ts";
 import { type Extent, elementsAt, printShape, sizeAt } from "./extent.ts";
+import { roundToNarrow } from "./narrow-floats.ts";
 import type { Assignment, Compute, Graph, LeafRole, Scalar, Value } from "./node.ts";
 import { reducers } from "./reducers.ts";
 import { type Algebra, scalarFunctions } from "./scalar-functions.ts";
@@ -288,7 +289,7 @@ class BodyCompiler {
 
 /**
  * Floats to integers truncate and saturate, NaN giving 0; integers to u8 wrap; anything but 0 is true.
- * Between floats nothing changes here.
+ * Floats are rounded to narrow floats, and otherwise stay as they are.
  */
 export function castNumber(value: number, from: DType, to: DType): number {
   switch (to) {
@@ -298,7 +299,10 @@ export function castNumber(value: number, from: DType, to: DType): number {
       return Math.max(-2147483648, Math.min(2147483647, Math.trunc(value))) || 0;
     case "u8":
       return from === "i32" ? value & 255 : Math.max(0, Math.min(255, Math.trunc(value))) || 0;
-    default:
+    case "f16":
+    case "bf16":
+      return roundToNarrow(value, to);
+    case "f32":
       return value;
   }
 }

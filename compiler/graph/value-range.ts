@@ -5,6 +5,7 @@
 
 import type { Range } from "./affine.ts";
 import type { DType } from "./dtype.ts";
+import { isNarrowFloat, roundToNarrow } from "./narrow-floats.ts";
 import type { LoadScalar, Scalar } from "./node.ts";
 import { scalarFunctions } from "./scalar-functions.ts";
 
@@ -32,8 +33,14 @@ export function rangeOfScalar(scalar: Scalar, ofLoad: LoadRange = rangeOfType): 
       return { min: scalar.value, max: scalar.value };
     case "random":
       return { min: 0, max: 1 };
-    case "cast":
-      return intersect(typeRange[scalar.dtype], rangeOfScalar(scalar.of, ofLoad));
+    case "cast": {
+      const { dtype } = scalar;
+      const { min, max } = rangeOfScalar(scalar.of, ofLoad);
+      // Rounding keeps the order of numbers, but may leave their range.
+      return isNarrowFloat(dtype)
+        ? { min: roundToNarrow(min, dtype), max: roundToNarrow(max, dtype) }
+        : intersect(typeRange[dtype], { min, max });
+    }
     case "call":
       return intersect(scalarFunctions[scalar.fn].range, rangeOfCall(scalar, ofLoad));
     default:

@@ -5,6 +5,7 @@
  */
 
 import type { GraphContext } from "../../graph/context.ts";
+import { isNarrowFloat } from "../../graph/narrow-floats.ts";
 import type { Compute, Graph, LoadScalar, Scalar } from "../../graph/node.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
 import { copyOf, identityIndex } from "./copies.ts";
@@ -24,28 +25,35 @@ export function prepareProducts(context: GraphContext, graph: Graph): Graph {
   });
 }
 
-/** A sum of a product of two loads. */
+/** A sum of a product of two loads, of which narrow floats are widened. */
 export function isProductSum(node: Compute): boolean {
-  return factorsOf(node)?.every((factor) => factor.kind === "load") ?? false;
+  return factorsOf(node)?.every((factor) => productOperand(factor) !== undefined) ?? false;
+}
+
+/** The load that a factor is, or widens; undefined for everything else. */
+export function productOperand(factor: Scalar): LoadScalar | undefined {
+  const load = factor.kind === "cast" && isNarrowFloat(factor.of.dtype) ? factor.of : factor;
+  return load.kind === "load" ? load : undefined;
 }
 
 /** The factors of a sum of a product of two loads or casts of loads. */
-function factorsOf({ reducer, body }: Compute): readonly Scalar[] | undefined {
+export function factorsOf({ reducer, body }: Compute): readonly Scalar[] | undefined {
   if (reducer !== "sum" || body.kind !== "call" || body.fn !== "multiply") return undefined;
   const isFactor = (scalar: Scalar) =>
     scalar.kind === "load" || (scalar.kind === "cast" && scalar.of.kind === "load");
   return body.args.every(isFactor) ? body.args : undefined;
 }
 
-/** A factor as a load of memory in its own type; the same scalar if it is one. */
+/** A factor as a load of memory, in its own type or narrow; the same scalar if it is one. */
 function materialised(context: GraphContext, factor: Scalar): Scalar {
-  if (factor.kind === "cast") {
+  const operand = productOperand(factor);
+  if (factor.kind === "cast" && operand === undefined) {
     const { value, index, guard } = factor.of as LoadScalar;
     const whole = context.load(value, identityIndex(value.shape.length));
     const map = context.compute({ parallel: value.shape, body: context.cast(whole, factor.dtype) });
     context.inheritOrigins(map, value.node);
     return context.load(map.values[0]!, index, guard);
   }
-  const { value, index, guard } = factor as LoadScalar;
+  const { value, index, guard } = operand!;
   return isColumn(value) ? context.load(copyOf(context, value), index, guard) : factor;
 }

@@ -32,6 +32,7 @@ import {
   inRange,
   substituteCondition,
 } from "../../graph/condition.ts";
+import { isFloat } from "../../graph/dtype.ts";
 import { type Extent, elementsAt, fixed, isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { implies } from "../../graph/prove.ts";
@@ -43,6 +44,7 @@ import {
   simplifyGuard,
 } from "../simplify-index.ts";
 import { axesOfNode, isColumn } from "./linear-access.ts";
+import { productOperand } from "./prepare-products.ts";
 
 /** Axes of the node, or parts of them, that run as one. */
 export interface JoinedAxis {
@@ -53,6 +55,7 @@ export interface JoinedAxis {
 }
 
 export interface TiledOperand {
+  /** Of f32, or of a narrow float whose elements are widened before they are multiplied. */
   readonly value: Value;
   /** The element's place in memory, in axes of the box. */
   readonly offset: Affine;
@@ -86,8 +89,8 @@ export function tiledContraction(node: Compute, batchMax: number): TiledContract
   const { reducer, body } = node;
   if (reducer !== "sum" || body.dtype !== "f32") return undefined;
   if (body.kind !== "call" || body.fn !== "multiply") return undefined;
-  const factors = body.args;
-  if (!factors.every(isFactor)) return undefined;
+  const factors = body.args.flatMap(factorLoad);
+  if (factors.length < 2) return undefined;
   const space = splitAxes(node, factors, batchMax);
   const { extents, rank } = space;
   const isLong = (axis: number) => sizeAt(extents[axis]!, batchMax) > 1;
@@ -286,8 +289,10 @@ function factorIn({ value, index, guard }: LoadScalar, space: SplitSpace): Facto
   return { value, index: places, guard: condition, axes };
 }
 
-function isFactor(scalar: Scalar): scalar is LoadScalar {
-  return scalar.kind === "load" && scalar.dtype === "f32" && !isColumn(scalar.value);
+/** What a factor loads: floats in memory, which may be narrow ones that are widened. */
+function factorLoad(scalar: Scalar): LoadScalar[] {
+  const load = productOperand(scalar);
+  return load === undefined || !isFloat(load.dtype) || isColumn(load.value) ? [] : [load];
 }
 
 /** The fewest elements of memory that an axis moves an operand by, quotients and remainders aside. */

@@ -18,12 +18,12 @@ import {
   conditionAxes,
   and as conjunction,
 } from "../../graph/condition.ts";
+import { elementType } from "../../kernel/algebra.ts";
 import {
   add,
   and,
   constant,
   convert,
-  f32,
   join,
   less,
   load,
@@ -180,7 +180,7 @@ export class PanelCopy {
     const base = add(this.#base(rowStep === null ? row : 0), own);
     const index = rowStep === null ? base : add(base, constant(row * rowStep));
     const condition = and(and(this.#rowMask(row), mask), conditionValue(this.#guard.ofBoth, point));
-    const type = lanes === 1 ? f32 : vectorOf("f32", lanes);
+    const type = vectorOf(elementType(this.#operand.value.dtype), lanes);
     return load(place(this.#memory, index), type, { mask: condition });
   }
 
