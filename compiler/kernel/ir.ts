@@ -29,6 +29,7 @@
  * them before printing, into operations and functions of their own (`legalize`).
  */
 
+import type { Extent } from "../graph/extent.ts";
 import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 
 /**
@@ -286,14 +287,21 @@ export interface TensorMapParameter {
   readonly kind: "tensorMap";
   readonly name: string;
   readonly dtype: ElementType;
-  /** Elements along each axis at N = Nmax: 2 to 5 axes; what is copied from beyond them is 0. */
-  readonly extents: readonly number[];
-  /** Elements from one to the next along each axis: 1 for the first; the others multiples of 16 bytes. */
+  /** From the first element on to the tensor's end, at N = Nmax. */
+  readonly elements: number;
+  /**
+   * Elements along each axis, batch·n + constant: 2 to 5 axes. What is copied from beyond them is 0, so that rows after
+   * those of this batch add nothing to sums.
+   */
+  readonly extents: readonly Extent[];
+  /** Elements from one to the next along each axis, at N = Nmax: 1 for the first; the others multiples of 16 bytes. */
   readonly strides: readonly number[];
   /** Elements of a box along each axis, at most 256. */
   readonly box: readonly number[];
   /** Bytes of lines in shared memory within which 16-byte pieces are exchanged, so that columns are read at once. */
   readonly swizzleBytes: 0 | 32 | 64 | 128;
+  /** Whether copies of f32 have 10 bits of fraction, rounded to nearest. */
+  readonly roundsToTf32: boolean;
 }
 
 export interface Kernel {

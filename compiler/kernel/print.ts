@@ -9,6 +9,7 @@
  */
 
 import { assertExhaustive } from "../diagnostics/diagnostic.ts";
+import { printExtent } from "../graph/extent.ts";
 import type {
   Argument,
   Expression,
@@ -133,9 +134,12 @@ function printParameter(parameter: KernelParameter): string {
     case "scalar":
       return `${parameter.name}: scalar`;
     case "tensorMap": {
-      const { name, dtype, extents, strides, box, swizzleBytes } = parameter;
-      const axes = extents.map((extent, i) => `${box[i]} of ${extent} by ${strides[i]}`);
-      return `${name}: map ${dtype}[${axes.join(", ")}] swizzled ${swizzleBytes}`;
+      const { name, dtype, extents, strides, box, swizzleBytes, roundsToTf32 } = parameter;
+      const axes = extents.map(
+        (extent, i) => `${box[i]} of ${printExtent(extent)} by ${strides[i]}`,
+      );
+      const rounded = roundsToTf32 ? " to tf32" : "";
+      return `${name}: map ${dtype}${rounded}[${axes.join(", ")}] swizzled ${swizzleBytes}`;
     }
     default:
       return assertExhaustive(parameter);

@@ -68,8 +68,10 @@ function windowsOf({ kernel, placements }: Placed, rules: MemoryRules): Window[]
 }
 
 function windowOf(parameter: KernelParameter, placement: Placement, rules: MemoryRules): Window[] {
-  if (parameter.kind !== "window" || placement.kind !== "arena") return [];
+  const isMemory = parameter.kind === "window" || parameter.kind === "tensorMap";
+  if (!isMemory || placement.kind !== "arena") return [];
   const { offset: start, arena } = placement;
   const end = start + parameter.elements * elementBytes(parameter.dtype, rules);
-  return [{ arena, start, end, isWritten: parameter.access !== "read" }];
+  const isWritten = parameter.kind === "window" && parameter.access !== "read";
+  return [{ arena, start, end, isWritten }];
 }

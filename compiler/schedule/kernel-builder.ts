@@ -18,6 +18,7 @@ import type {
   Kernel,
   KernelComment,
   KernelParameter,
+  TensorMapParameter,
 } from "../kernel/ir.ts";
 
 /** Memory that a kernel needs beside graph values: partial results, packed operands. Known by identity. */
@@ -32,7 +33,9 @@ export type Binding =
   | { readonly kind: "tensor"; readonly value: Value }
   | { readonly kind: "column"; readonly leaf: Value }
   | { readonly kind: "scalar"; readonly leaf: Value }
-  | { readonly kind: "scratch"; readonly scratch: Scratch };
+  | { readonly kind: "scratch"; readonly scratch: Scratch }
+  /** Memory of a value from element `offset` on, read by boxes. */
+  | { readonly kind: "tensorMap"; readonly value: Value; readonly offset: number };
 
 /** A kernel with what its parameters stand for: one launch. */
 export interface ScheduledKernel {
@@ -103,6 +106,26 @@ export class KernelBuilder extends BlockBuilder {
   scratch(scratch: Scratch, access: Access): string {
     const { dtype, elements, name } = scratch;
     return this.#window(scratch, { kind: "scratch", scratch }, access, dtype, elements, name);
+  }
+
+  /**
+   * A parameter through which boxes of a value's memory are copied, from element `offset` on, beside the window that the
+   * value may have. For values in arenas only: columns are gathered.
+   */
+  tensorMap(
+    value: Value,
+    offset: number,
+    box: Omit<TensorMapParameter, "kind" | "name" | "dtype" | "elements">,
+  ): string {
+    const { node } = value;
+    invariant(node.kind !== "leaf" || node.role !== "input", "a tensor map of a column");
+    const root = this.surroundings.stored.get(value) ?? value;
+    const name = this.name(`${this.surroundings.nameOf(root)}_boxes`);
+    const dtype = elementType(value.dtype);
+    const elements = elementsAt(value.shape, this.batchMax) - offset;
+    this.#parameters.push({ kind: "tensorMap", name, dtype, elements, ...box });
+    this.#bindings.push({ kind: "tensorMap", value: root, offset });
+    return name;
   }
 
   /** A step scalar's value. */

@@ -137,6 +137,7 @@ function temporaryOf(
   isTemporary: (value: Value) => boolean,
 ): Temporary | undefined {
   if (binding.kind === "scratch") return binding.scratch;
-  if (binding.kind === "tensor" && isTemporary(binding.value)) return binding.value;
+  const isMemory = binding.kind === "tensor" || binding.kind === "tensorMap";
+  if (isMemory && isTemporary(binding.value)) return binding.value;
   return undefined;
 }

@@ -7,6 +7,7 @@ import type { ColumnPlan } from "../../runtime/plan.ts";
 import type { KernelReport } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { GraphContext } from "../graph/context.ts";
+import { bytesPerElement } from "../graph/dtype.ts";
 import type { Leaf, Origin, Value } from "../graph/node.ts";
 import { withCanonicalNames } from "../kernel/canonical-names.ts";
 import { removeDeadCode } from "../kernel/dead-code.ts";
@@ -224,17 +225,29 @@ function placeBinding(
         arena: "temporaries",
         offset: temporaries.offsets.get(binding.scratch)!,
       };
-    case "tensor": {
-      const { value } = binding;
-      const result = results.offsets.get(value);
-      if (result !== undefined) return { kind: "arena", arena: "results", offset: result };
-      const kept = persistent.offsets.get(value);
-      if (kept !== undefined) return { kind: "arena", arena: "persistent", offset: kept };
-      const offset = temporaries.offsets.get(value);
-      invariant(offset !== undefined, "a kernel reads a tensor that has no place");
-      return { kind: "arena", arena: "temporaries", offset };
+    case "tensor":
+      return placeTensor(binding.value, persistent, temporaries, results);
+    case "tensorMap": {
+      const { value, offset } = binding;
+      const start = placeTensor(value, persistent, temporaries, results);
+      return { ...start, offset: start.offset + offset * bytesPerElement[value.dtype] };
     }
   }
+}
+
+function placeTensor(
+  value: Value,
+  persistent: Layout<Value>,
+  temporaries: Layout<Temporary>,
+  results: Layout<Value>,
+): Placement & { readonly kind: "arena" } {
+  const result = results.offsets.get(value);
+  if (result !== undefined) return { kind: "arena", arena: "results", offset: result };
+  const kept = persistent.offsets.get(value);
+  if (kept !== undefined) return { kind: "arena", arena: "persistent", offset: kept };
+  const offset = temporaries.offsets.get(value);
+  invariant(offset !== undefined, "a kernel reads a tensor that has no place");
+  return { kind: "arena", arena: "temporaries", offset };
 }
 
 /** `hoistStepScalars` leaves no other numbers than its own, named by their slots. */

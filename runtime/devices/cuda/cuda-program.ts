@@ -14,7 +14,7 @@
  *       };
  *
  * - `n`: the rows of this batch, an int;
- * - a tensor map: 128 bytes that `cuTensorMapEncodeTiled` makes, as a `__grid_constant__`.
+ * - a tensor map: 128 bytes that `cuTensorMapEncodeTiled` makes for this n, as a `__grid_constant__`.
  *
  * All else of a launch is the same for every step and every n, so that a step is one CUDA graph for each n in use.
  * Elements in arenas have their natural sizes: 4 bytes for f32 and i32, 2 for f16 and bf16, 1 for u8 and bool.
@@ -74,9 +74,11 @@ export type CudaArena = "persistent" | "temporaries" | "results";
 export interface CudaTensorMap {
   readonly arena: CudaArena;
   readonly offset: number;
-  readonly dtype: "f32" | "f16" | "bf16";
-  readonly extents: readonly number[];
-  /** In elements; the first is 1. */
+  /** Copies of tf32 are numbers of f32 rounded to 10 bits of fraction. */
+  readonly dtype: "f32" | "tf32" | "f16" | "bf16";
+  /** In elements, batch·n + constant: rows after those of the batch are not there. */
+  readonly extents: readonly { readonly batch: number; readonly constant: number }[];
+  /** In elements, the same for every n; the first is 1. */
   readonly strides: readonly number[];
   readonly box: readonly number[];
   readonly swizzleBytes: 0 | 32 | 64 | 128;
