@@ -12,6 +12,7 @@ import { composeMaps } from "./optimize/compose-maps.ts";
 import { formGroups } from "./optimize/fusion/form-groups.ts";
 import { printGroups } from "./optimize/fusion/print-groups.ts";
 import type { GroupedGraph } from "./optimize/group.ts";
+import { roundOperands } from "./optimize/precision.ts";
 import { simplify } from "./optimize/simplify.ts";
 import { type HoistedStepScalars, hoistStepScalars } from "./optimize/step-scalars.ts";
 import type { TargetDescription } from "./optimize/target-description.ts";
@@ -72,6 +73,15 @@ const scalarHoisting: Pass<Graph, HoistedStepScalars> = {
     print: ({ graph, scalars }) => `${printGraph(graph)}\n${printGraph(scalars)}`,
   },
 };
+
+function rounding(target: TargetDescription): Pass<Graph, Graph> {
+  return {
+    name: "precision",
+    why: "no rule may see rounding, which is not the identity; groups make the copies where they make the values",
+    run: (context, graph) => roundOperands(context, graph, target),
+    form: graphForm,
+  };
+}
 
 const composition: Pass<Graph, Graph> = {
   name: "compose-maps",
@@ -145,7 +155,8 @@ export function runPasses(
     const { name } = graph;
     const hoisted = run(scalarHoisting, name, run(simplification, name, graph));
     stepScalars.set(name, hoisted.scalars);
-    return run(grouping(target, fusion), name, hoisted.graph);
+    const rounded = run(rounding(target), name, hoisted.graph);
+    return run(grouping(target, fusion), name, rounded);
   };
 
   const graphs = [

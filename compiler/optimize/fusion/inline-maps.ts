@@ -44,7 +44,7 @@ function inlined(
   if (isProductSum(reader)) {
     // The operands of a contraction stay bare loads of memory; in even steps where register tiles read them, in any
     // where workgroups copy them element by element.
-    const operand = body.kind === "load" ? at(context, body, load) : undefined;
+    const operand = body.kind === "load" ? bodyAt(context, body, load) : undefined;
     if (operand?.kind !== "load" || isColumn(operand.value)) return undefined;
     const isEven = () => linearAccess(operand, boxOf(reader, batchMax)) !== undefined;
     return workgroup !== null || isEven() ? operand : undefined;
@@ -53,7 +53,7 @@ function inlined(
   const isUniform = map.parallel.length === 0 && isOfStepScalars(body);
   const isFusible = sameShape(map.parallel, reader.parallel) && isIdentity(load);
   if (isFusible || !(isUniform || isCheap(body))) return undefined;
-  const value = at(context, body, load);
+  const value = bodyAt(context, body, load);
   // Outside the guard the load is 0; a bare load carries the guard itself.
   if (load.guard.kind === "true" || value.kind === "load") return value;
   const zero = context.constant(0, value.dtype);
@@ -61,7 +61,7 @@ function inlined(
 }
 
 /** A body at the point that a load reads; its own loads touch memory only where the load would have. */
-function at(context: GraphContext, body: Scalar, { index, guard }: LoadScalar): Scalar {
+export function bodyAt(context: GraphContext, body: Scalar, { index, guard }: LoadScalar): Scalar {
   const replace = (axis: number) => index[axis]!;
   return mapScalar(context, body, {
     affine: (place) => substituteAffine(place, replace),

@@ -4,7 +4,7 @@
  */
 
 import { bareAxis } from "../../graph/affine.ts";
-import { type Extent, elementsAt, sizeAt } from "../../graph/extent.ts";
+import { type Extent, elementsAt, isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Value } from "../../graph/node.ts";
 import type { TargetDescription, WorkgroupLimits } from "../target-description.ts";
 import type { InnerLoad } from "./structure.ts";
@@ -60,6 +60,13 @@ export function isWorthTiles(
 ): boolean {
   const flops = 2 * elementsAt(parallel, batchMax) * elementsAt(reduction, batchMax);
   return (flops * withoutTiles) / peakFlops > launchSeconds;
+}
+
+/** Whether a product is small enough to be computed row by row, fused with what else there is of the rows. */
+export function mayRunInRows(node: Compute, batchMax: number, target: TargetDescription): boolean {
+  const { reduction } = node;
+  const isShort = reduction.every(isFixed) && elementsAt(reduction, batchMax) <= longestOwnSum;
+  return isShort && !isWorthTiles(node, batchMax, target);
 }
 
 /** Bytes of shared memory for the values of a row, beside those for totals. */

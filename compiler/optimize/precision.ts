@@ -1,0 +1,201 @@
+/**
+ * Rounds the operands of products to the type that a target's matrix units take, where the program allows it: each
+ * value that such products read gets a copy in memory, made by a map that is fused into what makes the value. What
+ * only products read is then kept in half the bytes, and is copied to shared memory as it lies.
+ *
+ *     %3: f32[N, 784] = f32(%0[i0, i1]) / 255.0
+ *     %4: f32[N, 512] = sum[i2 < 784] %3[i0, i2] * %1[i2, i1]
+ *
+ * becomes
+ *
+ *     %3: f32[N, 784] = f32(%0[i0, i1]) / 255.0
+ *     %4: bf16[N, 784] = bf16(%3[i0, i1])
+ *     %5: bf16[784, 512] = bf16(%1[i0, i1])
+ *     %6: f32[N, 512] = sum[i2 < 784] f32(%4[i0, i2]) * f32(%5[i2, i1])
+ *
+ * Products and sums stay in f32. In tf32, which is kept as f32, operands are rounded where they are multiplied.
+ */
+
+import { type GraphContext, graphNodes } from "../graph/context.ts";
+import { elementsAt, sizeAt } from "../graph/extent.ts";
+import type { NarrowFloat } from "../graph/narrow-floats.ts";
+import type { Compute, Graph, LoadScalar, Node, Scalar, Value } from "../graph/node.ts";
+import { rewriteGraph } from "../graph/rewrite.ts";
+import { identityIndex } from "./fusion/copies.ts";
+import { bodyAt } from "./fusion/inline-maps.ts";
+import { isColumn } from "./fusion/linear-access.ts";
+import { factorsOf, productOperand } from "./fusion/prepare-products.ts";
+import { type TiledContraction, tiledContraction } from "./fusion/tiled-contraction.ts";
+import { mayRunInRows } from "./fusion/workgroup-rows.ts";
+import type { TargetDescription } from "./target-description.ts";
+
+/** Extents below which most of what matrix units multiply would be zeros. */
+const leastRows = 16;
+const leastColumns = 8;
+const leastSum = 16;
+
+/** Rows or columns that matrix schedules compute from one reading of the other operand. */
+const usualTile = 128;
+
+/** Readings of four bytes an element that cost what a copy does besides its own: 4 + 2 + 2·r against 4·r. */
+const cheapReadings = 3;
+
+/**
+ * Needs a graph whose sums of products are contractions. Adds maps, and lets contractions read them; results change by
+ * the rounding of factors. Returns the same object where the target has no units for narrow floats.
+ */
+export function roundOperands(
+  context: GraphContext,
+  graph: Graph,
+  target: TargetDescription,
+): Graph {
+  const units = target.workgroup?.matrix ?? null;
+  if (units === null || units.operands === "tf32") return graph;
+  const dtype = units.operands;
+  const plans = planCopies(context, graph, dtype, target);
+  return rewriteGraph(context, graph, (node, original) => {
+    const plan = plans.get(original);
+    if (node.kind !== "compute" || plan === undefined) return undefined;
+    const factors = operandsOf(node)!.map((load, i) => {
+      const { moves, isCopied } = plan[i]!;
+      const source = movesOf(context, load)[moves]!;
+      return isCopied ? roundedFactor(context, source, dtype) : source;
+    });
+    const rounded = withFactors(context, node, factors);
+    return tilesOf(rounded, graph.batchMax) === undefined ? undefined : rounded.values;
+  });
+}
+
+/** Where the copy of an operand is made, if one is. */
+interface CopyPlan {
+  /** How many maps that only move elements are passed over first. */
+  readonly moves: number;
+  readonly isCopied: boolean;
+}
+
+/** An operand of a contraction that is worth rounding for. */
+interface Operand {
+  /** The load, and what it reads through maps that only move elements. */
+  readonly chain: readonly LoadScalar[];
+  /** How often a schedule in tiles reads it all. */
+  readonly readings: number;
+}
+
+/**
+ * What to copy for each contraction that is worth it. One copy of an image serves where it is read padded and where it
+ * is not, but all of a tensor is not copied for the sake of few elements. Params that are read only a few times in a
+ * step are read as they are: nothing makes them, so that their copy would be a kernel of its own.
+ */
+function planCopies(
+  context: GraphContext,
+  graph: Graph,
+  dtype: NarrowFloat,
+  target: TargetDescription,
+): ReadonlyMap<Node, readonly CopyPlan[]> {
+  const { batchMax } = graph;
+  const operands = new Map<Node, readonly Operand[]>();
+  for (const node of graphNodes(graph)) {
+    if (node.kind !== "compute" || mayRunInRows(node, batchMax, target)) continue;
+    const own = plannedOperands(context, node, dtype, batchMax);
+    if (own !== undefined) operands.set(node, own);
+  }
+  const all = [...operands.values()].flat();
+  const elements = ({ shape }: Value) => elementsAt(shape, batchMax);
+  const isWorthAll = ({ value }: LoadScalar): boolean => {
+    const readers = all.filter(({ chain }) => chain.some((load) => load.value === value));
+    const wanted = new Set(readers.map(({ chain }) => chain[0]!.value));
+    return elements(value) <= 2 * [...wanted].reduce((sum, each) => sum + elements(each), 0);
+  };
+  const placed = new Map(
+    all.map((operand) => {
+      const { chain } = operand;
+      return [operand, chain.findLastIndex((load, i) => i === 0 || isWorthAll(load))] as const;
+    }),
+  );
+  const isCopied = (value: Value): boolean => {
+    if (value.node.kind !== "leaf" || isColumn(value)) return true;
+    const readers = all.filter((each) => each.chain[placed.get(each)!]!.value === value);
+    return readers.reduce((sum, { readings }) => sum + readings, 0) > cheapReadings;
+  };
+  const planOf = (operand: Operand): CopyPlan => {
+    const moves = placed.get(operand)!;
+    return { moves, isCopied: isCopied(operand.chain[moves]!.value) };
+  };
+  return new Map([...operands].map(([node, own]) => [node, own.map(planOf)]));
+}
+
+/** The operands of a contraction that matrix units can compute; undefined for other nodes. */
+function plannedOperands(
+  context: GraphContext,
+  node: Compute,
+  dtype: NarrowFloat,
+  batchMax: number,
+): readonly Operand[] | undefined {
+  const loads = operandsOf(node);
+  if (loads === undefined) return undefined;
+  const copies = loads.map((load) => roundedFactor(context, load, dtype));
+  const tiles = tilesOf(withFactors(context, node, copies), batchMax);
+  if (tiles === undefined) return undefined;
+  const left = tiles.left().value;
+  return loads.map((load, i) => {
+    const isLeft = productOperand(copies[i]!)!.value === left;
+    const across = sizeAt((isLeft ? tiles.columns : tiles.rows).extent, batchMax);
+    return { chain: movesOf(context, load), readings: Math.ceil(across / usualTile) };
+  });
+}
+
+/** The loads whose product a node sums up in f32, conversions aside. */
+function operandsOf(node: Compute): readonly LoadScalar[] | undefined {
+  if (node.body.dtype !== "f32") return undefined;
+  return factorsOf(node)?.map(
+    (factor) => (factor.kind === "cast" ? factor.of : factor) as LoadScalar,
+  );
+}
+
+/** A load, and what it reads through maps that only move elements: as it is, through one, through two… */
+function movesOf(context: GraphContext, load: LoadScalar): readonly LoadScalar[] {
+  const chain = [load];
+  for (let last = load; ; ) {
+    const map = last.value.node;
+    if (map.kind !== "compute" || map.reducer !== null || map.body.kind !== "load") return chain;
+    const next = bodyAt(context, map.body, last);
+    if (next.kind !== "load") return chain;
+    chain.push(next);
+    last = next;
+  }
+}
+
+/** An element of a rounded copy of all that a load reads from, widened. */
+function roundedFactor(
+  context: GraphContext,
+  { value, index, guard }: LoadScalar,
+  dtype: NarrowFloat,
+): Scalar {
+  const whole = context.load(value, identityIndex(value.shape.length));
+  const body = context.cast(context.cast(whole, "f32"), dtype);
+  const copy = context.standingFor(value.node, () =>
+    context.compute({ parallel: value.shape, body }),
+  );
+  return context.cast(context.load(copy.values[0]!, index, guard), "f32");
+}
+
+function withFactors(
+  context: GraphContext,
+  { parallel, reduction, where, reducer }: Compute,
+  factors: readonly Scalar[],
+): Compute {
+  const body = context.call("multiply", ...factors);
+  return context.compute({ parallel, reduction, where, reducer, body });
+}
+
+/** A node as a product that schedules compute in tiles and that fills those of matrix units; undefined for others. */
+function tilesOf(node: Compute, batchMax: number): TiledContraction | undefined {
+  const contraction = tiledContraction(node, batchMax);
+  if (contraction === undefined) return undefined;
+  const { rows, columns, sum } = contraction;
+  const isFull =
+    sizeAt(rows.extent, batchMax) >= leastRows &&
+    sizeAt(columns.extent, batchMax) >= leastColumns &&
+    sizeAt(sum.extent, batchMax) >= leastSum;
+  return isFull ? contraction : undefined;
+}
