@@ -120,10 +120,20 @@ export function storeValue(
  * found again by the body that wants them.
  */
 export class SharedLoads {
-  readonly #loads = new Map<LoadScalar, Expression>();
+  readonly #loads: Map<LoadScalar, Expression>;
+
+  /** Has the loads of another one from the start. */
+  constructor(known?: SharedLoads) {
+    this.#loads = new Map(known === undefined ? [] : known.#loads);
+  }
 
   get(load: LoadScalar): Expression | undefined {
     return this.#loads.get(load);
+  }
+
+  /** Says what a load gives that was made elsewhere. */
+  set(load: LoadScalar, value: Expression): void {
+    this.#loads.set(load, value);
   }
 
   /** Makes the loads among `loads` that do not depend on `axes`, at the point's other axes. */

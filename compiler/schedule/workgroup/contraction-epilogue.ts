@@ -1,60 +1,84 @@
 /**
  * What happens to the sums of a finished tile: the group's maps on them and its stores, each thread on its own rows
  * and columns. Bias, activation and mask are written out for each of its outputs; longer ones, as the updates of
- * optimizers, are written once, in loops over the outputs, whose sums then pass through an array of the thread:
- * that costs little beside them and keeps the code small, which counts where it is compiled on starting.
+ * optimizers, are written once, in loops over the outputs:
+ *
+ * - where memory is accessed by single elements, the sums pass through an array of the thread, which costs little
+ *   beside them and keeps the code small, which counts where it is compiled on starting;
+ * - where it is accessed by 16 bytes, they pass through shared memory, band by band of the tile's rows: sums stay in
+ *   registers, of which only literal positions can be read, and neighbouring threads then have neighbouring columns.
  */
 
-import { axesOf } from "../../graph/affine.ts";
-import { loadsOf } from "../../graph/context.ts";
-import type { Value } from "../../graph/node.ts";
 import {
   add,
   constant,
   f32,
+  join,
   lane,
   less,
   load,
   multiply,
+  operation,
   place,
+  quotient,
+  remainder,
   store,
+  symbol,
+  vectorOf,
   when,
 } from "../../kernel/build.ts";
 import type { Expression } from "../../kernel/ir.ts";
 import type { JoinedAxis } from "../../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../../optimize/group.ts";
+import type { WorkgroupLimits } from "../../optimize/target-description.ts";
 import { bodyCost } from "../cost.ts";
-import {
-  type EpilogueOptions,
-  evaluateMaps,
-  type Registers,
-  SharedLoads,
-  storeGlobals,
-} from "../epilogue.ts";
+import type { SharedLoads } from "../epilogue.ts";
 import { conditionValue, type Point } from "../indexes.ts";
-import { isStepScalar, type KernelBuilder } from "../kernel-builder.ts";
+import type { KernelBuilder } from "../kernel-builder.ts";
 import { extentValue } from "../micro-kernel.ts";
-import { isWhole, quad, type WorkgroupPlan } from "./contraction-plan.ts";
-import type { ThreadTile } from "./contraction-tile.ts";
+import { isWhole } from "./contraction-plan.ts";
+import { type Lanes, OutputRuns } from "./output-runs.ts";
+import type { TileOutputs } from "./tile-outputs.ts";
 
 /** Operations of all maps on a thread's outputs beyond which they are written once, in loops. */
 const longestEpilogue = 128;
+/** The same where sums have to pass through shared memory for that. */
+const longestUnstaged = 512;
 
-/** `axes` has the values of the contraction's box at the first row and column of the tile. */
+/** The end of a kernel that has computed the sums of a tile. */
 export function emitEpilogue(
   builder: KernelBuilder,
   group: Group,
-  plan: WorkgroupPlan,
-  tile: ThreadTile,
-  axes: readonly Expression[],
+  outputs: TileOutputs,
+  { accessBytes }: Pick<WorkgroupLimits, "accessBytes">,
 ): void {
-  const epilogue = new Epilogue(builder, group, plan, tile, axes);
-  const { node } = plan.contraction;
-  const operations = group.stages
-    .filter((stage) => stage !== node)
-    .reduce((sum, map) => sum + bodyCost(map.body), 0);
-  if (operations * tile.rows.count * tile.columns.count > longestEpilogue) epilogue.emitLoops();
+  const isWide = accessBytes > 4;
+  const epilogue = new Epilogue(builder, group, outputs, isWide);
+  const count = outputs.rows.count * outputs.columns.count;
+  if (isWide && isStaged(group, count)) epilogue.emitBands();
+  else if (!isWide && operationsOf(group) * count > longestEpilogue) epilogue.emitLoops();
   else epilogue.emitEach();
+}
+
+/** Whether so many sums of a thread pass through shared memory, where accesses are by 16 bytes. */
+export function isStaged(group: Group, count: number): boolean {
+  return operationsOf(group) * count > longestUnstaged;
+}
+
+/** Bytes of shared memory that this takes. */
+export function stagedBytes(bandHeight: number, width: number): number {
+  return 4 * bandHeight * stagedStride(width);
+}
+
+/** Floats from line to line: so, threads with pairs of columns in eight rows miss each other. */
+function stagedStride(width: number): number {
+  return width + 8;
+}
+
+/** Operations of the maps at one output. */
+function operationsOf({ stages }: Group): number {
+  const maps = stages.filter(({ reducer }) => reducer === null);
+  return maps.reduce((sum, { body }) => sum + bodyCost(body), 0);
 }
 
 /** A line of the result: where it is, and whether there is one. */
@@ -65,38 +89,29 @@ interface Line {
 
 class Epilogue {
   readonly #builder: KernelBuilder;
-  readonly #group: Group;
-  readonly #plan: WorkgroupPlan;
-  readonly #tile: ThreadTile;
-  readonly #axes: readonly Expression[];
+  readonly #outputs: TileOutputs;
+  readonly #runs: OutputRuns;
 
-  constructor(
-    builder: KernelBuilder,
-    group: Group,
-    plan: WorkgroupPlan,
-    tile: ThreadTile,
-    axes: readonly Expression[],
-  ) {
+  constructor(builder: KernelBuilder, group: Group, outputs: TileOutputs, isWide: boolean) {
     this.#builder = builder;
-    this.#group = group;
-    this.#plan = plan;
-    this.#tile = tile;
-    this.#axes = axes;
+    this.#outputs = outputs;
+    this.#runs = new OutputRuns(builder, group, outputs.contraction, isWide);
   }
 
   emitEach(): void {
-    const { rows, columns, sums } = this.#tile;
+    const { rows, columns, sum, run } = this.#outputs;
     const builder = this.#builder;
-    const shared = Array.from({ length: columns.count }, (_, c) => {
-      const column = this.#column(constant(c));
-      return { column, loads: this.#sharedLoads(column) };
+    const lanes = this.#runs.lanesOf(run);
+    const shared = Array.from({ length: columns.count / lanes }, (_, i) => {
+      const column = this.#column(columns.at(constant(i * lanes)));
+      return { column, loads: this.#sharedLoads(column, lanes) };
     });
     for (let r = 0; r < rows.count; r++) {
-      const row = this.#row(constant(r));
+      const row = this.#row(rows.at(constant(r)));
       const body = builder.block(() => {
-        shared.forEach(({ column, loads }, c) => {
-          const sum = lane(sums[r]![Math.floor(c / quad)]!.value, c % quad);
-          this.#guarded(column, () => this.#emitOutput(row, column, sum, loads));
+        shared.forEach(({ column, loads }, i) => {
+          const sums = Array.from({ length: lanes }, (_, c) => sum(r, i * lanes + c));
+          this.#guarded(column, () => this.#emitOutputs(row, column, sums, loads));
         });
       });
       builder.emit(...(row.exists === null ? body : [when(row.exists, body)]));
@@ -104,29 +119,92 @@ class Epilogue {
   }
 
   emitLoops(): void {
-    const { rows, columns, sums } = this.#tile;
+    const { rows, columns, sum } = this.#outputs;
     const builder = this.#builder;
     const buffer = builder.local("sums", "f32", rows.count * columns.count);
-    sums.forEach((row, r) => {
+    for (let r = 0; r < rows.count; r++) {
       for (let c = 0; c < columns.count; c++) {
-        const sum = lane(row[Math.floor(c / quad)]!.value, c % quad);
-        builder.emit(store(place(buffer, constant(r * columns.count + c)), sum));
+        builder.emit(store(place(buffer, constant(r * columns.count + c)), sum(r, c)));
       }
-    });
+    }
     builder.loop("c", constant(0), constant(columns.count), (c) => {
-      const column = this.#column(c);
+      const column = this.#column(columns.at(c));
       this.#guarded(column, () => {
-        const loads = this.#sharedLoads({ ...column, exists: null });
+        const loads = this.#sharedLoads({ ...column, exists: null }, 1);
         builder.loop("r", constant(0), constant(rows.count), (r) => {
-          const row = this.#row(r);
+          const row = this.#row(rows.at(r));
           const index = add(multiply(r, constant(columns.count)), c);
           this.#guarded(row, () => {
-            const sum = builder.let("sum", load(place(buffer, index), f32));
-            this.#emitOutput(row, column, sum, loads);
+            const value = builder.let("sum", load(place(buffer, index), f32));
+            this.#emitOutputs(row, column, [value], loads);
           });
         });
       });
     });
+  }
+
+  emitBands(): void {
+    const { bands, width } = this.#outputs;
+    const builder = this.#builder;
+    const stride = stagedStride(width);
+    const staged = builder.shared("staged", "f32", bands.height * stride);
+    builder.loop("band", constant(0), constant(bands.count), (band) => {
+      // The band before is still read until here.
+      builder.emit({ kind: "barrier" });
+      for (let number = 0; number < bands.count; number++) {
+        const isIt = operation("equal", band, constant(number));
+        const stores = builder.block(() => this.#stage(number, staged, stride));
+        builder.emit(when(isIt, stores));
+      }
+      builder.emit({ kind: "barrier" });
+      this.#emitStaged(band, staged, stride);
+    });
+  }
+
+  /** Stores this thread's sums of a band. */
+  #stage(band: number, staged: string, stride: number): void {
+    const { rows, columns, sum, run, bands } = this.#outputs;
+    const own = rows.count / bands.count;
+    for (let i = 0; i < own; i++) {
+      const line = multiply(bands.place(i), constant(stride));
+      for (let c = 0; c < columns.count; c += run) {
+        const sums = Array.from({ length: run }, (_, k) => sum(band * own + i, c + k));
+        const index = add(line, columns.at(constant(c)));
+        this.#builder.emit(store(place(staged, index), join(sums)));
+      }
+    }
+  }
+
+  /** The outputs of a band, as many neighbouring columns to a thread as one access takes. */
+  #emitStaged(band: Expression, staged: string, stride: number): void {
+    const { bands, width, threads } = this.#outputs;
+    const builder = this.#builder;
+    const lanes = this.#runs.lanesOf(4);
+    // Threads go along the columns, and those that remain down the rows.
+    const across = Math.min(threads, width / lanes);
+    const thread = symbol("thread");
+    const emitColumn = (number: Expression): void => {
+      const at = builder.let("at", multiply(number, constant(lanes)));
+      const column = this.#column(at);
+      this.#guarded(column, () => {
+        const loads = this.#sharedLoads({ ...column, exists: null }, lanes);
+        const from = quotient(thread, across);
+        const emitRow = (line: Expression): void => {
+          const row = this.#row(bands.rowAt(band, line));
+          this.#guarded(row, () => {
+            const index = add(multiply(line, constant(stride)), at);
+            const type = lanes === 1 ? f32 : vectorOf("f32", lanes);
+            const sums = builder.let("sums", load(place(staged, index), type));
+            const each =
+              lanes === 1 ? [sums] : Array.from({ length: lanes }, (_, i) => lane(sums, i));
+            this.#emitOutputs(row, column, each, loads);
+          });
+        };
+        builder.loop("line", from, constant(bands.height), emitRow, threads / across);
+      });
+    };
+    if (across === width / lanes) emitColumn(remainder(thread, across));
+    else builder.loop("column", thread, constant(width / lanes), emitColumn, threads);
   }
 
   #guarded({ exists }: Line, emit: () => void): void {
@@ -135,81 +213,62 @@ class Epilogue {
   }
 
   #row(number: Expression): Line {
-    const { contraction, tile } = this.#plan;
-    return this.#line(
-      contraction.rows,
-      this.#tile.rows.at(number),
-      tile.down * tile.threadRows,
-      "row",
-    );
+    const { contraction, height } = this.#outputs;
+    return this.#line(contraction.rows, number, height, "row");
   }
 
   #column(number: Expression): Line {
-    const { contraction, tile } = this.#plan;
-    return this.#line(
-      contraction.columns,
-      this.#tile.columns.at(number),
-      tile.across * tile.threadColumns,
-      "column",
-    );
+    const { contraction, width } = this.#outputs;
+    return this.#line(contraction.columns, number, width, "column");
   }
 
   #line({ axis, extent }: JoinedAxis, number: Expression, width: number, hint: string): Line {
     const builder = this.#builder;
-    const at = builder.let(hint, add(this.#axes[axis]!, number));
+    const at = builder.let(hint, add(this.#outputs.axes[axis]!, number));
     const exists = isWhole(extent, width)
       ? null
       : builder.let(`is_${hint}`, less(at, extentValue(extent)));
     return { at, exists };
   }
 
-  /** Loads of the maps that are the same in all rows of a column. */
-  #sharedLoads(column: Line): SharedLoads {
-    const { contraction } = this.#plan;
-    const loads = this.#group.stages
-      .filter((stage) => stage !== contraction.node)
-      .flatMap((map) => loadsOf(map.body))
-      .filter(({ value }) => !this.#group.scopes.has(value) && !isUploaded(value));
-    const shared = new SharedLoads();
-    const point = this.#pointAt(this.#axes[contraction.rows.axis]!, column.at);
-    const options = { active: 1, mask: column.exists };
-    const { rows, joined } = contraction;
-    const rowAxes = [...joined.keys()].filter((axis) => axesOf(joined[axis]!).has(rows.axis));
-    shared.prepare(this.#builder, loads, rowAxes, point, options);
-    return shared;
+  /** Loads of the maps that are the same in all rows of neighbouring columns. */
+  #sharedLoads(column: Line, lanes: Lanes): readonly SharedLoads[] {
+    const { contraction, axes } = this.#outputs;
+    const points = this.#pointsAt(axes[contraction.rows.axis]!, column.at, lanes);
+    return this.#runs.sharedLoads(points, column.exists);
   }
 
-  #emitOutput(row: Line, column: Line, sum: Expression, shared: SharedLoads): void {
-    const { node, exists } = this.#plan.contraction;
-    const point = this.#pointAt(row.at, column.at);
-    const registers: Registers = new Map([[node.values[0]!, sum]]);
-    const options: EpilogueOptions = { active: 1, shared };
-    const maps = this.#group.stages.filter((stage) => stage !== node);
+  #emitOutputs(
+    row: Line,
+    column: Line,
+    sums: readonly Expression[],
+    shared: readonly SharedLoads[],
+  ): void {
+    const { exists } = this.#outputs.contraction;
     const condition = conditionValue(exists, this.#pointIn(row.at, column.at));
     this.#guarded({ at: column.at, exists: condition }, () => {
-      evaluateMaps(this.#builder, maps, point, registers, options);
-      storeGlobals(this.#builder, this.#group, this.#group.stages, point, registers, options);
+      this.#runs.emit(this.#pointsAt(row.at, column.at, sums.length), sums, shared);
     });
   }
 
-  /** A point in the axes of the node. */
-  #pointAt(row: Expression, column: Expression): Point {
-    return { ...this.#pointIn(row, column), joined: this.#plan.contraction.joined };
+  /** Neighbouring points of a row, in the axes of the node. */
+  #pointsAt(row: Expression, column: Expression, lanes: number): readonly Point[] {
+    const { joined } = this.#outputs.contraction;
+    return Array.from({ length: lanes }, (_, i) => ({
+      ...this.#pointIn(row, add(column, constant(i))),
+      joined,
+    }));
   }
 
   /** A point in the axes of the box. */
   #pointIn(row: Expression, column: Expression): Point {
-    const { box, rows, columns } = this.#plan.contraction;
+    const { contraction, axes } = this.#outputs;
+    const { box, rows, columns } = contraction;
     return {
       extents: box.axes,
       batchMax: box.batchMax,
-      axes: this.#axes.with(rows.axis, row).with(columns.axis, column),
+      axes: axes.with(rows.axis, row).with(columns.axis, column),
       vector: null,
     };
   }
-}
-
-/** Step scalars are no memory: they are read where they are wanted. */
-function isUploaded({ node }: Value): boolean {
-  return node.kind === "leaf" && isStepScalar(node);
 }

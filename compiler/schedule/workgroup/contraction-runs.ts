@@ -1,7 +1,7 @@
 /**
- * Where four elements of an operand lie side by side, from a multiple of four on: then one access reads them.
- * The index is looked at as a function of the number of a four and the place within it; it is such a run if it
- * grows by one from place to place, by multiples of four otherwise, and no condition tells the places apart.
+ * Where four elements of an operand (or another power of two) lie side by side, from a multiple of four on: then one
+ * access reads them. The index is looked at as a function of the number of a four and the place within it; it is such a
+ * run if it grows by one from place to place, by multiples of four otherwise, and no condition tells the places apart.
  */
 
 import {
@@ -36,58 +36,64 @@ export function contiguityOf(
   sum: JoinedAxis,
   box: Box,
 ): RunDirection {
-  if (runsByFours(operand, sum, box)) return { contiguous: "depth", aligned: true };
-  if (runsByFours(operand, width, box)) return { contiguous: "width", aligned: true };
+  if (runsBy(4, operand, sum, box)) return { contiguous: "depth", aligned: true };
+  if (runsBy(4, operand, width, box)) return { contiguous: "width", aligned: true };
   const steps = (axis: number) => smallestStep(operand.offset, axis);
   const contiguous = steps(sum.axis) <= steps(width.axis) ? "depth" : "width";
   return { contiguous, aligned: false };
 }
 
-function runsByFours({ offset, guard }: TiledOperand, { axis, extent }: JoinedAxis, box: Box) {
-  if (extent.batch % 4 !== 0 || extent.constant % 4 !== 0) return false;
+/** Whether an operand lies in memory so many elements at a time along an axis, from multiples of as many on. */
+export function runsBy(
+  count: number,
+  { offset, guard }: Pick<TiledOperand, "offset" | "guard">,
+  { axis, extent }: JoinedAxis,
+  box: Box,
+): boolean {
+  if (extent.batch % count !== 0 || extent.constant % count !== 0) return false;
   const place = box.axes.length;
-  const fours: Extent = { batch: extent.batch / 4, constant: extent.constant / 4 };
-  const split: Box = { ...box, axes: [...box.axes.with(axis, fours), fixed(4)] };
+  const runs: Extent = { batch: extent.batch / count, constant: extent.constant / count };
+  const split: Box = { ...box, axes: [...box.axes.with(axis, runs), fixed(count)] };
   const replace = (each: number): Affine =>
     each === axis
-      ? addAffine(scaleAffine(axisAffine(axis), 4), axisAffine(place))
+      ? addAffine(scaleAffine(axisAffine(axis), count), axisAffine(place))
       : axisAffine(each);
   const expressed = (affine: Affine): Affine =>
-    simplifyAffine(takeFoursOut(substituteAffine(affine, replace), split), split);
+    simplifyAffine(takeRunsOut(count, substituteAffine(affine, replace), split), split);
   const rest = subtractAffine(expressed(offset), axisAffine(place));
   const isMultiple =
-    rest.constant % 4 === 0 &&
-    rest.batch % 4 === 0 &&
-    rest.terms.every(({ coefficient }) => coefficient % 4 === 0);
+    rest.constant % count === 0 &&
+    rest.batch % count === 0 &&
+    rest.terms.every(({ coefficient }) => coefficient % count === 0);
   if (!isMultiple || axesOf(rest).has(place)) return false;
   return !conditionAxes(simplifyGuard(mapCondition(guard, expressed), split)).has(place);
 }
 
-/** (4·x + r) div 4·d = x div d and (4·x + r) mod 4·d = 4·(x mod d) + r, for 0 ≤ r < 4. */
-function takeFoursOut(affine: Affine, box: Box): Affine {
+/** (4·x + r) div 4·d = x div d and (4·x + r) mod 4·d = 4·(x mod d) + r, for 0 ≤ r < 4; and so for other counts. */
+function takeRunsOut(count: number, affine: Affine, box: Box): Affine {
   let result = extentAffine(affine);
   for (const { coefficient, atom } of affine.terms) {
     if (atom.kind === "axis") {
       result = addAffine(result, scaleAffine(axisAffine(atom.axis), coefficient));
       continue;
     }
-    const base = takeFoursOut(atom.base, box);
+    const base = takeRunsOut(count, atom.base, box);
     const { divisor } = atom;
-    const fours = simplifyAffine(divAffine(base, 4), box);
-    const rest = simplifyAffine(subtractAffine(base, scaleAffine(fours, 4)), box);
+    const runs = simplifyAffine(divAffine(base, count), box);
+    const rest = simplifyAffine(subtractAffine(base, scaleAffine(runs, count)), box);
     const { min, max } = rangeOf(rest, box.axes, box.batchMax);
     let value: Affine;
-    if (divisor % 4 !== 0 || min < 0 || max > 3) {
+    if (divisor % count !== 0 || min < 0 || max >= count) {
       value = atom.kind === "div" ? divAffine(base, divisor) : modAffine(base, divisor);
-    } else if (atom.kind === "div") value = divAffine(fours, divisor / 4);
-    else value = addAffine(scaleAffine(modAffine(fours, divisor / 4), 4), rest);
+    } else if (atom.kind === "div") value = divAffine(runs, divisor / count);
+    else value = addAffine(scaleAffine(modAffine(runs, divisor / count), count), rest);
     result = addAffine(result, scaleAffine(value, coefficient));
   }
   return result;
 }
 
 /** The smallest step by which an index moves along an axis, quotients and remainders aside. */
-function smallestStep(offset: Affine, axis: number): number {
+export function smallestStep(offset: Affine, axis: number): number {
   let least = Number.POSITIVE_INFINITY;
   for (const { coefficient, atom } of offset.terms) {
     if (atom.kind === "axis" ? atom.axis !== axis : !axesOf(atom.base).has(axis)) continue;

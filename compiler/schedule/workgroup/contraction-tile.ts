@@ -24,7 +24,7 @@ import {
 } from "../../kernel/build.ts";
 import type { Expression } from "../../kernel/ir.ts";
 import type { KernelBuilder } from "../kernel-builder.ts";
-import { type PanelPlan, quad, type WorkgroupPlan } from "./contraction-plan.ts";
+import { blockThreads, type PanelPlan, quad, type WorkgroupPlan } from "./contraction-plan.ts";
 
 /** Named accumulators, by row and by vector of columns. */
 export type Accumulators = readonly (readonly {
@@ -35,14 +35,14 @@ export type Accumulators = readonly (readonly {
 /** One thread's lines of a tile: its rows, or its columns. */
 export class ThreadLines {
   readonly #panel: PanelPlan;
-  /** The thread's number along the tile, and how many there are. */
-  readonly #number: Expression;
+  /** The thread's number along the tile. */
+  readonly number: Expression;
   readonly #threads: number;
   readonly count: number;
 
   constructor(panel: PanelPlan, number: Expression, threads: number, count: number) {
     this.#panel = panel;
-    this.#number = number;
+    this.number = number;
     this.#threads = threads;
     this.count = count;
   }
@@ -52,25 +52,30 @@ export class ThreadLines {
    * vectors along the sum are dealt out one by one, so that neighbouring threads read neighbouring ones.
    */
   at(i: Expression): Expression {
+    return this.atOf(this.number, i);
+  }
+
+  /** Where the i-th line of the thread of a number is. */
+  atOf(number: Expression, i: Expression): Expression {
     if (this.#panel.quads === "depth") {
-      return add(this.#number, multiply(i, constant(this.#threads)));
+      return add(number, multiply(i, constant(this.#threads)));
     }
-    if (this.count === quad) return add(multiply(this.#number, constant(quad)), i);
-    const vector = add(this.#number, multiply(quotient(i, quad), constant(this.#threads)));
+    if (this.count === quad) return add(multiply(number, constant(quad)), i);
+    const vector = add(number, multiply(quotient(i, quad), constant(this.#threads)));
     return add(multiply(vector, constant(quad)), remainder(i, quad));
   }
 
   /** Reads what the thread needs of `quad` points of the sum, from `point` of the panel on. */
   read(
     builder: KernelBuilder,
-    buffer: string,
+    { buffer, start }: PanelMemory,
     point: Expression,
     dtype: "f32" | "f16",
   ): (line: number, step: number) => Expression {
     const { quads, stride } = this.#panel;
     const vectorAt = (index: Expression): Expression => {
       const type = vectorOf(dtype, quad);
-      return builder.let("shared", convert(load(place(buffer, index), type), "f32"));
+      return builder.let("shared", convert(load(place(buffer, add(start, index)), type), "f32"));
     };
     if (quads === "depth") {
       const vectors = Array.from({ length: this.count }, (_, i) =>
@@ -83,13 +88,19 @@ export class ThreadLines {
       const number = step * this.count + line - (line % quad);
       let vector = known.get(number);
       if (vector === undefined) {
-        const start = multiply(add(point, constant(step)), constant(stride));
-        vector = vectorAt(add(start, this.at(constant(line - (line % quad)))));
+        const first = multiply(add(point, constant(step)), constant(stride));
+        vector = vectorAt(add(first, this.at(constant(line - (line % quad)))));
         known.set(number, vector);
       }
       return lane(vector, line % quad);
     };
   }
+}
+
+/** A panel in shared memory: a buffer, and the element of it that the panel starts at. */
+export interface PanelMemory {
+  readonly buffer: string;
+  readonly start: Expression;
 }
 
 export interface ThreadTile {
@@ -101,9 +112,7 @@ export interface ThreadTile {
 /** Declares the accumulators of this thread, all zero. */
 export function startTile(builder: KernelBuilder, plan: WorkgroupPlan): ThreadTile {
   const { threadRows, threadColumns, down, across } = plan.tile;
-  const thread = symbol("thread");
-  const alongRow = builder.let("across", remainder(thread, across));
-  const alongColumn = builder.let("down", quotient(thread, across));
+  const { alongRow, alongColumn } = placeThread(builder, plan);
   const vectors = threadColumns / quad;
   return {
     rows: new ThreadLines(plan.left, alongColumn, down, threadRows),
@@ -116,12 +125,42 @@ export function startTile(builder: KernelBuilder, plan: WorkgroupPlan): ThreadTi
   };
 }
 
+/** The thread's number along the rows and along the columns of the tile: subgroups are blocks of threads. */
+function placeThread(
+  builder: KernelBuilder,
+  { tile: { across }, blockAcross }: WorkgroupPlan,
+): { readonly alongRow: Expression; readonly alongColumn: Expression } {
+  const thread = symbol("thread");
+  if (blockAcross === across) {
+    return {
+      alongRow: builder.let("across", remainder(thread, across)),
+      alongColumn: builder.let("down", quotient(thread, across)),
+    };
+  }
+  const blockDown = blockThreads / blockAcross;
+  const blocks = across / blockAcross;
+  const block = quotient(thread, blockThreads);
+  const place = remainder(thread, blockThreads);
+  const placed = (number: Expression, count: number, within: Expression) =>
+    add(multiply(number, constant(count)), within);
+  return {
+    alongRow: builder.let(
+      "across",
+      placed(remainder(block, blocks), blockAcross, remainder(place, blockAcross)),
+    ),
+    alongColumn: builder.let(
+      "down",
+      placed(quotient(block, blocks), blockDown, quotient(place, blockAcross)),
+    ),
+  };
+}
+
 /** Adds the products of two panels. */
 export function addProducts(
   builder: KernelBuilder,
   { tile, dtype }: WorkgroupPlan,
   { rows, columns, sums }: ThreadTile,
-  panels: { readonly left: string; readonly right: string },
+  panels: { readonly left: PanelMemory; readonly right: PanelMemory },
 ): void {
   builder.loop(
     "point",

@@ -4,24 +4,12 @@
  * group's maps are then computed on the sums before anything is stored. Bias, activation and mask, and, on the
  * gradient of a parameter, its whole optimizer update never see memory in between.
  *
- * Tasks are tiles. Columns are numbered fastest, so that neighbouring tasks share the rows that they read. A tile
- * may reach beyond the result: what is not there is copied as 0 and not stored, and all threads come to every
+ * Tasks are tiles. A tile may reach beyond the result: what is not there is copied as 0 and not stored, and all threads come to every
  * barrier.
  */
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
-import { sizeAt } from "../../graph/extent.ts";
 import type { Value } from "../../graph/node.ts";
-import {
-  ceilQuotient,
-  constant,
-  multiply,
-  operation,
-  quotient,
-  remainder,
-  symbol,
-} from "../../kernel/build.ts";
-import type { Expression } from "../../kernel/ir.ts";
 import {
   type TiledContraction,
   tiledContraction,
@@ -35,11 +23,13 @@ import {
   type ScheduledKernel,
   type Surroundings,
 } from "../kernel-builder.ts";
-import { extentValue } from "../micro-kernel.ts";
 import { PanelCopy } from "./contraction-copy.ts";
 import { emitEpilogue } from "./contraction-epilogue.ts";
-import { planWorkgroupContraction, type WorkgroupPlan } from "./contraction-plan.ts";
-import { addProducts, startTile } from "./contraction-tile.ts";
+import { planWorkgroupContraction } from "./contraction-plan.ts";
+import { startTile } from "./contraction-tile.ts";
+import { addPanels } from "./panel-ring.ts";
+import { placeTile } from "./place-tile.ts";
+import { threadOutputs } from "./tile-outputs.ts";
 
 export interface WorkgroupContractionOptions {
   /** False reads single elements everywhere: what copies by four are checked against. */
@@ -59,35 +49,26 @@ export function scheduleWorkgroupContraction(
   const contraction = anchor && tiledContraction(anchor, surroundings.batchMax);
   invariant(contraction !== undefined, "a contraction group without a contraction");
   const mayBeWide = (side: "left" | "right"): boolean =>
-    wide && isReadByFoursOnly(contraction, side, group, surroundings, workgroup.buffers);
+    wide &&
+    (workgroup.accessBytes > 4 ||
+      isReadByFoursOnly(contraction, side, group, surroundings, workgroup.buffers));
   const plan = planWorkgroupContraction(contraction, { ...target, workgroup }, { mayBeWide });
   const builder = new KernelBuilder(surroundings);
-  const { axes, tasks } = placeTile(builder, plan);
+  const { down, across, threadRows, threadColumns } = plan.tile;
+  const placed = placeTile(builder, contraction, down * threadRows, across * threadColumns);
+  const { axes, tasks } = placed;
   const left = new PanelCopy(builder, plan, "left", axes);
   const right = new PanelCopy(builder, plan, "right", axes);
   const tile = startTile(builder, plan);
-  builder.loop(
-    "start",
-    constant(0),
-    extentValue(contraction.sum.extent),
-    (start) => {
-      const stores = [left.load(start), right.load(start)];
-      // The panels of the step before are still read until here.
-      builder.emit({ kind: "barrier" });
-      for (const emit of stores) emit();
-      builder.emit({ kind: "barrier" });
-      addProducts(builder, plan, tile, { left: left.buffer, right: right.buffer });
-    },
-    plan.tile.depth,
-  );
-  emitEpilogue(builder, group, plan, tile, axes);
+  addPanels(builder, plan, tile, { left, right });
+  emitEpilogue(builder, group, threadOutputs(plan, tile, axes), workgroup);
   const comment = commentOf(group, surroundings);
   return builder.finish(nameOfGroup(group, surroundings), tasks, comment, plan.threads);
 }
 
 /**
  * Whether all that a kernel does to the memory of an operand is to copy it. Kernels with more buffers than can be bound
- * one by one see memory as single words.
+ * one by one see memory as single words. This is about targets where a window has one type of elements.
  */
 function isReadByFoursOnly(
   contraction: TiledContraction,
@@ -107,40 +88,4 @@ function isReadByFoursOnly(
   ];
   const own = rootOf(contraction[side]().value);
   return !others.some((value) => rootOf(value) === own);
-}
-
-/** Where this task's tile is: the values of the contraction's box at its first row and column; and all tasks. */
-function placeTile(
-  builder: KernelBuilder,
-  { contraction, tile }: WorkgroupPlan,
-): { readonly axes: readonly Expression[]; readonly tasks: Expression } {
-  const { box, outerAxes, rows, columns } = contraction;
-  const height = tile.down * tile.threadRows;
-  const width = tile.across * tile.threadColumns;
-  const counts = [
-    ...box.axes.slice(0, outerAxes).map(extentValue),
-    ceilQuotient(extentValue(rows.extent), height),
-    ceilQuotient(extentValue(columns.extent), width),
-  ];
-  const isOne = (axis: number) => axis < outerAxes && sizeAt(box.axes[axis]!, box.batchMax) === 1;
-  let rest: Expression = symbol("task");
-  const numbers = [...counts];
-  for (let i = counts.length - 1; i >= 0; i--) {
-    const count = counts[i]!;
-    if (isOne(i) || (count.kind === "constant" && count.value === 1)) numbers[i] = constant(0);
-    else if (i === 0) numbers[i] = rest;
-    else {
-      numbers[i] = builder.let("tile", divided("remainder", rest, count));
-      rest = builder.let("rest", divided("quotient", rest, count));
-    }
-  }
-  const axes = [...numbers, constant(0)];
-  axes[rows.axis] = builder.let("first_row", multiply(axes[rows.axis]!, constant(height)));
-  axes[columns.axis] = builder.let("first_column", multiply(axes[columns.axis]!, constant(width)));
-  return { axes, tasks: counts.reduce(multiply) };
-}
-
-function divided(kind: "quotient" | "remainder", a: Expression, b: Expression): Expression {
-  if (b.kind !== "constant") return operation(kind, a, b);
-  return kind === "quotient" ? quotient(a, b.value) : remainder(a, b.value);
 }
