@@ -2,6 +2,11 @@
  * Copies an operand's panels to shared memory. What does not change from panel to panel (places along the rows,
  * which of them exist) is computed before the loop over panels; in it, the places along the sum, once for all
  * elements of a vector that share them.
+ *
+ * Panels pass through registers, or are copied by the machine while threads compute: then by 16 bytes where elements lie
+ * side by side as they do in shared memory, and else one by one, the 32 threads of a subgroup eight along the lines of the
+ * panel by four across them: lines are a multiple of four words and no multiple of eight apart, so each thread has a bank
+ * of shared memory to itself, and every four or eight of them read what memory gives at once.
  */
 
 import {
@@ -29,12 +34,12 @@ import {
   load,
   multiply,
   place,
-  quotient,
-  remainder,
   store,
   symbol,
   vectorOf,
+  when,
 } from "../../kernel/build.ts";
+import { copyAsync } from "../../kernel/intrinsics.ts";
 import type { Expression } from "../../kernel/ir.ts";
 import type {
   JoinedAxis,
@@ -52,19 +57,17 @@ import {
   quad,
   type WorkgroupPlan,
 } from "./contraction-plan.ts";
+import { type Digit, panelPlaces } from "./panel-places.ts";
 
-/** A place along an axis of the panel: what differs from thread to thread, and a literal. */
-interface PanelPlace {
-  readonly thread: Expression;
-  readonly literal: number;
-}
-
-/** What a thread copies at once: the elements of a vector in shared memory, by one access or one by one. */
-interface VectorCopy {
+/** What a thread copies at once: elements side by side in shared memory, by one access or one by one. */
+interface PieceCopy {
   /** Where in the panel. */
   readonly target: Expression;
   readonly elements: readonly { readonly row: number; readonly point: number }[];
 }
+
+/** Lines of a panel that threads of a subgroup copy single elements of at once. */
+const linesAtOnce = 8;
 
 /** Copies panels of one operand for the tile of this task. */
 export class PanelCopy {
@@ -75,9 +78,12 @@ export class PanelCopy {
   readonly #panel: PanelPlan;
   readonly #dtype: "f32" | "f16";
   readonly #memory: string;
-  /** The panel in shared memory. */
+  /** The panels in shared memory, one after the other. */
   readonly buffer: string;
-  readonly #vectors: readonly VectorCopy[];
+  /** Whether the machine copies the panels: `copy` does it, and `load` otherwise. */
+  readonly isAsync: boolean;
+  readonly #stages: number;
+  readonly #pieces: readonly PieceCopy[];
   /** Whether this thread has anything to copy; null if all have. */
   readonly #exists: Expression | null;
   /** Values of the box's axes at literal 0, that of the sum aside. */
@@ -96,7 +102,7 @@ export class PanelCopy {
     side: "left" | "right",
     axes: readonly Expression[],
   ) {
-    const { contraction, threads, dtype } = plan;
+    const { contraction, threads, dtype, stages } = plan;
     this.#builder = builder;
     this.#contraction = contraction;
     this.#operand = contraction[side]();
@@ -104,45 +110,52 @@ export class PanelCopy {
     this.#panel = plan[side];
     this.#dtype = dtype;
     this.#memory = builder.buffer(this.#operand.value, "read");
-    this.buffer = builder.shared(`${side}_panel`, dtype, panelElements(this.#panel));
+    this.buffer = builder.shared(`${side}_panel`, dtype, stages * panelElements(this.#panel));
+    this.#stages = stages;
+    this.isAsync = stages > 1 && dtype === "f32" && this.#operand.value.dtype === "f32";
     this.#index = splitIndex(this.#operand.offset, this.#along.axis, contraction.sum.axis);
     this.#guard = splitGuard(this.#operand.guard, this.#along.axis, contraction.sum.axis);
 
     const { width, depth, quads, stride, isWide, threadsAlongQuads } = this.#panel;
     const [long, lines] = quads === "width" ? [width, depth] : [depth, width];
-    const total = (long / quad) * lines;
-    const fast = threadsAlongQuads ? long / quad : lines;
-    const thread = symbol("thread");
-    // All counts are powers of two: threads make whole turns along the faster axis, or parts of one.
-    const within = builder.let("fast", fast < threads ? remainder(thread, fast) : thread);
-    const across = fast < threads ? builder.let("slow", quotient(thread, fast)) : constant(0);
-    this.#exists = total < threads ? builder.let("copies", less(thread, constant(total))) : null;
-    const placesOf = (i: number): readonly [at: PanelPlace, line: PanelPlace] => {
-      const number = i * threads;
-      const near = { thread: within, literal: number % fast };
-      const far = { thread: across, literal: Math.floor(number / fast) };
-      return threadsAlongQuads ? [near, far] : [far, near];
-    };
-    const [at, line] = placesOf(0);
-    const from = builder.let("from", multiply(at.thread, constant(quad)));
-    const target = builder.let("target", add(multiply(line.thread, constant(stride)), from));
-    this.#vectors = Array.from({ length: Math.ceil(total / threads) }, (_, i) => {
-      const [{ literal: vector }, { literal: lineNumber }] = placesOf(i);
-      const first = quad * vector;
-      const places = Array.from({ length: isWide ? 1 : quad }, (_, lane) => first + lane);
+    // Pieces are numbered; a thread copies its own number's, and those so many threads further on.
+    const step = this.isAsync && !isWide ? 1 : quad;
+    const total = (long / step) * lines;
+    const along: Digit = { axis: "along", count: long / step };
+    const across: Digit = { axis: "across", count: lines };
+    let digits = threadsAlongQuads ? [along, across] : [across, along];
+    if (step === 1) {
+      const first = Math.min(linesAtOnce, lines);
+      digits = [
+        { ...across, count: first },
+        { ...along, count: quad },
+        { ...across, count: lines / first },
+        { ...along, count: long / quad },
+      ];
+    }
+    const places = panelPlaces(builder, digits, threads);
+    this.#exists =
+      total < threads ? builder.let("copies", less(symbol("thread"), constant(total))) : null;
+    const from = builder.let("from", multiply(places.thread.along, constant(step)));
+    const line = places.thread.across;
+    const target = builder.let("target", add(multiply(line, constant(stride)), from));
+    this.#pieces = Array.from({ length: Math.ceil(total / threads) }, (_, i) => {
+      const { along: piece, across: lineNumber } = places.literal(i);
+      const first = step * piece;
+      const elements = Array.from({ length: isWide ? 1 : step }, (_, lane) => first + lane);
       return {
         target: add(target, constant(lineNumber * stride + first)),
-        elements: places.map((place) =>
+        elements: elements.map((place) =>
           quads === "width" ? { row: place, point: lineNumber } : { row: lineNumber, point: place },
         ),
       };
     });
-    const [row, point] = quads === "width" ? [from, line.thread] : [line.thread, from];
+    const [row, point] = quads === "width" ? [from, line] : [line, from];
     const { axis } = this.#along;
     this.#axes = axes.with(axis, builder.let("at", add(axes[axis]!, row)));
     this.#point = point;
     // What is known of rows is computed here, before the loop over panels.
-    for (const { elements } of this.#vectors) {
+    for (const { elements } of this.#pieces) {
       for (const { row: literal } of elements) {
         this.#rowMask(literal);
         this.#base(literal);
@@ -150,29 +163,71 @@ export class PanelCopy {
     }
   }
 
-  /** Reads the panel from `start` on into registers, and gives what stores it in shared memory. */
-  load(start: Expression): () => void {
+  /** Where the panel of a place in the ring starts in shared memory. */
+  startOf(stage: Expression): Expression {
+    return this.#stages === 1
+      ? constant(0)
+      : this.#builder.let("panel", multiply(stage, constant(panelElements(this.#panel))));
+  }
+
+  /** Reads the panel from `start` on into registers, and gives what stores it at a place in shared memory. */
+  load(start: Expression, panel: Expression): () => void {
     const builder = this.#builder;
-    const first = this.#pointAt(null, builder.let("k", add(start, this.#point)), 0);
-    const points = new Map<number, PanelPoint>([[0, first]]);
-    const pointAt = (literal: number): PanelPoint => {
-      const known = points.get(literal) ?? this.#pointAt(first, start, literal);
-      points.set(literal, known);
-      return known;
-    };
+    const pointAt = this.#pointsFrom(start);
     const lanes = this.#panel.isWide ? quad : 1;
-    const stores = this.#vectors.map(({ target, elements }) => {
-      const values = elements.map(({ row, point }) =>
-        builder.let("element", this.#element(row, pointAt(point), lanes)),
-      );
+    const type = vectorOf(elementType(this.#operand.value.dtype), lanes);
+    const stores = this.#pieces.map(({ target, elements }) => {
+      const values = elements.map(({ row, point }) => {
+        const { index, condition } = this.#element(row, pointAt(point));
+        return builder.let("element", load(place(this.#memory, index), type, { mask: condition }));
+      });
       const vector = lanes === 1 ? join(values) : values[0]!;
       const value = convert(vector, this.#dtype);
-      return store(place(this.buffer, target), value, { mask: this.#exists });
+      return store(place(this.buffer, add(panel, target)), value, { mask: this.#exists });
     });
     return () => builder.emit(...stores);
   }
 
-  #element(row: number, { at, mask, moved }: PanelPoint, lanes: number): Expression {
+  /** Has the machine copy the panel from `start` on to a place in shared memory. */
+  copy(start: Expression, panel: Expression): void {
+    const builder = this.#builder;
+    const bytes = this.#panel.isWide ? 16 : 4;
+    const copies = builder.block(() => {
+      const pointAt = this.#pointsFrom(start);
+      for (const { target, elements } of this.#pieces) {
+        for (const { row, point } of elements) {
+          const { index, condition } = this.#element(row, pointAt(point));
+          builder.emit({
+            kind: "invoke",
+            function: copyAsync(bytes, "f32"),
+            args: [
+              { kind: "address", place: place(this.buffer, add(panel, target)) },
+              { kind: "address", place: place(this.#memory, index) },
+              condition ?? constant(1, "bool"),
+            ],
+          });
+        }
+      }
+    });
+    builder.emit(...(this.#exists === null ? copies : [when(this.#exists, copies)]));
+  }
+
+  /** The points of the panel from `start` on, each computed once. */
+  #pointsFrom(start: Expression): (literal: number) => PanelPoint {
+    const first = this.#pointAt(null, this.#builder.let("k", add(start, this.#point)), 0);
+    const points = new Map<number, PanelPoint>([[0, first]]);
+    return (literal) => {
+      const known = points.get(literal) ?? this.#pointAt(first, start, literal);
+      points.set(literal, known);
+      return known;
+    };
+  }
+
+  /** An element of the operand, or the first of a vector: its index, and whether there is one; null if always. */
+  #element(
+    row: number,
+    { at, mask, moved }: PanelPoint,
+  ): { readonly index: Expression; readonly condition: Expression | null } {
     const { moving, rowStep, hasRow } = this.#index;
     const axes = this.#axesAt(row).with(this.#contraction.sum.axis, at);
     const point = this.#pointOf(axes);
@@ -180,8 +235,7 @@ export class PanelCopy {
     const base = add(this.#base(rowStep === null ? row : 0), own);
     const index = rowStep === null ? base : add(base, constant(row * rowStep));
     const condition = and(and(this.#rowMask(row), mask), conditionValue(this.#guard.ofBoth, point));
-    const type = vectorOf(elementType(this.#operand.value.dtype), lanes);
-    return load(place(this.#memory, index), type, { mask: condition });
+    return { index, condition };
   }
 
   /** What all rows share of a point of the sum: the first of a panel, or one so many points after it. */
@@ -198,9 +252,12 @@ export class PanelCopy {
           ? builder.let("moved", scalarIndex(moving, point))
           : add(first.moved!, constant(literal * sumStep));
     }
-    const isInside = isWhole(sum.extent, this.#panel.depth)
-      ? null
-      : less(at, extentValue(sum.extent));
+    // What goes through registers is asked for before it is known whether there is a panel so far ahead.
+    const isCertain = this.isAsync || this.#stages === 1;
+    const isInside =
+      isCertain && isWhole(sum.extent, this.#panel.depth)
+        ? null
+        : less(at, extentValue(sum.extent));
     const mask = and(isInside, conditionValue(this.#guard.ofSum, point));
     return { at, mask: mask && builder.let("is_point", mask), moved };
   }

@@ -21,8 +21,9 @@
 
 import { type Extent, isFixed, sizeAt } from "../../graph/extent.ts";
 import type { TiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
-import type { TargetDescription, WorkgroupLimits } from "../../optimize/target-description.ts";
+import type { WorkgroupLimits } from "../../optimize/target-description.ts";
 import { contiguityOf, type RunDirection } from "./contraction-runs.ts";
+import { predictedSeconds, type WorkgroupTarget } from "./contraction-time.ts";
 
 /** Elements of a vector in shared memory, and of one in global memory where elements lie side by side. */
 export const quad = 4;
@@ -36,6 +37,16 @@ export interface TileShape {
   readonly across: number;
   /** Points of the sum in a panel: a multiple of four. */
   readonly depth: number;
+}
+
+/** A tile, and how many panels of either operand shared memory has room for at once. */
+export interface TilePlan {
+  readonly tile: TileShape;
+  /**
+   * 1: a panel is copied, and then computed with. More: panels are copied while threads compute with the one before, and
+   * shared memory is a ring of so many.
+   */
+  readonly stages: number;
 }
 
 /** How an operand's panel lies in shared memory, and how it gets there. */
@@ -56,10 +67,11 @@ export interface PanelPlan {
   readonly threadsAlongQuads: boolean;
 }
 
-export interface WorkgroupPlan {
+export interface WorkgroupPlan extends TilePlan {
   readonly contraction: TiledContraction;
-  readonly tile: TileShape;
   readonly threads: number;
+  /** Threads side by side along the columns of the tile before the next are below them, see `threadsInBlock`. */
+  readonly blockAcross: number;
   readonly left: PanelPlan;
   readonly right: PanelPlan;
   readonly dtype: "f32" | "f16";
@@ -72,7 +84,7 @@ export interface PlanOptions {
 
 export function planWorkgroupContraction(
   contraction: TiledContraction,
-  target: TargetDescription & { readonly workgroup: WorkgroupLimits },
+  target: WorkgroupTarget,
   { mayBeWide }: PlanOptions,
 ): WorkgroupPlan {
   const { rows, columns, sum, outerAxes, box } = contraction;
@@ -84,19 +96,24 @@ export function planWorkgroupContraction(
     sum: size(sum.extent),
     outer: box.axes.slice(0, outerAxes).reduce((product, extent) => product * size(extent), 1),
   };
-  const tile = chooseTile(sizes, dtype === "f16" ? 2 : 4, target);
+  const { tile, stages } = planTile(sizes, dtype === "f16" ? 2 : 4, target);
   const panel = (side: "left" | "right"): PanelPlan => {
     const operand = contraction[side]();
     const along = side === "left" ? rows : columns;
     const own = side === "left" ? tile.threadRows : tile.threadColumns;
     const direction = contiguityOf(operand, along, sum, box);
     const width = own * (side === "left" ? tile.down : tile.across);
-    return panelPlan(width, tile.depth, own, direction, mayBeWide(side));
+    return panelPlan(width, tile.depth, own, direction, {
+      mayBeWide: mayBeWide(side),
+      isCopiedAsync: stages > 1,
+    });
   };
   return {
     contraction,
     tile,
+    stages,
     threads: tile.down * tile.across,
+    blockAcross: stages > 1 ? threadsInBlock(tile) : tile.across,
     left: panel("left"),
     right: panel("right"),
     dtype,
@@ -108,11 +125,14 @@ function panelPlan(
   depth: number,
   own: number,
   { contiguous, aligned }: RunDirection,
-  mayBeWide: boolean,
+  { mayBeWide, isCopiedAsync }: { readonly mayBeWide: boolean; readonly isCopiedAsync: boolean },
 ): PanelPlan {
   // A thread whose share is no multiple of four rows cannot use vectors along them.
   const canRunAcross = own % quad === 0;
-  const isWide = mayBeWide && aligned && (contiguous === "depth" || canRunAcross);
+  // A vector along the sum is four points of one line: of eight lines that is 32 registers at once, beside 64 of sums.
+  // Copied asynchronously, elements can be laid across instead, one by one, and pass through no registers.
+  const mayRunAlong = !(isCopiedAsync && own > quad);
+  const isWide = mayBeWide && aligned && (contiguous === "depth" ? mayRunAlong : canRunAcross);
   // One by one, elements are read by neighbouring threads side by side, so that quads lie across that.
   const across = contiguous === "depth" ? "width" : "depth";
   const quads = isWide ? contiguous : canRunAcross ? across : "depth";
@@ -140,28 +160,31 @@ export interface ContractionSizes {
 }
 
 /** The tile of least predicted time. */
-export function chooseTile(
+export function planTile(
   sizes: ContractionSizes,
   elementBytes: number,
-  target: TargetDescription & { readonly workgroup: WorkgroupLimits },
-): TileShape {
-  let best: TileShape | null = null;
+  target: WorkgroupTarget,
+): TilePlan {
+  let best: TilePlan | null = null;
   let least = Number.POSITIVE_INFINITY;
-  for (const tile of candidates(sizes, elementBytes, target.workgroup)) {
-    const seconds = predictedSeconds(sizes, tile, elementBytes, target);
+  for (const plan of candidates(sizes, elementBytes, target.workgroup)) {
+    const seconds = predictedSeconds(sizes, plan.tile, plan.stages, elementBytes, target);
     if (seconds < least) {
       least = seconds;
-      best = tile;
+      best = plan;
     }
   }
   return best!;
 }
 
+/** Panels in shared memory at once, where they are copied while threads compute: three, or two if they are large. */
+const ringStages = [3, 2];
+
 function* candidates(
   { sum }: ContractionSizes,
   elementBytes: number,
-  { threads: mostThreads, sharedBytes, registers }: WorkgroupLimits,
-): Generator<TileShape> {
+  { threads: mostThreads, sharedBytes, registers, asynchronousCopies }: WorkgroupLimits,
+): Generator<TilePlan> {
   for (const threads of [64, 128, 256].filter((count) => count <= mostThreads)) {
     for (const threadRows of [8, 4, 2, 1]) {
       for (const threadColumns of [4, 8]) {
@@ -176,7 +199,11 @@ function* candidates(
             // Both panels with the longer of their paddings.
             const lines = (side: number) => Math.max(side * (depth + quad), depth * (side + quad));
             const bytes = elementBytes * (lines(height) + lines(width));
-            if (bytes <= sharedBytes) yield { threadRows, threadColumns, down, across, depth };
+            const stages = (asynchronousCopies ? ringStages : [1]).find(
+              (count) => count * bytes <= sharedBytes,
+            );
+            if (stages === undefined) continue;
+            yield { tile: { threadRows, threadColumns, down, across, depth }, stages };
           }
         }
       }
@@ -184,44 +211,15 @@ function* candidates(
   }
 }
 
-/** Threads that fill the arithmetic of one of the places where workgroups run, and workgroups that share it. */
-const fillingThreads = 128;
-const residentGroups = 4;
+/** Threads that read shared memory together: those of a subgroup, where panels are copied asynchronously. */
+export const blockThreads = 32;
 
-/** Elements side by side that memory gives at once: fewer cost as much. */
-const leastRun = 8;
-
-/** Seconds from asking for a panel to having computed with it where nothing else runs meanwhile. */
-const panelSeconds = 0.5e-6;
-
-/** What a tile shape costs: its arithmetic or its copies, whichever takes longer, and waiting for panels. */
-export function predictedSeconds(
-  { rows, columns, sum, outer }: ContractionSizes,
-  { threadRows, threadColumns, down, across, depth }: TileShape,
-  elementBytes: number,
-  {
-    peakFlops,
-    cacheBandwidth,
-    workgroup,
-  }: TargetDescription & {
-    readonly workgroup: WorkgroupLimits;
-  },
-): number {
-  const [height, width] = [down * threadRows, across * threadColumns];
-  const threads = down * across;
-  const groups = outer * Math.ceil(rows / height) * Math.ceil(columns / width);
-  const panels = Math.ceil(sum / depth);
-  const { concurrency } = workgroup;
-  const busy = Math.min(1, (groups * threads) / (concurrency * fillingThreads));
-  // In multiply-adds of a thread: those of its tile, or reading what they need from shared memory.
-  const reads = ((elementBytes / 4) * (threadRows + 2 * threadColumns)) / 4;
-  const operations = Math.max(threadRows * threadColumns, quad * reads);
-  const arithmetic = (2 * groups * threads * panels * depth * operations) / (peakFlops * busy);
-  const elements = Math.max(height, leastRun) + Math.max(width, leastRun);
-  const bytes = 4 * groups * panels * depth * elements;
-  const copies = bytes / (cacheBandwidth * Math.min(1, groups / concurrency));
-  const rounds = Math.max(1, groups / (concurrency * residentGroups));
-  return Math.max(arithmetic, copies) + rounds * panels * panelSeconds;
+/**
+ * Threads of a block along the columns of the tile: eight with four below each other where there are so many, so
+ * that together they read the fewest words of shared memory: four vectors of rows and eight of columns, 64 and 128 bytes.
+ */
+function threadsInBlock({ down, across }: TileShape): number {
+  return Math.min(across, Math.max(8, blockThreads / down));
 }
 
 /** Whether a joined axis always ends with a whole tile. */

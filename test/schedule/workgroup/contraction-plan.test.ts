@@ -7,7 +7,7 @@ import type { Compute, Graph } from "../../../compiler/graph/node.ts";
 import { tiledContraction } from "../../../compiler/optimize/fusion/tiled-contraction.ts";
 import {
   type ContractionSizes,
-  chooseTile,
+  planTile,
   panelElements,
   planWorkgroupContraction,
   type WorkgroupPlan,
@@ -23,7 +23,7 @@ const target = { ...description, workgroup };
 /** `64×32×16 by 128 threads of 4×4`. */
 function tileOf(rows: number, columns: number, sum: number, outer = 1): string {
   const sizes: ContractionSizes = { rows, columns, sum, outer };
-  const { down, across, threadRows, threadColumns, depth } = chooseTile(sizes, 4, target);
+  const { down, across, threadRows, threadColumns, depth } = planTile(sizes, 4, target).tile;
   const shape = `${down * threadRows}×${across * threadColumns}×${depth}`;
   return `${shape} by ${down * across} threads of ${threadRows}×${threadColumns}`;
 }

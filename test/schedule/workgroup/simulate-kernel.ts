@@ -3,12 +3,19 @@
  * after the other from barrier to barrier. It fails where a kernel breaks a rule that devices let pass: an access out
  * of range, shared memory read before it is written, two threads at one place between barriers of which one
  * writes, threads that come to different barriers, vectors that are not aligned or share a window with single
- * elements.
+ * elements, where that is asked for; asynchronous copies whose target is touched before they have been waited for, or
+ * is read by others without a barrier after that. Copies take place as late as they may.
  */
 
 import { scalarFunctions } from "../../../compiler/graph/scalar-functions.ts";
 import { hash32, uniformAt } from "../../../compiler/graph/threefry.ts";
-import type { Expression, Kernel, Place, Statement } from "../../../compiler/kernel/ir.ts";
+import type {
+  Argument,
+  Expression,
+  Kernel,
+  Place,
+  Statement,
+} from "../../../compiler/kernel/ir.ts";
 
 export type Memory = Float32Array | Int32Array | Uint8Array;
 
@@ -21,9 +28,19 @@ export interface SimulationOptions {
   readonly batch?: number;
   /** Threads of a subgroup, where the kernel asks. */
   readonly subgroup?: number;
+  /** Whether one window may be read as vectors and as single elements, as in C and not in WGSL. */
+  readonly mixesWidths?: boolean;
 }
 
 type Data = number | number[];
+
+/** An asynchronous copy under way: whether there is a source, and so many elements. */
+interface Copy {
+  readonly to: readonly [name: string, index: number];
+  readonly from: readonly [name: string, index: number];
+  readonly exists: boolean;
+  readonly elements: number;
+}
 
 /** What the generated code calls. */
 class Machine {
@@ -36,6 +53,9 @@ class Machine {
   epoch = 0;
   readonly options: SimulationOptions;
   readonly kernel: string;
+  /** Copies issued since the last group was closed, and closed groups that have not been waited for. */
+  #copies: Copy[] = [];
+  #groups: Copy[][] = [];
 
   constructor(kernel: string, options: SimulationOptions) {
     this.kernel = kernel;
@@ -60,10 +80,48 @@ class Machine {
     });
   }
 
+  // Asynchronous copies
+
+  copy(to: Copy["to"], from: Copy["from"], exists: boolean, elements: number): void {
+    const target = this.#within(...to, elements);
+    for (let i = 0; i < elements; i++) target.claim(to[1] + i, this);
+    this.#copies.push({ to, from, exists, elements });
+  }
+
+  commit(): void {
+    this.#groups.push(this.#copies);
+    this.#copies = [];
+  }
+
+  awaitAllBut(pending: number): void {
+    while (this.#groups.length > pending) {
+      for (const { to, from, exists, elements } of this.#groups.shift()!) {
+        const target = this.#within(...to, elements);
+        const source = exists ? this.#within(...from, elements) : null;
+        for (let i = 0; i < elements; i++) {
+          target.claimed.delete(to[1] + i);
+          target.write(to[1] + i, source === null ? 0 : source.read(from[1] + i, this), this);
+        }
+      }
+    }
+  }
+
+  finish(): void {
+    const left = [...this.#groups.flat(), ...this.#copies];
+    if (left.length > 0) this.fail(`nobody waits for copies to ${left[0]!.to[0]}`);
+  }
+
   #access(name: string, index: number, lanes: number): BufferState {
-    const buffer = this.buffers.get(name) ?? this.fail(`no memory for ${name}`);
+    const buffer = this.#within(name, index, lanes);
     buffer.widths.add(lanes);
-    if (buffer.widths.size > 1) this.fail(`${name} is read by ${[...buffer.widths].join(" and ")}`);
+    if (buffer.widths.size > 1 && this.options.mixesWidths !== true) {
+      this.fail(`${name} is read by ${[...buffer.widths].join(" and ")}`);
+    }
+    return buffer;
+  }
+
+  #within(name: string, index: number, lanes: number): BufferState {
+    const buffer = this.buffers.get(name) ?? this.fail(`no memory for ${name}`);
     if (!Number.isInteger(index) || index < 0 || index + lanes > buffer.data.length) {
       this.fail(`${name}[${index}] of ${buffer.data.length}`);
     }
@@ -108,6 +166,8 @@ class BufferState {
   readonly name: string;
   readonly data: Memory | Float64Array;
   readonly widths = new Set<number>();
+  /** Elements that asynchronous copies will write. */
+  readonly claimed = new Set<number>();
   readonly #isLocal: boolean;
   readonly #isShared: boolean;
   /** Who wrote and read each element last, and between which barriers. */
@@ -127,8 +187,15 @@ class BufferState {
     this.#readers = new Int32Array(data.length);
   }
 
+  /** From now on until it is waited for, a copy may write the element. */
+  claim(index: number, machine: Machine): void {
+    this.write(index, Number.NaN, machine);
+    this.claimed.add(index);
+  }
+
   read(index: number, machine: Machine): number {
     const { thread, epoch } = machine;
+    if (this.claimed.has(index)) machine.fail(`${this.name}[${index}] is read while it is copied`);
     if (!this.#isLocal) {
       if (this.#isShared && this.#writes[index] === -1) {
         machine.fail(`${this.name}[${index}] is read and was never written`);
@@ -145,6 +212,8 @@ class BufferState {
 
   write(index: number, value: number, machine: Machine): void {
     const { thread, epoch } = machine;
+    if (this.claimed.has(index))
+      machine.fail(`${this.name}[${index}] is written while it is copied`);
     if (!this.#isLocal) {
       const clashes =
         (this.#writes[index] === epoch && this.#writers[index] !== thread) ||
@@ -239,7 +308,7 @@ class Translator {
     const scalars = this.#kernel.parameters
       .filter(({ kind }) => kind === "scalar")
       .map(({ name }) => `const ${name} = scalars[${JSON.stringify(name)}];`);
-    return [...scalars, ...this.#block(this.#kernel.body)].join("\n");
+    return [...scalars, ...this.#block(this.#kernel.body), "m.finish();"].join("\n");
   }
 
   #block(statements: readonly Statement[]): string[] {
@@ -280,6 +349,8 @@ class Translator {
           ...this.#block(s.whenFalse),
           "}",
         ];
+      case "invoke":
+        return [this.#intrinsic(s.function.name, s.args)];
       case "barrier":
         return [`yield ${this.#barriers++};`];
       case "buffer":
@@ -288,6 +359,21 @@ class Translator {
       default:
         throw new Error(`no ${s.kind} in simulations`);
     }
+  }
+
+  #intrinsic(name: string, args: readonly Argument[]): string {
+    const [to, from, exists] = args.map((arg) =>
+      arg.kind === "address"
+        ? `["${arg.place.buffer}", ${this.#placeOf(arg.place)}]`
+        : this.expression(arg),
+    );
+    const number = Number(/\d+/.exec(name)?.[0]);
+    if (name.startsWith("copy_async_") && name.endsWith("_f32")) {
+      return `m.copy(${to}, ${from}, ${exists}, ${number / 4});`;
+    }
+    if (name === "commit_copies") return "m.commit();";
+    if (name.startsWith("await_copies_")) return `m.awaitAllBut(${number});`;
+    throw new Error(`no ${name} in simulations`);
   }
 
   expression(e: Expression): string {
