@@ -37,8 +37,8 @@ const leastSum = 16;
 /** Rows or columns that matrix schedules compute from one reading of the other operand. */
 const usualTile = 128;
 
-/** Readings of four bytes an element that cost what a copy does besides its own: 4 + 2 + 2·r against 4·r. */
-const cheapReadings = 3;
+/** Readings of four bytes an element that cost what copying does, which reads four and writes two, then two a reading. */
+const freeReadings = 3;
 
 /**
  * Needs a graph whose sums of products are contractions. Adds maps, and lets contractions read them; results change by
@@ -83,8 +83,8 @@ interface Operand {
 
 /**
  * What to copy for each contraction that is worth it. One copy of an image serves where it is read padded and where it
- * is not, but all of a tensor is not copied for the sake of few elements. Params that are read only a few times in a
- * step are read as they are: nothing makes them, so that their copy would be a kernel of its own.
+ * is not, but all of a tensor is not copied for the sake of few elements. Params that are small or seldom read are read
+ * as they are: nothing makes them, so that their copy is a kernel of its own.
  */
 function planCopies(
   context: GraphContext,
@@ -115,7 +115,9 @@ function planCopies(
   const isCopied = (value: Value): boolean => {
     if (value.node.kind !== "leaf" || isColumn(value)) return true;
     const readers = all.filter((each) => each.chain[placed.get(each)!]!.value === value);
-    return readers.reduce((sum, { readings }) => sum + readings, 0) > cheapReadings;
+    const readings = readers.reduce((sum, each) => sum + each.readings, 0);
+    const savedBytes = 2 * elements(value) * (readings - freeReadings);
+    return savedBytes / target.cacheBandwidth > target.launchSeconds;
   };
   const planOf = (operand: Operand): CopyPlan => {
     const moves = placed.get(operand)!;
