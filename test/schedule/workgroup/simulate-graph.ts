@@ -26,11 +26,16 @@ export interface SimulatedOutcome {
 
 const notANumber = 0x7fc00000;
 
-/** In arenas every element takes a word. */
-function view(arena: ArrayBuffer, dtype: string, offset: number, elements: number): Memory {
-  const type = dtype === "f32" ? Float32Array : Int32Array;
-  return new type(arena, offset, elements);
-}
+/** Of targets whose memory is words, every element in an arena takes one. */
+type View = (arena: ArrayBuffer, dtype: string, offset: number, elements: number) => Memory;
+
+const viewWords: View = (arena, dtype, offset, elements) =>
+  new (dtype === "f32" ? Float32Array : Int32Array)(arena, offset, elements);
+
+const viewElements: View = (arena, dtype, offset, elements) =>
+  dtype === "u8" || dtype === "bool"
+    ? new Uint8Array(arena, offset, elements)
+    : viewWords(arena, dtype, offset, elements);
 
 export function simulateGraph(test: GraphCase, options: SimulationOptions): SimulatedOutcome {
   const { graph, n, leaf } = test;
@@ -42,6 +47,8 @@ export function simulateGraph(test: GraphCase, options: SimulationOptions): Simu
     results: new ArrayBuffer(program.arenas.results),
   };
   for (const arena of Object.values(arenas)) new Int32Array(arena).fill(notANumber);
+  const view = target.wordsOnly ? viewWords : viewElements;
+  const mixesWidths = (target.workgroup?.accessBytes ?? 4) > 4;
   const valueAt = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
     view(arena, value.dtype, offset, elementsAt(value.shape, rows));
   for (const value of persistent) {
@@ -73,7 +80,8 @@ export function simulateGraph(test: GraphCase, options: SimulationOptions): Simu
       }
     });
     const body = removeDeadCode(kernel.body);
-    simulateKernel({ ...kernel, body }, { n, memory, scalars, seed, batch, subgroup });
+    const counters = { seed, batch, subgroup };
+    simulateKernel({ ...kernel, body }, { n, memory, scalars, mixesWidths, ...counters });
   }
   const [scheduled] = program.graphs;
   return {

@@ -74,7 +74,8 @@ export function simulateGraph(
         if (node.kind === "leaf") scalars.set(name, leaf(node.role, node.path)[0]!);
       } else windows.set(name, memoryOf(binding));
     });
-    simulateKernel(kernel, { n, memory: windows, scalars });
+    const mixesWidths = (target.workgroup?.accessBytes ?? 4) > 4;
+    simulateKernel(kernel, { n, memory: windows, scalars, mixesWidths });
     return { ...scheduled, kernel };
   });
   const read = (value: Value): Memory =>

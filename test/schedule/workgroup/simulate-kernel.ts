@@ -356,8 +356,6 @@ class Translator {
       case "buffer":
       case "comment":
         return [];
-      default:
-        throw new Error(`no ${s.kind} in simulations`);
     }
   }
 
