@@ -134,7 +134,7 @@ export function flopsPerStep(workload: Workload): number {
 }
 
 /** Numerical Recipes' generator; uniform in [−1, 1). */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -183,10 +183,7 @@ export function makeInputs(workload: Workload): Inputs {
 export function writeInputs(folder: string, workload: Workload, inputs: Inputs): void {
   mkdirSync(folder, { recursive: true });
   const write = (name: string, data: Float32Array | Int32Array): string => {
-    writeFileSync(
-      join(folder, name),
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    );
+    writeArray(join(folder, name), data);
     return name;
   };
   write("x.f32", inputs.x);
@@ -198,4 +195,9 @@ export function writeInputs(folder: string, workload: Workload, inputs: Inputs):
   }));
   const spec = { x: [workload.batch, ...workload.input], y: [workload.batch], layers };
   writeFileSync(join(folder, "layers.json"), JSON.stringify(spec));
+}
+
+/** The elements as they are in memory. */
+export function writeArray(path: string, data: Float32Array | Int32Array): void {
+  writeFileSync(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }

@@ -18,6 +18,7 @@ import { instantiateProgram } from "../compiler/trainer/instantiate.ts";
 import { CpuDevice } from "../runtime/devices/cpu/cpu-device.ts";
 import { makeInputs, type Workload, workloads } from "./inputs.ts";
 import { loadWorkload } from "./load-workload.ts";
+import { makeStepper } from "./stepper.ts";
 
 /** Compiles the model of a workload, fused or not. */
 export function compileWorkload(
@@ -43,25 +44,7 @@ async function measure(workload: Workload, threads: number, seconds: number, fus
   const before = process.memoryUsage.rss();
   const device = new CpuDevice({ plan, library, threads });
   await loadWorkload(device, plan, workload, makeInputs(workload));
-  const { batch } = workload;
-
-  let t = 0;
-  const run = async (steps: number): Promise<void> => {
-    const rows = Int32Array.from({ length: steps * batch }, (_, i) => i % batch);
-    const perStep = plan.graphs.train!.scalars;
-    const scalars = new Float32Array(steps * perStep);
-    for (let i = 0; i < steps; i++) {
-      const counters = { t: t + i + 1, batch: t + i };
-      scalars.set(definition.stepScalars("train", plan.hypers, counters), i * perStep);
-    }
-    const request = { graph: "train", rows, batchSize: batch, scalars, seed: 0, firstBatch: t };
-    await device.run(request);
-    t += steps;
-  };
-  const loss = async (): Promise<number> => {
-    const index = plan.graphs.train!.results.findIndex(({ name }) => name === "loss");
-    return Number((await device.readResult("train", index))[0]);
-  };
+  const { run, loss } = makeStepper(definition, device, workload.batch);
 
   await run(1);
   const first = await loss();

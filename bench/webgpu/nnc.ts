@@ -9,6 +9,7 @@ import { instantiateProgram } from "../../compiler/trainer/instantiate.ts";
 import { WebGpuDevice } from "../../runtime/devices/webgpu/webgpu-device.ts";
 import type { WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
 import { loadWorkload } from "../load-workload.ts";
+import { makeStepper } from "../stepper.ts";
 import type { Job, Training } from "./peer.ts";
 
 /** The file that `Job.program` names. */
@@ -33,24 +34,8 @@ export async function open({ gpu, workload, inputs, program: file }: Job): Promi
     },
   });
   await loadWorkload(device, plan, workload, inputs);
-  const { batch } = workload;
-  const { scalars: perStep, results } = plan.graphs.train!;
-  const lossIndex = results.findIndex(({ name }) => name === "loss");
-
-  let t = 0;
   return {
-    async run(steps) {
-      const rows = Int32Array.from({ length: steps * batch }, (_, i) => i % batch);
-      const scalars = new Float32Array(steps * perStep);
-      for (let i = 0; i < steps; i++) {
-        const counters = { t: t + i + 1, batch: t + i };
-        scalars.set(definition.stepScalars("train", plan.hypers, counters), i * perStep);
-      }
-      const request = { graph: "train", rows, batchSize: batch, scalars, seed: 0, firstBatch: t };
-      await device.run(request);
-      t += steps;
-    },
-    loss: async () => Number((await device.readResult("train", lossIndex))[0]),
+    ...makeStepper(definition, device, workload.batch),
     settled: () => settled,
     dispose: () => device.dispose(),
   };

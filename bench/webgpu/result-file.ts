@@ -1,10 +1,10 @@
 /** Where results are kept, and what is said of the machine and the moment. */
 
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import type { AdapterDescription } from "../../runtime/devices/webgpu/adapter.ts";
+import { commitOf } from "../commit.ts";
 import { peerFolder, root } from "./peer-package.ts";
 
 /** What the worker tells of the adapter. */
@@ -25,7 +25,7 @@ export function resultFile(
   const versions = readVersions(peerFolder, "dependencies");
   const head = {
     date,
-    commit: commit(),
+    commit: commitOf(root),
     adapter,
     processor: cpus()[0]?.model,
     node: process.versions.node,
@@ -44,12 +44,4 @@ function readVersions(folder: string, kind: string): Record<string, string> {
     Record<string, string>
   >;
   return manifest[kind] ?? {};
-}
-
-/** With a `+` if files differ from it. */
-function commit(): string {
-  const git = (...args: string[]) =>
-    spawnSync("git", args, { cwd: root, encoding: "utf8" }).stdout.trim();
-  const changed = git("status", "--porcelain", "--untracked-files=no", "compiler", "runtime");
-  return git("rev-parse", "--short", "HEAD") + (changed === "" ? "" : "+");
 }

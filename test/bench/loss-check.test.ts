@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lossDisagreement } from "../../../bench/webgpu/loss-check.ts";
+import { lossDisagreement } from "../../bench/loss-check.ts";
 
 const own = { first: 2.4, twentieth: 2.3 };
 
@@ -19,4 +19,10 @@ test("updates that are a little off show in the progress", () => {
 test("NaN agrees with nothing", () => {
   expect(lossDisagreement(own, { first: Number.NaN, twentieth: 2.3 })).toBeDefined();
   expect(lossDisagreement(own, { first: 2.4, twentieth: Number.NaN })).toBeDefined();
+});
+
+test("another precision has a tolerance of its own", () => {
+  const its = { first: 2.41, twentieth: 2.318 };
+  expect(lossDisagreement(own, its, { first: 0.01, progress: 0.1 })).toBeUndefined();
+  expect(lossDisagreement(own, its, { first: 0.01, progress: 0.05 })).toContain("20 steps");
 });

@@ -1,0 +1,32 @@
+/** Training steps of nnc on any device, many in one run, as all benchmarks make them: on one batch again and again. */
+
+import type { Device } from "../runtime/devices/device.ts";
+import type { TrainerDefinition } from "../runtime/plan.ts";
+
+export interface Stepper {
+  readonly run: (steps: number) => Promise<void>;
+  /** Of the last step. */
+  readonly loss: () => Promise<number>;
+}
+
+/** `batch` rows are those that the device's columns have. */
+export function makeStepper(definition: TrainerDefinition, device: Device, batch: number): Stepper {
+  const { plan } = definition;
+  const { scalars: perStep, results } = plan.graphs.train!;
+  const lossIndex = results.findIndex(({ name }) => name === "loss");
+  let t = 0;
+  return {
+    run: async (steps) => {
+      const rows = Int32Array.from({ length: steps * batch }, (_, i) => i % batch);
+      const scalars = new Float32Array(steps * perStep);
+      for (let i = 0; i < steps; i++) {
+        const counters = { t: t + i + 1, batch: t + i };
+        scalars.set(definition.stepScalars("train", plan.hypers, counters), i * perStep);
+      }
+      const request = { graph: "train", rows, batchSize: batch, scalars, seed: 0, firstBatch: t };
+      await device.run(request);
+      t += steps;
+    },
+    loss: async () => Number((await device.readResult("train", lossIndex))[0]),
+  };
+}
