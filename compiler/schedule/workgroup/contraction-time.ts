@@ -58,6 +58,18 @@ function waitingSeconds(
 /** Threads that a place runs at once with as many registers as large tiles take (65,536 by 128). */
 const residentThreads = 512;
 
+/** Shared memory of a place, as a multiple of what a workgroup may have of it: 164 to 228 KiB of 48. */
+const residentShared = 4;
+
+/** How much of the lesser of arithmetic and copies shows although they overlap: busy memory answers late. */
+const unhiddenShare = 0.125;
+
+/** Instructions for a panel, however deep: the barrier, what threads wait for each other there, and places to copy. */
+const panelInstructions = 40;
+
+/** Threads' worth of time that a place is idle because all of its threads wait for something. */
+const idleThreads = 32;
+
 /** Seconds from asking for a panel to having it, from the second-level cache or not far beyond it. */
 const copySeconds = 0.4e-6;
 
@@ -75,19 +87,27 @@ function pipelinedSeconds(
   const threads = down * across;
   const groups = outer * Math.ceil(rows / height) * Math.ceil(columns / width);
   const panels = Math.ceil(sum / depth);
-  const { concurrency } = workgroup;
+  const { concurrency, sharedBytes } = workgroup;
   const rounds = Math.ceil(groups / concurrency);
-  const together = Math.min(rounds, Math.max(1, residentThreads / threads));
-  // Instructions for a point of the sum: multiply-adds and reads of four words, of which shared memory serves a thread
-  // of 32 in a quarter of the time of eight multiply-adds.
+  const bytes = 4 * depth * (height + width);
+  const room = Math.min(
+    residentThreads / threads,
+    (residentShared * sharedBytes) / (stages * bytes),
+  );
+  const together = Math.min(rounds, Math.max(1, Math.floor(room)));
+  // Instructions of a thread for a point of the sum: multiply-adds, reads of four words and copies. Shared memory takes
+  // for a read as long as arithmetic for eight.
   const lines = threadRows + threadColumns;
-  const instructions = Math.max(threadRows * threadColumns + lines / 4, 2 * lines);
-  const busy = Math.min(1, (together * threads) / fillingThreads);
+  const copied = (height + width) / threads;
+  const others = lines / 4 + copied + panelInstructions / depth;
+  const instructions = Math.max(threadRows * threadColumns + others, 2 * lines + copied);
+  const resident = together * threads;
+  const busy = Math.min(1, resident / fillingThreads) * (resident / (resident + idleThreads));
   const rate = (peakFlops * busy) / (2 * concurrency);
   const arithmetic = (rounds * threads * panels * depth * instructions) / rate;
   const elements = Math.max(height, leastRun) + Math.max(width, leastRun);
-  const bytes = 4 * panels * depth * elements;
-  const copies = (rounds * bytes * concurrency) / cacheBandwidth;
+  const copies = (rounds * 4 * panels * depth * elements * concurrency) / cacheBandwidth;
   const waiting = ((rounds / together) * panels * copySeconds) / (stages - 1);
-  return Math.max(arithmetic, copies, waiting) + copySeconds;
+  const unhidden = Math.min(arithmetic, copies) * unhiddenShare;
+  return Math.max(arithmetic, copies, waiting) + unhidden + copySeconds;
 }
