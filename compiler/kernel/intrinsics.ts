@@ -19,7 +19,7 @@ import type { Access, ElementType, FunctionParameter, KernelFunction } from "./i
 export type CopiedType = "f32" | "f16" | "bf16";
 export type MatrixType = "f16" | "bf16";
 
-function intrinsic(
+export function intrinsic(
   name: string,
   comment: string,
   parameters: readonly FunctionParameter[],
@@ -27,11 +27,11 @@ function intrinsic(
   return { name, comment, parameters, body: [], result: null, inline: true, isIntrinsic: true };
 }
 
-function pointer(name: string, dtype: ElementType, access: Access): FunctionParameter {
+export function pointer(name: string, dtype: ElementType, access: Access): FunctionParameter {
   return { kind: "pointer", name, dtype, access };
 }
 
-function value(name: string, dtype: ElementType): FunctionParameter {
+export function value(name: string, dtype: ElementType): FunctionParameter {
   return { kind: "value", name, type: { dtype, lanes: 1 } };
 }
 
