@@ -1,8 +1,23 @@
 /** A kernel library as CUDA C++: one source for each variant, and for each graph what one step launches. */
 
-import type { CudaArchitecture, CudaProgram } from "../../../runtime/devices/cuda/cuda-program.ts";
-import { InvariantError } from "../../diagnostics/diagnostic.ts";
-import type { KernelModule } from "../../kernel/module.ts";
+import type {
+  CudaArchitecture,
+  CudaArgument,
+  CudaKernel,
+  CudaLaunch,
+  CudaProgram,
+  CudaVariant,
+} from "../../../runtime/devices/cuda/cuda-program.ts";
+import { InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
+import type { KernelFunction, KernelParameter } from "../../kernel/ir.ts";
+import type { KernelModule, Launch, Placement } from "../../kernel/module.ts";
+import { CLikePrinter } from "../c-like-printer.ts";
+import { tasksAtMost } from "../tasks-at-most.ts";
+import { cudaDialect, noMemory } from "./dialect.ts";
+import { functionWithLegalNames, kernelName } from "./names.ts";
+import type { Helper } from "./prelude.ts";
+import { type PrintedKernel, printKernel } from "./print-kernel.ts";
+import { type SourceParts, sourceText } from "./source-text.ts";
 
 export interface CudaModule {
   readonly architecture: CudaArchitecture;
@@ -23,9 +38,121 @@ export interface PrintedCuda {
   readonly sources: readonly string[];
 }
 
-export function printCuda(
-  _modules: readonly CudaModule[],
-  _options: CudaPrintOptions,
-): PrintedCuda {
-  throw new InvariantError("printing is being written");
+/** From those that run on the fewest devices to the one that runs on all. */
+const architectures: readonly CudaArchitecture[] = ["sm_90a", "sm_80"];
+
+export function printCuda(modules: readonly CudaModule[], options: CudaPrintOptions): PrintedCuda {
+  const ordered = architectures.flatMap((architecture) =>
+    modules.filter((module) => module.architecture === architecture),
+  );
+  const printed = ordered.map((module) => printVariant(module, options));
+  return {
+    program: { variants: printed.map(({ variant }) => variant) },
+    sources: printed.map(({ source }) => source),
+  };
+}
+
+function printVariant(
+  { architecture, module }: CudaModule,
+  { source, batchMax }: CudaPrintOptions,
+): { readonly variant: CudaVariant; readonly source: string } {
+  const table = new KernelTable(batchMax);
+  const graphs = module.functions.map(
+    ({ graph, launches }) => [graph, launches.map((launch) => table.launch(launch))] as const,
+  );
+  const { kernels } = table;
+  return {
+    variant: { architecture, kernels, graphs: Object.fromEntries(graphs) },
+    source: sourceText({ model: module.model, source, architecture, ...table.parts }),
+  };
+}
+
+/** Kernels that are printed the same are one. */
+class KernelTable {
+  readonly kernels: CudaKernel[] = [];
+  readonly #batchMax: number;
+  readonly #helpers: Helper[] = [];
+  readonly #functions = new Map<string, KernelFunction>();
+  readonly #texts: string[] = [];
+  readonly #byText = new Map<string, number>();
+  readonly #names = new Set<string>();
+
+  constructor(batchMax: number) {
+    this.#batchMax = batchMax;
+  }
+
+  launch(launch: Launch): CudaLaunch {
+    const { kernel, placements, withPrevious } = launch;
+    const scalarSlots = placements.flatMap((p) => (p.kind === "scalar" ? [p.slot] : []));
+    const printed = printKernel({ kernel, scalarSlots }, (helper) => this.#helpers.push(helper));
+    return {
+      kernel: this.#intern(launch, printed),
+      blocks: tasksAtMost(kernel, this.#batchMax),
+      arguments: [
+        ...kernel.parameters.flatMap((parameter, i) => argumentOf(parameter, placements[i]!)),
+        ...(printed.takesStep ? [{ kind: "step" } as const] : []),
+        ...(printed.takesN ? [{ kind: "n" } as const] : []),
+      ],
+      withPrevious,
+    };
+  }
+
+  /** What the source has beside its head. */
+  get parts(): Pick<SourceParts, "helpers" | "functions" | "kernels"> {
+    const use = (helper: Helper): void => {
+      this.#helpers.push(helper);
+    };
+    const printer = new CLikePrinter(cudaDialect(noMemory, use));
+    const functions = [...this.#functions.values()].map((fn) =>
+      printer.function(functionWithLegalNames(fn)).join("\n"),
+    );
+    return { helpers: this.#helpers, functions, kernels: this.#texts };
+  }
+
+  #intern({ kernel }: Launch, { text, functions, sharedBytes }: PrintedKernel): number {
+    const content = text("");
+    const known = this.#byText.get(content);
+    if (known !== undefined) return known;
+    for (const fn of functions) {
+      if (!this.#functions.has(fn.name)) this.#functions.set(fn.name, fn);
+      this.#names.add(fn.name);
+    }
+    const name = this.#name(kernelName(kernel.name));
+    this.#byText.set(content, this.kernels.length);
+    this.#texts.push(text(name));
+    this.kernels.push({
+      name,
+      threads: kernel.threads,
+      sharedBytes,
+      isPersistent: kernel.isPersistent === true,
+      computes: kernel.comment.lines,
+      origins: kernel.comment.sources,
+    });
+    return this.kernels.length - 1;
+  }
+
+  #name(hint: string): string {
+    let name = hint;
+    for (let i = 2; this.#names.has(name); i++) name = `${hint}_${i}`;
+    this.#names.add(name);
+    return name;
+  }
+}
+
+function argumentOf(parameter: KernelParameter, placement: Placement): CudaArgument[] {
+  switch (placement.kind) {
+    case "scalar":
+      return [];
+    case "column":
+      return [placement];
+    case "arena": {
+      const { arena, offset } = placement;
+      invariant(offset % 16 === 0, `${parameter.name} starts within 16 bytes`);
+      if (parameter.kind !== "tensorMap") return [placement];
+      const { dtype, extents, strides, box, swizzleBytes } = parameter;
+      if (dtype !== "f32" && dtype !== "f16" && dtype !== "bf16")
+        throw new InvariantError(`no boxes of ${dtype} are copied`);
+      return [{ kind: "tensorMap", arena, offset, dtype, extents, strides, box, swizzleBytes }];
+    }
+  }
 }

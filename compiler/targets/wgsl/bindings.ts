@@ -19,9 +19,9 @@ import type {
 } from "../../kernel/ir.ts";
 import type { Arena, Launch, Placement } from "../../kernel/module.ts";
 import { mapStatements } from "../../kernel/rewrite.ts";
+import { namesIn } from "../legal-names.ts";
 import { defaultLimits } from "./description.ts";
 import { WgslLimitError } from "./limit-error.ts";
-import { namesIn } from "./names.ts";
 
 /** Bytes of each arena. */
 export type ArenaSizes = { readonly [A in Arena]: number };

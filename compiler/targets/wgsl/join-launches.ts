@@ -28,6 +28,7 @@ import type {
 import type { Arena, Launch, Placement } from "../../kernel/module.ts";
 import { renameKernel } from "../../kernel/rename.ts";
 import { mapStatements } from "../../kernel/rewrite.ts";
+import { namesIn } from "../legal-names.ts";
 import {
   type AbstractLiteral,
   abstractLiterals,
@@ -35,7 +36,6 @@ import {
 } from "./abstract-literals.ts";
 import { type ArenaSizes, type Bound, bindArenas, bindLaunch } from "./bindings.ts";
 import { defaultLimits } from "./description.ts";
-import { namesIn } from "./names.ts";
 import { vectorBuffers } from "./vector-buffers.ts";
 
 type Placed = Pick<Launch, "kernel" | "placements">;

@@ -6,46 +6,28 @@
  */
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
-import { BlockBuilder } from "../../kernel/block-builder.ts";
-import {
-  add,
-  bitcast,
-  constant,
-  convert,
-  invoke,
-  join,
-  lane,
-  literalOf,
-  load,
-  operation,
-  store,
-  vectorOf,
-} from "../../kernel/build.ts";
-import type {
-  Expression,
-  Kernel,
-  KernelFunction,
-  LoadExpression,
-  Operation,
-  Place,
-  Statement,
-} from "../../kernel/ir.ts";
+import { bitcast, constant, convert, invoke, literalOf, operation } from "../../kernel/build.ts";
+import type { Expression, Kernel, KernelFunction, Operation } from "../../kernel/ir.ts";
 import { floorDivisionFunction, truncateFunction } from "../../kernel/math/functions.ts";
 import { printExpression } from "../../kernel/print.ts";
 import { mapExpression, mapStatements } from "../../kernel/rewrite.ts";
+import { foldConstant } from "../fold-constants.ts";
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
+import { builderBeside, loadElements, type Store, storeElements } from "../vector-elements.ts";
 import { choiceFunction, compareMagnitude, legalCall, legalRounded } from "./float-functions.ts";
-import { foldConstant } from "./fold-constants.ts";
-import { namesIn } from "./names.ts";
 
 /** A legal kernel; so are the functions that it calls. */
 export function legalize(kernel: Kernel, vectors: ReadonlySet<string>): Kernel {
   // Stores of vectors fall apart first: each of their elements is legalised below.
   const names = builderBeside(kernel);
+  const isWhole = (s: Store): boolean =>
+    vectors.has(s.place.buffer) &&
+    s.active === s.value.type.lanes &&
+    (s.mask === null || s.mask.type.lanes === 1);
   const body = mapStatements(
     kernel.body,
     (e) => e,
-    (s) => (s.kind === "store" ? storeElements(s, vectors, names) : s),
+    (s) => (s.kind === "store" && !isWhole(s) ? storeElements(s, names) : s),
   );
   const rules: LegalRules = {
     call: (fn, args) => (isFloat(args[0]!) ? legalCall(fn, args) : null),
@@ -56,13 +38,6 @@ export function legalize(kernel: Kernel, vectors: ReadonlySet<string>): Kernel {
     },
   };
   return new Legalizer(rules).kernel({ ...kernel, body });
-}
-
-/** Hands out names that the kernel does not have. */
-function builderBeside({ parameters, body }: Kernel): BlockBuilder {
-  const builder = new BlockBuilder();
-  for (const name of [...parameters.map((p) => p.name), ...namesIn(body)]) builder.name(name);
-  return builder;
 }
 
 function isFloat({ type }: Expression): boolean {
@@ -80,54 +55,6 @@ function rewrite(e: Expression, vectors: ReadonlySet<string>, legalizer: Legaliz
     default:
       return e;
   }
-}
-
-// Memory
-
-/** Where one lane of an access lies. */
-function placeOfLane({ buffer, index, row }: Place, number: number): Place {
-  return {
-    buffer,
-    index: index.type.lanes === 1 ? add(index, constant(number)) : lane(index, number),
-    row: row === null || row.type.lanes === 1 ? row : lane(row, number),
-  };
-}
-
-function maskOfLane(mask: Expression | null, number: number): Expression | null {
-  return mask === null || mask.type.lanes === 1 ? mask : lane(mask, number);
-}
-
-function loadElements({ type, place, mask, active }: LoadExpression): Expression {
-  const single = vectorOf(type.dtype, 1);
-  return join(
-    Array.from({ length: type.lanes }, (_, i) =>
-      i < active
-        ? load(placeOfLane(place, i), single, { mask: maskOfLane(mask, i) })
-        : constant(0, type.dtype),
-    ),
-  );
-}
-
-function storeElements(
-  s: Statement & { readonly kind: "store" },
-  vectors: ReadonlySet<string>,
-  names: BlockBuilder,
-): Statement | readonly Statement[] {
-  const { place, value, mask, active } = s;
-  const { lanes } = value.type;
-  if (lanes === 1) return s;
-  const isWhole = active === lanes && (mask === null || mask.type.lanes === 1);
-  if (isWhole && vectors.has(place.buffer)) return s;
-  return names.block(() => {
-    const stored = names.let("stored", value);
-    const at =
-      place.index.type.lanes === 1 ? place : { ...place, index: names.let("at", place.index) };
-    const where = mask === null ? null : names.let("where", mask);
-    for (let i = 0; i < active; i++) {
-      const options = { mask: maskOfLane(where, i) };
-      names.emit(store(placeOfLane(at, i), lane(stored, i), options));
-    }
-  });
 }
 
 // Numbers

@@ -1,9 +1,8 @@
 /** Names that WGSL leaves to programs; kernels are named after models, which know nothing of them. */
 
 import { functionsCalled } from "../../kernel/functions-called.ts";
-import type { Kernel, KernelFunction, Statement } from "../../kernel/ir.ts";
-import { type Rename, renameFunction, renameKernel } from "../../kernel/rename.ts";
-import { walkStatements } from "../../kernel/rewrite.ts";
+import type { Kernel, KernelFunction } from "../../kernel/ir.ts";
+import { functionWithFreeNames, withFreeNames } from "../legal-names.ts";
 
 /** https://www.w3.org/TR/WGSL/#keyword-summary and #reserved-words */
 const reservedWords =
@@ -28,48 +27,15 @@ const usedWords =
   "workgroupBarrier Step main step rows n task thread subgroup seed batch workgroup local subgroup_size";
 
 const taken: ReadonlySet<string> = new Set(`${reservedWords} ${usedWords}`.split(" "));
-
-/**
- * Keeps every one of `names` that is free, and gives the rest others: those that are taken, and those in `others`.
- */
-function renaming(names: readonly string[], others: Iterable<string>): Rename {
-  const elsewhere = new Set(others);
-  const isFree = (name: string): boolean => !taken.has(name) && !elsewhere.has(name);
-  const given = new Map(names.filter(isFree).map((name) => [name, name]));
-  return (name) => {
-    const known = given.get(name);
-    if (known !== undefined) return known;
-    let legal = name;
-    for (let i = 2; !isFree(legal) || given.has(legal); i++) legal = `${name}_${i}`;
-    given.set(name, legal);
-    // Nor may another name become it.
-    elsewhere.add(legal);
-    return legal;
-  };
-}
-
-/** Names that statements define. */
-export function namesIn(body: readonly Statement[]): string[] {
-  const names: string[] = [];
-  walkStatements(body, (s) => {
-    if (s.kind === "let" || s.kind === "mutable" || s.kind === "buffer") names.push(s.name);
-    if (s.kind === "loop") names.push(s.variable);
-  });
-  return names;
-}
+const isTaken = (name: string): boolean => taken.has(name);
 
 /** A kernel without reserved names, and without those in `others`. */
 export function withLegalNames(kernel: Kernel, others: Iterable<string>): Kernel {
-  const { parameters, body } = kernel;
-  return renameKernel(
-    kernel,
-    renaming([...parameters.map((p) => p.name), ...namesIn(body)], others),
-  );
+  return withFreeNames(kernel, isTaken, others);
 }
 
 /** A function without reserved names, and without those of the functions that it calls. */
 export function functionWithLegalNames(fn: KernelFunction): KernelFunction {
-  const { parameters, body } = fn;
-  const called = functionsCalled(body, fn.result).map(({ name }) => name);
-  return renameFunction(fn, renaming([...parameters.map((p) => p.name), ...namesIn(body)], called));
+  const called = functionsCalled(fn.body, fn.result).map(({ name }) => name);
+  return functionWithFreeNames(fn, isTaken, called);
 }

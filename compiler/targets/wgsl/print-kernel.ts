@@ -1,7 +1,7 @@
 /** One kernel as the text of a module: its declarations and its entry point. */
 
 import type { WgslKernel } from "../../../runtime/devices/webgpu/wgsl-program.ts";
-import { assertExhaustive, InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
+import { assertExhaustive, InvariantError } from "../../diagnostics/diagnostic.ts";
 import { constant, literalOf, symbol } from "../../kernel/build.ts";
 import { functionsOf } from "../../kernel/functions-called.ts";
 import type {
@@ -12,19 +12,15 @@ import type {
   KernelSymbol,
   Statement,
 } from "../../kernel/ir.ts";
-import {
-  mapExpression,
-  mapStatements,
-  walkExpressions,
-  walkStatements,
-} from "../../kernel/rewrite.ts";
+import { mapStatements, walkExpressions, walkStatements } from "../../kernel/rewrite.ts";
 import { CLikePrinter } from "../c-like-printer.ts";
+import { namesIn } from "../legal-names.ts";
+import { tasksAtMost } from "../tasks-at-most.ts";
 import { defaultLimits } from "./description.ts";
 import { bufferType, memoryTypeName, typeName, wgslDialect } from "./dialect.ts";
-import { foldConstant } from "./fold-constants.ts";
 import { inlineLets } from "./inline-lets.ts";
 import { legalize } from "./legalize.ts";
-import { namesIn, withLegalNames } from "./names.ts";
+import { withLegalNames } from "./names.ts";
 import { withScopedNames } from "./scoped-names.ts";
 import { storageBarriers } from "./storage-barriers.ts";
 import { vectorBuffers } from "./vector-buffers.ts";
@@ -70,7 +66,7 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
   const printer = new CLikePrinter(dialect);
   const outside = [...named.parameters, ...shared].map(({ name }) => name);
   const scoped = withScopedNames(body, new Set([...outside, ...elsewhere]), namesIn(named.body));
-  const tasks = atMost(named.tasks, batchMax);
+  const tasks = tasksAtMost(named, batchMax);
   const lines = [
     ...headComment(kernel),
     stepStruct(scalarSlots),
@@ -97,19 +93,6 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
     requires: hasHalves ? ["shader-f16"] : [],
     functions,
   };
-}
-
-/** How many tasks there are for the largest batch. */
-export function tasksAtMost({ tasks }: Kernel, batchMax: number): number {
-  const count = literalOf(atMost(tasks, batchMax));
-  invariant(count !== undefined, "the number of tasks depends on more than n");
-  return count;
-}
-
-function atMost(tasks: Expression, batchMax: number): Expression {
-  return mapExpression(tasks, (e) =>
-    e.kind === "symbol" && e.symbol === "n" ? constant(batchMax) : foldConstant(e),
-  );
 }
 
 /** Workgroups in two dimensions, as one has too few for some kernels. */
@@ -203,11 +186,11 @@ function symbolsIn(body: readonly Statement[], tasks: Expression): ReadonlySet<K
 
 function printMain(
   kernel: Kernel,
-  tasksAtMax: Expression,
+  tasks: number,
   scalarSlots: readonly number[],
   printer: CLikePrinter,
 ): string[] {
-  const [width, height] = workgroupsOf(literalOf(tasksAtMax)!);
+  const [width, height] = workgroupsOf(tasks);
   // Where the dispatch has just the tasks of every batch, none has to leave.
   const isExact = literalOf(kernel.tasks) === width * height;
   const used = symbolsIn(kernel.body, isExact ? constant(0) : kernel.tasks);

@@ -11,13 +11,14 @@ import type {
 import { invariant } from "../../diagnostics/diagnostic.ts";
 import type { Arena, KernelModule, Launch } from "../../kernel/module.ts";
 import { CLikePrinter } from "../c-like-printer.ts";
+import { tasksAtMost } from "../tasks-at-most.ts";
 import { type ArenaSizes, type Bound, bindLaunch } from "./bindings.ts";
 import { defaultLimits } from "./description.ts";
 import { noMemory, wgslDialect } from "./dialect.ts";
 import { joiningKey, joinLaunches } from "./join-launches.ts";
 import { WgslLimitError } from "./limit-error.ts";
 import { functionWithLegalNames } from "./names.ts";
-import { type PrintedKernel, printKernel, tasksAtMost, workgroupsOf } from "./print-kernel.ts";
+import { type PrintedKernel, printKernel, workgroupsOf } from "./print-kernel.ts";
 
 export interface WgslPrintOptions {
   /** The largest batch. */

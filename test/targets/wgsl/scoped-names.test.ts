@@ -16,8 +16,8 @@ import {
 } from "../../../compiler/kernel/build.ts";
 import type { Expression, Statement } from "../../../compiler/kernel/ir.ts";
 import { CLikePrinter } from "../../../compiler/targets/c-like-printer.ts";
+import { namesIn } from "../../../compiler/targets/legal-names.ts";
 import { noMemory, wgslDialect } from "../../../compiler/targets/wgsl/dialect.ts";
-import { namesIn } from "../../../compiler/targets/wgsl/names.ts";
 import { withScopedNames } from "../../../compiler/targets/wgsl/scoped-names.ts";
 
 const task = symbol("task");

@@ -3,7 +3,7 @@
  * overflow or give an infinity or NaN; so none are left to it.
  */
 
-import type { ElementType, Expression, Operation } from "../../kernel/ir.ts";
+import type { ElementType, Expression, Operation } from "../kernel/ir.ts";
 
 /** The literal that an operation, conversion or bitcast of literals is; the expression itself if it is none. */
 export function foldConstant(e: Expression): Expression {
