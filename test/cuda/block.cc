@@ -1,0 +1,270 @@
+#include "block.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace nnc_emulation {
+namespace {
+
+// NaNs, however they are read.
+constexpr int kPoison = 0xff;
+
+// Not `memset`, which address sanitizer would check against the kernel's own variables; nor may the compiler make it one.
+__attribute__((optimize("no-tree-loop-distribute-patterns"))) void Poison(unsigned char *memory, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) memory[i] = kPoison;
+}
+
+}  // namespace
+
+Block &TheBlock() {
+  static Block block;
+  return block;
+}
+
+Block::Block() = default;
+
+bool Block::Run(const NncLaunch &launch, unsigned block) {
+  launch_ = &launch;
+  failed_ = false;
+  const unsigned count = launch.threads;
+  if (threads_.size() != count || sequence_.size() != count) {
+    threads_.resize(count);
+    sequence_.resize(count);
+    warps_.resize((count + kWarpThreads - 1) / kWarpThreads);
+    // Reordered in place afterwards.
+    for (unsigned i = 0; i < count; ++i) sequence_[i] = i;
+  }
+  for (Thread &thread : threads_) {
+    thread.state = State::kNew;
+    thread.groups = 0;
+    thread.copies.clear();
+  }
+  for (Warp &warp : warps_) warp.arrived = 0;
+  const NncKernel &kernel = *launch.kernel;
+  Poison(kernel.shared_begin, static_cast<size_t>(kernel.shared_end - kernel.shared_begin));
+  Poison(nnc_dynamic_shared, launch.shared_bytes);
+  at_barrier_ = 0;
+  nnc_position = {0, block, count, launch.blocks};
+  Restart();
+  nnc_position.thread = sequence_[0];
+  Enter(&main_);
+  launch_ = nullptr;
+  if (failed_) {
+    free_fibers_.clear();
+    for (const auto &fiber : fibers_) free_fibers_.push_back(fiber.get());
+  }
+  return !failed_;
+}
+
+// Begins a new round of all threads.
+void Block::Restart() {
+  const unsigned count = static_cast<unsigned>(sequence_.size());
+  for (unsigned i = 0; i < count && order_ != Order::kShuffled; ++i) {
+    sequence_[i] = order_ == Order::kForward ? i : count - 1 - i;
+  }
+  for (unsigned i = count; order_ == Order::kShuffled && i > 1; --i) {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 17;
+    random_ ^= random_ << 5;
+    std::swap(sequence_[i - 1], sequence_[random_ % i]);
+  }
+  cursor_ = 0;
+}
+
+bool Block::MayRun(const Thread &thread) const {
+  return thread.state == State::kReady || thread.state == State::kNew ||
+         (thread.state == State::kPaused && thread.paused_at != progress_);
+}
+
+bool Block::Advance() {
+  const unsigned count = static_cast<unsigned>(sequence_.size());
+  for (unsigned tried = 0; tried < count; ++tried) {
+    cursor_ = cursor_ + 1 < count ? cursor_ + 1 : 0;
+    if (MayRun(threads_[sequence_[cursor_]])) {
+      nnc_position.thread = sequence_[cursor_];
+      return true;
+    }
+  }
+  return false;
+}
+
+void Block::Enter(Fiber *from) {
+  Thread &thread = current();
+  if (thread.state == State::kNew) {
+    if (free_fibers_.empty()) {
+      fibers_.push_back(std::make_unique<Fiber>(fibers_.size()));
+      free_fibers_.push_back(fibers_.back().get());
+    }
+    thread.fiber = free_fibers_.back();
+    free_fibers_.pop_back();
+    thread.fiber->Prepare(&Block::RunThreads);
+  }
+  thread.state = State::kReady;
+  if (thread.fiber != from) from->SwitchTo(thread.fiber);
+}
+
+// Runs the current thread, and others that have not begun for as long as none has to wait.
+void Block::RunThreads() {
+  Block &block = TheBlock();
+  Fiber *own = block.current().fiber;
+  for (;;) {
+    block.launch_->kernel->run(block.launch_->arguments);
+    block.current().state = State::kDone;
+    if (!block.Advance()) break;
+    Thread &next = block.current();
+    if (next.state == State::kNew) {
+      next.state = State::kReady;
+      next.fiber = own;
+      continue;
+    }
+    block.free_fibers_.push_back(own);
+    block.Enter(own);
+  }
+  for (const Thread &thread : block.threads_) {
+    if (thread.state != State::kDone) block.ReportDeadlock();
+  }
+  block.free_fibers_.push_back(own);
+  own->SwitchTo(&block.main_);
+}
+
+void Block::Yield() {
+  Fiber *own = current().fiber;
+  if (!Advance()) ReportDeadlock();
+  Enter(own);
+}
+
+void Block::WaitAtBarrier(int line) {
+  Thread &self = current();
+  self.line = line;
+  self.state = State::kAtBarrier;
+  if (++at_barrier_ < threads_.size()) return Yield();
+  at_barrier_ = 0;
+  for (Thread &thread : threads_) {
+    if (thread.line != line) {
+      nnc_fault("the barrier of line %d is one of line %d for thread %u", line, thread.line,
+                static_cast<unsigned>(&thread - threads_.data()));
+    }
+    thread.state = State::kReady;
+  }
+  Restart();
+  nnc_position.thread = sequence_[0];
+  Enter(self.fiber);
+}
+
+const unsigned char *Block::Exchange(const char *what, unsigned mask, const void *value,
+                                     size_t bytes, Complete complete) {
+  const unsigned index = nnc_position.thread;
+  const unsigned first = index / kWarpThreads * kWarpThreads;
+  const unsigned lane = index - first;
+  const unsigned size = std::min<unsigned>(kWarpThreads, nnc_position.threads - first);
+  const unsigned present = size == kWarpThreads ? ~0u : (1u << size) - 1;
+  const unsigned expected = mask & present;
+  if ((mask >> lane & 1) == 0) nnc_fault("%s without the thread that calls it", what);
+  Thread &self = threads_[index];
+  Warp &warp = warps_[first / kWarpThreads];
+  unsigned char *lanes = warp.lanes[warp.parity];
+  std::memcpy(lanes + lane * kLaneBytes, value, bytes);
+  self.what = what;
+  self.mask = mask;
+  warp.arrived |= 1u << lane;
+  if (warp.arrived != expected) {
+    self.state = State::kInExchange;
+    Yield();
+    return lanes;
+  }
+  for (unsigned i = 0; i < size; ++i) {
+    Thread &other = threads_[first + i];
+    if ((expected >> i & 1) == 0) continue;
+    if (other.mask != mask || std::strcmp(other.what, what) != 0) {
+      nnc_fault("%s meets %s of thread %u", what, other.what, first + i);
+    }
+    other.state = State::kReady;
+  }
+  warp.arrived = 0;
+  warp.parity ^= 1;
+  if (complete != nullptr) complete(lanes);
+  return lanes;
+}
+
+void Block::Pause(const char *what) {
+  Thread &self = current();
+  self.what = what;
+  self.paused_at = progress_;
+  self.state = State::kPaused;
+  Yield();
+}
+
+std::string Block::Describe(const Thread &thread) const {
+  switch (thread.state) {
+    case State::kAtBarrier:
+      return "waits at the barrier of line " + std::to_string(thread.line);
+    case State::kInExchange:
+      return std::string("waits in ") + thread.what;
+    case State::kPaused:
+      return std::string("waits for ") + thread.what;
+    case State::kDone:
+      return "has left the kernel";
+    default:
+      return "may run";
+  }
+}
+
+void Block::ReportDeadlock() {
+  const Thread *first = nullptr;
+  std::string text;
+  for (const Thread &thread : threads_) {
+    if (first == nullptr && thread.state != State::kDone) first = &thread;
+  }
+  nnc_position.thread = static_cast<unsigned>(first - threads_.data());
+  for (const Thread &thread : threads_) {
+    if (Describe(thread) == Describe(*first)) continue;
+    text = "thread " + std::to_string(&thread - threads_.data()) + " " + Describe(thread);
+    break;
+  }
+  nnc_fault("deadlock: it %s, %s", Describe(*first).c_str(),
+            text.empty() ? "as all do" : text.c_str());
+}
+
+void Block::Fail() {
+  failed_ = true;
+  // Nothing comes back to where this is saved.
+  static Fiber abandoned;
+  abandoned.SwitchTo(&main_);
+  std::abort();
+}
+
+void Block::CopyAsync(void *to, const void *from, size_t bytes, bool exists) {
+  const auto misaligned = [bytes](const void *p) {
+    return reinterpret_cast<uintptr_t>(p) % bytes != 0;
+  };
+  if (misaligned(to) || (exists && misaligned(from))) {
+    nnc_fault("a copy of %zu bytes from or to an address that is no multiple of it", bytes);
+  }
+  auto *target = static_cast<unsigned char *>(to);
+  const auto *source = static_cast<const unsigned char *>(from);
+  // Here, where it is asked for, should it be out of bounds.
+  if (exists) static_cast<void>(*static_cast<const volatile unsigned char *>(source));
+  std::memset(target, kPoison, bytes);
+  Thread &self = current();
+  self.copies.push_back({target, source, bytes, exists, self.groups});
+}
+
+void Block::CommitCopies() { ++current().groups; }
+
+void Block::AwaitCopies(int pending) {
+  Thread &self = current();
+  size_t kept = 0;
+  for (const Copy &copy : self.copies) {
+    if (copy.group >= self.groups - pending) {
+      self.copies[kept++] = copy;
+    } else if (copy.exists) {
+      std::memcpy(copy.to, copy.from, copy.bytes);
+    } else {
+      std::memset(copy.to, 0, copy.bytes);
+    }
+  }
+  self.copies.resize(kept);
+}
+
+}  // namespace nnc_emulation
