@@ -49,11 +49,10 @@ export const noMemory: KernelMemory = {
   lanes: "0xffffffffu",
 };
 
-const symbols: { readonly [K in KernelSymbol]: string } = {
+const symbols: { readonly [K in Exclude<KernelSymbol, "subgroup">]: string } = {
   n: "n",
   task: "task",
   thread: "thread",
-  subgroup: "32",
   group: "group",
   groups: "groups",
   seed: "step->seed",
@@ -78,8 +77,11 @@ export function cudaDialect(memory: KernelMemory, use: Use): Dialect {
     if (row === null) return primary(`${buffer}[${print(index).text}]`);
     const rowElements = memory.columns.get(buffer);
     invariant(rowElements !== undefined, `${buffer} has no rows`);
-    const start = `(long long)rows[${print(row).text}] * ${rowElements}`;
-    return primary(`${buffer}[${start} + ${inside(print(index), precedence.sum)}]`);
+    const first = `rows[${print(row).text}]`;
+    const start = rowElements === 1 ? first : `(long long)${first} * ${rowElements}`;
+    const isStart = index.kind === "constant" && index.value === 0;
+    const at = isStart ? start : `${start} + ${inside(print(index), precedence.product)}`;
+    return primary(`${buffer}[${at}]`);
   };
   const address = (place: Place, print: Print): Printed =>
     prefix(
@@ -97,7 +99,10 @@ export function cudaDialect(memory: KernelMemory, use: Use): Dialect {
       const single = literal(value, type.dtype);
       return type.lanes === 1 ? single : helper({ kind: "splat", type }, single);
     },
-    symbol: (name) => primary(symbols[name]),
+    symbol(name) {
+      invariant(name !== "subgroup", "the size of subgroups is known");
+      return primary(symbols[name]);
+    },
     load({ place, type, mask }, print) {
       typed(type);
       const isVector = type.lanes > 1;
@@ -156,16 +161,10 @@ export function cudaDialect(memory: KernelMemory, use: Use): Dialect {
     reduce() {
       throw new InvariantError("a reduction of lanes was not rewritten for CUDA");
     },
-    shuffleDown({ of, distance }, print) {
-      invariant(of.type.lanes === 1, "threads exchange single values");
-      const isBool = of.type.dtype === "bool";
-      const value = callOf("__shfl_down_sync", [
-        primary(memory.lanes),
-        isBool ? prefix("(int)", print(of)) : print(of),
-        primary(String(distance)),
-      ]);
-      return isBool ? infix("!=", precedence.equality, value, primary("0")) : value;
-    },
+    shuffleDown: ({ of, distance }, print) =>
+      exchange("__shfl_down_sync", of, [String(distance)], print),
+    shuffleFirst: ({ of, count }, print) =>
+      exchange("__shfl_sync", of, ["0", String(count)], print),
     random() {
       throw new InvariantError("a random number was not rewritten for CUDA");
     },

@@ -22,6 +22,7 @@ import { mapStatements, walkStatements } from "../../kernel/rewrite.ts";
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
 import { builderBeside, loadElements, storeElements } from "../vector-elements.ts";
 import { wholeRuns } from "./aligned-runs.ts";
+import { withFixedSubgroups } from "./fixed-subgroups.ts";
 
 const rules: LegalRules = {
   call: wrappingCall,
@@ -33,7 +34,8 @@ const rules: LegalRules = {
 };
 
 /** A legal kernel; so are the functions that it calls. */
-export function legalize(kernel: Kernel): Kernel {
+export function legalize(given: Kernel): Kernel {
+  const kernel = withFixedSubgroups(given);
   const isWhole = wholeRuns(kernel);
   const names = builderBeside(kernel);
   const body = mapStatements(

@@ -43,5 +43,5 @@ export function functionWithLegalNames(fn: KernelFunction): KernelFunction {
  */
 export function kernelName(name: string): string {
   const isPlain = name.includes("_") && !isTaken(name) && !name.startsWith("make_");
-  return isPlain ? name : `${name.replace(/_{2,}/g, "_")}_kernel`.replace(/^nnc_|^_/, "");
+  return isPlain ? name : `run_${name}`.replace(/_{2,}/g, "_");
 }

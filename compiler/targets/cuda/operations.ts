@@ -7,6 +7,7 @@ import {
   conditional,
   infix,
   infixOperators,
+  inside,
   type Printed,
   precedence,
   prefix,
@@ -66,7 +67,7 @@ export function scalarOperation(
   const [a, b, c] = args as readonly [Printed, Printed, Printed];
   const operator = (dtype === "bool" ? logicOperators[name] : undefined) ?? operators[name];
   if (operator !== undefined) {
-    const value = infix(operator[0], operator[1], a, b);
+    const value = readableInfix(operator, a, b);
     // C++ computes with ints.
     const isByte = dtype === "u8" && operator[1] > precedence.relation;
     return isByte ? prefix("(unsigned char)", value) : value;
@@ -89,4 +90,18 @@ export function scalarOperation(
       return callOf(fn, args);
     }
   }
+}
+
+/** Sums that are shifted or bits that are added stand in parentheses, also where C++ asks for none. */
+function readableInfix(
+  [symbol, level]: readonly [string, number],
+  a: Printed,
+  b: Printed,
+): Printed {
+  const isBits =
+    level === precedence.shift || (level >= precedence.bitOr && level <= precedence.bitAnd);
+  if (!isBits) return infix(symbol, level, a, b);
+  const left =
+    a.precedence === level && level !== precedence.shift ? a.text : inside(a, precedence.prefix);
+  return { text: `${left} ${symbol} ${inside(b, precedence.prefix)}`, precedence: level };
 }
