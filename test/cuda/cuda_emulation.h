@@ -19,7 +19,7 @@
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __grid_constant__
-#define __align__(bytes) alignas(bytes)
+#define __align__(bytes) __attribute__((aligned(bytes)))
 // Found by its section, whose name is set before each kernel, and without a place in the file.
 #if defined(__x86_64__)
 #define NNC_NO_BITS ",\"aw\",@nobits#"

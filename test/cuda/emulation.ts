@@ -132,8 +132,11 @@ async function compileImage(home: string, source: string, sanitized: boolean): P
   const unfinished = join(images, randomUUID());
   await writeFile(`${unfinished}.cu`, source);
   const environment = { ...process.env, NNC_EMULATION_FLAGS: options };
-  await run(join(home, "nvcc"), ["-o", unfinished, `${unfinished}.cu`], environment);
-  await rm(`${unfinished}.cu`);
+  try {
+    await run(join(home, "nvcc"), ["-o", unfinished, `${unfinished}.cu`], environment);
+  } finally {
+    await rm(`${unfinished}.cu`);
+  }
   await rename(unfinished, path);
   return readFile(path);
 }

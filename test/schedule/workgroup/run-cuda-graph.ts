@@ -1,0 +1,105 @@
+/**
+ * Schedules a graph for CUDA, prints it and runs it on the emulation, giving what the interpreter gives: results and
+ * assigned values by name.
+ */
+
+import type { DType } from "../../../compiler/graph/dtype.ts";
+import { elementsAt } from "../../../compiler/graph/extent.ts";
+import type { Value } from "../../../compiler/graph/node.ts";
+import { alternativeOf } from "../../../compiler/targets/alternative.ts";
+import { type CudaDescription, describeCuda } from "../../../compiler/targets/cuda/description.ts";
+import type { ThreadOrder } from "../../cuda/launches.ts";
+import { type KernelOutcome, runKernels } from "../../targets/cuda/run-kernels.ts";
+import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.ts";
+
+export interface CudaRunOptions {
+  readonly fusion: boolean;
+  readonly target?: CudaDescription;
+  /** Runs the variant for compute capability 9.0, where the target has one. */
+  readonly hopper?: boolean;
+  readonly order?: ThreadOrder;
+  readonly sanitized?: boolean;
+  readonly seed?: number;
+  readonly batch?: number;
+}
+
+export interface CudaGraphOutcome {
+  readonly results: ReadonlyMap<string, ArrayLike<number>>;
+  /** By path of the target. */
+  readonly assignments: ReadonlyMap<string, ArrayLike<number>>;
+  readonly kernels: KernelOutcome;
+}
+
+const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array, bool: Uint8Array } as const;
+
+function arrayOf(dtype: DType) {
+  if (dtype === "f16" || dtype === "bf16") throw new Error(`no arrays of ${dtype}`);
+  return arrays[dtype];
+}
+
+export async function runOnCuda(
+  test: GraphCase,
+  options: CudaRunOptions,
+): Promise<CudaGraphOutcome> {
+  const { graph, n, leaf } = test;
+  const { fusion, target = describeCuda(), hopper = false, order, sanitized } = options;
+  const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, target, fusion);
+  const alternative = hopper ? alternativeOf(target) : null;
+  const variant = alternative === null ? null : scheduleCase(test, alternative, fusion);
+  const view = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
+    new (arrayOf(value.dtype))(arena, offset, elementsAt(value.shape, rows));
+  const given = new ArrayBuffer(program.arenas.persistent);
+  for (const value of persistent) {
+    const offset = program.persistent.offsets.get(value)!;
+    const to = view(given, value, offset, graph.batchMax);
+    const data = leaf(roleOf(value), pathOf(value));
+    to.set(Array.from({ length: Math.min(to.length, data.length) }, (_, i) => data[i]!));
+  }
+  // Rows of the batch in reverse order of the data, so that the gather is tested.
+  const rows = Array.from({ length: n }, (_, i) => n - 1 - i);
+  const columns = inputs.map((value) => {
+    const data = leaf("input", pathOf(value));
+    const rowElements = elementsAt(value.shape.slice(1), n);
+    return arrayOf(value.dtype).from(
+      rows.flatMap((row) =>
+        Array.from({ length: rowElements }, (_, i) => data[row * rowElements + i]!),
+      ),
+    );
+  });
+  const scalars = leaves.flatMap((value) =>
+    roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],
+  );
+  const [scheduled] = program.graphs;
+  const temporaries = [program, ...(variant === null ? [] : [variant.program])];
+  const kernels = await runKernels({
+    module: program.module,
+    ...(variant === null ? {} : { hopper: variant.program.module }),
+    symbol: scheduled!.symbol,
+    persistent: new Uint8Array(given),
+    temporariesBytes: Math.max(...temporaries.map(({ arenas }) => arenas.temporaries)),
+    resultsBytes: program.arenas.results,
+    columns,
+    rows,
+    scalars,
+    seed: options.seed ?? 0,
+    batch: options.batch ?? 0,
+    batchMax: graph.batchMax,
+    ...(order === undefined ? {} : { order }),
+    ...(sanitized === undefined ? {} : { sanitized }),
+  });
+  return {
+    kernels,
+    results: new Map(
+      scheduled!.results.map(({ name, value, offset }) => [
+        name,
+        view(kernels.results, value, offset, n),
+      ]),
+    ),
+    assignments: new Map(
+      grouped.graph.assignments.map(({ target: to }) => [
+        pathOf(to),
+        view(kernels.persistent, to, program.persistent.offsets.get(to)!, n),
+      ]),
+    ),
+  };
+}
