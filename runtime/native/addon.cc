@@ -1,10 +1,12 @@
 // Registration of the addon: what JavaScript sees. The types of all this are written by hand in
-// runtime/devices/cpu/native-addon.ts, and arguments are validated there.
+// runtime/devices/cpu/native-addon.ts, those of CUDA in runtime/devices/cuda/native-cuda.ts, and
+// arguments are validated there.
 
 #include <napi.h>
 
 #include "allocations.h"
 #include "cpu_features.h"
+#include "cuda/functions.h"
 #include "library.h"
 #include "session.h"
 
@@ -27,6 +29,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Session", Session::Define(env));
   exports.Set("cpuFeatures", Napi::Function::New(env, CpuFeaturesForJs));
   exports.Set("allocations", Napi::Function::New(env, AllocationsForJs));
+  cuda::DefineFunctions(env, exports);
   return exports;
 }
 

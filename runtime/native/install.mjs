@@ -32,13 +32,16 @@ const nodeHeaders = [
   join(homedir(), ".cache", "node-gyp", process.versions.node, "include", "node"),
 ].find((candidate) => candidate && existsSync(join(candidate, "node_api.h")));
 
+/** Sources below the folder, beside what was built of them. */
+const sources = readdirSync(folder, { recursive: true, encoding: "utf8" })
+  .filter((name) => /\.(cc|h|gyp)$/.test(name) && !name.startsWith("build"))
+  .sort();
+
 /** What the binary depends on; Node-API makes it independent of Node's version. */
 function fingerprint() {
   const hash = createHash("sha256");
   hash.update(`${process.platform} ${process.arch} ${require("node-addon-api").version}\n`);
-  for (const name of readdirSync(folder).sort()) {
-    if (/\.(cc|h|gyp)$/.test(name)) hash.update(name).update(readFileSync(join(folder, name)));
-  }
+  for (const name of sources) hash.update(name).update(readFileSync(join(folder, name)));
   return hash.digest("hex");
 }
 
@@ -60,7 +63,6 @@ function buildWithGyp() {
 
 function buildWithCompiler() {
   mkdirSync(release, { recursive: true });
-  const sources = readdirSync(folder).filter((name) => name.endsWith(".cc"));
   const link =
     process.platform === "darwin"
       ? ["-undefined", "dynamic_lookup"]
@@ -69,7 +71,7 @@ function buildWithCompiler() {
     ...["-std=c++17", "-O2", "-fPIC", "-shared", "-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS"],
     "-DNODE_GYP_MODULE_NAME=nnc",
     ...headers.map((include) => `-I${include}`),
-    ...[...sources, "-o", addon, ...link],
+    ...[...sources.filter((name) => name.endsWith(".cc")), "-o", addon, ...link],
   ]);
 }
 
