@@ -8,6 +8,7 @@ import { type Diagnostic, DiagnosticSink } from "./diagnostics/diagnostic.ts";
 import { type PassesOptions, type PassesResult, runPasses } from "./passes.ts";
 import { type LowerOptions, lower } from "./semantics/lower.ts";
 import type { SourceHost } from "./semantics/modules.ts";
+import type { Precision } from "./semantics/precision.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
 import { alternativeOf } from "./targets/alternative.ts";
@@ -20,8 +21,11 @@ import { printWgsl } from "./targets/wgsl/print-module.ts";
 import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
 
-export interface CompileOptions extends Omit<PassesOptions, "write" | "alternative"> {
-  readonly target: CpuDescription | WgslDescription | CudaDescription;
+export type Target = CpuDescription | WgslDescription | CudaDescription;
+
+export interface CompileOptions extends Omit<PassesOptions, "write" | "target" | "alternative"> {
+  /** Where kernels run; a function where that depends on the precision that the program allows. */
+  readonly target: Target | ((precision: Precision) => Target);
   /** What replaces entries of the train block. */
   readonly overrides?: LowerOptions;
 }
@@ -52,12 +56,14 @@ export function compile(
   }
 
   const printed: string[] = [];
+  const target =
+    typeof options.target === "function" ? options.target(lowered.precision) : options.target;
   const passes = runPasses(lowered, (span) => sources.locate(span), {
     ...options,
-    alternative: alternativeOf(options.target),
+    target,
+    alternative: alternativeOf(target),
     write: (text) => printed.push(text),
   });
-  const { target } = options;
   const program: CompiledProgram = {
     plan: planTrainer(lowered, passes, {
       target: target.name,
@@ -74,7 +80,7 @@ export function compile(
 
 function printKernels(
   { scheduled, alternative }: PassesResult,
-  target: CompileOptions["target"],
+  target: Target,
   { source, batchMax }: { readonly source: string; readonly batchMax: number },
 ): KernelCode {
   const { module, arenas } = scheduled;

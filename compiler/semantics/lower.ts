@@ -19,6 +19,7 @@ import { checkLossNames } from "./loss-names.ts";
 import { type ModelRun, type ProgramModel, programModel, runModel } from "./model-run.ts";
 import { ModuleLoader, type SourceHost } from "./modules.ts";
 import { checkNames } from "./name-check.ts";
+import type { Precision } from "./precision.ts";
 import type { LoweredProgram, LoweredTraining } from "./program.ts";
 import {
   type Environment,
@@ -31,6 +32,7 @@ import {
 import { SummaryRecorder } from "./summary.ts";
 import {
   batchSizeOf,
+  precisionOf,
   type TrainEntries,
   type TrainOverrides,
   trainEntries,
@@ -140,6 +142,7 @@ function lowerModel(
   const { context } = session;
   const entries: TrainEntries = train === null ? new Map() : trainEntries(train, top);
   if (train !== null) session.batchMax = batchSizeOf(entries, options, top);
+  const precision = precisionOf(entries, options, top);
   // The training pass goes first, so that layers are named in its order.
   const trained = runModel(model, newPass(true), top);
   const summary = new SummaryRecorder(model.instance.path ?? "");
@@ -148,7 +151,7 @@ function lowerModel(
   const training =
     train === null || data === null
       ? null
-      : lowerTraining({ train, entries, data, trained, evaluated }, top, options);
+      : lowerTraining({ train, entries, data, trained, evaluated, precision }, top, options);
   if (session.sink.hasErrors) return undefined;
   const { batchMax } = session;
   const inputs = plans(evaluated.inputs, ({ leaf }) => leaf, top);
@@ -169,6 +172,7 @@ function lowerModel(
     layers: summary.rows(persistent),
     persistent,
     batchMax,
+    precision,
     init: graph(
       "init",
       persistent.map(({ path, initial }) => ({ name: path, value: initial })),
@@ -227,10 +231,11 @@ interface TrainingParts {
   readonly data: LoweredData;
   readonly trained: ModelRun;
   readonly evaluated: ModelRun;
+  readonly precision: Precision;
 }
 
 function lowerTraining(
-  { train, entries, data, trained, evaluated }: TrainingParts,
+  { train, entries, data, trained, evaluated, precision }: TrainingParts,
   top: Environment,
   options: LowerOptions,
 ): { training: LoweredTraining; columns: readonly ColumnPlan[] } | null {
@@ -240,7 +245,7 @@ function lowerTraining(
   checkLossNames(entries, trained, data, env);
   const losses = lowerLosses(entries, env, columns.weight);
   if (losses === undefined) return null;
-  const step = trainingGraph(train, entries, env, losses, trained.outputs, options.learningRate);
+  const step = trainingGraph(train, entries, env, losses, trained.outputs, options, precision);
   const evaluation = lowerLosses(
     entries,
     lossEnvironment(evaluated, data, columns, top),

@@ -1,6 +1,6 @@
 /**
  * Optimizers: `prepare` sees all gradients at once, `update` runs for each param with its gradient, its own
- * slots and the step t, counted from 1. Gradients are leaves that differentiation replaces.
+ * slots and the step t, counted from 1.
  *
  * `learning_rate` is a run-time number wherever an optimizer has it, so that callbacks and the command line may
  * change it; given as a function, it is a schedule of the updates made so far, t − 1.
@@ -30,11 +30,17 @@ import {
 /** The run-time number among an optimizer's arguments. */
 const rate = "learning_rate";
 
+/** A param and the derivative of the loss by it. */
+export interface Trained {
+  readonly param: PersistentEntry;
+  readonly gradient: GraphValue;
+}
+
 /** Adds every update to the pass; the initial values of the run-time numbers, by name. */
 export function lowerUpdates(
   env: Environment,
   optimizer: TemplateValue,
-  params: readonly PersistentEntry[],
+  trained: readonly Trained[],
   span: Span,
   override: number | undefined,
 ): Readonly<Record<string, number>> {
@@ -55,8 +61,8 @@ export function lowerUpdates(
   const update = declaration.update;
   env.session.called(span, declaration.name.name, env.module, name, () => {
     const place = { env, optimizer, config };
-    const gradients = prepareGradients(place, params, t, declaration);
-    params.forEach((param, i) => {
+    const gradients = prepareGradients(place, trained, t, declaration);
+    trained.forEach(({ param }, i) => {
       updateParam(place, update, param, gradients[i]!, t, joinPath(name, param.path));
     });
     return errorValue;
@@ -127,14 +133,11 @@ function bind(
 
 function prepareGradients(
   place: OptimizerPlace,
-  params: readonly PersistentEntry[],
+  trained: readonly Trained[],
   t: Value,
   { prepare, name }: OptimizerDeclaration,
 ): readonly Value[] {
-  const { context } = place.env.session;
-  const raw = params.map(({ path, leaf }) =>
-    tensorValue(context.leaf("gradient", path, leaf.dtype, leaf.shape)),
-  );
+  const raw = trained.map(({ gradient }) => tensorValue(gradient));
   if (prepare === null) return raw;
   const env = procedureEnvironment(place, "prepare", name.name.toLowerCase());
   const failed = raw.map(() => errorValue);

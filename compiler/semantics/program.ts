@@ -13,6 +13,7 @@ import type {
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { GraphContext } from "../graph/context.ts";
 import type { Graph, Value } from "../graph/node.ts";
+import type { Precision } from "./precision.ts";
 
 /** A param or state with what fills it. */
 export interface PersistentLeaf {
@@ -32,6 +33,8 @@ export interface LoweredProgram {
   readonly layers: readonly LayerSummary[];
   readonly persistent: readonly PersistentLeaf[];
   readonly batchMax: number;
+  /** What operands of products may be rounded to. */
+  readonly precision: Precision;
   /** Results named by path: the initial value of every param, slot and state. `batch` is 0. */
   readonly init: Graph;
   /** Results named after the model's outputs. */

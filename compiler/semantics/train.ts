@@ -10,6 +10,7 @@ import { nearest } from "../diagnostics/nearest.ts";
 import type { Argument, TrainDeclaration, TrainEntry } from "../syntax/ast.ts";
 import { evaluate } from "./evaluate.ts";
 import { callbacks, namedCall } from "./named-arguments.ts";
+import { type Precision, precisions } from "./precision.ts";
 import { type Environment, report } from "./session.ts";
 import { describe, type Value } from "./values.ts";
 
@@ -19,6 +20,7 @@ export interface TrainOverrides {
   readonly epochs?: number;
   readonly learningRate?: number;
   readonly seed?: number;
+  readonly precision?: Precision;
 }
 
 const keys = [
@@ -33,6 +35,7 @@ const keys = [
   "callbacks",
   "class_weight",
   "sample_weight",
+  "precision",
 ] as const;
 
 export type TrainKey = (typeof keys)[number];
@@ -80,6 +83,41 @@ export function batchSizeOf(
   env: Environment,
 ): number {
   return overrides.batchSize ?? count(entries, "batch_size", 32, 1, env);
+}
+
+/** What other names of precisions mean: those of Keras and NumPy. */
+const precisionsElsewhere: Readonly<Record<string, Precision>> = {
+  float32: "f32",
+  tensorfloat32: "tf32",
+  tensorfloat_32: "tf32",
+  bfloat16: "bf16",
+  mixed_bfloat16: "bf16",
+  float16: "f16",
+  half: "f16",
+  mixed_float16: "f16",
+};
+
+/** What operands of products may be rounded to: one of the names, which are no values elsewhere. */
+export function precisionOf(
+  entries: TrainEntries,
+  overrides: TrainOverrides,
+  env: Environment,
+): Precision {
+  const expression = entries.get("precision")?.values[0]?.value;
+  const usual = overrides.precision ?? "f32";
+  if (expression === undefined) return usual;
+  const { span } = expression;
+  const known = precisions.join(", ");
+  if (expression.kind !== "identifier") {
+    wrongValue("precision", `one of ${known}`, evaluate(expression, env), span, env);
+    return usual;
+  }
+  const { name } = expression;
+  const given = precisions.find((precision) => precision === name);
+  if (given !== undefined) return overrides.precision ?? given;
+  const best = precisionsElsewhere[name.toLowerCase()] ?? nearest(name, precisions);
+  report(env, diagnostics.unknownNamed(span, { what: "precision", name, nearest: best, known }));
+  return usual;
 }
 
 /** Metrics' names in order, for what callbacks may monitor. */

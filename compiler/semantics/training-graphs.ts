@@ -10,15 +10,17 @@ import type { Argument, TrainDeclaration } from "../syntax/ast.ts";
 import { applyScalarFunction } from "./arithmetic.ts";
 import { callValue } from "./calls.ts";
 import { evaluate } from "./evaluate.ts";
+import { declareLossScale, scaleDerivatives, unscaled, updateWhereFinite } from "./loss-scale.ts";
 import { lowerMetric, metricState } from "./metrics.ts";
 import type { ModelRun } from "./model-run.ts";
 import { lowerUpdates } from "./optimizer.ts";
 import { snakeCase } from "./paths.ts";
 import type { PersistentEntry } from "./persistent.ts";
+import type { Precision } from "./precision.ts";
 import { weighSamples } from "./sample-means.ts";
 import { type Environment, newOwner, report } from "./session.ts";
 import { singleNumber } from "./single-number.ts";
-import { metricName, type TrainEntries } from "./train.ts";
+import { metricName, type TrainEntries, type TrainOverrides } from "./train.ts";
 import { describe, type TemplateValue, tensorValue, type Value } from "./values.ts";
 
 /** What one pass over loss and metrics gives. */
@@ -141,7 +143,8 @@ export function trainingGraph(
   env: Environment,
   losses: LoweredLosses,
   outputs: ModelRun["outputs"],
-  learningRate: number | undefined,
+  { learningRate }: TrainOverrides,
+  precision: Precision,
 ): { graph: Graph; hypers: Readonly<Record<string, number>> } | undefined {
   const optimizer = optimizerOf(entries, env);
   const { loss, span } = losses;
@@ -150,7 +153,7 @@ export function trainingGraph(
   if (optimizer === undefined || params.length === 0) return undefined;
   const { session, pass } = env;
   // Totals are assigned after what they read, states of layers as the model ran.
-  const hypers = lowerUpdates(env, optimizer.template, params, optimizer.span, learningRate);
+  const { hypers, derived } = updates(env, params, loss, optimizer, learningRate, precision);
   const metrics = new Set(losses.assignments.map(({ target }) => target));
   const states = [...pass.assigned]
     .filter(([target]) => !metrics.has(target))
@@ -158,10 +161,40 @@ export function trainingGraph(
   const graph: Graph = {
     name: "train",
     batchMax: session.batchMax,
-    results: [{ name: "loss", value: loss }],
+    results: [{ name: "loss", value: derived }],
     assignments: [...states, ...losses.assignments],
   };
   return { graph, hypers };
+}
+
+/** Adds the updates of params to the pass. `derived` is the loss as the one that their gradients are derivatives of. */
+function updates(
+  env: Environment,
+  params: readonly PersistentEntry[],
+  loss: GraphValue,
+  { template, span }: { readonly template: TemplateValue; readonly span: Span },
+  learningRate: number | undefined,
+  precision: Precision,
+): { hypers: Readonly<Record<string, number>>; derived: GraphValue } {
+  const { context } = env.session;
+  const gradients = params.map(({ path, leaf }) =>
+    context.leaf("gradient", path, leaf.dtype, leaf.shape),
+  );
+  const update = (used: readonly GraphValue[]): Readonly<Record<string, number>> => {
+    const trained = params.map((param, i) => ({ param, gradient: used[i]! }));
+    return lowerUpdates(env, template, trained, span, learningRate);
+  };
+  if (precision !== "f16") return { hypers: update(gradients), derived: loss };
+  const origin = { span, label: "loss_scale", path: "", backward: false };
+  return context.from(origin, () => {
+    const scaling = declareLossScale(env, span);
+    const divided = gradients.map((gradient) => unscaled(env, gradient, scaling));
+    let hypers = {};
+    updateWhereFinite(env, gradients, scaling, () => {
+      hypers = update(divided);
+    });
+    return { hypers, derived: scaleDerivatives(env, loss, scaling) };
+  });
 }
 
 /** The optimizer with its arguments, wherever the loss may have failed. */

@@ -59,6 +59,7 @@ export function trainingProgram(random: RandomGraph, optimizer: OptimizerName): 
   return {
     context,
     model: "Random",
+    precision: "f32",
     columns: leaves
       .filter(({ role }) => role === "input")
       .map(({ path, values: [{ dtype, shape }] }) => ({

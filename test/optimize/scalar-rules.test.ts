@@ -143,6 +143,7 @@ const examples: Readonly<Record<string, readonly [left: Scalar, right: Scalar]>>
 
   // after differentiation
   stopGradient: [call("stopGradient", x), x],
+  scaleGradient: [call("scaleGradient", x, y), x],
   constantExtremumSecond: [call("maximum", number(0), x), call("maximum", x, number(0))],
 
   // logarithms

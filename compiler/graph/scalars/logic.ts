@@ -4,7 +4,7 @@
  */
 
 import { type DType, isFloat } from "../dtype.ts";
-import { boolean, equality, ordering, row, type ScalarFunction } from "./row.ts";
+import { boolean, equality, floating, ordering, row, type ScalarFunction } from "./row.ts";
 
 export type LogicFunction =
   | "less"
@@ -16,6 +16,7 @@ export type LogicFunction =
   | "logicalNot"
   | "select"
   | "stopGradient"
+  | "scaleGradient"
   | "isNan"
   | "isFinite";
 
@@ -126,6 +127,17 @@ export const logic: { readonly [K in LogicFunction]: ScalarFunction } = {
     monotone: "increasing",
     expand: (_f, [x]) => x!,
     testDomain: [line],
+    ulp: 0,
+  }),
+  scaleGradient: row({
+    arity: 2,
+    doc: "the first, with its derivative multiplied by the second",
+    resultType: floating,
+    evaluate: (x) => x,
+    derivative: (_f, [, scale]) => [scale!, null],
+    cost: 0,
+    expand: (_f, [x]) => x!,
+    testDomain: [line, line],
     ulp: 0,
   }),
   isNan: row({

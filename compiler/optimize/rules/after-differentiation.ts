@@ -5,6 +5,8 @@ import { isConstant, named, onCall } from "./rule.ts";
 export const afterDifferentiationRules = named({
   // stop_gradient(x) = x
   stopGradient: onCall("stopGradient", (_, { x }) => x),
+  // scale_gradient(x, s) = x
+  scaleGradient: onCall("scaleGradient", (_, { x }) => x),
   // max(c, x) = max(x, c) for a constant c; the derivative would prefer the first
   constantExtremumSecond: onCall(["maximum", "minimum"], ({ context }, { x, y }, { fn }) =>
     isConstant(x) && !isConstant(y) ? context.call(fn, y, x) : undefined,

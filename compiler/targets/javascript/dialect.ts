@@ -88,6 +88,7 @@ export function javaScriptDialect(use: (wanted: PreludeFunction) => void): Diale
     shuffle: vectors,
     reduce: vectors,
     shuffleDown: vectors,
+    shuffleFirst: vectors,
     argument: (printed) => printed,
     address: vectors,
     random({ stream, index }, print) {
@@ -166,6 +167,7 @@ function call(
     case "logicalNot":
       return prefix("!", a);
     case "stopGradient":
+    case "scaleGradient":
       return a;
     case "negate":
       if (type.dtype !== "i32") return prefix("-", a);
