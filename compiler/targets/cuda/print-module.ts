@@ -15,6 +15,7 @@ import { CLikePrinter } from "../c-like-printer.ts";
 import { tasksAtMost } from "../tasks-at-most.ts";
 import { cudaDialect, noMemory } from "./dialect.ts";
 import { functionWithLegalNames, kernelName } from "./names.ts";
+import { nextStepName } from "./next-step.ts";
 import type { Helper } from "./prelude.ts";
 import { type PrintedKernel, printKernel } from "./print-kernel.ts";
 import { type SourceParts, sourceText } from "./source-text.ts";
@@ -75,7 +76,7 @@ class KernelTable {
   readonly #functions = new Map<string, KernelFunction>();
   readonly #texts: string[] = [];
   readonly #byText = new Map<string, number>();
-  readonly #names = new Set<string>();
+  readonly #names = new Set([nextStepName]);
 
   constructor(batchMax: number) {
     this.#batchMax = batchMax;

@@ -7,6 +7,7 @@ import type { CudaArchitecture } from "../../../runtime/devices/cuda/cuda-progra
 import type { Type } from "../../kernel/ir.ts";
 import { blockComment } from "../c-like-printer.ts";
 import { machineFunctionsOf } from "./machine.ts";
+import { nextStepText } from "./next-step.ts";
 import { type Helper, helperName, helperText } from "./prelude.ts";
 import { typeDefinition, typeName } from "./types.ts";
 
@@ -50,6 +51,7 @@ export function sourceText(parts: SourceParts): string {
       : [["#ifndef NNC_MACHINE", ...machine.map(({ text }) => text), "#endif"].join("\n")]),
     ...(functions.length === 0 ? [] : [functions.join("\n")]),
     ...parts.functions,
+    nextStepText,
     ...parts.kernels,
   ];
   return `${sections.join("\n\n")}\n`;
