@@ -249,6 +249,10 @@ export function shuffleDown(of: Expression, distance: number): Expression {
   return { kind: "shuffleDown", type: of.type, of, distance };
 }
 
+export function shuffleFirst(of: Expression, count: number): Expression {
+  return { kind: "shuffleFirst", type: of.type, of, count };
+}
+
 export function random(stream: string, index: Expression): Expression {
   return { kind: "random", type: { dtype: "f32", lanes: index.type.lanes }, stream, index };
 }

@@ -158,6 +158,11 @@ export type Expression = { readonly type: Type } & (
    * targets whose description has subgroups; all threads of the workgroup must come to it.
    */
   | { readonly kind: "shuffleDown"; readonly of: Expression; readonly distance: number }
+  /**
+   * What `of` is in the first of `count` threads of the workgroup, from a multiple of `count` on, of which this is one. For
+   * targets whose description says how many threads a subgroup has, at least `count`, a power of two.
+   */
+  | { readonly kind: "shuffleFirst"; readonly of: Expression; readonly count: number }
   /** Uniform in [0, 1), see `random` in `graph/node.ts`; `index` is the element's, in i32 lanes. */
   | { readonly kind: "random"; readonly stream: string; readonly index: Expression }
 );

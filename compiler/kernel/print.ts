@@ -65,6 +65,8 @@ export function printExpression(e: Expression): string {
       return `shuffle(${printExpression(e.a)}, ${printExpression(e.b)}; ${e.lanes.join(" ")})`;
     case "shuffleDown":
       return `${printExpression(e.of)} of thread + ${e.distance}`;
+    case "shuffleFirst":
+      return `${printExpression(e.of)} of the first of ${e.count} threads`;
     case "random":
       return `random(${JSON.stringify(e.stream)}, ${printExpression(e.index)})`;
     default:

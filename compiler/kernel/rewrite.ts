@@ -17,6 +17,7 @@ export function expressionChildren(e: Expression): readonly Expression[] {
     case "lane":
     case "reduce":
     case "shuffleDown":
+    case "shuffleFirst":
       return [e.of];
     case "join":
       return e.of;

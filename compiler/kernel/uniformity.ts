@@ -30,6 +30,7 @@ export class Uniformity {
         return e.symbol !== "thread";
       case "load":
       case "shuffleDown":
+      case "shuffleFirst":
         return false;
       default:
         return expressionChildren(e).every((child) => this.of(child));

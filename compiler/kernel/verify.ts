@@ -11,7 +11,7 @@
  * 5. loop bounds and task counts are single i32; steps are positive;
  * 6. calls pass what functions take, and functions that are called for their value return one;
  * 7. threads are a power of two or a multiple of 32; what is said of other threads (`thread`, `subgroup`, shared buffers, barriers and
- *    `shuffleDown`) stands in kernels of more than one;
+ *    `shuffleDown`, `shuffleFirst`) stands in kernels of more than one;
  * 8. all threads of a workgroup come to every barrier and `shuffleDown`: conditions and loop bounds around one are
  *    made of literals, symbols other than `thread`, step scalars, and names of such values.
  */
@@ -294,7 +294,8 @@ class Verifier {
         }
         break;
       case "shuffleDown":
-        this.#expectAllThreads("shuffleDown");
+      case "shuffleFirst":
+        this.#expectAllThreads(e.kind);
         break;
       case "invoke":
         this.#expect(e.function.result !== null, `${e.function.name} returns nothing`);

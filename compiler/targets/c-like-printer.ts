@@ -104,6 +104,7 @@ export interface Dialect {
   /** What is passed to a function, with parentheses where the language wants them. */
   argument(printed: Printed): Printed;
   shuffleDown(expression: Expression & { readonly kind: "shuffleDown" }, print: Print): Printed;
+  shuffleFirst(expression: Expression & { readonly kind: "shuffleFirst" }, print: Print): Printed;
   random(expression: Expression & { readonly kind: "random" }, print: Print): Printed;
   /** A pointer passed to a function. */
   address(place: Place, print: Print): Printed;
@@ -172,6 +173,8 @@ export class CLikePrinter {
         return dialect.shuffle(e, print);
       case "shuffleDown":
         return dialect.shuffleDown(e, print);
+      case "shuffleFirst":
+        return dialect.shuffleFirst(e, print);
       case "random":
         return dialect.random(e, print);
       default:

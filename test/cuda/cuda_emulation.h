@@ -54,6 +54,21 @@ inline T __shfl_down_sync(unsigned mask, T value, unsigned distance) {
   }
   return result;
 }
+// Of the thread that is number `from` of the `width` threads that this one is among.
+template <class T>
+inline T __shfl_sync(unsigned mask, T value, unsigned from, unsigned width = 32) {
+  static_assert(sizeof(T) == 4, "the machine exchanges words");
+  const unsigned lane = nnc_position.thread % 32;
+  const unsigned char *lanes = nnc_exchange("__shfl_sync", mask, &value, sizeof value);
+  const unsigned source = lane - lane % width + from % width;
+  T result;
+  if (nnc_position.thread - lane + source >= nnc_position.threads) {
+    __builtin_memset(&result, 0xff, sizeof result);
+  } else {
+    __builtin_memcpy(&result, lanes + 64 * source, sizeof result);
+  }
+  return result;
+}
 inline void __syncwarp(unsigned mask = 0xffffffffu) { nnc_exchange("__syncwarp", mask, &mask, 0); }
 
 // ---- Functions.

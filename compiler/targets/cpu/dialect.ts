@@ -110,6 +110,9 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
     shuffleDown() {
       throw new InvariantError("a task on the CPU is one thread: there is no other");
     },
+    shuffleFirst() {
+      throw new InvariantError("a task on the CPU is one thread: there is no other");
+    },
     load({ place, type, mask, active }, print) {
       if (type.lanes === 1) {
         const plain = element(place, print);

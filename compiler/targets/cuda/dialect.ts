@@ -6,6 +6,7 @@
 import { InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
 import { constant } from "../../kernel/build.ts";
 import type {
+  Expression,
   FunctionParameter,
   KernelFunction,
   KernelSymbol,
@@ -88,6 +89,22 @@ export function cudaDialect(memory: KernelMemory, use: Use): Dialect {
       "&",
       memory.tensorMaps.has(place.buffer) ? primary(place.buffer) : element(place, print),
     );
+  /** What a value is in another thread of the warp; bools travel as words. */
+  const exchange = (
+    name: string,
+    of: Expression,
+    which: readonly string[],
+    print: Print,
+  ): Printed => {
+    invariant(of.type.lanes === 1, "threads exchange single values");
+    const isBool = of.type.dtype === "bool";
+    const value = callOf(name, [
+      primary(memory.lanes),
+      isBool ? prefix("(int)", print(of)) : print(of),
+      ...which.map(primary),
+    ]);
+    return isBool ? infix("!=", precedence.equality, value, primary("0")) : value;
+  };
   const zero = (type: Type, print: Print): Printed => {
     typed(type);
     return print(constant(0, type.dtype, type.lanes));

@@ -282,6 +282,9 @@ export function wgslDialect({ vectors, columns, storageBarriers }: KernelMemory)
     },
     shuffleDown: ({ of, distance }, print) =>
       call("subgroupShuffleDown", print(of), primary(`${distance}u`)),
+    shuffleFirst() {
+      throw new InvariantError("WGSL does not say how many threads a subgroup has");
+    },
     random() {
       throw new InvariantError("a random number was not rewritten for WGSL");
     },

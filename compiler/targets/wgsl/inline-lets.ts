@@ -125,7 +125,7 @@ function waitingFor(
   walkExpressions(value, (e) => {
     nodes++;
     if (e.kind === "load") loads = true;
-    if (e.kind === "shuffleDown") isExchanged = true;
+    if (e.kind === "shuffleDown" || e.kind === "shuffleFirst") isExchanged = true;
     if (e.kind === "variable" && mutables.has(e.name)) reads.add(e.name);
     if (["load", "variable", "symbol", "invoke"].includes(e.kind)) isLiteral = false;
   });

@@ -156,6 +156,12 @@ class Machine {
     return (isWithin ? this.offers.get(exchange)![this.lane + distance] : undefined) ?? Number.NaN;
   }
 
+  takeFirst(exchange: number, count: number): Data {
+    const { subgroup = 1 } = this.options;
+    if (count > subgroup) this.fail(`subgroups have ${subgroup} threads, not ${count}`);
+    return this.offers.get(exchange)![this.lane - (this.lane % count)]!;
+  }
+
   uniform(stream: string, index: number): number {
     const { seed = 0, batch = 0 } = this.options;
     return uniformAt(seed, hash32(stream), batch, index);
@@ -272,8 +278,9 @@ export function simulateKernel(kernel: Kernel, options: SimulationOptions): void
         machines[i]!.epoch = epoch;
         return thread.next();
       });
-      epoch++;
       const [first] = states;
+      // Exchanges within subgroups are numbered downwards from −1: memory is as it was.
+      if (!(first!.value < 0)) epoch++;
       const agree = states.every(
         (state) => state.done === first!.done && state.value === first!.value,
       );
@@ -318,12 +325,16 @@ class Translator {
   #statement(s: Statement): string[] {
     switch (s.kind) {
       case "let":
-        if (s.value.kind === "shuffleDown") {
+        if (s.value.kind === "shuffleDown" || s.value.kind === "shuffleFirst") {
           const exchange = this.#barriers++;
+          const taken =
+            s.value.kind === "shuffleDown"
+              ? `m.take(${exchange}, ${s.value.distance})`
+              : `m.takeFirst(${exchange}, ${s.value.count})`;
           return [
             `m.offer(${exchange}, ${this.expression(s.value.of)});`,
-            `yield ${exchange};`,
-            `const ${s.name} = m.take(${exchange}, ${s.value.distance});`,
+            `yield ${-1 - exchange};`,
+            `const ${s.name} = ${taken};`,
           ];
         }
         return [`const ${s.name} = ${this.expression(s.value)};`];
