@@ -97,6 +97,7 @@ export type DiagnosticCode =
   | "several-train-blocks"
   | "unknown-data"
   | "unknown-named"
+  | "unknown-precision"
   | "unknown-monitor"
   | "weight-column"
   | "loss-not-weightable"
@@ -1452,6 +1453,22 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n  callbacks EarlyStopping(monitor = \"loss\")\n}\n",
     "files": {}
   },
+  "unknown-precision": {
+    "code": "unknown-precision",
+    "area": "training",
+    "severity": "error",
+    "title": "there is no precision `{name}`",
+    "label": "no such precision",
+    "notes": [],
+    "hints": [
+      "did you mean `{nearest?}`?",
+      "there are {known}"
+    ],
+    "why": "The precision says to what operands of products may be rounded, where a target has units for it; sums, everything else, and what is kept are f32 in any case. It is a name: f32, tf32, bf16 or f16.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n  precision fp16\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n  precision f16\n}\n",
+    "files": {}
+  },
   "unknown-monitor": {
     "code": "unknown-monitor",
     "area": "training",
@@ -2212,6 +2229,9 @@ export const diagnostics = {
   /** error: there is no {what} `{name}` */
   unknownNamed: (place: Place, values: { readonly what: string | number; readonly name: string | number; readonly nearest: string | number | undefined; readonly known: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-named"], place, values, more),
+  /** error: there is no precision `{name}` */
+  unknownPrecision: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined; readonly known: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["unknown-precision"], place, values, more),
   /** error: {callback} monitors `{monitor}`, which this training does not report */
   unknownMonitor: (place: Place, values: { readonly callback: string | number; readonly monitor: string | number; readonly validation: string | number | undefined; readonly nearest: string | number | undefined; readonly known: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-monitor"], place, values, more),

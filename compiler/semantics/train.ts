@@ -116,7 +116,7 @@ export function precisionOf(
   const given = precisions.find((precision) => precision === name);
   if (given !== undefined) return overrides.precision ?? given;
   const best = precisionsElsewhere[name.toLowerCase()] ?? nearest(name, precisions);
-  report(env, diagnostics.unknownNamed(span, { what: "precision", name, nearest: best, known }));
+  report(env, diagnostics.unknownPrecision(span, { name, nearest: best, known }));
   return usual;
 }
 
