@@ -1,10 +1,11 @@
-/** What a trainer for the CPU imports: bundled into the `runtime.js` beside it. */
+/** What a trainer for the CPU or for CUDA imports: bundled into the `runtime.js` beside it. */
 
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readColumns } from "./data/read-columns.ts";
 import { CpuDevice } from "./devices/cpu/cpu-device.ts";
+import { openCudaDevice } from "./devices/cuda/open-device.ts";
 import type { Device } from "./devices/device.ts";
 import type { TrainerDefinition } from "./plan.ts";
 import { nodeStorage } from "./storage/node-storage.ts";
@@ -13,6 +14,7 @@ import { runStandalone } from "./training/command/standalone.ts";
 import { Model } from "./training/model.ts";
 
 export { DataError } from "./data/data-error.ts";
+export type { CudaProgram } from "./devices/cuda/cuda-program.ts";
 export { DeviceError } from "./devices/device.ts";
 export type { CallbackSpec, StepCounters, TrainerDefinition, TrainerPlan } from "./plan.ts";
 export type { Callback, Logs, TrainingControl } from "./training/callbacks/callback.ts";
@@ -32,8 +34,8 @@ export {
 } from "./training/self-test.ts";
 
 export interface CreateOptions {
-  /** There is one device so far; `auto` takes the best one. */
-  readonly device?: "auto" | "cpu";
+  /** The one that the trainer was built for: its kernels are for no other. */
+  readonly device?: "auto" | "cpu" | "cuda";
   /** Of initial weights, shuffling and dropout. */
   readonly seed?: number;
   /** All cores by default. */
@@ -47,7 +49,12 @@ export async function openModel<Inputs, Data extends Inputs, Outputs, Metrics>(
   { seed, threads }: CreateOptions,
 ): Promise<Model<Inputs, Data, Outputs, Metrics>> {
   const device = await deviceOpener(definition, url)(threads ?? availableParallelism());
-  return Model.create(definition, device, seed, nodeStorage);
+  try {
+    return await Model.create(definition, device, seed, nodeStorage);
+  } catch (error) {
+    device.dispose();
+    throw error;
+  }
 }
 
 /**
@@ -70,10 +77,12 @@ export async function runTrainer(
 }
 
 function deviceOpener(
-  { plan }: TrainerDefinition,
+  definition: TrainerDefinition,
   url: string,
 ): (threads: number) => Promise<Device> {
   const folder = dirname(fileURLToPath(url));
+  const { plan } = definition;
+  if (plan.target === "cuda") return () => openCudaDevice(definition, folder);
   const library = join(folder, "kernels.so");
   return async (threads) =>
     new CpuDevice({ plan, library, threads, addon: join(folder, "nnc.node") });

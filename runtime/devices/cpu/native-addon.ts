@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../data/data-error.ts";
+import type { NativeCuda } from "../cuda/native-cuda.ts";
 import { DeviceError } from "../device.ts";
 
 /** A loaded kernel library; unloaded when neither it nor a session refers to it. */
@@ -52,7 +53,7 @@ export interface NativeSession {
   dispose(): void;
 }
 
-export interface NativeAddon {
+export interface NativeAddon extends NativeCuda {
   /**
    * `path` must be absolute. Throws if it cannot be loaded or is no kernel library of this version.
    */
