@@ -144,19 +144,19 @@ class Epilogue {
   }
 
   emitBands(): void {
-    const { bands, width } = this.#outputs;
+    const { bands, width, meeting = { kind: "barrier" } } = this.#outputs;
     const builder = this.#builder;
     const stride = stagedStride(width);
     const staged = builder.shared("staged", "f32", bands.height * stride);
     builder.loop("band", constant(0), constant(bands.count), (band) => {
       // The band before is still read until here.
-      builder.emit({ kind: "barrier" });
+      builder.emit(meeting);
       for (let number = 0; number < bands.count; number++) {
         const isIt = operation("equal", band, constant(number));
         const stores = builder.block(() => this.#stage(number, staged, stride));
         builder.emit(when(isIt, stores));
       }
-      builder.emit({ kind: "barrier" });
+      builder.emit(meeting);
       this.#emitStaged(band, staged, stride);
     });
   }

@@ -25,20 +25,18 @@ export interface PlacedTile {
   readonly tasks: Expression;
 }
 
-/** Places the tile of this task, of so many rows and columns. */
+/** Places a tile of so many rows and columns: that of this task, or the one of a number. */
 export function placeTile(
   builder: KernelBuilder,
-  { box, outerAxes, rows, columns }: TiledContraction,
+  contraction: TiledContraction,
   height: number,
   width: number,
+  number: Expression = symbol("task"),
 ): PlacedTile {
-  const counts = [
-    ...box.axes.slice(0, outerAxes).map(extentValue),
-    ceilQuotient(extentValue(rows.extent), height),
-    ceilQuotient(extentValue(columns.extent), width),
-  ];
+  const { box, outerAxes, rows, columns } = contraction;
+  const counts = tileCounts(contraction, height, width);
   const isOne = (axis: number) => axis < outerAxes && sizeAt(box.axes[axis]!, box.batchMax) === 1;
-  let rest: Expression = symbol("task");
+  let rest = number;
   const numbers = [...counts];
   for (let i = counts.length - 1; i >= 0; i--) {
     const count = counts[i]!;
@@ -53,6 +51,28 @@ export function placeTile(
   axes[rows.axis] = builder.let("first_row", multiply(axes[rows.axis]!, constant(height)));
   axes[columns.axis] = builder.let("first_column", multiply(axes[columns.axis]!, constant(width)));
   return { axes, tasks: counts.reduce(multiply) };
+}
+
+/** How many tiles of so many rows and columns there are. */
+export function countTiles(
+  contraction: TiledContraction,
+  height: number,
+  width: number,
+): Expression {
+  return tileCounts(contraction, height, width).reduce(multiply);
+}
+
+/** How many there are along each axis. */
+function tileCounts(
+  { box, outerAxes, rows, columns }: TiledContraction,
+  height: number,
+  width: number,
+): readonly Expression[] {
+  return [
+    ...box.axes.slice(0, outerAxes).map(extentValue),
+    ceilQuotient(extentValue(rows.extent), height),
+    ceilQuotient(extentValue(columns.extent), width),
+  ];
 }
 
 function divided(kind: "quotient" | "remainder", a: Expression, b: Expression): Expression {

@@ -4,7 +4,7 @@
  */
 
 import { lane } from "../../kernel/build.ts";
-import type { Expression } from "../../kernel/ir.ts";
+import type { Expression, Statement } from "../../kernel/ir.ts";
 import type { TiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
 import { quad, type WorkgroupPlan } from "./contraction-plan.ts";
 import type { ThreadTile } from "./contraction-tile.ts";
@@ -29,6 +29,8 @@ export interface TileOutputs {
   readonly run: 1 | 2 | 4;
   readonly sum: (row: number, column: number) => Expression;
   readonly bands: OutputBands;
+  /** How its threads wait for each other and see what they stored, where they are not all of the workgroup. */
+  readonly meeting?: Statement;
 }
 
 /**
