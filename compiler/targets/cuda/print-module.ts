@@ -150,8 +150,9 @@ function argumentOf(parameter: KernelParameter, placement: Placement): CudaArgum
       const { arena, offset } = placement;
       invariant(offset % 16 === 0, `${parameter.name} starts within 16 bytes`);
       if (parameter.kind !== "tensorMap") return [placement];
-      const { dtype, extents, strides, box, swizzleBytes } = parameter;
-      if (dtype !== "f32" && dtype !== "f16" && dtype !== "bf16")
+      const { extents, strides, box, swizzleBytes } = parameter;
+      const dtype = parameter.roundsToTf32 ? "tf32" : parameter.dtype;
+      if (dtype !== "f32" && dtype !== "tf32" && dtype !== "f16" && dtype !== "bf16")
         throw new InvariantError(`no boxes of ${dtype} are copied`);
       return [{ kind: "tensorMap", arena, offset, dtype, extents, strides, box, swizzleBytes }];
     }
