@@ -9,6 +9,7 @@ import type {
   Expression,
   FunctionParameter,
   KernelFunction,
+  Loop,
   Statement,
   Type,
 } from "./ir.ts";
@@ -83,17 +84,18 @@ export class BlockBuilder {
     return name;
   }
 
-  /** A serial loop over from, from + step, … < to; the body gets the loop variable. */
+  /** A loop over from, from + step, … < to; the body gets the loop variable. */
   loop(
     hint: string,
     from: Expression,
     to: Expression,
     body: (variable: Expression) => void,
     step = 1,
+    mode: Loop["mode"] = "serial",
   ): void {
     const name = this.name(hint);
     const statements = this.block(() => body(variable(name)));
-    this.emit({ kind: "loop", mode: "serial", variable: name, from, to, step, body: statements });
+    this.emit({ kind: "loop", mode, variable: name, from, to, step, body: statements });
   }
 
   /** The statements that `fill` emits, instead of emitting them here. */

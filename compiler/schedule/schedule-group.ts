@@ -10,6 +10,8 @@ import { scheduleContraction } from "./contraction.ts";
 import type { ScheduledKernel, Surroundings } from "./kernel-builder.ts";
 import { scheduleRows } from "./rows.ts";
 import { scheduleWorkgroupContraction } from "./workgroup/contraction.ts";
+import { scheduleHopperContraction } from "./workgroup/hopper-contraction.ts";
+import { scheduleMatrixContraction } from "./workgroup/matrix-contraction.ts";
 import { scheduleWorkgroupRows } from "./workgroup/rows.ts";
 
 export function scheduleGroup(
@@ -19,7 +21,9 @@ export function scheduleGroup(
 ): ScheduledKernel {
   if (target.workgroup !== null) {
     return group.kind === "contraction"
-      ? scheduleWorkgroupContraction(group, surroundings, target)
+      ? (scheduleHopperContraction(group, surroundings, target) ??
+          scheduleMatrixContraction(group, surroundings, target) ??
+          scheduleWorkgroupContraction(group, surroundings, target))
       : scheduleWorkgroupRows(group, surroundings, target.workgroup);
   }
   switch (group.kind) {

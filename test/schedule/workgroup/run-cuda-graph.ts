@@ -5,10 +5,12 @@
 
 import type { DType } from "../../../compiler/graph/dtype.ts";
 import { elementsAt } from "../../../compiler/graph/extent.ts";
+import { isNarrowFloat } from "../../../compiler/graph/narrow-floats.ts";
 import type { Value } from "../../../compiler/graph/node.ts";
 import { alternativeOf } from "../../../compiler/targets/alternative.ts";
 import { type CudaDescription, describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import type { ThreadOrder } from "../../cuda/launches.ts";
+import { narrowBits } from "../../graph/narrow-bits.ts";
 import { type KernelOutcome, runKernels } from "../../targets/cuda/run-kernels.ts";
 import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.ts";
 
@@ -30,10 +32,17 @@ export interface CudaGraphOutcome {
   readonly kernels: KernelOutcome;
 }
 
-const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array, bool: Uint8Array } as const;
+/** Narrow floats are given as their bits. */
+const arrays = {
+  f32: Float32Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  i32: Int32Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
+} as const;
 
 function arrayOf(dtype: DType) {
-  if (dtype === "f16" || dtype === "bf16") throw new Error(`no arrays of ${dtype}`);
   return arrays[dtype];
 }
 
@@ -53,7 +62,10 @@ export async function runOnCuda(
     const offset = program.persistent.offsets.get(value)!;
     const to = view(given, value, offset, graph.batchMax);
     const data = leaf(roleOf(value), pathOf(value));
-    to.set(Array.from({ length: Math.min(to.length, data.length) }, (_, i) => data[i]!));
+    const { dtype } = value;
+    const stored = (element: number) =>
+      isNarrowFloat(dtype) ? narrowBits(element, dtype) : element;
+    to.set(Array.from({ length: Math.min(to.length, data.length) }, (_, i) => stored(data[i]!)));
   }
   // Rows of the batch in reverse order of the data, so that the gather is tested.
   const rows = Array.from({ length: n }, (_, i) => n - 1 - i);

@@ -1,0 +1,156 @@
+/**
+ * The schedule of contraction groups on targets whose subgroups multiply small matrices (`mma.sync`, from compute
+ * capability 8.0 on): tiles, epilogues and guards as `contraction.ts` has them, with operands rounded to what the
+ * units take, exact products of these and sums in f32.
+ *
+ * Panels of both operands go round a ring in shared memory. One barrier a panel says both that it has arrived for all
+ * threads and that nobody reads any more what is overwritten next:
+ *
+ *     copy panels 0 … stages − 2
+ *     for each panel: await it; barrier; copy the one stages − 1 further on; multiply
+ *
+ * Panels that pass through registers are asked for at the same place, and stored after multiplying.
+ */
+
+import { invariant } from "../../diagnostics/diagnostic.ts";
+import {
+  add,
+  ceilQuotient,
+  constant,
+  less,
+  literalOf,
+  multiply,
+  remainder,
+  when,
+} from "../../kernel/build.ts";
+import { awaitCopies, commitCopies } from "../../kernel/intrinsics.ts";
+import type { Expression, KernelFunction, Statement } from "../../kernel/ir.ts";
+import { tiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
+import type { Group } from "../../optimize/group.ts";
+import type { TargetDescription } from "../../optimize/target-description.ts";
+import { commentOf, nameOfGroup } from "../cost.ts";
+import { KernelBuilder, type ScheduledKernel, type Surroundings } from "../kernel-builder.ts";
+import { extentValue } from "../micro-kernel.ts";
+import { emitEpilogue, isStaged, stagedBytes } from "./contraction-epilogue.ts";
+import { MatrixCopy } from "./matrix-copy.ts";
+import {
+  isForMatrixUnits,
+  type MatrixPlan,
+  type MatrixTarget,
+  type MatrixTile,
+  planMatrixContraction,
+  subgroupThreads,
+  unitRows,
+} from "./matrix-plan.ts";
+import { SubgroupTile } from "./matrix-tile.ts";
+import { placeTile } from "./place-tile.ts";
+
+/** The kernel of a group of kind `contraction`, or undefined where it is not for such units. */
+export function scheduleMatrixContraction(
+  group: Group,
+  surroundings: Surroundings,
+  target: TargetDescription,
+): ScheduledKernel | undefined {
+  const anchor = group.stages.find((stage) => stage.reducer !== null);
+  const contraction = anchor && tiledContraction(anchor, surroundings.batchMax);
+  invariant(contraction !== undefined, "a contraction group without a contraction");
+  if (!hasMatrixUnits(target)) return undefined;
+  if (!isForMatrixUnits(contraction, target.workgroup.matrix)) return undefined;
+  const besides = ({ rows, columns, down, across }: MatrixTile): number =>
+    isStaged(group, (rows * columns) / subgroupThreads)
+      ? stagedBytes(unitRows * down, columns * across)
+      : 0;
+  const plan = planMatrixContraction(contraction, target, { besides });
+  const builder = new KernelBuilder(surroundings);
+  const { axes, tasks } = placeTile(builder, contraction, plan.left.width, plan.right.width);
+  const left = new MatrixCopy(builder, plan, "left", axes);
+  const right = new MatrixCopy(builder, plan, "right", axes);
+  const tile = new SubgroupTile(builder, plan);
+  addPanels(builder, plan, tile, { left, right });
+  emitEpilogue(builder, group, tile.outputs(axes), target.workgroup);
+  const comment = commentOf(group, surroundings);
+  return builder.finish(nameOfGroup(group, surroundings), tasks, comment, plan.threads);
+}
+
+function hasMatrixUnits(target: TargetDescription): target is MatrixTarget {
+  return target.workgroup?.matrix?.issuedBy === "subgroup";
+}
+
+interface Copies {
+  readonly left: MatrixCopy;
+  readonly right: MatrixCopy;
+}
+
+/** Adds up the products of all panels. */
+function addPanels(
+  builder: KernelBuilder,
+  { contraction, tile, stages }: MatrixPlan,
+  subgroup: SubgroupTile,
+  copies: Copies,
+): void {
+  const panels = ceilQuotient(extentValue(contraction.sum.extent), tile.depth);
+  const count = literalOf(panels) === undefined ? builder.let("panels", panels) : panels;
+  const isAsync = copies.left.isAsync || copies.right.isAsync;
+  const commit = () => builder.emit(...(isAsync ? [callOf(commitCopies)] : []));
+  for (let panel = 0; panel < stages - 1; panel++) {
+    requestPanels(builder, copies, tile.depth, constant(panel), count, constant(panel))();
+    // A group for every panel, also those that there are not: they are counted.
+    commit();
+  }
+  const isAllRequested = (literalOf(count) ?? stages) < stages;
+  builder.loop("number", constant(0), count, (number) => {
+    if (isAsync) builder.emit(callOf(awaitCopies(stages - 2)));
+    builder.emit({ kind: "barrier" });
+    const next = builder.let("next", add(number, constant(stages - 1)));
+    const stage = builder.let("stage", remainder(number, stages));
+    const free = builder.let("free", remainder(next, stages));
+    const store = isAllRequested
+      ? () => {}
+      : requestPanels(builder, copies, tile.depth, next, count, free);
+    commit();
+    const panelOf = (copy: MatrixCopy) => ({ buffer: copy.buffer, start: copy.startOf(stage) });
+    subgroup.addProducts(panelOf(copies.left), panelOf(copies.right));
+    store();
+  });
+}
+
+/** Asks for both panels of a number, if there are so many; gives what stores those that pass through registers. */
+function requestPanels(
+  builder: KernelBuilder,
+  { left, right }: Copies,
+  depth: number,
+  number: Expression,
+  count: Expression,
+  stage: Expression,
+): () => void {
+  const own = literalOf(number);
+  const last = literalOf(count);
+  const isThere = own !== undefined && (own === 0 || (last !== undefined && own < last));
+  if (own !== undefined && last !== undefined && own >= last) return () => {};
+  const start = builder.let("start", multiply(number, constant(depth)));
+  const exists = isThere ? null : builder.let("goes_on", less(number, count));
+  const guarded = (statements: readonly Statement[]): void => {
+    if (statements.length === 0) return;
+    builder.emit(...(exists === null ? statements : [when(exists, statements)]));
+  };
+  guarded(
+    builder.block(() => {
+      for (const copy of [left, right]) if (copy.isAsync) copy.copy(start, stage);
+    }),
+  );
+  // Loads name values, which are wanted later: they stand under the condition each for itself.
+  const stores = [left, right]
+    .filter(({ isAsync }) => !isAsync)
+    .map((copy) => copy.load(start, stage, exists));
+  return () => {
+    guarded(
+      builder.block(() => {
+        for (const store of stores) store();
+      }),
+    );
+  };
+}
+
+function callOf(intrinsic: KernelFunction): Statement {
+  return { kind: "invoke", function: intrinsic, args: [] };
+}

@@ -1,0 +1,230 @@
+/**
+ * How a contraction is cut for units that multiply small matrices, as a subgroup of 32 threads issues them
+ * (`mma.sync`). Everything here is arithmetic on literals; `matrix-contraction.ts` writes the code.
+ *
+ * A workgroup computes a tile of rows × columns, each of its subgroups a block of it: step by step along the sum panels
+ * of both operands are copied to a ring in shared memory, read from there into fragments of 16 × 16 and 16 × 8 halves
+ * (16 × 8 and 8 × 8 of tf32) and multiplied, with sums in registers. What the choice is about, with figures of an H200
+ * multiprocessor: 4096 half-precision multiply-adds a cycle in its data sheet's terms, of which this instruction
+ * reaches 0.65 (arXiv:2402.13499, table of `mma` against `wgmma`), so 1330 of f32 sums a cycle as they are counted
+ * here (989 TFLOP/s · 0.65 / 132 / 1.83 GHz / 2); 128 bytes of shared memory a cycle; 65,536 registers of 32 bits;
+ * 5.5 TB/s from the second-level cache, 23 bytes a cycle. A point of the sum, halves:
+ *
+ * | block of a subgroup | cycles of products | of reading fragments | registers of sums + fragments, twice |
+ * | 16 × 16             | 0.19               | 0.5                  | 8 + 16                                |
+ * | 32 × 32             | 0.77               | 1                    | 32 + 32                               |
+ * | 64 × 32             | 1.54               | 1.5                  | 64 + 48                               |
+ * | 64 × 64             | 3.1                | 2                    | 128 + 64                              |
+ *
+ * | tile      | flops a byte copied | cycles of products | of copying both panels from the cache |
+ * | 64 × 64   | 32                  | 3.1                | 11                                    |
+ * | 128 × 128 | 64                  | 12.3               | 22 (of 132 tiles side by side half is asked for once) |
+ * | 256 × 128 | 85                  | 24.6               | 33                                    |
+ *
+ * So large products want 64 × 64 for a subgroup and 256 × 128 for eight of them, as CUTLASS has it for this generation
+ * (`media/docs/cpp/efficient_gemm.md`; 52 to 55% of cuBLAS on an H100 by kapilsh.github.io, "Learn CUTLASS the hard
+ * way 2"), small ones smaller tiles that all multiprocessors have some of. A ring of three or four panels keeps two or
+ * three copies on their way, whose latency is some 0.6 µs. The plan is the one of least predicted time.
+ */
+
+import { bytesPerElement } from "../../graph/dtype.ts";
+import { type Extent, sizeAt } from "../../graph/extent.ts";
+import type {
+  JoinedAxis,
+  TiledContraction,
+  TiledOperand,
+} from "../../optimize/fusion/tiled-contraction.ts";
+import type { Box } from "../../optimize/simplify-index.ts";
+import type { MatrixUnits, TargetDescription } from "../../optimize/target-description.ts";
+import type { ContractionSizes } from "./contraction-plan.ts";
+import { runsBy, smallestStep } from "./contraction-runs.ts";
+import { predictMatrixSeconds } from "./matrix-time.ts";
+
+/** Rows and columns that one instruction multiplies; points of the sum follow from the operands' type. */
+export const unitRows = 16;
+export const unitColumns = 8;
+
+/** Threads that issue an instruction together. */
+export const subgroupThreads = 32;
+
+export interface MatrixTile {
+  /** Rows and columns of a subgroup: multiples of those of the unit, powers of two. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Subgroups along the rows and along the columns of the tile; powers of two. */
+  readonly down: number;
+  readonly across: number;
+  /** Points of the sum in a panel. */
+  readonly depth: number;
+}
+
+/** How an operand's panel lies in shared memory, and how it gets there. */
+export interface MatrixPanel {
+  /** Rows (or columns) of the tile. */
+  readonly width: number;
+  readonly depth: number;
+  /** What runs through memory and so along the lines of the panel: its width, or points of the sum. */
+  readonly lines: "width" | "depth";
+  /** Elements from line to line: so many that eight lines are in different banks. */
+  readonly stride: number;
+  /** Elements that are copied together. */
+  readonly run: number;
+  /** Whether the machine copies them; else they pass through registers, where they are converted. */
+  readonly isAsync: boolean;
+}
+
+export interface MatrixPlan {
+  readonly contraction: TiledContraction;
+  readonly operands: MatrixUnits["operands"];
+  /** Of elements in shared memory. */
+  readonly dtype: "f32" | "f16" | "bf16";
+  readonly tile: MatrixTile;
+  /** Panels of either operand in shared memory at once. */
+  readonly stages: number;
+  readonly threads: number;
+  readonly left: MatrixPanel;
+  readonly right: MatrixPanel;
+}
+
+/** A target whose units are told what to multiply by one subgroup. */
+export interface MatrixTarget extends TargetDescription {
+  readonly workgroup: NonNullable<TargetDescription["workgroup"]> & {
+    readonly matrix: MatrixUnits;
+  };
+}
+
+export interface MatrixPlanOptions {
+  /** Bytes of shared memory that a tile takes beside its panels, given rows of a unit in all subgroups, and columns. */
+  readonly besides: (tile: MatrixTile) => number;
+}
+
+/** Points of the sum that one instruction multiplies. */
+export function unitDepth(operands: MatrixUnits["operands"]): number {
+  return operands === "tf32" ? 8 : 16;
+}
+
+/** Whether a product is worth units that multiply 16 × 8 by so many points: at least half of one has to be used. */
+export function isForMatrixUnits(contraction: TiledContraction, matrix: MatrixUnits): boolean {
+  const { rows, columns, sum } = sizesOf(contraction);
+  return rows >= unitRows / 2 && columns >= unitColumns && sum >= unitDepth(matrix.operands);
+}
+
+export function planMatrixContraction(
+  contraction: TiledContraction,
+  target: MatrixTarget,
+  { besides }: MatrixPlanOptions,
+): MatrixPlan {
+  const { operands } = target.workgroup.matrix;
+  const dtype = operands === "tf32" ? "f32" : operands;
+  const { rows, columns, sum, box } = contraction;
+  const accessOf = (side: "left" | "right") =>
+    operandAccess(contraction[side](), side === "left" ? rows : columns, sum, box, dtype);
+  const access = { left: accessOf("left"), right: accessOf("right") };
+  const isAsync = access.left.isAsync && access.right.isAsync;
+  const sizes = sizesOf(contraction);
+  let best: Omit<MatrixPlan, "contraction" | "operands" | "dtype"> | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  for (const tile of candidates(sizes, operands)) {
+    const { down, across } = tile;
+    const threads = subgroupThreads * down * across;
+    const left = panelPlan(tile.rows * down, tile.depth, access.left, dtype);
+    const right = panelPlan(tile.columns * across, tile.depth, access.right, dtype);
+    // What passes through registers is loaded one panel ahead, however many there are.
+    for (const stages of isAsync ? [4, 3, 2] : [2]) {
+      const plan = { tile, stages, threads, left, right };
+      const seconds = predictMatrixSeconds(sizes, plan, dtype, besides(tile), target);
+      if (seconds < least) {
+        least = seconds;
+        best = plan;
+      }
+    }
+  }
+  return { contraction, operands, dtype, ...best! };
+}
+
+function sizesOf({ rows, columns, sum, outerAxes, box }: TiledContraction): ContractionSizes {
+  const size = (extent: Extent) => sizeAt(extent, box.batchMax);
+  return {
+    rows: size(rows.extent),
+    columns: size(columns.extent),
+    sum: size(sum.extent),
+    outer: box.axes.slice(0, outerAxes).reduce((product, extent) => product * size(extent), 1),
+  };
+}
+
+type OperandAccess = Pick<MatrixPanel, "lines" | "run" | "isAsync">;
+
+/** How an operand is read from memory: as many elements at a time as it has side by side, up to 16 bytes. */
+export function operandAccess(
+  operand: TiledOperand,
+  along: JoinedAxis,
+  sum: JoinedAxis,
+  box: Box,
+  dtype: MatrixPlan["dtype"],
+): OperandAccess {
+  const bytes = bytesPerElement[operand.value.dtype];
+  const isKept = operand.value.dtype === dtype;
+  const longest = isKept ? 16 / bytes : 4;
+  for (let run = longest; run > 1; run /= 2) {
+    if (runsBy(run, operand, sum, box)) return { lines: "depth", run, isAsync: isKept };
+    if (runsBy(run, operand, along, box)) return { lines: "width", run, isAsync: isKept };
+  }
+  const step = (axis: number) => smallestStep(operand.offset, axis);
+  const lines = step(sum.axis) <= step(along.axis) ? "depth" : "width";
+  // Asynchronous copies move at least four bytes.
+  return { lines, run: 1, isAsync: isKept && bytes >= 4 };
+}
+
+function panelPlan(
+  width: number,
+  depth: number,
+  access: OperandAccess,
+  dtype: MatrixPlan["dtype"],
+): MatrixPanel {
+  const line = access.lines === "width" ? width : depth;
+  // Of halves, eight lines of 16 bytes are read at once: an odd number of 16 bytes apart, they share no bank. Of f32, four
+  // points in eight rows are, one by one: eight rows 4 apart (modulo 8), or four lines of points 8 apart (modulo 32).
+  const padding = dtype === "f32" && access.lines === "depth" ? 4 : 8;
+  return { width, depth, stride: line + padding, ...access };
+}
+
+/** Elements of a panel in shared memory. */
+export function matrixPanelElements({ width, depth, lines, stride }: MatrixPanel): number {
+  return (lines === "width" ? depth : width) * stride;
+}
+
+/** Rows and columns of a subgroup: fragments are used the more often the nearer they are to a square. */
+const blocks: readonly (readonly [rows: number, columns: number])[] = [
+  [64, 64],
+  [64, 32],
+  [32, 64],
+  [32, 32],
+  [32, 16],
+  [16, 32],
+  [16, 16],
+  [16, 8],
+];
+
+/** Subgroups of a tile: enough for the four schedulers of a multiprocessor, or two rounds of them. */
+const mostSubgroups = 8;
+
+function* candidates(
+  { rows, columns, sum }: ContractionSizes,
+  operands: MatrixUnits["operands"],
+): Generator<MatrixTile> {
+  const depths = operands === "tf32" ? [16, 32] : [32, 64];
+  for (const [blockRows, blockColumns] of blocks) {
+    for (let subgroups = mostSubgroups; subgroups >= 1; subgroups /= 2) {
+      for (let down = 1; down <= subgroups; down *= 2) {
+        const across = subgroups / down;
+        // A tile twice as large as the result leaves whole subgroups without work.
+        if (down > 1 && blockRows * down >= 2 * rows) continue;
+        if (across > 1 && blockColumns * across >= 2 * columns) continue;
+        for (const depth of depths) {
+          if (depth > depths[0]! && depth >= 2 * sum) continue;
+          yield { rows: blockRows, columns: blockColumns, down, across, depth };
+        }
+      }
+    }
+  }
+}
