@@ -1,13 +1,15 @@
 /** From a file on the disk to a compiled program: prints diagnostics, and fails after errors. */
 
 import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
+import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import { type CompileOptions, compile } from "../index.ts";
+import type { Precision } from "../semantics/precision.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
+import { describeCuda } from "../targets/cuda/description.ts";
 import { describeWgsl } from "../targets/wgsl/description.ts";
 import { CommandError, SilentFailure } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
-import type { Precision } from "./options.ts";
 import { findPackageFiles } from "./package-files.ts";
 import { diskSources } from "./source-files.ts";
 import type { Streams } from "./streams.ts";
@@ -38,7 +40,7 @@ export interface CompiledModel {
 
 /** @throws SilentFailure after printing diagnostics with errors. */
 export function compileModel(request: CompileRequest, streams: Streams): CompiledModel {
-  const { entry, batchSize, fusion = true, verify = false } = request;
+  const { entry, batchSize, precision, fusion = true, verify = false } = request;
   const passes = new Set((request.print ?? []).map(passName));
   const { program, lowered, diagnostics, sources } = compile(
     entry,
@@ -49,7 +51,10 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
       verify,
       print: passes,
       now: () => performance.now(),
-      overrides: batchSize === undefined ? {} : { batchSize },
+      overrides: {
+        ...(batchSize === undefined ? {} : { batchSize }),
+        ...(precision === undefined ? {} : { precision }),
+      },
     },
   );
   const rendered =
@@ -65,13 +70,21 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
   return { program, lowered, sources, warnings: rendered };
 }
 
-function describe({ target, march, precision = "f32" }: CompileRequest): CompileOptions["target"] {
-  if (target === "wgsl") {
-    if (march === undefined) return describeWgsl({ f16: precision === "f16" });
+function describe({ target, march, precision }: CompileRequest): CompileOptions["target"] {
+  if (march !== undefined && target !== "cpu") {
     throw new CommandError("--march names a processor", "leave it out, or add --target cpu");
   }
-  if (precision === "f32") return describeTarget(march);
-  throw new CommandError(`the cpu computes in f32, not ${precision}`, "add --target wgsl");
+  switch (target) {
+    case "cpu":
+      return describeTarget(march);
+    case "wgsl":
+      // Not every device has halves: they are for whoever asks for them here, for this device.
+      return describeWgsl({ f16: precision === "f16" });
+    case "cuda":
+      return (allowed) => describeCuda({ precision: allowed });
+    default:
+      return assertExhaustive(target);
+  }
 }
 
 function passName(text: string): string {

@@ -14,6 +14,7 @@ import { invariant } from "../diagnostics/diagnostic.ts";
 import type { CompiledFile } from "../targets/build-cache.ts";
 import { compileLibrary } from "../targets/cpu/toolchain.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
+import { cudaImages } from "./cuda-kernels.ts";
 import { describeTarget } from "./machine.ts";
 import type { ReadyKernels } from "./program-cache.ts";
 import type { Streams } from "./streams.ts";
@@ -38,7 +39,12 @@ export async function readyKernels(
   program: CompiledProgram,
   march: string | undefined,
 ): Promise<ReadyKernels> {
-  if (program.code.target === "wgsl") return program.code;
+  const { code } = program;
+  if (code.target === "wgsl") return code;
+  if (code.target === "cuda") {
+    const { target, program: cuda } = code;
+    return { target, program: cuda, images: await cudaImages(code) };
+  }
   const { path } = await compileKernels(program, march);
   return { target: "cpu", library: path };
 }
@@ -57,7 +63,7 @@ export function modelEnvironment(
 ): CommandEnvironment {
   const definition = instantiateProgram(
     program,
-    kernels.target === "wgsl" ? { wgsl: kernels.program } : {},
+    kernels.target === "cpu" ? {} : { [kernels.target]: kernels.program },
   );
   return {
     ...processEnvironment(),
@@ -84,6 +90,11 @@ export async function openDevice(
       const { openGpu } = await import("../../runtime/devices/webgpu/node-gpu.ts");
       const { openWebGpuDevice } = await import("../../runtime/devices/webgpu/open-device.ts");
       return openWebGpuDevice(definition, await openGpu());
+    }
+    case "cuda": {
+      const { CudaDevice } = await import("../../runtime/devices/cuda/cuda-device.ts");
+      const { plan } = definition;
+      return CudaDevice.open({ plan, program: kernels.program, images: kernels.images });
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Options that several commands share, and how their values are read. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Precision, precisions } from "../semantics/precision.ts";
 
 export function countAtLeast(least: number): (text: string) => number {
   return (text) => {
@@ -21,10 +22,6 @@ export function collect(text: string, before: readonly string[] = []): readonly 
   return [...before, text];
 }
 
-/** What the operands of products are rounded to. */
-export const precisions = ["f32", "f16"] as const;
-export type Precision = (typeof precisions)[number];
-
 export interface CompileFlags {
   readonly target?: string;
   readonly march?: string;
@@ -35,15 +32,17 @@ export interface CompileFlags {
 
 export function withCompileFlags(command: Command): Command {
   return command
-    .option("--target <name>", "cpu, wgsl (WebGPU), or auto for the best there is", "auto")
+    .option(
+      "--target <name>",
+      "cpu, wgsl (WebGPU), cuda (NVIDIA), or auto for the best there is",
+      "auto",
+    )
     .option("--march <processor>", "processor to compile for: native, x86-64-v3, …")
     .addOption(
       new Option(
         "--precision <type>",
-        "f32; or f16: products of halves, summed in f32, on devices that have it (wgsl)",
-      )
-        .choices(precisions)
-        .default("f32"),
+        "what operands of products may be rounded to, in place of the train block's",
+      ).choices(precisions),
     )
     .option("--no-fusion", "one kernel for each operation")
     .option("--batch-size <n>", "rows of a batch", countAtLeast(1));

@@ -54,7 +54,7 @@ async function compileAll(
   const { compileModel } = await import("./compile-model.ts");
   const { program: compiled, lowered, sources, warnings } = compileModel(request, streams);
   const program =
-    request.target === "wgsl"
+    request.target !== "cpu"
       ? (await import("./with-self-test.ts")).withSelfTest(compiled, lowered)
       : compiled;
   const kernels = await readyKernels(program, request.march);

@@ -8,6 +8,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../../runtime/data/atomic-write.ts";
+import type { CudaProgram } from "../../runtime/devices/cuda/cuda-program.ts";
+import type { CudaImage } from "../../runtime/devices/cuda/kernel-image.ts";
 import type { WgslProgram } from "../../runtime/devices/webgpu/wgsl-program.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
 import type { SourceHost } from "../semantics/modules.ts";
@@ -17,7 +19,13 @@ import { cacheDirectory, isIntact } from "../targets/build-cache.ts";
 export type ReadyKernels =
   /** Path of the kernel library. */
   | { readonly target: "cpu"; readonly library: string }
-  | { readonly target: "wgsl"; readonly program: WgslProgram };
+  | { readonly target: "wgsl"; readonly program: WgslProgram }
+  /** `images` by variant. */
+  | {
+      readonly target: "cuda";
+      readonly program: CudaProgram;
+      readonly images: readonly CudaImage[];
+    };
 
 /** What running a model takes. */
 export interface KeptProgram {
@@ -55,8 +63,7 @@ export class ProgramCache {
         return source !== undefined && hash(source) === expected;
       });
       const { kernels } = entry;
-      const isWhole = kernels.target !== "cpu" || (await isIntact(kernels.library));
-      return unchanged && isWhole ? entry : undefined;
+      return unchanged && (await isWhole(kernels)) ? entry : undefined;
     } catch {
       return undefined;
     }
@@ -80,6 +87,22 @@ export class ProgramCache {
     return name.startsWith(STD_PREFIX)
       ? this.#host.readStd(name.slice(STD_PREFIX.length))
       : this.#host.readFile(name);
+  }
+}
+
+/** Whether the files of kernels are as they were made. */
+async function isWhole(kernels: ReadyKernels): Promise<boolean> {
+  switch (kernels.target) {
+    case "cpu":
+      return isIntact(kernels.library);
+    case "wgsl":
+      return true;
+    case "cuda": {
+      const intact = await Promise.all(
+        kernels.images.map((image) => image.kind !== "file" || isIntact(image.path)),
+      );
+      return intact.every(Boolean);
+    }
   }
 }
 

@@ -3,12 +3,12 @@
 import type { TextSink } from "../../runtime/training/report/line-reporter.ts";
 import { CommandError } from "./failure.ts";
 
-export const targetNames = ["cpu", "wgsl"] as const;
+export const targetNames = ["cpu", "wgsl", "cuda"] as const;
 export type TargetName = (typeof targetNames)[number];
 
 /**
- * `auto` takes WebGPU where there is a graphics processor, never a software adapter, and says so to `errors`; the CPU
- * otherwise.
+ * `auto` takes CUDA where a driver has a device for it, else WebGPU where there is a graphics processor, never a software
+ * adapter, and says so to `errors`; the CPU otherwise.
  */
 export async function resolveTarget(flag = "auto", errors?: TextSink): Promise<TargetName> {
   const named = targetNames.find((name) => name === flag);
@@ -18,6 +18,12 @@ export async function resolveTarget(flag = "auto", errors?: TextSink): Promise<T
       `unknown target ${flag}`,
       `--target takes ${targetNames.join(", ")} or auto, which is the best of them here`,
     );
+  }
+  const { findCudaDevice } = await import("../../runtime/devices/cuda/find-cuda.ts");
+  const device = await findCudaDevice();
+  if ("name" in device) {
+    errors?.write(`target: cuda, as there is ${device.name}\n`);
+    return "cuda";
   }
   const { findHardwareAdapter } = await import("../../runtime/devices/webgpu/node-gpu.ts");
   const adapter = await findHardwareAdapter();

@@ -6,7 +6,11 @@ import { basename, dirname, join } from "node:path";
 import { CommandError } from "./failure.ts";
 
 /** Files of trainers for any target; those of another target than this one's are taken away. */
-const TARGET_FILES = ["kernels.c", "kernels.so", "nnc.node", "node.js", "data.js", "data.d.ts"];
+const TARGET_FILES = [
+  ...["kernels.c", "kernels.so"],
+  ...["kernels.cu", "kernels.fatbin", "kernels-sm_90a.cu", "kernels-sm_90a.fatbin"],
+  ...["nnc.node", "node.js", "data.js", "data.d.ts"],
+];
 
 export interface TrainerFolder {
   /** By name, with `/` between folders. */

@@ -4,10 +4,12 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 import { findNativeAddon } from "../../../runtime/devices/cpu/native-addon.ts";
+import { imageName } from "../../../runtime/devices/cuda/kernel-image.ts";
 import type { WgslProgram } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import { formatBytes } from "../../../runtime/training/report/quantities.ts";
 import type { CompiledProgram } from "../../compiled-program.ts";
 import { compileModel } from "../compile-model.ts";
+import { type CudaCode, compileCudaKernels } from "../cuda-kernels.ts";
 import { CommandError } from "../failure.ts";
 import { compileKernels, modelName } from "../model-environment.ts";
 import type { CompileFlags } from "../options.ts";
@@ -49,14 +51,14 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
   });
   const page = options.page ? pageFolder(program.plan, name, dataFolder, files) : undefined;
   await writeTrainerFolder(folder, {
-    texts: { ...texts, ...page?.texts },
+    texts: { ...texts, ...cudaSources(program.code), ...page?.texts },
     copies: { ...copies, ...page?.copies },
   });
   const memory = Object.values(program.plan.arenas).reduce((total, bytes) => total + bytes, 0);
   const size =
-    program.code.target === "cpu"
-      ? ""
-      : `, ${await browserSize({ texts, copies })} for the browser`;
+    program.code.target === "wgsl"
+      ? `, ${await browserSize({ texts, copies })} for the browser`
+      : "";
   streams.out.write(
     `${shown}: trainer of ${program.plan.model} for ${program.plan.target}, ${program.kernels.length} kernels, ` +
       `${formatBytes(memory)} of memory${size}; run it with \`node ${join(shown, "trainer.js")}\`\n`,
@@ -79,7 +81,7 @@ function describeLimits({ limits }: WgslProgram): string {
 
 /** Trainers for browsers go together with their data, and have no business with how folders are called here. */
 function dataFolderFor({ code }: CompiledProgram, folder: string, dataFolder: string): string {
-  return code.target === "cpu" ? dataFolder : relative(folder, dataFolder).replaceAll(sep, "/");
+  return code.target === "wgsl" ? relative(folder, dataFolder).replaceAll(sep, "/") : dataFolder;
 }
 
 /** What lies beside the trainer's own files, by name. */
@@ -99,7 +101,10 @@ async function filesBeside(
       "node.js": built("runtime-node.js"),
     };
   }
-  const library = await compileKernels(program, march);
+  const kernels =
+    program.code.target === "cuda"
+      ? await cudaFiles(program.code, streams)
+      : { "kernels.so": (await compileKernels(program, march)).path };
   const addon = findNativeAddon();
   if (addon === undefined) {
     streams.errors.write(
@@ -107,11 +112,34 @@ async function filesBeside(
     );
   }
   return {
-    "kernels.so": library.path,
+    ...kernels,
     "runtime.js": runtime,
     "runtime.d.ts": runtimeTypes,
     ...(addon === undefined ? {} : { "nnc.node": addon }),
   };
+}
+
+/** Machine code beside the sources, where nvcc is at hand. */
+async function cudaFiles(code: CudaCode, streams: Streams): Promise<TrainerFolder["copies"]> {
+  const { compiler, binaries } = await compileCudaKernels(code);
+  if (compiler === null) {
+    streams.errors.write(
+      "note: nvcc was not found here, so the trainer compiles its kernels when it first runs, which takes NVRTC: " +
+        "install CUDA's nvcc, or name it in NNC_NVCC, to build them now\n",
+    );
+  }
+  return Object.fromEntries(
+    binaries.map((path, i) => [imageName(code.program.variants[i]!.architecture, "fatbin"), path]),
+  );
+}
+
+/** The sources of kernels by the names that trainers look for. */
+function cudaSources(code: CompiledProgram["code"]): TrainerFolder["texts"] {
+  if (code.target !== "cuda") return {};
+  const { variants } = code.program;
+  return Object.fromEntries(
+    variants.map(({ architecture }, i) => [imageName(architecture, "cu"), code.sources[i]!]),
+  );
 }
 
 /** `32.1 KB gzipped`: what a page that trains loads, without its own files and the data. */

@@ -46,6 +46,7 @@ function sum(kernels: readonly KernelReport[], of: (kernel: KernelReport) => num
 const machines: Readonly<Record<TargetName, string>> = {
   cpu: "on one thread",
   wgsl: "on a graphics processor of usual size, all of it busy",
+  cuda: "on an H100 or H200, all of it busy",
 };
 
 function formatHead(

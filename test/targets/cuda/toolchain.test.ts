@@ -78,8 +78,11 @@ test("a variant that the compiler does not know is said with what to do", async 
 });
 
 test("a source is compiled once, and one that is refused is kept", async () => {
-  const environment = { ...none, NNC_NVCC: await writeCompiler(["compute_80", "compute_100"]) };
-  environment.PATH = process.env.PATH!;
+  const environment: NodeJS.ProcessEnv = {
+    ...none,
+    PATH: process.env.PATH,
+    NNC_NVCC: await writeCompiler(["compute_80", "compute_100"]),
+  };
   const compiler = (await findCudaCompiler(environment))!;
   const options = { isOnly: true, environment, cacheDirectory: directory };
   const first = await compileCuda(compiler, "// kernels\n", "sm_80", options);
