@@ -1,8 +1,9 @@
-/** Loss scaling on the cpu target, whose f32 overflows as well: states through overflow and back, as written by hand. */
+/** Loss scaling on targets that compute in f32, which overflows as well: its states as written by hand, step by step. */
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import { temporaryFolder } from "./nnc.ts";
 import { openTrainer, sliceRows } from "./open-trainer.ts";
 
@@ -39,48 +40,51 @@ const rows = [
 
 const f = Math.fround;
 
-test.each([true, false])(
-  "skips updates that overflow, and halves the scale (fused: %s)",
-  async (fusion) => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, "rows.csv"), ["x,t", ...rows.map(String)].join("\n"));
-    writeFileSync(join(folder, "model.nn"), MODEL);
-    const { trainer, columns } = await openTrainer(join(folder, "model.nn"), { fusion });
-    try {
-      const read = async () => {
-        const tensors = await trainer.runner.readTensors();
-        return Object.fromEntries([...tensors].map(([name, data]) => [name, data[0]]));
+async function expectTrajectory(target: "cpu" | "wgsl", fusion = true): Promise<void> {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "rows.csv"), ["x,t", ...rows.map(String)].join("\n"));
+  writeFileSync(join(folder, "model.nn"), MODEL);
+  const { trainer, columns } = await openTrainer(join(folder, "model.nn"), { target, fusion });
+  try {
+    const read = async () => {
+      const tensors = await trainer.runner.readTensors();
+      return Object.fromEntries([...tensors].map(([name, data]) => [name, data[0]]));
+    };
+    let wanted = await read();
+    expect(wanted).toMatchObject({ "loss_scale/dynamic_scale": 32768 });
+    for (const [i, [x, t]] of rows.entries()) {
+      const { loss } = await trainer.trainOnBatch(sliceRows(columns, i, i + 1));
+      const [w, m] = [wanted["M/dense/kernel"]!, wanted["sgd/M/dense/kernel/m"]!];
+      const scale = wanted["loss_scale/dynamic_scale"]!;
+      const difference = f(f(w * f(x)) - t);
+      const gradient = f(f(f(scale * 2) * difference) * f(x));
+      const updates = Number.isFinite(gradient);
+      const moved = updates ? 0.5 * m - 0.0625 * (gradient / scale) : m;
+      wanted = {
+        ...wanted,
+        "M/dense/kernel": updates ? w + moved : w,
+        "sgd/M/dense/kernel/m": moved,
+        "loss_scale/dynamic_scale": updates ? scale : scale / 2,
+        "loss_scale/step_counter": updates ? wanted["loss_scale/step_counter"]! + 1 : 0,
       };
-      let wanted = await read();
-      expect(wanted).toMatchObject({ "loss_scale/dynamic_scale": 32768 });
-      for (const [i, [x, t]] of rows.entries()) {
-        const { loss } = await trainer.trainOnBatch(sliceRows(columns, i, i + 1));
-        const [w, m] = [wanted["M/dense/kernel"]!, wanted["sgd/M/dense/kernel/m"]!];
-        const scale = wanted["loss_scale/dynamic_scale"]!;
-        const difference = f(f(w * f(x)) - t);
-        const gradient = f(f(f(scale * 2) * difference) * f(x));
-        const updates = Number.isFinite(gradient);
-        const moved = updates ? 0.5 * m - 0.0625 * (gradient / scale) : m;
-        wanted = {
-          ...wanted,
-          "M/dense/kernel": updates ? w + moved : w,
-          "sgd/M/dense/kernel/m": moved,
-          "loss_scale/dynamic_scale": updates ? scale : scale / 2,
-          "loss_scale/step_counter": updates ? wanted["loss_scale/step_counter"]! + 1 : 0,
-        };
-        const actual = await read();
-        for (const name of Object.keys(wanted).filter((path) => !path.startsWith("metrics/"))) {
-          expect(Math.abs(actual[name]! - wanted[name]!)).toBeLessThanOrEqual(
-            1e-5 * Math.abs(wanted[name]!),
-          );
-        }
-        if (x < 1e10) expect(Math.abs(loss! - difference ** 2)).toBeLessThan(1e-5);
-        wanted = actual;
+      const actual = await read();
+      for (const name of Object.keys(wanted).filter((path) => !path.startsWith("metrics/"))) {
+        expect(Math.abs(actual[name]! - wanted[name]!)).toBeLessThanOrEqual(
+          1e-5 * Math.abs(wanted[name]!),
+        );
       }
-      expect(wanted["loss_scale/dynamic_scale"]).toBe(8192);
-      expect(wanted["loss_scale/step_counter"]).toBe(1);
-    } finally {
-      trainer.dispose();
+      if (x < 1e10) expect(Math.abs(loss! - difference ** 2)).toBeLessThan(1e-5);
+      wanted = actual;
     }
-  },
-);
+    expect(wanted["loss_scale/dynamic_scale"]).toBe(8192);
+    expect(wanted["loss_scale/step_counter"]).toBe(1);
+  } finally {
+    trainer.dispose();
+  }
+}
+
+describe("an update that overflows is skipped, and the scale halved", () => {
+  test("on the CPU", () => expectTrajectory("cpu"));
+  test("on the CPU, unfused", () => expectTrajectory("cpu", false));
+  test.runIf(hasGpu)(`on WebGPU ${needsGpu}`, () => expectTrajectory("wgsl"));
+});
