@@ -27,6 +27,8 @@ export interface CudaEnvironment {
 
 export interface EmulatedCuda {
   readonly environment: CudaEnvironment;
+  /** Path of a driver that is too old. */
+  readonly oldDriver: string;
   /** The program that runs launches of an image, see `run_kernels.cc`; `sanitized` finds every access out of bounds. */
   runner(sanitized: boolean): Promise<string>;
   /**
@@ -49,7 +51,17 @@ const flags = ["-std=c++17", "-O2", "-fPIC", "-pthread", "-Wall", "-Wextra", "-W
 const parts = {
   "run-kernels": { sources: ["run_kernels.cc"], shared: false },
   nvcc: { sources: ["nvcc_stand_in.cc"], shared: false },
-  "libcuda.so.1": { sources: ["fake_driver.cc"], shared: true },
+  "libcuda.so.1": {
+    sources: [
+      "fake_driver.cc",
+      "fake_driver_memory.cc",
+      "fake_driver_streams.cc",
+      "driver_state.cc",
+      "driver_queue.cc",
+    ],
+    shared: true,
+  },
+  "libcuda-old.so.1": { sources: ["old_driver.cc"], shared: true },
   "libnvrtc.so": { sources: ["fake_nvrtc.cc"], shared: true },
 } as const;
 const library = "libnnc_emulation.so";
@@ -117,6 +129,7 @@ async function open(): Promise<EmulatedCuda> {
       NNC_LIBNVRTC: join(home, "libnvrtc.so"),
       NNC_NVCC: join(home, "nvcc"),
     },
+    oldDriver: join(home, "libcuda-old.so.1"),
     runner: async (sanitized) => join(sanitized ? await sanitizedRunner() : home, "run-kernels"),
     compile: (source, sanitized = false) => compileImage(home, source, sanitized),
   };
