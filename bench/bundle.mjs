@@ -1,0 +1,43 @@
+/**
+ * Makes `dist/gpu/`: what `bench/gpu.sh` runs, with what it uses of npm, so that it needs no `node_modules` where it
+ * runs. Runs after `tsc`; notes the commit, as there may be no repository either.
+ */
+
+import { rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { commitOf } from "../dist/bench/commit.js";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const outdir = join(root, "dist", "gpu");
+
+rmSync(outdir, { recursive: true, force: true });
+await build({
+  entryPoints: {
+    run: join(root, "bench", "cuda", "run.ts"),
+    prepare: join(root, "bench", "cuda", "prepare.ts"),
+    worker: join(root, "bench", "cuda", "worker.ts"),
+    table: join(root, "bench", "cuda", "print-table.ts"),
+    conformance: join(root, "compiler", "cli", "conformance.ts"),
+  },
+  outdir,
+  bundle: true,
+  splitting: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  charset: "utf8",
+  legalComments: "inline",
+  // Not used on the way.
+  external: ["ts-morph", "webgpu"],
+  // CommonJS packages call `require` for Node's own modules, which an ES module does not have.
+  banner: {
+    js: [
+      'import { createRequire as createRequireOfProgram } from "node:module";',
+      "const require = createRequireOfProgram(import.meta.url);",
+    ].join("\n"),
+  },
+  logLevel: "warning",
+});
+writeFileSync(join(outdir, "commit"), commitOf(root));

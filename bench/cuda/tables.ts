@@ -1,0 +1,130 @@
+/** The rows of a run as tables to read. */
+
+import type { PartName, Row } from "./report.ts";
+
+interface Column {
+  readonly title: string;
+  readonly text: (row: Row) => string;
+  readonly isNumber?: true;
+}
+
+interface Table {
+  readonly part: PartName;
+  readonly title: string;
+  /** What a row must have; others are listed after the tables. */
+  readonly requires: string;
+  readonly columns: readonly Column[];
+}
+
+const text = (title: string, key: string): Column => ({
+  title,
+  text: (row) => String(row[key] ?? ""),
+});
+
+const number = (title: string, key: string, format: (value: number) => string): Column => ({
+  title,
+  text: (row) => (typeof row[key] === "number" ? format(row[key]) : "-"),
+  isNumber: true,
+});
+
+/** Three significant digits, without an exponent. */
+export function digits(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : String(value);
+}
+
+const percent = (value: number) => `${(100 * value).toFixed(0)} %`;
+const fixed = (places: number) => (value: number) => value.toFixed(places);
+
+const tables: readonly Table[] = [
+  {
+    part: "steps",
+    title: "Training steps: the ratio is the peer's time over nnc's",
+    requires: "peer",
+    columns: [
+      text("job", "job"),
+      text("peer", "peer"),
+      number("ms a step", "ms_per_step", digits),
+      number("ratio", "ratio_to_nnc", fixed(2)),
+      number("loss after 20 steps", "loss", fixed(5)),
+    ],
+  },
+  {
+    part: "products",
+    title: "Products of matrices, TFLOP/s",
+    requires: "job",
+    columns: [
+      text("job", "job"),
+      number("nnc", "nnc_tflops", digits),
+      number("cuBLAS", "cublas_tflops", digits),
+      number("share", "share_of_cublas", percent),
+    ],
+  },
+  {
+    part: "traffic",
+    title: "Passes over memory, GB/s of what must be moved",
+    requires: "operation",
+    columns: [
+      text("operation", "operation"),
+      text("peer", "peer"),
+      number("GB/s", "gbps", fixed(0)),
+      number("share of a copy", "share_of_copy", percent),
+    ],
+  },
+  {
+    part: "latency",
+    title: "From the start of a process to the end of the first step",
+    requires: "peer",
+    columns: [
+      text("job", "job"),
+      text("peer", "peer"),
+      number("seconds", "first_step_s", fixed(2)),
+    ],
+  },
+  {
+    part: "checks",
+    title: "Checks",
+    requires: "value",
+    columns: [
+      text("example", "of"),
+      text("metric", "metric"),
+      number("on the test data", "value", fixed(4)),
+      number("promised", "least", fixed(4)),
+    ],
+  },
+];
+
+/** Everything of a run, the failures last. */
+export function formatRows(rows: readonly Row[]): string {
+  const parts = tables.flatMap(({ part, title, requires, columns }) => {
+    const own = rows.filter((row) => row.part === part && row[requires] !== undefined);
+    return own.length === 0 ? [] : [`${title}\n\n${formatTable(own, columns)}`];
+  });
+  for (const row of rows) {
+    if (row.part === "checks" && row.passed !== undefined) {
+      parts.push(`Conformance: ${row.passed} passed, ${row.failed} failed, ${row.skipped} skipped`);
+    }
+    if (row.clean === true) parts.push(`compute-sanitizer ${row.of}: clean`);
+  }
+  const notes = (key: string) =>
+    rows.flatMap((row) =>
+      row[key] === undefined ? [] : [`  ${row.part}: ${row.of}: ${row[key]}`],
+    );
+  const [skipped, failed] = [notes("skipped"), notes("error")];
+  if (skipped.length > 0) parts.push(["Left out:", ...skipped].join("\n"));
+  if (failed.length > 0) parts.push(["Failed:", ...failed].join("\n"));
+  return `${parts.join("\n\n")}\n`;
+}
+
+/** In Markdown, so that it can be published as it is. */
+function formatTable(rows: readonly Row[], columns: readonly Column[]): string {
+  const cells = rows.map((row) => columns.map((column) => column.text(row)));
+  const widths = columns.map(({ title }, i) =>
+    Math.max(title.length, ...cells.map((row) => row[i]!.length)),
+  );
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, i) => (columns[i]!.isNumber ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join(" | ")} |`;
+  const rule = widths.map((width, i) =>
+    columns[i]!.isNumber ? `${"-".repeat(width - 1)}:` : "-".repeat(width),
+  );
+  return [line(columns.map(({ title }) => title)), line(rule), ...cells.map(line)].join("\n");
+}
