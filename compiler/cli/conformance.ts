@@ -1,6 +1,7 @@
 /**
- * `npm run conformance -- DIR [--target cpu|wgsl|interpreter] [--only TEXT]`: turns every case of a conformance folder into
- * a program by general rules, runs it, and compares outputs, gradients and trajectories with the truth in the folder.
+ * `npm run conformance -- DIR [--target cpu|wgsl|interpreter] [--only TEXT] [--share I/N]`: turns every case of a
+ * conformance folder into a program by general rules, runs it, and compares outputs, gradients and trajectories with the
+ * truth in the folder. With `--share 0/4` it takes every fourth case, from the first: processes can take turns.
  */
 
 import { existsSync } from "node:fs";
@@ -24,7 +25,7 @@ const targets: Readonly<Record<string, () => Promise<Target>>> = {
   interpreter: async () => interpreterTarget,
 };
 
-const usage = `usage: npm run conformance -- DIR [--target ${Object.keys(targets).join("|")}] [--only TEXT]\n`;
+const usage = `usage: npm run conformance -- DIR [--target ${Object.keys(targets).join("|")}] [--only TEXT] [--share I/N]\n`;
 
 function readArguments() {
   try {
@@ -33,6 +34,7 @@ function readArguments() {
       options: {
         target: { type: "string", default: "cpu" },
         only: { type: "string", default: "" },
+        share: { type: "string", default: "0/1" },
       },
     });
   } catch (error) {
@@ -55,12 +57,17 @@ async function main(): Promise<number> {
     process.stderr.write(`error: there is no folder ${missing}\n`);
     return 2;
   }
+  if (!/^\d+\/[1-9]\d*$/.test(values.share)) {
+    process.stderr.write(`error: --share takes I/N, such as 0/4, not ${values.share}\n${usage}`);
+    return 2;
+  }
   const target = await openTarget();
+  const [share, shares] = values.share.split("/").map(Number) as [number, number];
+  let count = 0;
+  const isWanted = (name: string) => name.includes(values.only) && count++ % shares === share;
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const folder of positionals) {
-    for await (const { name, verdict } of runFolder(folder, target, (n) =>
-      n.includes(values.only),
-    )) {
+    for await (const { name, verdict } of runFolder(folder, target, isWanted)) {
       counts[verdict.kind]++;
       if (verdict.kind !== "passed")
         process.stdout.write(`${verdict.kind} ${name}: ${verdict.why}\n`);
