@@ -165,10 +165,12 @@ struct Products {
 
 std::vector<Products> products;
 
-Products &Own() {
+Products &ProductsOf(unsigned thread) {
   if (products.size() < nnc_position.threads) products.resize(nnc_position.threads);
-  return products[nnc_position.thread];
+  return products[thread];
 }
+
+Products &Own() { return ProductsOf(nnc_position.thread); }
 
 float FromBits(uint32_t bits) {
   float value;
@@ -212,13 +214,12 @@ class Matrix {
   uint32_t leading_bytes_;
 };
 
-// This thread's share: two rows, and two of each eight columns.
-void MakeProduct(const Product &product, float *sums) {
+// A thread's share: two rows, and two of each eight columns.
+void MakeProduct(const Product &product, uint32_t thread, float *sums) {
   constexpr uint32_t kMostPoints = 16;
   const uint32_t points = product.type == kNncTf32 ? 8 : 16;
   const Matrix left(product.type, product.left_transposed, product.left, 0);
   const Matrix right(product.type, product.right_transposed, product.right, product.right_bytes);
-  const uint32_t thread = nnc_position.thread % kWarpgroupThreads;
   const uint32_t first_row = thread / kWarpThreads * 16 + thread % kWarpThreads / 4;
   float lines[2][kMostPoints];
   for (uint32_t r = 0; r < 2; ++r) {
@@ -240,13 +241,32 @@ void MakeProduct(const Product &product, float *sums) {
   }
 }
 
-void MakeProducts(Products &own, int pending) {
-  while (!own.queue.empty() && own.queue.front().group < own.groups - pending) {
+// Those of the groups before number `groups`, of one thread.
+void MakeProducts(unsigned thread, int groups) {
+  Products &own = ProductsOf(thread);
+  while (!own.queue.empty() && own.queue.front().group < groups) {
     const Product product = own.queue.front();
     own.queue.erase(own.queue.begin());
     Accumulators &sums = own.sums[product.sums];
-    MakeProduct(product, sums.values.data());
-    if (--sums.under_way > 0) continue;
+    MakeProduct(product, thread % kWarpgroupThreads, sums.values.data());
+    --sums.under_way;
+  }
+}
+
+// A warpgroup's products are one operation: they cannot be done before all its warps have issued them, and where one warp
+// has waited for them, they are done for all. Each thread has its sums when it waits itself.
+void AwaitProducts(int pending) {
+  const unsigned first = nnc_position.thread / kWarpgroupThreads * kWarpgroupThreads;
+  const int groups = Own().groups - pending;
+  for (unsigned thread = first; thread < first + kWarpgroupThreads; ++thread) {
+    while (ProductsOf(thread).groups < groups) nnc_pause("await_products");
+  }
+  for (unsigned thread = first; thread < first + kWarpgroupThreads; ++thread) {
+    MakeProducts(thread, groups);
+  }
+  Products &own = Own();
+  for (const Accumulators &sums : own.sums) {
+    if (sums.under_way > 0) continue;
     std::memcpy(sums.registers, sums.values.data(), sums.values.size() * sizeof(float));
   }
   if (own.queue.empty()) own.sums.clear();
@@ -350,12 +370,14 @@ void nnc_multiply_warpgroup(NncMatrixType type, int columns, bool left_transpose
                        given[2], accumulates, place, own.groups});
 }
 
-void nnc_commit_products() { ++Own().groups; }
+void nnc_commit_products() {
+  ++Own().groups;
+  nnc_progress();
+}
 
 void nnc_await_products(int pending) {
-  Products &own = Own();
-  own.has_started = false;
-  MakeProducts(own, pending);
+  Own().has_started = false;
+  AwaitProducts(pending);
 }
 
 void nnc_finish_products(const float *, int) {
