@@ -1,0 +1,223 @@
+/**
+ * A model for the CUDA device, written by hand. `train` weighs the rows of a batch and adds them to `total`; the other
+ * graphs do what only some kernels do: run at the same time, share tasks out, take much memory, access what is not there.
+ */
+
+import { nextStepText } from "../../../../compiler/targets/cuda/next-step.ts";
+import type { Column } from "../../../../runtime/data/column.ts";
+import type {
+  CudaArena,
+  CudaArgument,
+  CudaKernel,
+  CudaLaunch,
+  CudaProgram,
+} from "../../../../runtime/devices/cuda/cuda-program.ts";
+import type { RunRequest } from "../../../../runtime/devices/device.ts";
+import type { GraphPlan, TrainerPlan } from "../../../../runtime/plan.ts";
+
+/** More than run at the same time on any device. */
+export const squares = 20;
+
+export const source = `
+struct NncStep { const int *rows; unsigned seed; unsigned batch; float scalars[]; };
+#ifndef NNC_MACHINE
+#define NNC_DYNAMIC_SHARED extern __shared__ __align__(1024) unsigned char nnc_shared[]
+#endif
+
+${nextStepText}
+
+extern "C" __global__ void __launch_bounds__(32) weigh(const float *x, const unsigned char *bytes, float *sums, float *weighted, const NncStep *step, int n) {
+  int i = (int)threadIdx.x;
+  if (i >= n) return;
+  long long row = step->rows[i];
+  weighted[i] = step->scalars[0] * x[row];
+  sums[i] = (float)(bytes[3 * row] + bytes[3 * row + 1] + bytes[3 * row + 2]);
+}
+
+extern "C" __global__ void __launch_bounds__(32) total(const float *sums, const float *weighted, float *total, int *told, unsigned char *large, const NncStep *step, int n) {
+  if (threadIdx.x > 0) return;
+  for (int i = 0; i < n; i++) {
+    total[0] += weighted[i] + sums[i];
+    large[i] = weighted[i] > 100.0f;
+  }
+  told[0] = n;
+  told[1] = (int)step->seed;
+  told[2] = (int)step->batch;
+}
+
+extern "C" __global__ void __launch_bounds__(32) flip(unsigned char *mask) {
+  if (threadIdx.x < 6) mask[threadIdx.x] = !mask[threadIdx.x];
+}
+
+extern "C" __global__ void __launch_bounds__(32) begin(float *numbers) {
+  if (threadIdx.x < ${squares}) numbers[threadIdx.x] = (float)(threadIdx.x + 1);
+}
+extern "C" __global__ void __launch_bounds__(32) square(float *number) {
+  if (threadIdx.x == 0) *number *= *number;
+}
+extern "C" __global__ void __launch_bounds__(32) add(const float *numbers, float *total) {
+  if (threadIdx.x > 0) return;
+  *total = 0.0f;
+  for (int i = 0; i < ${squares}; i++) *total += numbers[i];
+}
+
+extern "C" __global__ void __launch_bounds__(32) share(int *told) {
+  NNC_DYNAMIC_SHARED;
+  int *numbers = (int *)nnc_shared;
+  numbers[16383 - (int)threadIdx.x] = (int)gridDim.x;
+  __syncthreads();
+  for (int task = (int)blockIdx.x; task < 4; task += (int)gridDim.x) {
+    if (threadIdx.x == 0) told[task] = numbers[16383];
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(32) poke(const float *x, float *weighted, const NncStep *step, int n) {
+  int i = (int)threadIdx.x;
+  if (i < n && x[step->rows[i]] > 50.0f) weighted[1ll << 40] = 1.0f;
+}
+extern "C" __global__ void __launch_bounds__(32) poke_total(const float *total, float *weighted) {
+  if (*total > 50.0f) weighted[(1ll << 40) + (int)threadIdx.x] = 1.0f;
+}
+`;
+
+export const plan: TrainerPlan = {
+  format: 1,
+  model: "Sum",
+  target: "cuda",
+  requiredFeatures: [],
+  batchMax: 4,
+  arenas: { persistent: 512, temporaries: 512, results: 768 },
+  columns: [
+    { name: "x", dtype: "f32", shape: [] },
+    { name: "bytes", dtype: "u8", shape: [3] },
+  ],
+  inputs: ["x"],
+  outputs: [],
+  tensors: [
+    { name: "mask", role: "state", dtype: "bool", shape: [2, 3], offset: 0 },
+    { name: "total", role: "metric", dtype: "f32", shape: [], offset: 256 },
+  ],
+  graphs: {
+    train: {
+      ...graph("train", [0, 1], 1),
+      results: [
+        { name: "weighted", dtype: "f32", shape: [4], offset: 0 },
+        { name: "step", dtype: "i32", shape: [4], offset: 256 },
+        { name: "large", dtype: "bool", shape: [4], offset: 512 },
+      ],
+    },
+    flip: graph("flip", [], 0),
+    squares: graph("squares", [], 0),
+    share: {
+      ...graph("share", [], 0),
+      results: [{ name: "groups", dtype: "i32", shape: [4], offset: 256 }],
+    },
+    poke: graph("poke", [0], 0),
+    pokeTotal: graph("pokeTotal", [], 0),
+  },
+  statistics: [],
+  layers: [],
+  metrics: ["loss"],
+  hypers: {},
+  training: null,
+  data: null,
+  selfTest: null,
+};
+
+function graph(name: string, columns: readonly number[], scalars: number): GraphPlan {
+  return { name, symbol: name, scalars, columns, results: [] };
+}
+
+const names = [
+  ...["weigh", "total", "flip", "begin", "square", "add", "share", "poke", "poke_total"],
+] as const;
+type KernelName = (typeof names)[number];
+
+export const kernels: readonly CudaKernel[] = names.map((name, i) => ({
+  name,
+  threads: 32,
+  sharedBytes: name === "share" ? 65536 : 0,
+  isPersistent: name === "share",
+  computes: [`${name}: of the sum`],
+  origins: [`sum.nn:${i + 1}:1`],
+}));
+
+function launch(
+  name: KernelName,
+  given: readonly CudaArgument[],
+  more: Partial<CudaLaunch> = {},
+): CudaLaunch {
+  const kernel = names.indexOf(name);
+  return { kernel, blocks: 1, arguments: given, withPrevious: false, ...more };
+}
+
+const arena = (name: CudaArena, offset: number): CudaArgument => ({
+  kind: "arena",
+  arena: name,
+  offset,
+});
+const column = (slot: number): CudaArgument => ({ kind: "column", slot });
+const step: CudaArgument = { kind: "step" };
+const n: CudaArgument = { kind: "n" };
+const total = arena("persistent", 256);
+const numbers = arena("temporaries", 256);
+
+export const program: CudaProgram = {
+  variants: [
+    {
+      architecture: "sm_80",
+      kernels,
+      graphs: {
+        train: [
+          launch("weigh", [
+            ...[column(0), column(1), arena("temporaries", 0), arena("results", 0)],
+            ...[step, n],
+          ]),
+          launch("total", [
+            ...[arena("temporaries", 0), arena("results", 0), total],
+            ...[arena("results", 256), arena("results", 512), step, n],
+          ]),
+        ],
+        flip: [launch("flip", [arena("persistent", 0)])],
+        squares: [
+          launch("begin", [numbers]),
+          ...Array.from({ length: squares }, (_, i) =>
+            launch("square", [arena("temporaries", 256 + 4 * i)], { withPrevious: i > 0 }),
+          ),
+          launch("add", [numbers, total]),
+        ],
+        share: [launch("share", [arena("results", 256)], { blocks: 4 })],
+        poke: [
+          launch("flip", [arena("persistent", 0)]),
+          launch("poke", [column(0), arena("results", 0), step, n]),
+        ],
+        pokeTotal: [launch("poke_total", [total, arena("results", 0)])],
+      },
+    },
+  ],
+};
+
+/** Rows 1, 2, 3, … and bytes [row, 0, 1]; 3 bytes a row do not fill words. */
+export function dataColumns(rows = 5): readonly [x: Column, bytes: Column] {
+  const all = Array.from({ length: rows }, (_, row) => row);
+  const x = Float32Array.from(all, (row) => row + 1);
+  const bytes = Uint8Array.from(all.flatMap((row) => [row % 200, 0, 1]));
+  return [
+    { name: "x", dtype: "f32", shape: [], rows, data: x },
+    { name: "bytes", dtype: "u8", shape: [3], rows, data: bytes },
+  ];
+}
+
+/** What `train` adds to the total. */
+export function expectedTotal({ rows, batchSize, scalars }: RunRequest): number {
+  return rows.reduce((sum, row, i) => {
+    const scale = scalars[Math.floor(i / batchSize)]!;
+    return sum + scale * (row + 1) + (row % 200) + 1;
+  }, 0);
+}
+
+/** One step of a graph that takes neither rows nor scalars. */
+export function oneStep(name: string): RunRequest {
+  const rows = new Int32Array(1);
+  return { graph: name, rows, batchSize: 1, scalars: new Float32Array(0), seed: 0, firstBatch: 0 };
+}
