@@ -28,19 +28,20 @@ export function isNarrowFloat(dtype: DType): dtype is NarrowFloat {
 export function roundToNarrow(value: number, dtype: NarrowFloat): number {
   if (value === 0 || !Number.isFinite(value)) return value;
   const { fractionBits, leastExponent, largest } = formats[dtype];
-  const exponent = Math.max(exponentOf(value), leastExponent);
+  const magnitude = Math.abs(value);
+  const exponent = Math.max(exponentOf(magnitude), leastExponent);
   // A power of two: dividing by it and multiplying with it are exact.
   const unit = 2 ** (exponent - fractionBits);
-  const magnitude = roundToEven(Math.abs(value) / unit) * unit;
-  const rounded = magnitude > largest ? Number.POSITIVE_INFINITY : magnitude;
+  const nearest = roundToEven(magnitude / unit) * unit;
+  const rounded = nearest > largest ? Number.POSITIVE_INFINITY : nearest;
   return value < 0 ? -rounded : rounded;
 }
 
-/** ⌊log₂|value|⌋ of a normal number; of the smallest ones something less than any type's least exponent. */
-function exponentOf(value: number): number {
-  const bits = new DataView(new ArrayBuffer(8));
-  bits.setFloat64(0, value);
-  return ((bits.getUint16(0) >> 4) & 0x7ff) - 1023;
+/** ⌊log₂ magnitude⌋; the logarithm itself may be rounded across a power of two. */
+function exponentOf(magnitude: number): number {
+  const exponent = Math.floor(Math.log2(magnitude));
+  if (2 ** exponent > magnitude) return exponent - 1;
+  return 2 ** (exponent + 1) <= magnitude ? exponent + 1 : exponent;
 }
 
 function roundToEven(value: number): number {
