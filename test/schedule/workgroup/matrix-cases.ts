@@ -13,7 +13,7 @@ export function withNarrowOperands(test: GraphCase, dtype: NarrowFloat): GraphCa
   const { context } = test;
   const stored = (value: Value): Value => {
     const { node, shape } = value;
-    if (node.kind === "leaf") return context.leaf(node.role, node.path, dtype, shape);
+    if (node.kind === "leaf") return context.leaf(node.role, `${node.path}.${dtype}`, dtype, shape);
     const element = context.load(value, identityIndex(shape.length));
     return context.compute({ parallel: shape, body: context.cast(element, dtype) }).values[0]!;
   };
@@ -27,7 +27,8 @@ export function withNarrowOperands(test: GraphCase, dtype: NarrowFloat): GraphCa
     const body = context.call("multiply", factors[0]!, factors.at(-1)!);
     return context.compute({ parallel, reduction, reducer: "sum", where, body }).values;
   });
-  return { ...test, graph };
+  const leaf: GraphCase["leaf"] = (role, path) => test.leaf(role, path.replace(`.${dtype}`, ""));
+  return { ...test, graph, leaf };
 }
 
 /** What units make of a number: halves to nearest, ties to even; tf32's 10 bits of fraction to nearest, ties away. */
