@@ -23,6 +23,8 @@ export interface CudaEnvironment {
   readonly NNC_LIBCUDA: string;
   readonly NNC_LIBNVRTC: string;
   readonly NNC_NVCC: string;
+  /** Images need the very libraries that they were compiled for. */
+  readonly XDG_CACHE_HOME: string;
 }
 
 export interface EmulatedCuda {
@@ -128,6 +130,7 @@ async function open(): Promise<EmulatedCuda> {
       NNC_LIBCUDA: join(home, "libcuda.so.1"),
       NNC_LIBNVRTC: join(home, "libnvrtc.so"),
       NNC_NVCC: join(home, "nvcc"),
+      XDG_CACHE_HOME: join(home, "cache"),
     },
     oldDriver: join(home, "libcuda-old.so.1"),
     runner: async (sanitized) => join(sanitized ? await sanitizedRunner() : home, "run-kernels"),
