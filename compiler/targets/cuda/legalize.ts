@@ -19,6 +19,7 @@ import {
 import type { ElementType, Expression, Kernel, Operation, Statement } from "../../kernel/ir.ts";
 import { floorDivisionFunction } from "../../kernel/math/functions.ts";
 import { mapStatements, walkStatements } from "../../kernel/rewrite.ts";
+import { foldConstant } from "../fold-constants.ts";
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
 import { builderBeside, loadElements, storeElements } from "../vector-elements.ts";
 import { wholeRuns } from "./aligned-runs.ts";
@@ -61,7 +62,10 @@ function checkPointers(body: readonly Statement[]): void {
 function wrappingCall(fn: ScalarFunctionName, args: readonly Expression[]): Expression | null {
   if (args[0]!.type.dtype !== "i32") return null;
   const wrapping = (name: Operation, ...operands: readonly Expression[]): Expression =>
-    bitcast(operation(name, ...operands.map((operand) => bitcast(operand, "u32"))), "i32");
+    bitcast(
+      operation(name, ...operands.map((operand) => foldConstant(bitcast(operand, "u32")))),
+      "i32",
+    );
   const [a, b, c] = args as readonly [Expression, Expression, Expression];
   switch (fn) {
     case "add":

@@ -2,7 +2,7 @@
 
 import { functionsCalled } from "../../kernel/functions-called.ts";
 import type { Kernel, KernelFunction } from "../../kernel/ir.ts";
-import { functionWithFreeNames, withFreeNames } from "../legal-names.ts";
+import { functionWithFreeNames, type NameRules, withFreeNames } from "../legal-names.ts";
 
 /** Keywords of C++20 and the spellings of its operators. */
 const keywords =
@@ -22,19 +22,22 @@ const usedWords =
 const taken: ReadonlySet<string> = new Set(`${keywords} ${usedWords}`.split(" "));
 
 /** Names with two underscores are the language's, those with our prefix the prelude's. */
-function isTaken(name: string): boolean {
-  return taken.has(name) || name.startsWith("nnc_") || name.includes("__") || /^_[A-Z]/.test(name);
+function plain(name: string): string {
+  const single = name.replace(/_{2,}/g, "_").replace(/^_/, "v_");
+  return single.startsWith("nnc_") ? `v_${single}` : single;
 }
+
+const rules: NameRules = { taken, plain };
 
 /** A kernel without reserved names, and without those in `others`. */
 export function withLegalNames(kernel: Kernel, others: Iterable<string>): Kernel {
-  return withFreeNames(kernel, isTaken, others);
+  return withFreeNames(kernel, rules, others);
 }
 
 /** A function without reserved names, and without those of the functions that it calls. */
 export function functionWithLegalNames(fn: KernelFunction): KernelFunction {
   const called = functionsCalled(fn.body, fn.result).map(({ name }) => name);
-  return functionWithFreeNames(fn, isTaken, called);
+  return functionWithFreeNames(fn, rules, called);
 }
 
 /**
@@ -42,6 +45,6 @@ export function functionWithLegalNames(fn: KernelFunction): KernelFunction {
  * `index`, and vectors made by `make_float4`.
  */
 export function kernelName(name: string): string {
-  const isPlain = name.includes("_") && !isTaken(name) && !name.startsWith("make_");
-  return isPlain ? name : `run_${name}`.replace(/_{2,}/g, "_");
+  const isFree = name.includes("_") && !taken.has(name) && plain(name) === name;
+  return isFree && !name.startsWith("make_") ? name : plain(`run_${name}`);
 }

@@ -27,15 +27,14 @@ const usedWords =
   "workgroupBarrier Step main step rows n task thread subgroup seed batch workgroup local subgroup_size";
 
 const taken: ReadonlySet<string> = new Set(`${reservedWords} ${usedWords}`.split(" "));
-const isTaken = (name: string): boolean => taken.has(name);
 
 /** A kernel without reserved names, and without those in `others`. */
 export function withLegalNames(kernel: Kernel, others: Iterable<string>): Kernel {
-  return withFreeNames(kernel, isTaken, others);
+  return withFreeNames(kernel, { taken }, others);
 }
 
 /** A function without reserved names, and without those of the functions that it calls. */
 export function functionWithLegalNames(fn: KernelFunction): KernelFunction {
   const called = functionsCalled(fn.body, fn.result).map(({ name }) => name);
-  return functionWithFreeNames(fn, isTaken, called);
+  return functionWithFreeNames(fn, { taken }, called);
 }

@@ -20,7 +20,7 @@ import type { Statement } from "../../../compiler/kernel/ir.ts";
 import type { KernelModule, Launch } from "../../../compiler/kernel/module.ts";
 import { printWgsl } from "../../../compiler/targets/wgsl/print-module.ts";
 import { missing, openDawn, openNullDevice } from "../../dawn.ts";
-import { column, input, launch, moduleOf, output, scalar, updated } from "./kernels.ts";
+import { column, input, launch, moduleOf, output, scalar, updated } from "../kernels.ts";
 import { runKernels } from "./run-kernels.ts";
 
 const opened = await openDawn();

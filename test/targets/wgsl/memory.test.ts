@@ -26,7 +26,7 @@ import {
 } from "../../../compiler/kernel/build.ts";
 import type { Expression, Statement } from "../../../compiler/kernel/ir.ts";
 import { missing, openDawn } from "../../dawn.ts";
-import { type Bound, column, input, launch, moduleOf, output, updated } from "./kernels.ts";
+import { type Bound, column, input, launch, moduleOf, output, updated } from "../kernels.ts";
 import { type KernelRun, runKernels } from "./run-kernels.ts";
 
 const opened = await openDawn();

@@ -15,7 +15,7 @@ import {
 } from "../../../compiler/kernel/build.ts";
 import type { Expression } from "../../../compiler/kernel/ir.ts";
 import { missing, openDawn } from "../../dawn.ts";
-import { input, launch, moduleOf, output } from "./kernels.ts";
+import { input, launch, moduleOf, output } from "../kernels.ts";
 import { runKernels } from "./run-kernels.ts";
 
 const opened = await openDawn();

@@ -36,7 +36,7 @@ import { printWgsl } from "../../../compiler/targets/wgsl/print-module.ts";
 import { wgslModule } from "../../../runtime/devices/webgpu/wgsl-module.ts";
 import type { WgslProgram } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import { openNullDevice } from "../../dawn.ts";
-import { column, input, launch, moduleOf, output, scalar, updated } from "./kernels.ts";
+import { column, input, launch, moduleOf, output, scalar, updated } from "../kernels.ts";
 
 const nullDevice = await openNullDevice();
 afterAll(() => nullDevice.close());

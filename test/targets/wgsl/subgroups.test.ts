@@ -18,7 +18,7 @@ import {
 import type { Expression, Statement } from "../../../compiler/kernel/ir.ts";
 import { wgslModule } from "../../../runtime/devices/webgpu/wgsl-module.ts";
 import { missing, openDawn } from "../../dawn.ts";
-import { input, launch, moduleOf, output } from "./kernels.ts";
+import { input, launch, moduleOf, output } from "../kernels.ts";
 import { runKernels } from "./run-kernels.ts";
 
 const opened = await openDawn();

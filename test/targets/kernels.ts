@@ -1,15 +1,15 @@
-/** Small kernels and modules of them, for tests of WGSL. */
+/** Small kernels and modules of them, for tests of printers. */
 
-import { constant } from "../../../compiler/kernel/build.ts";
+import { constant } from "../../compiler/kernel/build.ts";
 import type {
   ElementType,
   Expression,
   Kernel,
   KernelParameter,
   Statement,
-} from "../../../compiler/kernel/ir.ts";
-import type { KernelModule, Launch, Placement } from "../../../compiler/kernel/module.ts";
-import { verifyModule } from "../../../compiler/kernel/verify.ts";
+} from "../../compiler/kernel/ir.ts";
+import type { KernelModule, Launch, Placement } from "../../compiler/kernel/module.ts";
+import { verifyModule } from "../../compiler/kernel/verify.ts";
 
 /** What a parameter is, and what it is bound to. */
 export type Bound = readonly [parameter: KernelParameter, placement: Placement];
