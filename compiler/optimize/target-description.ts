@@ -43,6 +43,8 @@ export interface WorkgroupLimits {
   readonly concurrency: number;
   /** Whether `shuffleDown` may be used. */
   readonly subgroups: boolean;
+  /** Threads of every subgroup, where all devices have as many and exchanges may count on it; otherwise null. */
+  readonly subgroupThreads: number | null;
   /** Whether shared memory may hold f16. */
   readonly f16: boolean;
   /** Bytes that a thread reads or writes by one access where elements lie side by side: 4 or 16. */

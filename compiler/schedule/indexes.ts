@@ -50,7 +50,7 @@ export interface Point {
 }
 
 /** An affine of the iteration space in terms of the point's axes. */
-function inAxes(a: Affine, { joined, extents, batchMax }: Point): Affine {
+export function inAxes(a: Affine, { joined, extents, batchMax }: Point): Affine {
   if (joined === undefined) return a;
   const substituted = substituteAffine(a, (axis) => joined[axis]!);
   const box = { axes: extents, batchMax };

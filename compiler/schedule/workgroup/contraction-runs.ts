@@ -46,11 +46,24 @@ export function contiguityOf(
 /** Whether an operand lies in memory so many elements at a time along an axis, from multiples of as many on. */
 export function runsBy(
   count: number,
+  operand: Pick<TiledOperand, "offset" | "guard">,
+  along: JoinedAxis,
+  box: Box,
+): boolean {
+  return runAlong(count, operand, along, box) === "run";
+}
+
+/**
+ * Where elements of so many places along an axis, from multiples of as many on, lie in memory: in a run from a multiple on,
+ * or all of them at the same place; null if neither, or if they are not all there or not there.
+ */
+export function runAlong(
+  count: number,
   { offset, guard }: Pick<TiledOperand, "offset" | "guard">,
   { axis, extent }: JoinedAxis,
   box: Box,
-): boolean {
-  if (extent.batch % count !== 0 || extent.constant % count !== 0) return false;
+): "run" | "same" | null {
+  if (extent.batch % count !== 0 || extent.constant % count !== 0) return null;
   const place = box.axes.length;
   const runs: Extent = { batch: extent.batch / count, constant: extent.constant / count };
   const split: Box = { ...box, axes: [...box.axes.with(axis, runs), fixed(count)] };
@@ -60,13 +73,16 @@ export function runsBy(
       : axisAffine(each);
   const expressed = (affine: Affine): Affine =>
     simplifyAffine(takeRunsOut(count, substituteAffine(affine, replace), split), split);
-  const rest = subtractAffine(expressed(offset), axisAffine(place));
+  const isTold = conditionAxes(simplifyGuard(mapCondition(guard, expressed), split)).has(place);
+  if (isTold) return null;
+  const first = expressed(offset);
+  if (!axesOf(first).has(place)) return "same";
+  const rest = subtractAffine(first, axisAffine(place));
   const isMultiple =
     rest.constant % count === 0 &&
     rest.batch % count === 0 &&
     rest.terms.every(({ coefficient }) => coefficient % count === 0);
-  if (!isMultiple || axesOf(rest).has(place)) return false;
-  return !conditionAxes(simplifyGuard(mapCondition(guard, expressed), split)).has(place);
+  return isMultiple && !axesOf(rest).has(place) ? "run" : null;
 }
 
 /** (4·x + r) div 4·d = x div d and (4·x + r) mod 4·d = 4·(x mod d) + r, for 0 ≤ r < 4; and so for other counts. */

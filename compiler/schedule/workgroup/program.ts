@@ -7,8 +7,19 @@
  */
 
 import { axisAffine } from "../../graph/affine.ts";
+import { elementsAt } from "../../graph/extent.ts";
 import type { Value } from "../../graph/node.ts";
-import { add, and, constant, less, min, multiply, when } from "../../kernel/build.ts";
+import {
+  add,
+  and,
+  constant,
+  less,
+  literalOf,
+  min,
+  multiply,
+  subtract,
+  when,
+} from "../../kernel/build.ts";
 import type { Expression } from "../../kernel/ir.ts";
 import type { Group } from "../../optimize/group.ts";
 import { Accumulation } from "../accumulate.ts";
@@ -19,7 +30,7 @@ import type { Pass, RowStage } from "../rows-plan.ts";
 import { joinAxes, pointsOf } from "./joined-axes.ts";
 import type { WorkgroupPlan } from "./plan.ts";
 import { numberPosition, type Position, type Row, WorkgroupValues } from "./row-values.ts";
-import { type RowThreads, RowTree } from "./tree.ts";
+import { type RowThreads, RowTree, type TreeOptions } from "./tree.ts";
 
 export class WorkgroupProgram {
   readonly #builder: KernelBuilder;
@@ -36,13 +47,13 @@ export class WorkgroupProgram {
     group: Group,
     plan: WorkgroupPlan,
     threads: RowThreads,
-    withSubgroups: boolean,
+    subgroups: TreeOptions,
   ) {
     this.#builder = builder;
     this.#plan = plan;
     this.#threads = threads;
     this.#values = new WorkgroupValues(builder, group, plan);
-    this.#tree = new RowTree(builder, threads, withSubgroups);
+    this.#tree = new RowTree(builder, threads, subgroups);
   }
 
   emitRow(row: Row): void {
@@ -52,18 +63,38 @@ export class WorkgroupProgram {
     this.#values.finishRow();
   }
 
+  /** Several rows of single numbers, all of which are loaded before anything is computed. */
+  emitRows(rows: readonly Row[]): void {
+    const [first] = rows;
+    this.#values.startRow(first!);
+    for (const { stages } of this.#plan.rows.passes) {
+      rows.forEach((row, slot) => {
+        this.#values.goTo(row, slot);
+        this.#values.prepare(stages, numberPosition);
+      });
+      rows.forEach((row, slot) => {
+        this.#values.goTo(row, slot);
+        for (const stage of stages) this.#emitPoint(stage, numberPosition, undefined);
+        this.#values.finishRow();
+      });
+    }
+  }
+
   #emitPass(pass: Pass): void {
     const builder = this.#builder;
     const { sweep, stages } = pass;
     this.#waitForOthers(stages);
-    const totals = new Map<RowStage, Accumulation>();
+    const totals = new Map<RowStage, readonly Accumulation[]>();
     for (const stage of stages) {
-      if (stage.role === "total") totals.set(stage, this.#accumulation(stage));
+      if (stage.role === "total") totals.set(stage, this.#accumulations(stage));
     }
-    const emitAt = (position: Position) => {
-      for (const stage of stages) this.#emitPoint(stage, position, totals.get(stage));
+    const emitAt = (positions: readonly Position[]) => {
+      for (const position of positions) this.#values.prepare(stages, position);
+      for (const position of positions) {
+        for (const stage of stages) this.#emitPoint(stage, position, totals.get(stage));
+      }
     };
-    if (sweep.length === 0) emitAt(numberPosition);
+    if (sweep.length === 0) emitAt([numberPosition]);
     else this.#emitSweep(pass, emitAt);
     for (const value of stages.flatMap(({ node }) => node.values)) {
       if (this.#plan.places.has(value)) this.#pending.add(value);
@@ -71,16 +102,17 @@ export class WorkgroupProgram {
     if (totals.size === 0) return;
     // Of one point, which every thread has seen, the total is known already.
     const isKnown = sweep.length === 0 || this.#threads.count === 1;
-    const accumulations = [...totals.values()];
+    const accumulations = [...totals.values()].flat();
     const fields = isKnown
       ? accumulations.map((total) => total.fields)
       : this.#tree.combine(accumulations);
-    if (!isKnown) this.#pending.clear();
-    [...totals].forEach(([stage, total], i) => {
+    if (!isKnown && this.#tree.hasBarriers) this.#pending.clear();
+    let next = 0;
+    for (const [stage, lanes] of totals) {
       const points = builder.let("box", pointsOf(stage.node.reduction));
-      const results = total.finishFields(fields[i]!, points);
-      this.#keepNumbers(stage, results);
-    });
+      const results = lanes.map((total) => total.finishFields(fields[next++]!, points));
+      this.#keepNumbers(stage, results, numberPosition);
+    }
   }
 
   /** A barrier, if a stage reads what another thread may not have stored yet. */
@@ -93,58 +125,118 @@ export class WorkgroupProgram {
     this.#pending.clear();
   }
 
-  #emitSweep({ sweep, isUnrolled }: Pass, emit: (position: Position) => void): void {
+  #emitSweep({ sweep, isUnrolled }: Pass, emit: (positions: readonly Position[]) => void): void {
     const builder = this.#builder;
-    const { lane, count } = this.#threads;
-    const first = this.#values.firstSweepAxis;
-    const size = pointsOf(sweep);
+    const { lane: thread, count } = this.#threads;
+    const run = this.#plan.lanesAlong === "points" ? this.#plan.lanes : 1;
+    const own = multiply(thread, constant(run));
+    const at = (i: Expression, slot: number, within: Expression | null): Position => {
+      const axes = joinAxes(builder, sweep, i, this.#values.firstSweepAxis);
+      return { axes, slot, lane: 0, within };
+    };
     if (!isUnrolled) {
-      builder.loop(
-        "i",
-        lane,
-        size,
-        (i) =>
-          this.#values.scoped(() => {
-            emit({ axes: joinAxes(builder, sweep, i, first), slot: 0, within: null });
-          }),
-        count,
-      );
+      this.#emitLoops(sweep, own, count * run, (starts) => {
+        this.#values.scoped(() => emit(starts.map((i, slot) => at(i, slot, null))));
+      });
       return;
     }
     const points = sweep.reduce((product, extent) => product * extent.constant, 1);
-    for (let slot = 0; slot * count < points; slot++) {
-      const own = add(lane, constant(slot * count));
-      const isWhole = (slot + 1) * count <= points;
-      const within = isWhole ? null : builder.let("within", less(own, constant(points)));
-      const i = builder.let("i", isWhole ? own : min(own, constant(points - 1)));
-      emit({ axes: joinAxes(builder, sweep, i, first), slot, within });
+    const positions: Position[] = [];
+    for (let slot = 0; slot * count * run < points; slot++) {
+      const first = add(own, constant(slot * count * run));
+      const isWhole = (slot + 1) * count * run <= points;
+      const within = isWhole ? null : builder.let("within", less(first, constant(points)));
+      const i = builder.let("i", isWhole ? first : min(first, constant(points - run)));
+      const position = at(i, slot, within);
+      if (this.#plan.lanes === 1) emit([position]);
+      else positions.push(position);
     }
+    if (positions.length > 0) emit(positions);
   }
 
-  #emitPoint(stage: RowStage, position: Position, total: Accumulation | undefined): void {
+  /** The points of a thread of a long sweep, so many steps at a time where there are as many, and then one by one. */
+  #emitLoops(
+    sweep: Pass["sweep"],
+    own: Expression,
+    step: number,
+    emit: (starts: readonly Expression[]) => void,
+  ): void {
+    const builder = this.#builder;
+    const size = pointsOf(sweep);
+    const { block } = this.#plan;
+    const sizeAtMost = elementsAt(sweep, builder.batchMax);
+    if (block === 1 || sizeAtMost < block * step) {
+      builder.loop("i", own, size, (i) => emit([i]), step);
+      return;
+    }
+    const starts = (i: Expression) =>
+      Array.from({ length: block }, (_, slot) => add(i, constant(slot * step)));
+    const literal = literalOf(size);
+    const end = subtract(size, constant((block - 1) * step));
+    if (literal !== undefined && literal % (block * step) === 0) {
+      builder.loop("i", own, size, (i) => emit(starts(i)), block * step);
+      return;
+    }
+    const next = builder.mutable("next", own);
+    const whole = (i: Expression): void => {
+      emit(starts(i));
+      builder.assign(next.name, add(i, constant(block * step)));
+    };
+    builder.loop("i", own, end, whole, block * step);
+    builder.loop("i", next.value, size, (i) => emit([i]), step);
+  }
+
+  /** The points side by side of a stage at a position. */
+  #lanesAt(stage: RowStage, position: Position): readonly Position[] {
+    const count = this.#values.lanesAt(stage, position);
+    return Array.from({ length: count }, (_, lane) => ({ ...position, lane }));
+  }
+
+  #emitPoint(
+    stage: RowStage,
+    position: Position,
+    totals: readonly Accumulation[] | undefined,
+  ): void {
     if (stage.role === "nested") {
       this.#emitNested(stage, position);
       return;
     }
-    const point = this.#values.pointOf(stage, position);
-    if (total !== undefined) {
-      this.#accumulate(total, stage, point, position, position.axes.values);
+    const lanes = this.#lanesAt(stage, position);
+    if (totals !== undefined) {
+      lanes.forEach((at, lane) => {
+        const point = this.#values.pointOf(stage, at);
+        // Points of a row are added one after the other; rows side by side have totals of their own.
+        const total = totals[totals.length === 1 ? 0 : lane]!;
+        const axes = at.axes.values.map((value) => this.#shifted(value, at));
+        this.#accumulate(total, stage, point, at, axes);
+      });
       return;
     }
-    const body = this.#values.lower(stage, point, position);
-    if (stage.sweepAxes.length === 0) this.#keepNumbers(stage, [body]);
-    else this.#keepPoints(stage, [body], position);
+    const results = lanes.map((at) => [
+      this.#values.lower(stage, this.#values.pointOf(stage, at), at),
+    ]);
+    if (stage.sweepAxes.length === 0) this.#keepNumbers(stage, results, position);
+    else this.#keepPoints(stage, results, position);
+  }
+
+  /** A point's number along a sweep. */
+  #shifted(first: Expression, { lane }: Position): Expression {
+    return this.#plan.lanesAlong === "points" ? add(first, constant(lane)) : first;
   }
 
   /** A reduction at each point, by loops of the thread's own. */
   #emitNested(stage: RowStage, position: Position): void {
     const { node } = stage;
-    const sum = this.#accumulation(stage);
+    const lanes = this.#lanesAt(stage, position);
+    const sums = lanes.map(() => this.#accumulation(stage));
     const visit = (inner: readonly Expression[]): void => {
       const extent = node.reduction[inner.length];
       if (extent === undefined) {
-        const point = this.#values.pointOf(stage, position, inner);
-        this.#accumulate(sum, stage, point, { ...position, within: null }, inner);
+        if (inner.length > 0) this.#values.prepare([stage], position, inner);
+        lanes.forEach((at, lane) => {
+          const point = this.#values.pointOf(stage, at, inner);
+          this.#accumulate(sums[lane]!, stage, point, { ...at, within: null }, inner);
+        });
       } else if (extent.batch === 0 && extent.constant === 1) {
         visit([...inner, constant(0)]);
       } else {
@@ -153,7 +245,8 @@ export class WorkgroupProgram {
       }
     };
     visit([]);
-    this.#keepPoints(stage, sum.finish(pointsOf(node.reduction)), position);
+    const results = sums.map((sum) => sum.finish(pointsOf(node.reduction)));
+    this.#keepPoints(stage, results, position);
   }
 
   /** One more point of a reduction; where it is left out nothing is loaded. */
@@ -187,18 +280,37 @@ export class WorkgroupProgram {
     return index;
   }
 
-  #keepPoints({ node, ...stage }: RowStage, results: readonly Expression[], at: Position): void {
-    const point = this.#values.pointOf({ node, ...stage }, at);
-    node.values.forEach((value, r) => {
-      if (this.#values.isWanted(value)) this.#values.keep(value, results[r]!, point, at);
+  /** The results of a stage at each of the points side by side. */
+  #keepPoints(
+    stage: RowStage,
+    results: readonly (readonly Expression[])[],
+    position: Position,
+  ): void {
+    const points = this.#lanesAt(stage, position).map((at) => this.#values.pointOf(stage, at));
+    stage.node.values.forEach((value, r) => {
+      const computed = results.map((each) => each[r]!);
+      if (this.#values.isWanted(value)) this.#values.keep(value, computed, points, position);
     });
   }
 
-  #keepNumbers(stage: RowStage, results: readonly Expression[]): void {
-    const point = this.#values.pointOf(stage, numberPosition);
+  #keepNumbers(
+    stage: RowStage,
+    results: readonly (readonly Expression[])[],
+    position: Position,
+  ): void {
+    const own = { ...numberPosition, slot: position.slot };
+    const points = this.#lanesAt(stage, own).map((at) => this.#values.pointOf(stage, at));
     stage.node.values.forEach((value, r) => {
-      if (this.#values.isWanted(value)) this.#values.keepNumber(value, results[r]!, point);
+      const computed = results.map((each) => each[r]!);
+      if (this.#values.isWanted(value)) this.#values.keepNumber(value, computed, points, own);
     });
+  }
+
+  /** One for the row, or one for each of the rows side by side. */
+  #accumulations(stage: RowStage): readonly Accumulation[] {
+    const { lanes, lanesAlong } = this.#plan;
+    const count = lanesAlong === "rows" ? lanes : 1;
+    return Array.from({ length: count }, () => this.#accumulation(stage));
   }
 
   #accumulation({ node }: RowStage): Accumulation {

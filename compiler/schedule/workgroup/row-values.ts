@@ -2,6 +2,9 @@
  * Where the values of a row are while threads compute it: numbers of the row in the registers of every thread, points
  * of sweeps that are written out in the registers of the thread that computed them, and what other points or other
  * passes read in memory: shared, or global where there is too much of it.
+ *
+ * A thread may compute four points side by side, of a sweep or of the rows themselves: then there is a value in registers
+ * for each of these lanes, and memory is accessed by vectors where it can be (`row-runs.ts`).
  */
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
@@ -14,6 +17,7 @@ import {
   add,
   and,
   constant,
+  join,
   load,
   multiply,
   place,
@@ -32,12 +36,15 @@ import { RowRegisters } from "../row-registers.ts";
 import { type RowStage, readsOwnPoint } from "../rows-plan.ts";
 import { type JoinedAxes, joinAxes } from "./joined-axes.ts";
 import type { Place, WorkgroupPlan } from "./plan.ts";
+import { isRun, type Run, RunLoads, storeRun } from "./row-runs.ts";
 
 /** One point of a sweep, as a thread computes it; a number of the row has no axes. */
 export interface Position {
   readonly axes: JoinedAxes;
-  /** Which of the thread's points that are written out. */
+  /** Which of the thread's points that are written out, or of their runs. */
   readonly slot: number;
+  /** Which of the points side by side that a thread computes; 0 where it computes one. */
+  readonly lane: number;
   /** Whether it is a point of the sweep, or one computed again to no purpose; null if it always is. */
   readonly within: Expression | null;
 }
@@ -45,12 +52,13 @@ export interface Position {
 export const numberPosition: Position = {
   axes: { extents: [], values: [], axes: [] },
   slot: 0,
+  lane: 0,
   within: null,
 };
 
 /** The row that a thread works on. */
 export interface Row {
-  /** Its number among all rows, always one that there is. */
+  /** Its number among all rows, always one that there is; or that of the first of a run of them. */
   readonly number: Expression;
   /** Its number among the rows of the workgroup. */
   readonly slot: Expression;
@@ -75,16 +83,24 @@ export class WorkgroupValues {
   readonly #stageOf = new Map<Value, RowStage>();
   readonly #memory = new Map<Value, Memory>();
   readonly #registers = new RowRegisters();
+  readonly #loads: RunLoads;
   /** Numbers of the row that others want: stored last, when all threads have read what they overwrite. */
-  readonly #results: (readonly [value: Value, point: Point, element: Expression])[] = [];
+  readonly #results: {
+    readonly value: Value;
+    readonly points: readonly Point[];
+    readonly elements: readonly Expression[];
+  }[] = [];
   #row: Row | null = null;
   #rowAxes: JoinedAxes = numberPosition.axes;
+  /** Which of the rows that the thread computes at once. */
+  #rowSlot = 0;
 
   /** Declares memory of the workgroup where the builder stands. */
   constructor(builder: KernelBuilder, group: Group, plan: WorkgroupPlan) {
     this.#builder = builder;
     this.#group = group;
     this.#plan = plan;
+    this.#loads = new RunLoads(builder);
     for (const { stages } of plan.rows.passes) {
       for (const stage of stages) {
         for (const value of stage.node.values) {
@@ -113,15 +129,69 @@ export class WorkgroupValues {
   }
 
   startRow(row: Row): void {
-    this.#row = row;
-    this.#rowAxes = joinAxes(this.#builder, this.#plan.rowAxes, row.number, 0);
+    this.goTo(row, 0);
     this.#registers.clear();
+    this.#loads.clear();
     this.#results.length = 0;
+  }
+
+  /** Goes on with another of the rows that the thread computes at once; what is known of the others stays. */
+  goTo(row: Row, slot: number): void {
+    this.#row = row;
+    this.#rowSlot = slot;
+    this.#rowAxes = joinAxes(this.#builder, this.#plan.rowAxes, row.number, 0);
   }
 
   /** What is computed inside a loop is not known after it. */
   scoped(emit: () => void): void {
-    this.#registers.scoped(emit);
+    this.#loads.scoped(() => this.#registers.scoped(emit));
+  }
+
+  /** The points side by side that a thread computes of a stage at a position. */
+  lanesAt({ sweepAxes }: RowStage, { axes }: Position): number {
+    const { lanes, lanesAlong } = this.#plan;
+    const isRun = lanesAlong === "rows" || (sweepAxes.length > 0 && axes.extents.length > 0);
+    return isRun ? lanes : 1;
+  }
+
+  /** Loads what stages of one pass read at a position, as far as one access reads it for all lanes. */
+  prepare(
+    stages: readonly RowStage[],
+    position: Position,
+    inner: readonly Expression[] = [],
+  ): void {
+    const makers = new Set(stages);
+    for (const stage of stages) {
+      if (this.lanesAt(stage, position) === 1) continue;
+      const run = this.#runAt(this.pointOf(stage, position, inner));
+      this.#loads.prepare(stage, run, this.#placeName(position), (read) => {
+        const maker = this.#stageOf.get(read.value);
+        if (maker === undefined) return undefined;
+        const memory = this.#memory.get(read.value);
+        const isKnown = this.#registerOf(read, stage, maker, position) !== undefined;
+        if (isKnown || makers.has(maker) || memory === undefined) return null;
+        // What is read back from its own memory is loaded as others' values are.
+        if (memory.name === null && memory.scratch === null) return undefined;
+        if (memory.place.points % this.#plan.lanes !== 0) return null;
+        const offset = this.#withinRow(read.value, read.index);
+        return { offset, place: this.#placeOf(read.value, memory, read.index, run.point, "read") };
+      });
+    }
+  }
+
+  #runAt(point: Point): Run {
+    return { point, axis: this.#plan.lanesAlong === "rows" ? 0 : this.firstSweepAxis };
+  }
+
+  #placeName({ slot }: Position): string {
+    return `${this.#rowSlot} ${slot}`;
+  }
+
+  /** Under which a value is kept in registers. */
+  #registerSlot(isNumber: boolean, { slot, lane }: Position): number {
+    const { lanes, lanesAlong } = this.#plan;
+    if (!isNumber) return slot * lanes + lane;
+    return lanesAlong === "rows" ? this.#rowSlot * lanes + lane : 0;
   }
 
   isGlobal(value: Value): boolean {
@@ -145,11 +215,13 @@ export class WorkgroupValues {
   /** Where a stage stands at a position of its sweep, with its own loops at `inner`. */
   pointOf(
     { node, sweepAxes }: RowStage,
-    { axes: { extents, values, axes } }: Position,
+    { axes: { extents, values, axes }, lane }: Position,
     inner: readonly Expression[] = [],
   ): Point {
     const { depth } = this.#plan.rows;
     const row = this.#rowAxes;
+    const shifted = (numbers: readonly Expression[], along: WorkgroupPlan["lanesAlong"]) =>
+      along === this.#plan.lanesAlong ? numbers.map((at) => add(at, constant(lane))) : numbers;
     const rank = node.parallel.length;
     const first = row.extents.length + extents.length;
     const joined = [...node.parallel, ...node.reduction].map((_, axis): Affine => {
@@ -163,7 +235,7 @@ export class WorkgroupValues {
     return {
       extents: [...row.extents, ...extents, ...nestedExtents],
       batchMax: this.#builder.batchMax,
-      axes: [...row.values, ...values, ...inner],
+      axes: [...shifted(row.values, "rows"), ...shifted(values, "points"), ...inner],
       vector: null,
       joined,
     };
@@ -174,26 +246,71 @@ export class WorkgroupValues {
     return this.#rowAxes.extents.length;
   }
 
-  /** Keeps what was computed at a point: in registers, and in memory where others read it. */
-  keep(value: Value, computed: Expression, point: Point, { slot, within }: Position): void {
+  /** Keeps what was computed at points side by side: in registers, and in memory where others read it. */
+  keep(
+    value: Value,
+    computed: readonly Expression[],
+    points: readonly Point[],
+    position: Position,
+  ): void {
     const builder = this.#builder;
-    const element = builder.let(builder.surroundings.nameOf(value), computed);
-    this.#registers.set(value, slot, element);
+    const elements = this.#name(value, computed, false, position);
+    const { within } = position;
     const mask = and(this.#row!.isWanted, within);
-    if (this.isGlobal(value)) storeValue(builder, value, point, element, { active: 1, mask });
+    if (this.isGlobal(value)) this.#store(value, points, elements, mask);
     const memory = this.#memory.get(value);
     if (memory === undefined || (memory.name === null && memory.scratch === null)) return;
-    const at = this.#placeOf(value, memory, identityIndex(value.shape.length), point, "write");
     const isOwn = memory.place.kind !== "global";
-    builder.emit(store(at, element, { mask: isOwn ? within : mask }));
+    const options = { mask: isOwn ? within : mask };
+    const index = identityIndex(value.shape.length);
+    const placeAt = (point: Point) => this.#placeOf(value, memory, index, point, "write");
+    const isAligned = elements.length > 1 && memory.place.points % elements.length === 0;
+    if (isAligned && isRun(value, this.#withinRow(value, index), this.#runAt(points[0]!))) {
+      builder.emit(store(placeAt(points[0]!), join(elements), options));
+    } else {
+      elements.forEach((element, i) => {
+        builder.emit(store(placeAt(points[i]!), element, options));
+      });
+    }
   }
 
-  /** Keeps a number of the row. */
-  keepNumber(value: Value, computed: Expression, point: Point): void {
+  /** Keeps a number of the row, or of each row of a run. */
+  keepNumber(
+    value: Value,
+    computed: readonly Expression[],
+    points: readonly Point[],
+    position: Position,
+  ): void {
+    const elements = this.#name(value, computed, true, position);
+    if (this.isGlobal(value)) this.#results.push({ value, points, elements });
+  }
+
+  #name(
+    value: Value,
+    computed: readonly Expression[],
+    isNumber: boolean,
+    position: Position,
+  ): readonly Expression[] {
     const builder = this.#builder;
-    const element = builder.let(builder.surroundings.nameOf(value), computed);
-    this.#registers.set(value, 0, element);
-    if (this.isGlobal(value)) this.#results.push([value, point, element]);
+    return computed.map((each, lane) => {
+      const element = builder.let(builder.surroundings.nameOf(value), each);
+      this.#registers.set(value, this.#registerSlot(isNumber, { ...position, lane }), element);
+      return element;
+    });
+  }
+
+  /** Stores elements in the value's own memory. */
+  #store(
+    value: Value,
+    points: readonly Point[],
+    elements: readonly Expression[],
+    mask: Expression | null,
+  ): void {
+    const [point] = points;
+    const [element] = elements;
+    if (elements.length === 1) {
+      storeValue(this.#builder, value, point!, element!, { active: 1, mask });
+    } else storeRun(this.#builder, value, this.#runAt(point!), { points, elements, mask });
   }
 
   /** Stores the numbers of the row. */
@@ -202,19 +319,33 @@ export class WorkgroupValues {
     const { isFirst, isWanted } = this.#row!;
     const rootOf = (value: Value) => stored.get(value) ?? value;
     const read = new Set(this.#group.reads.map(rootOf));
-    const overwrites = this.#results.some(([value]) => read.has(rootOf(value)));
+    const overwrites = this.#results.some(({ value }) => read.has(rootOf(value)));
     if (overwrites && isFirst !== null) this.#builder.emit({ kind: "barrier" });
-    for (const [value, point, element] of this.#results) {
-      const mask = and(isWanted, isFirst);
-      storeValue(this.#builder, value, point, element, { active: 1, mask });
+    for (const { value, points, elements } of this.#results) {
+      this.#store(value, points, elements, and(isWanted, isFirst));
     }
+    this.#results.length = 0;
   }
 
   /** The body of a stage at a point. */
   lower(stage: RowStage, point: Point, position: Position): Expression {
     return lowerBody(this.#builder, stage.node.body, point, {
-      fromRegister: (read) => this.#near(read, stage, point, position),
+      fromRegister: (read) =>
+        this.#near(read, stage, point, position) ??
+        this.#loads.get(read, this.#placeName(position))?.(position.lane),
     });
+  }
+
+  /** Where the group has made a value at the point where it is read, what it is there. */
+  #registerOf(
+    read: LoadScalar,
+    reader: RowStage,
+    maker: RowStage,
+    position: Position,
+  ): Expression | undefined {
+    const isNumber = maker.role === "total" || maker.sweepAxes.length === 0;
+    if (!isNumber && !readsOwnPoint(read, reader, maker)) return undefined;
+    return this.#registers.get(read.value, this.#registerSlot(isNumber, position));
   }
 
   /** A load of a value that the group makes; undefined for others. */
@@ -222,18 +353,17 @@ export class WorkgroupValues {
     read: LoadScalar,
     reader: RowStage,
     point: Point,
-    { slot }: Position,
+    position: Position,
   ): Expression | undefined {
     const maker = this.#stageOf.get(read.value);
     if (maker === undefined) return undefined;
-    const isNumber = maker.role === "total" || maker.sweepAxes.length === 0;
-    const isOwn = !isNumber && readsOwnPoint(read, reader, maker);
-    const register =
-      isNumber || isOwn ? this.#registers.get(read.value, isNumber ? 0 : slot) : undefined;
+    const register = this.#registerOf(read, reader, maker, position);
     if (register !== undefined) {
       const guard = conditionValue(read.guard, point);
       return guard === null ? register : select(guard, register, constant(0, register.type.dtype));
     }
+    const loaded = this.#loads.get(read, this.#placeName(position));
+    if (loaded !== undefined) return loaded(position.lane);
     const memory = this.#memory.get(read.value);
     invariant(memory !== undefined, "a value of a row is neither in registers nor in memory");
     if (memory.name === null && memory.scratch === null) {
@@ -253,16 +383,21 @@ export class WorkgroupValues {
     access: "read" | "write",
   ): MemoryPlace {
     const builder = this.#builder;
-    const { depth } = this.#plan.rows;
-    const strides = stridesOf(value.shape, builder.batchMax);
-    const offset = index
-      .slice(depth)
-      .map((at, d) => scaleAffine(at, strides[depth + d]!))
-      .reduce(addAffine, zeroAffine);
-    const within = scalarIndex(recombine(offset), point);
+    const within = scalarIndex(this.#withinRow(value, index), point);
     const { number, slot } = this.#row!;
     const row = where.kind === "global" ? number : where.kind === "shared" ? slot : constant(0);
     const buffer = scratch === null ? name! : builder.scratch(scratch, access);
     return place(buffer, add(multiply(row, constant(where.points)), within));
+  }
+
+  /** An element of a value as a function of the row's own points. */
+  #withinRow(value: Value, index: readonly Affine[]): Affine {
+    const { depth } = this.#plan.rows;
+    const strides = stridesOf(value.shape, this.#builder.batchMax);
+    const offset = index
+      .slice(depth)
+      .map((at, d) => scaleAffine(at, strides[depth + d]!))
+      .reduce(addAffine, zeroAffine);
+    return recombine(offset);
   }
 }

@@ -38,11 +38,14 @@ export function scheduleWorkgroupRows(
   const plan = planWorkgroup(group, surroundings.batchMax, limits);
   const { threadsPerRow, rowsPerGroup, rowAxes, turns } = plan;
   const { threads, slot } = threadsOf(builder, plan);
-  const program = new WorkgroupProgram(builder, group, plan, threads, limits.subgroups);
+  const program = new WorkgroupProgram(builder, group, plan, threads, {
+    withSubgroups: limits.subgroups,
+    subgroupThreads: limits.subgroupThreads,
+  });
   const rows = pointsOf(rowAxes);
   if (threadsPerRow === 1) emitRows(builder, plan, program, slot, rows);
   else emitSharedRows(builder, plan, program, { threads, slot, rows });
-  const tasks = ceilQuotient(rows, rowsPerGroup * turns);
+  const tasks = ceilQuotient(rows, rowsPerGroup * turns * rowLanes(plan));
   return builder.finish(
     nameOfGroup(group, surroundings),
     tasks,
@@ -70,16 +73,28 @@ function threadsOf(
   return { threads: { lane, count, stride, groupThreads, firstThread }, slot };
 }
 
+/** Rows side by side that a thread computes at once. */
+function rowLanes({ lanes, lanesAlong }: WorkgroupPlan): number {
+  return lanesAlong === "rows" ? lanes : 1;
+}
+
 /** Rows of one thread each: no thread waits for another, and those without a row leave. */
 function emitRows(
   builder: KernelBuilder,
-  { rowsPerGroup, turns }: WorkgroupPlan,
+  plan: WorkgroupPlan,
   program: WorkgroupProgram,
   slot: Expression,
   rows: Expression,
 ): void {
+  const { rowsPerGroup, turns } = plan;
+  const lanes = rowLanes(plan);
   const perTask = rowsPerGroup * turns;
-  const first = add(multiply(symbol("task"), constant(perTask)), slot);
+  const number = add(multiply(symbol("task"), constant(perTask)), slot);
+  const first = multiply(number, constant(lanes));
+  if (turns > 1 && lanes > 1) {
+    emitRowsAtOnce(builder, plan, program, first, rows);
+    return;
+  }
   const emitRow = (number: Expression) =>
     program.emitRow({ number, slot: constant(0), isWanted: null, isFirst: null });
   if (turns === 1) {
@@ -96,21 +111,47 @@ function emitRows(
   builder.loop("row", first, min(end, rows), emitRow, rowsPerGroup);
 }
 
+/** All runs of rows of a thread together; of those past the end the last one once more, to no purpose. */
+function emitRowsAtOnce(
+  builder: KernelBuilder,
+  plan: WorkgroupPlan,
+  program: WorkgroupProgram,
+  first: Expression,
+  rows: Expression,
+): void {
+  const { rowsPerGroup, turns, rowAxes } = plan;
+  const lanes = rowLanes(plan);
+  const isWhole = dividesAlways(rowAxes, rowsPerGroup * turns * lanes);
+  const slot = constant(0);
+  program.emitRows(
+    Array.from({ length: turns }, (_, turn) => {
+      const own = builder.let("row", add(first, constant(turn * rowsPerGroup * lanes)));
+      if (isWhole) return { number: own, slot, isWanted: null, isFirst: null };
+      const isWanted = builder.let("wanted", less(own, rows));
+      const number = builder.let("own_row", min(own, subtract(rows, constant(lanes))));
+      return { number, slot, isWanted, isFirst: null };
+    }),
+  );
+}
+
 /** Rows of several threads, which all come to the end. */
 function emitSharedRows(
   builder: KernelBuilder,
-  { rowsPerGroup, rowAxes }: WorkgroupPlan,
+  plan: WorkgroupPlan,
   program: WorkgroupProgram,
   { threads, slot, rows }: { threads: RowThreads; slot: Expression; rows: Expression },
 ): void {
-  const number = builder.let("row", add(multiply(symbol("task"), constant(rowsPerGroup)), slot));
+  const { rowsPerGroup, rowAxes } = plan;
+  const lanes = rowLanes(plan);
+  const run = add(multiply(symbol("task"), constant(rowsPerGroup)), slot);
+  const number = builder.let("row", multiply(run, constant(lanes)));
   const isFirst = builder.let("first", operation("equal", threads.lane, constant(0)));
-  if (dividesAlways(rowAxes, rowsPerGroup)) {
+  if (dividesAlways(rowAxes, rowsPerGroup * lanes)) {
     program.emitRow({ number, slot, isWanted: null, isFirst });
     return;
   }
   const isWanted = builder.let("wanted", less(number, rows));
-  const last = builder.let("own_row", min(number, subtract(rows, constant(1))));
+  const last = builder.let("own_row", min(number, subtract(rows, constant(lanes))));
   program.emitRow({ number: last, slot, isWanted, isFirst });
 }
 

@@ -16,7 +16,10 @@ import {
   multiply,
   operation,
   place,
+  quotient,
+  remainder,
   shuffleDown,
+  shuffleFirst,
   store,
   symbol,
   vectorOf,
@@ -39,22 +42,43 @@ export interface RowThreads {
   readonly firstThread: Expression;
 }
 
+/** What subgroups may be used for. */
+export interface TreeOptions {
+  readonly withSubgroups: boolean;
+  /** Threads of every subgroup; null where devices differ. */
+  readonly subgroupThreads: number | null;
+}
+
 export class RowTree {
   readonly #builder: KernelBuilder;
   readonly #threads: RowThreads;
   readonly #withSubgroups: boolean;
+  readonly #subgroupThreads: number | null;
   /** Shared memory by type: each row of threads has an element for every thread of the workgroup. */
   readonly #buffers = new Map<string, string>();
   #isUsed = false;
 
-  constructor(builder: KernelBuilder, threads: RowThreads, withSubgroups: boolean) {
+  constructor(
+    builder: KernelBuilder,
+    threads: RowThreads,
+    { withSubgroups, subgroupThreads }: TreeOptions,
+  ) {
     this.#builder = builder;
     this.#threads = threads;
     this.#withSubgroups = withSubgroups && threads.stride === 1;
+    this.#subgroupThreads = this.#withSubgroups ? subgroupThreads : null;
+  }
+
+  /** Whether the threads of a row meet at barriers to combine their totals. */
+  get hasBarriers(): boolean {
+    return this.#subgroupThreads === null || this.#threads.count > this.#subgroupThreads;
   }
 
   /** A buffer for each field: by its type, and its number among the fields of that type. */
-  #buffersFor(dtypes: readonly ElementType[]): readonly string[] {
+  #buffersFor(
+    dtypes: readonly ElementType[],
+    elements = this.#threads.groupThreads,
+  ): readonly string[] {
     const seen = new Map<ElementType, number>();
     return dtypes.map((dtype) => {
       const number = seen.get(dtype) ?? 0;
@@ -62,7 +86,6 @@ export class RowTree {
       const known = this.#buffers.get(`${dtype} ${number}`);
       if (known !== undefined) return known;
       const name = this.#builder.name(`totals_${dtype}`);
-      const elements = this.#threads.groupThreads;
       this.#builder.emit({ kind: "buffer", name, scope: "shared", dtype, elements });
       this.#buffers.set(`${dtype} ${number}`, name);
       return name;
@@ -77,6 +100,7 @@ export class RowTree {
     const builder = this.#builder;
     const { count, lane, stride, firstThread } = this.#threads;
     if (count === 1) return totals.map(({ fields }) => fields);
+    if (this.#subgroupThreads !== null) return this.#combineFixed(totals, this.#subgroupThreads);
     if (this.#withSubgroups) this.#combineSubgroups(totals);
     const thread = symbol("thread");
     const types = totals.map(({ fields }) => fields.map(({ type }) => type.dtype));
@@ -123,11 +147,74 @@ export class RowTree {
     return at(firstThread);
   }
 
+  #fromFirst(field: Expression, count: number): Expression {
+    return this.#builder.let("total", shuffleFirst(field, count));
+  }
+
   /** Devices exchange numbers only: WGSL's `subgroupShuffleDown` takes no bool. */
   #fromNeighbour(field: Expression, distance: number): Expression {
     const { dtype } = field.type;
     const number = dtype === "bool" ? convert(field, "i32") : field;
     return convert(this.#builder.let("other", shuffleDown(number, distance)), dtype);
+  }
+
+  /**
+   * Where all subgroups have as many threads: each combines its own in registers. A row of several has their states go
+   * through shared memory, a place each, and every thread combines them: one barrier instead of one a level.
+   */
+  #combineFixed(
+    totals: readonly Accumulation[],
+    subgroupThreads: number,
+  ): readonly (readonly Expression[])[] {
+    const builder = this.#builder;
+    const { count, firstThread, groupThreads } = this.#threads;
+    const within = Math.min(count, subgroupThreads);
+    const named = (fields: readonly Expression[]) =>
+      fields.map((field) => builder.let("level", field));
+    const combined = totals.map((total) => {
+      let fields = total.fields;
+      for (let distance = 1; distance < within; distance *= 2) {
+        const right = fields.map((field) => this.#fromNeighbour(field, distance));
+        fields = named(total.combineFields(fields, right));
+      }
+      return fields;
+    });
+    if (count === within) {
+      return combined.map((fields) => fields.map((field) => this.#fromFirst(field, count)));
+    }
+    const buffers = this.#buffersFor(
+      combined.flat().map(({ type }) => type.dtype),
+      groupThreads / subgroupThreads,
+    );
+    // Others may still read the totals of the pass before.
+    if (this.#isUsed) builder.emit({ kind: "barrier" });
+    this.#isUsed = true;
+    const thread = symbol("thread");
+    const isLeader = operation("equal", remainder(thread, subgroupThreads), constant(0));
+    const leading = builder.block(() => {
+      combined.flat().forEach((field, i) => {
+        builder.emit(store(place(buffers[i]!, quotient(thread, subgroupThreads)), field));
+      });
+    });
+    builder.emit(when(isLeader, leading), { kind: "barrier" });
+    const first = builder.let("subgroup", quotient(firstThread, subgroupThreads));
+    let next = 0;
+    return totals.map((total, i) => {
+      const own = buffers.slice(next, next + combined[i]!.length);
+      next += own.length;
+      let states = Array.from({ length: count / subgroupThreads }, (_, s) =>
+        combined[i]!.map(({ type }, f) =>
+          builder.let("part", load(place(own[f]!, add(first, constant(s))), type)),
+        ),
+      );
+      while (states.length > 1) {
+        const before = states;
+        states = Array.from({ length: before.length / 2 }, (_, s) =>
+          named(total.combineFields(before[2 * s]!, before[2 * s + 1]!)),
+        );
+      }
+      return states[0]!;
+    });
   }
 
   /** The levels within subgroups, whatever their size. */

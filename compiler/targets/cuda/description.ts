@@ -57,6 +57,7 @@ export function describeCuda({
       registers: 128,
       concurrency: 132,
       subgroups: true,
+      subgroupThreads: 32,
       f16: false,
       accessBytes: 16,
       asynchronousCopies: true,

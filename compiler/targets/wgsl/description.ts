@@ -48,6 +48,7 @@ export function describeWgsl({
       registers: 64,
       concurrency: 64,
       subgroups,
+      subgroupThreads: null,
       f16,
       accessBytes: 4,
       asynchronousCopies: false,

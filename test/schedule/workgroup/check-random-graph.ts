@@ -13,7 +13,7 @@ import { expectClose } from "../expect-close.ts";
 import type { GraphCase } from "../schedule-case.ts";
 import { excesses, runOnWorkgroups } from "./run-graph.ts";
 import { simulateGraph } from "./simulate-graph.ts";
-import { smallWorkgroups } from "./small-workgroups.ts";
+import { smallWorkgroups, wideSubgroup, wideWorkgroups } from "./small-workgroups.ts";
 
 const counters = { seed: 7, batch: 3 };
 
@@ -52,6 +52,11 @@ export function simulateRandomGraph(random: RandomGraph, n = random.n): void {
     const target = smallWorkgroups({ ...limits, subgroups: true });
     const exchanged = simulateGraph(test, { target, subgroup: 4, fusion, ...counters });
     expect(exchanged, `with subgroups ${what}`).toEqual(plain);
+    const wide = {
+      target: wideWorkgroups({ threads: 64, sharedBytes: 16_384 }),
+      subgroup: wideSubgroup,
+    };
+    expectInterpreted(test, simulateGraph(test, { ...wide, fusion, ...counters }), `wide ${what}`);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
+import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
 
 export interface SmallWorkgroups {
@@ -23,4 +24,17 @@ export function smallWorkgroups({
     ...target,
     workgroup: { ...target.workgroup!, threads, sharedBytes, concurrency: 2 },
   };
+}
+
+/** Threads of a subgroup of `wideWorkgroups`. */
+export const wideSubgroup = 4;
+
+/** The same with accesses of four elements, copies that go on while threads compute, and subgroups of four threads. */
+export function wideWorkgroups({
+  threads = 8,
+  sharedBytes = 512,
+}: Omit<SmallWorkgroups, "subgroups"> = {}): TargetDescription {
+  const target = describeCuda();
+  const limits = { threads, sharedBytes, concurrency: 2, subgroupThreads: wideSubgroup };
+  return { ...target, workgroup: { ...target.workgroup!, ...limits } };
 }
