@@ -33,7 +33,8 @@ export function splitContractions(
   return rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute") return undefined;
     if (tiledContraction(node, graph.batchMax) === undefined) return undefined;
-    return split(context, node, chunksOf(node, graph.batchMax, target), graph.batchMax);
+    const step = (target.workgroup?.matrix ?? null) === null ? panelStep : matrixPanelStep;
+    return split(context, node, chunksOf(node, graph.batchMax, target), step, graph.batchMax);
   });
 }
 
@@ -84,13 +85,18 @@ function predictedSeconds(
   return arithmetic + waiting + launchSeconds + (8 * chunks * outputs) / memoryBandwidth;
 }
 
-/** Chunks of whole panels, but the last: then their elements are read by fours, and no panel is copied for a few. */
+/**
+ * Chunks of whole panels, but the last: then their elements are read by fours, and no panel is copied for a few. Panels
+ * for matrix units that read shared memory are of 64 halves, and have to end with the chunk.
+ */
 const panelStep = 16;
+const matrixPanelStep = 64;
 
 function split(
   context: GraphContext,
   node: Compute,
   wanted: number,
+  step: number,
   batchMax: number,
 ): readonly Value[] | undefined {
   if (wanted === 1) return undefined;
@@ -101,7 +107,7 @@ function split(
   const extent = reduction[longest - rank]!;
   const size = sizes[longest - rank]!;
   const least = Math.ceil(size / wanted);
-  const points = least < panelStep ? least : Math.ceil(least / panelStep) * panelStep;
+  const points = least < step ? least : Math.ceil(least / step) * step;
   const chunks = Math.ceil(size / points);
 
   // The chunk's number follows the batch, which leads every shape.

@@ -173,6 +173,9 @@ interface TileChoice {
 
 const tileColumns = [32, 64, 128, 192, 256];
 
+/** Threads go evenly along the columns of tiles whose maps pass through shared memory. */
+const isPowerOfTwo = (count: number) => Number.isInteger(Math.log2(count));
+
 /** Panels in the ring: two are too few to hide the way to memory, and beyond six there is nothing left to hide. */
 const fewestStages = 3;
 const mostStages = 6;
@@ -192,7 +195,9 @@ export function chooseHopperTile(
       const rows = warpgroupRows * consumers;
       // Transposed panels are whole boxes.
       const panelBytes = lineBytes * (rows + Math.max(columns, warpgroupRows));
-      const room = choice.units.sharedBytes - barrierBytes - choice.epilogueBytes(rows, columns);
+      const besides = choice.epilogueBytes(rows, columns);
+      if (besides > 0 && !isPowerOfTwo(columns)) continue;
+      const room = choice.units.sharedBytes - barrierBytes - besides;
       const stages = Math.min(mostStages, Math.floor(room / panelBytes));
       if (stages < fewestStages) continue;
       const tile = { consumers, columns, stages };

@@ -72,8 +72,9 @@ export function scheduleMatrixContraction(
   return builder.finish(nameOfGroup(group, surroundings), tasks, comment, plan.threads);
 }
 
+/** Units that four subgroups use together take the instructions of one, too. */
 function hasMatrixUnits(target: TargetDescription): target is MatrixTarget {
-  return target.workgroup?.matrix?.issuedBy === "subgroup";
+  return (target.workgroup?.matrix ?? null) !== null;
 }
 
 interface Copies {

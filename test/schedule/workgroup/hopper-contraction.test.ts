@@ -5,18 +5,41 @@
 
 import { describe, expect, test } from "vitest";
 import { interpret } from "../../../compiler/graph/interpret.ts";
+import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
 import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import { hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
+import type { ThreadOrder } from "../../cuda/launches.ts";
 import { type Case, productCase } from "../contraction-cases.ts";
 import type { GraphCase } from "../schedule-case.ts";
+import { adam, dense } from "./epilogue-cases.ts";
 import { roundOperand, withNarrowOperands } from "./matrix-cases.ts";
-import { type CudaGraphOutcome, runOnCuda } from "./run-cuda-graph.ts";
+import { runOnCuda } from "./run-cuda-graph.ts";
 
 type Operands = "tf32" | "bf16" | "f16";
 
-const along: readonly Case[] = [
-  { letters: "mk,nk->mn", sizes: { m: 128, k: 128, n: 64 } },
-  { letters: "mk,nk->mn", sizes: { m: 200, k: 72, n: 100 } },
+/** Every order of both operands; rows, columns and sums end within tiles and panels. */
+const orders: readonly Case[] = [
+  { letters: "mk,nk->mn", sizes: { m: 72, k: 136, n: 40 } },
+  { letters: "mk,kn->mn", sizes: { m: 72, k: 136, n: 72 } },
+  { letters: "km,nk->mn", sizes: { m: 136, k: 72, n: 24 } },
+  { letters: "km,kn->mn", sizes: { m: 72, k: 104, n: 136 } },
+];
+
+/** Batches of fewer rows than the largest, as rows, columns, sums and batches of matrices. */
+const batches: readonly Case[] = [
+  { letters: "mk,nk->mn", sizes: { m: "N", k: 64, n: 32 }, batch: [1, 200] },
+  { letters: "mk,kn->mn", sizes: { m: "N", k: 40, n: 64 }, batch: [67, 200] },
+  { letters: "km,kn->mn", sizes: { m: 64, k: "N", n: 40 }, batch: [67, 136] },
+  { letters: "bmk,bnk->bmn", sizes: { b: "N", m: 24, k: 72, n: 40 }, batch: [3, 5] },
+  { letters: "bkm,bkn->bmn", sizes: { b: 3, m: 24, k: 24, n: 40 } },
+  { letters: "mbk,nbk->bmn", sizes: { b: 3, m: 32, k: 40, n: 48 } },
+];
+
+/** As one multiprocessor would have them: large tiles, of which a workgroup computes several. */
+const large: readonly Case[] = [
+  { letters: "mk,nk->mn", sizes: { m: 200, k: 72, n: 520 } },
+  { letters: "mk,kn->mn", sizes: { m: 264, k: 264, n: 200 } },
+  { letters: "km,kn->mn", sizes: { m: 136, k: "N", n: 264 }, batch: [130, 400] },
 ];
 
 function withLeaves(each: GraphCase, map: (value: number) => number): GraphCase {
@@ -24,17 +47,27 @@ function withLeaves(each: GraphCase, map: (value: number) => number): GraphCase 
   return { ...each, leaf };
 }
 
-async function run(each: GraphCase, operands: Operands): Promise<CudaGraphOutcome> {
-  const narrowed = operands === "tf32" ? each : withNarrowOperands(each, operands);
-  const target = describeCuda({ precision: operands });
-  return runOnCuda(narrowed, { fusion: true, target, hopper: true, order: "shuffled" });
+interface CheckOptions {
+  readonly operands: Operands;
+  /** How many numbers are summed up. */
+  readonly points: number;
+  /** Multiprocessors that tiles are chosen for; as many as there are without it. */
+  readonly places?: number;
+  readonly order?: ThreadOrder;
 }
 
-async function check(each: GraphCase, operands: Operands, points: number): Promise<string> {
+/** Gives the source. */
+async function check(
+  each: GraphCase,
+  { operands, points, places, order = "shuffled" }: CheckOptions,
+): Promise<string> {
   const reference = withLeaves(each, (value) => roundOperand(value, operands));
   const wanted = interpret(reference.graph, reference).results;
   const bounds = interpret(reference.graph, withLeaves(reference, Math.abs)).results;
-  const { results, kernels } = await run(each, operands);
+  const narrowed = operands === "tf32" ? each : withNarrowOperands(each, operands);
+  const target = describeCuda({ precision: operands });
+  const hopper = hopperTarget(operands, places);
+  const { results, kernels } = await runOnCuda(narrowed, { fusion: true, target, hopper, order });
   for (const [name, data] of wanted) {
     const found = results.get(name)!;
     expect(found.length).toBe(data.length);
@@ -47,9 +80,93 @@ async function check(each: GraphCase, operands: Operands, points: number): Promi
   return kernels.source;
 }
 
+function hopperTarget(precision: Operands, places?: number): TargetDescription {
+  const target = describeCuda({ precision, architecture: "sm_90a" });
+  if (places === undefined) return target;
+  return { ...target, workgroup: { ...target.workgroup!, concurrency: places } };
+}
+
+async function checkProduct(
+  each: Case,
+  operands: Operands,
+  options: Pick<CheckOptions, "places" | "order"> = {},
+): Promise<string> {
+  const { k } = each.sizes;
+  const points = k === "N" ? each.batch![0] : k!;
+  const source = await check(productCase(each), { operands, points, ...options });
+  expect(source).toMatch(new RegExp(`multiply_warpgroup_\\d+_${operands}`));
+  return source;
+}
+
+/** Products with maps on them, against the interpreter with the same rounding of operands. */
+async function checkMaps(each: GraphCase, places?: number): Promise<string> {
+  const narrowed = withNarrowOperands(each, "bf16");
+  const leaf: GraphCase["leaf"] = (role, path) => {
+    const isOperand = path.endsWith(".bf16");
+    const numbers = Float64Array.from(narrowed.leaf(role, path));
+    return isOperand ? numbers.map((value) => roundOperand(value, "bf16")) : numbers;
+  };
+  const wanted = interpret(narrowed.graph, { ...narrowed, leaf });
+  const { results, assignments, kernels } = await runOnCuda(narrowed, {
+    fusion: true,
+    target: describeCuda({ precision: "bf16" }),
+    hopper: hopperTarget("bf16", places),
+    order: "shuffled",
+  });
+  const compare = (name: string, data: ArrayLike<number>, found: ArrayLike<number>): void => {
+    expect(found.length, name).toBe(data.length);
+    for (let i = 0; i < data.length; i++) {
+      const bound = 3e-5 * Math.max(1, Math.abs(data[i]!));
+      expect(Math.abs(found[i]! - data[i]!), `${name}[${i}]`).toBeLessThan(bound);
+    }
+  };
+  for (const [name, data] of wanted.results) compare(name, data, results.get(name)!);
+  for (const { target, data } of wanted.assignments) {
+    const path = target.node.kind === "leaf" ? target.node.path : "";
+    compare(path, data, assignments.get(path)!);
+  }
+  expect(kernels.source).toContain("multiply_warpgroup_");
+  return kernels.source;
+}
+
 describe.runIf(hasEmulation)(`warpgroups on emulated CUDA ${needsEmulation}`, () => {
-  test.each(along)("$letters $sizes", async (each) => {
-    const source = await check(productCase(each), "bf16", each.sizes.k as number);
-    expect(source).toContain("multiply_warpgroup");
+  test.each(orders)("$letters $sizes in bf16", async (each) => {
+    await checkProduct(each, "bf16");
+  });
+
+  test.each(orders)("$letters $sizes in f16", async (each) => {
+    await checkProduct(each, "f16");
+  });
+
+  test("$letters $sizes in tf32, both along the sum", async () => {
+    await checkProduct(orders[0]!, "tf32");
+  });
+
+  test.each(batches)("$letters $sizes, $batch rows", async (each) => {
+    await checkProduct(each, "bf16");
+  });
+
+  test.each(large)("$letters $sizes in large tiles", async (each) => {
+    const source = await checkProduct(each, "bf16", { places: 1 });
+    expect(source).toContain("increase_registers_");
+  });
+
+  test.each(["forward", "reverse"] as const)("threads in %s order", async (order) => {
+    await checkProduct(large[1]!, "bf16", { places: 1, order });
+  });
+
+  test("a layer with dropout of part of a batch", async () => {
+    const layer = dense(72, 40, 67, 100, (f, x) => f.call("maximum", f.number(0), x));
+    await checkMaps(layer);
+  });
+
+  test.each([132, 1])("a long activation on tiles for %i multiprocessors", async (places) => {
+    const layer = dense(64, 264, 67, 70, (f, x) => f.multiply(x, f.call("erf", x)));
+    const source = await checkMaps(layer, places);
+    expect(source).toContain("meet_warpgroups_");
+  });
+
+  test("Adam's update, of which the gradient sums over part of a batch", async () => {
+    await checkMaps(adam(40, 72, 67, 100));
   });
 });

@@ -7,6 +7,7 @@ import type { DType } from "../../../compiler/graph/dtype.ts";
 import { elementsAt } from "../../../compiler/graph/extent.ts";
 import { isNarrowFloat } from "../../../compiler/graph/narrow-floats.ts";
 import type { Value } from "../../../compiler/graph/node.ts";
+import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
 import { alternativeOf } from "../../../compiler/targets/alternative.ts";
 import { type CudaDescription, describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import type { ThreadOrder } from "../../cuda/launches.ts";
@@ -17,8 +18,8 @@ import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.t
 export interface CudaRunOptions {
   readonly fusion: boolean;
   readonly target?: CudaDescription;
-  /** Runs the variant for compute capability 9.0, where the target has one. */
-  readonly hopper?: boolean;
+  /** Runs the variant for compute capability 9.0, where the target has one; or kernels for this one in its place. */
+  readonly hopper?: boolean | TargetDescription;
   readonly order?: ThreadOrder;
   readonly sanitized?: boolean;
   readonly seed?: number;
@@ -53,7 +54,7 @@ export async function runOnCuda(
   const { graph, n, leaf } = test;
   const { fusion, target = describeCuda(), hopper = false, order, sanitized } = options;
   const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, target, fusion);
-  const alternative = hopper ? alternativeOf(target) : null;
+  const alternative = hopper === true ? alternativeOf(target) : hopper || null;
   const variant = alternative === null ? null : scheduleCase(test, alternative, fusion);
   const view = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
     new (arrayOf(value.dtype))(arena, offset, elementsAt(value.shape, rows));
