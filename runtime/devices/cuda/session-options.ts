@@ -1,0 +1,53 @@
+/** A model and one variant of its kernels as the addon takes them. */
+
+import { bytesPerElement, elementCount } from "../../data/column.ts";
+import type { GraphPlan, TrainerPlan } from "../../plan.ts";
+import { DeviceError } from "../device.ts";
+import type { CudaKernel, CudaVariant } from "./cuda-program.ts";
+import type { CudaChoice, NativeCudaOptions } from "./native-cuda.ts";
+
+/**
+ * All but the image; graphs stand in the order of the plan's.
+ * @throws DeviceError if the variant lacks a graph.
+ */
+export function sessionOptions(
+  plan: TrainerPlan,
+  { kernels, graphs }: CudaVariant,
+): Omit<NativeCudaOptions, "image" | keyof CudaChoice> {
+  const { model, arenas, batchMax, columns } = plan;
+  return {
+    model,
+    kernels: kernels.map((kernel) => ({
+      name: kernel.name,
+      label: labelOf(kernel),
+      threads: kernel.threads,
+      sharedBytes: kernel.sharedBytes,
+      isPersistent: kernel.isPersistent,
+    })),
+    graphs: Object.values(plan.graphs).map((graph) => ({
+      name: graph.name,
+      columns: graph.columns,
+      scalars: graph.scalars,
+      launches: launchesOf(graph, graphs),
+    })),
+    persistentBytes: arenas.persistent,
+    temporariesBytes: arenas.temporaries,
+    resultsBytes: arenas.results,
+    batchMax,
+    rowBytes: columns.map(({ dtype, shape }) => elementCount(shape) * bytesPerElement(dtype)),
+  };
+}
+
+function launchesOf({ name }: GraphPlan, graphs: CudaVariant["graphs"]) {
+  const launches = graphs[name];
+  if (launches === undefined) {
+    throw new DeviceError(`the kernels lack the graph ${name}: rebuild with \`nnc build\``);
+  }
+  return launches;
+}
+
+/** `dense_1_relu (dense_1: matmul, bias, relu; digits.nn:5:30)`. */
+function labelOf({ name, computes, origins }: CudaKernel): string {
+  const about = [...computes, ...(origins.length === 0 ? [] : [origins.join(", ")])];
+  return about.length === 0 ? name : `${name} (${about.join("; ")})`;
+}
