@@ -1,26 +1,35 @@
 /**
- * `npm run conformance -- DIR [--target cpu|wgsl|interpreter] [--only TEXT] [--share I/N]`: turns every case of a
+ * `npm run conformance -- DIR [--target cpu|wgsl|cuda|interpreter] [--only TEXT] [--share I/N]`: turns every case of a
  * conformance folder into a program by general rules, runs it, and compares outputs, gradients and trajectories with the
  * truth in the folder. With `--share 0/4` it takes every fourth case, from the first: processes can take turns.
  */
 
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { findCudaDevice } from "../../runtime/devices/cuda/find-cuda.ts";
+import { DeviceError } from "../../runtime/devices/device.ts";
 import { openGpu } from "../../runtime/devices/webgpu/node-gpu.ts";
-import { cpuTarget, wgslTarget } from "./conformance/compiled-target.ts";
+import { cpuTarget, cudaTarget, wgslTarget } from "./conformance/compiled-target.ts";
 import { interpreterTarget } from "./conformance/interpreter-target.ts";
 import { runFolder } from "./conformance/run-folder.ts";
 import type { Target } from "./conformance/target.ts";
 import { describeFailure } from "./failure.ts";
 import { resolveTarget } from "./target.ts";
 
+const compiled = { cpu: cpuTarget, wgsl: wgslTarget, cuda: cudaTarget } as const;
+
 const targets: Readonly<Record<string, () => Promise<Target>>> = {
-  auto: async () => ((await resolveTarget()) === "cpu" ? cpuTarget : wgslTarget),
+  auto: async () => compiled[await resolveTarget()],
   cpu: async () => cpuTarget,
   wgsl: async () => {
     // Says at once, and not once a case, that there is none.
     await openGpu();
     return wgslTarget;
+  },
+  cuda: async () => {
+    const device = await findCudaDevice();
+    if ("reason" in device) throw new DeviceError(device.reason);
+    return cudaTarget;
   },
   interpreter: async () => interpreterTarget,
 };

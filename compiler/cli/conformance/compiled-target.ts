@@ -5,6 +5,7 @@ import { createArray, elementCount } from "../../../runtime/data/column.ts";
 import type { Device } from "../../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../../runtime/plan.ts";
 import { type CompileOptions, compile } from "../../index.ts";
+import { describeCuda } from "../../targets/cuda/description.ts";
 import { describeWgsl } from "../../targets/wgsl/description.ts";
 import { instantiateProgram } from "../../trainer/instantiate.ts";
 import { describeTarget } from "../machine.ts";
@@ -77,6 +78,9 @@ export const cpuTarget: Target = compiledTarget(describeTarget(undefined));
 
 /** On the graphics processor that Dawn finds. */
 export const wgslTarget: Target = compiledTarget(describeWgsl());
+
+/** On the device of the CUDA driver. */
+export const cudaTarget: Target = compiledTarget(describeCuda());
 
 /** Params start from the case's values, the rest from the program's own. */
 async function writeTensors(

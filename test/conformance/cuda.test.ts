@@ -1,0 +1,10 @@
+import { describe } from "vitest";
+import { cudaTarget } from "../../compiler/cli/conformance/compiled-target.ts";
+import { emulatedCuda, hasEmulation, needsEmulation } from "../cuda/emulation.ts";
+import { testReferenceCases } from "./reference-cases.ts";
+
+if (hasEmulation) Object.assign(process.env, (await emulatedCuda()).environment);
+
+describe.runIf(hasEmulation)(`as CUDA on the emulation ${needsEmulation}`, () => {
+  testReferenceCases(cudaTarget);
+});
