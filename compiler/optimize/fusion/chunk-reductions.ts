@@ -39,6 +39,8 @@ const leastPoints = 8;
 /** Workgroups to cut a reduction into, as a multiple of those that run at the same time. */
 const waves = 4;
 
+const elementBytes = 4;
+
 /** Threads that read the points of neighbouring results, where those lie side by side. */
 const accessThreads = 32;
 
@@ -124,12 +126,18 @@ class Chunker {
     const results = elementsAt(node.parallel, this.#batchMax);
     const points = elementsAt(node.reduction, this.#batchMax);
     const isAlong = runsAlongReduction(node, this.#batchMax);
-    const side = isAlong ? 1 : Math.min(accessThreads, results);
+    const side = isAlong ? 1 : Math.min(accessThreads * this.#lanes(results), results);
     const groups = Math.ceil(results / side);
     const pointsPerThread = (points * side) / threads;
     const most = node.parallel.length === 0 ? mostPoints.numbers : mostPoints.results;
     if (groups >= concurrency || pointsPerThread <= most) return 0;
     return Math.floor(Math.min((waves * concurrency) / groups, pointsPerThread / leastPoints));
+  }
+
+  /** Elements side by side that a thread reads by one access, of as many. */
+  #lanes(elements: number): number {
+    const lanes = this.#limits.accessBytes / elementBytes;
+    return elements % lanes === 0 ? lanes : 1;
   }
 
   /** Axes from the outermost on are taken whole, the one that has more places than chunks are wanted in runs. */
@@ -146,9 +154,10 @@ class Chunker {
         left = Math.floor(left / size);
         return { inner: null, chunks: extent, isUneven: false };
       }
-      const least = Math.ceil(size / left);
+      const lanes = this.#lanes(size);
+      const least = Math.ceil(size / left / lanes) * lanes;
       left = 0;
-      const run = isFixed(extent) ? evenRun(size, least, mustBeEven) : least;
+      const run = isFixed(extent) ? evenRun(size, least, lanes, mustBeEven) : least;
       if (run >= size || (mustBeEven && !isFixed(extent))) return null;
       const isUneven = !isFixed(extent) || size % run !== 0;
       return { inner: fixed(run), chunks: fixed(Math.ceil(size / run)), isUneven };
@@ -272,9 +281,9 @@ interface Parts {
   readonly chunks: readonly Extent[];
 }
 
-/** The run of at least so many places that cuts an axis evenly, if there is one not much longer. */
-function evenRun(size: number, least: number, mustBeEven: boolean): number {
+/** The run of at least so many places, a multiple of `step`, that cuts an axis evenly, if there is one not much longer. */
+function evenRun(size: number, least: number, step: number, mustBeEven: boolean): number {
   const longest = mustBeEven ? size : 2 * least;
-  for (let run = least; run <= longest; run++) if (size % run === 0) return run;
+  for (let run = least; run <= longest; run += step) if (size % run === 0) return run;
   return least;
 }

@@ -69,6 +69,9 @@ const leastPoints = 4;
 const runsInRegisters = 8;
 const runsInBlock = 4;
 
+/** Workgroups of the most threads that share a place when runs are read at full speed: 4 runs each of 1,024 threads. */
+const groupsReading = 4;
+
 /** Waves of workgroups beyond which a thread had better go through several points. */
 const manyWaves = 16;
 
@@ -90,7 +93,7 @@ export function planWorkgroup(
   const inRegisters = lanes === 1 ? pointsInRegisters : runsInRegisters;
   const threadsPerRow = isAlong
     ? threadsAlong(longest, rowCount, inRegisters, lanes, limits)
-    : threadsAcross(longest, rowCount, limits);
+    : threadsAcross(longest, rowCount, lanes, limits);
   const most = Math.min(limits.threads / threadsPerRow, powerAbove(rowCount));
   const perThread = threadsPerRow * (lanesAlong === "points" ? lanes : 1);
   const rows = planRows(group.stages, depth, batchMax, threadsPerRow, (sweep) =>
@@ -173,8 +176,13 @@ function threadsAlong(
 }
 
 /** As many threads to a row as keep the device busy, beside those that read its neighbours' points. */
-function threadsAcross(points: number, rows: number, limits: WorkgroupLimits): number {
-  const busy = limits.concurrency * limits.threads;
+function threadsAcross(
+  points: number,
+  rows: number,
+  lanes: number,
+  limits: WorkgroupLimits,
+): number {
+  const busy = limits.concurrency * limits.threads * (lanes === 1 ? 1 : groupsReading);
   const most = limits.threads / Math.min(accessThreads, powerAbove(rows));
   let threads = 1;
   while (threads < most && rows * threads < busy && points / (2 * threads) >= leastPoints) {

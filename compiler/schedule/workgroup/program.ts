@@ -17,6 +17,7 @@ import {
   literalOf,
   min,
   multiply,
+  quotient,
   subtract,
   when,
 } from "../../kernel/build.ts";
@@ -169,21 +170,13 @@ export class WorkgroupProgram {
       builder.loop("i", own, size, (i) => emit([i]), step);
       return;
     }
+    const turn = block * step;
     const starts = (i: Expression) =>
       Array.from({ length: block }, (_, slot) => add(i, constant(slot * step)));
-    const literal = literalOf(size);
-    const end = subtract(size, constant((block - 1) * step));
-    if (literal !== undefined && literal % (block * step) === 0) {
-      builder.loop("i", own, size, (i) => emit(starts(i)), block * step);
-      return;
-    }
-    const next = builder.mutable("next", own);
-    const whole = (i: Expression): void => {
-      emit(starts(i));
-      builder.assign(next.name, add(i, constant(block * step)));
-    };
-    builder.loop("i", own, end, whole, block * step);
-    builder.loop("i", next.value, size, (i) => emit([i]), step);
+    const whole = multiply(quotient(size, turn), constant(turn));
+    builder.loop("i", own, whole, (i) => emit(starts(i)), turn);
+    if (literalOf(subtract(size, whole)) === 0) return;
+    builder.loop("i", add(own, whole), size, (i) => emit([i]), step);
   }
 
   /** The points side by side of a stage at a position. */
