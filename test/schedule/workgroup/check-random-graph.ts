@@ -11,6 +11,7 @@ import type { OpenedDevice } from "../../dawn.ts";
 import type { RandomGraph } from "../../graph/random-graph.ts";
 import { expectClose } from "../expect-close.ts";
 import type { GraphCase } from "../schedule-case.ts";
+import { emulateGraph } from "./emulate-graph.ts";
 import { excesses, runOnWorkgroups } from "./run-graph.ts";
 import { simulateGraph } from "./simulate-graph.ts";
 import { smallWorkgroups, wideSubgroup, wideWorkgroups } from "./small-workgroups.ts";
@@ -57,6 +58,15 @@ export function simulateRandomGraph(random: RandomGraph, n = random.n): void {
       subgroup: wideSubgroup,
     };
     expectInterpreted(test, simulateGraph(test, { ...wide, fusion, ...counters }), `wide ${what}`);
+  }
+}
+
+/** As CUDA on the emulation, threads in an order that is not theirs. */
+export async function emulateRandomGraph(random: RandomGraph, n = random.n): Promise<void> {
+  const test = trainingCase(random, n);
+  for (const fusion of [false, true]) {
+    const outcome = await emulateGraph(test, { fusion, order: "shuffled", ...counters });
+    expectInterpreted(test, outcome, describeRun(test, fusion));
   }
 }
 

@@ -1,13 +1,14 @@
 /**
  * Random graphs on workgroups against the interpreter: simulated, where races show, and a few as WGSL on SwiftShader,
- * within the limits that every device has. `NNC_FUZZ_RUNS` asks for more, from the seed `NNC_FUZZ_SEED`.
+ * within the limits that every device has, and as CUDA on the emulation. `NNC_FUZZ_RUNS` asks for more, from the seed `NNC_FUZZ_SEED`.
  */
 
 import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
+import { hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
 import { missing, openDawn } from "../../dawn.ts";
 import { randomGraph } from "../../graph/random-graph.ts";
-import { runRandomGraph, simulateRandomGraph } from "./check-random-graph.ts";
+import { emulateRandomGraph, runRandomGraph, simulateRandomGraph } from "./check-random-graph.ts";
 
 const seed = Number(process.env.NNC_FUZZ_SEED ?? 20261122);
 const asked = process.env.NNC_FUZZ_RUNS;
@@ -31,3 +32,9 @@ describe("on SwiftShader", async () => {
     async (_i, graph) => runRandomGraph(graph, opened!),
   );
 });
+
+test.skipIf(!hasEmulation).each(cases.slice(0, onDevice))(
+  `random graph %i of seed ${seed} as CUDA ${needsEmulation}`,
+  async (_i, graph) => emulateRandomGraph(graph),
+  60_000,
+);
