@@ -73,7 +73,7 @@ describe.runIf(hasEmulation)(`a process ${needsEmulation}`, () => {
 
   test("can exit in the middle of a run", () => {
     const { status, signal, output, seconds } = spawn(
-      `run(50_000_000); setTimeout(() => process.exit(3), 100);`,
+      `run(5_000_000); setTimeout(() => process.exit(3), 100);`,
     );
     expect({ status, signal, output }).toEqual({ status: 3, signal: null, output: "" });
     expect(seconds).toBeLessThan(30);
@@ -108,7 +108,7 @@ describe.runIf(hasEmulation)(`a process ${needsEmulation}`, () => {
 describe.runIf(hasEmulation)(`a CUDA device ${needsEmulation}`, () => {
   test("that is disposed of in a run ends it after the steps in flight", async () => {
     const device = await openDevice();
-    const run = device.run(flips(50_000_000));
+    const run = device.run(flips(5_000_000));
     const read = device.read("mask");
     const rejected = [
       expect(run).rejects.toThrow("the device was disposed of"),
@@ -140,11 +140,11 @@ describe.runIf(hasEmulation)(`a CUDA device ${needsEmulation}`, () => {
   });
 
   test("gives the memory of columns back that are bound no more", async () => {
-    process.env.NNC_EMULATION_MEMORY = String(12 * 2 ** 20);
+    process.env.NNC_EMULATION_MEMORY = String(3 * 2 ** 20);
     const device = await openDevice();
     for (let time = 0; time < 30; time++) {
       // Of ever different sizes, some too large for what is free.
-      const rows = 10_000 * (1 + ((time * 7) % 30));
+      const rows = 3000 * (1 + ((time * 7) % 30));
       await bindAll(device, dataColumns(rows));
       const run = request({ rows: new Int32Array([rows - 1]), scalars: new Float32Array([1]) });
       await device.run(run);
