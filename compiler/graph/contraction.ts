@@ -14,7 +14,7 @@ import type { Compute, LoadScalar, Scalar } from "./node.ts";
 
 export interface ContractionOperand {
   readonly load: LoadScalar;
-  /** The factor as it stands in the body: the load, or a cast of it. */
+  /** The factor as it stands in the body: the load, or what it is converted to. */
   readonly scalar: Scalar;
 }
 
@@ -53,7 +53,8 @@ export function classifyContraction(node: Compute): Contraction | null {
 }
 
 function operandOf(scalar: Scalar): ContractionOperand | undefined {
-  const load = scalar.kind === "cast" ? scalar.of : scalar;
+  let load = scalar;
+  while (load.kind === "cast") load = load.of;
   return load.kind === "load" ? { load, scalar } : undefined;
 }
 

@@ -13,7 +13,8 @@
  *     %5: bf16[784, 512] = bf16(%1[i0, i1])
  *     %6: f32[N, 512] = sum[i2 < 784] f32(%4[i0, i2]) * f32(%5[i2, i1])
  *
- * Products and sums stay in f32. In tf32, which is kept as f32, operands are rounded where they are multiplied.
+ * Where a copy does not pay, an element is rounded where it is read: `f32(bf16(%1[i2, i1]))`. Products and sums stay in
+ * f32. In tf32, which is kept as f32, schedules round what they multiply.
  */
 
 import { type GraphContext, graphNodes } from "../graph/context.ts";
@@ -29,8 +30,8 @@ import { type TiledContraction, tiledContraction } from "./fusion/tiled-contract
 import { mayRunInRows } from "./fusion/workgroup-rows.ts";
 import type { TargetDescription } from "./target-description.ts";
 
-/** Extents below which most of what matrix units multiply would be zeros. */
-const leastRows = 16;
+/** Extents below which most of what matrix units multiply would be zeros: those of one unit, but half of its rows. */
+const leastRows = 8;
 const leastColumns = 8;
 const leastSum = 16;
 
@@ -59,16 +60,15 @@ export function roundOperands(
     const factors = operandsOf(node)!.map((load, i) => {
       const { moves, isCopied } = plan[i]!;
       const source = movesOf(context, load)[moves]!;
-      return isCopied ? roundedFactor(context, source, dtype) : source;
+      return isCopied ? copiedFactor(context, source, dtype) : roundedFactor(context, load, dtype);
     });
     const rounded = withFactors(context, node, factors);
     return tilesOf(rounded, graph.batchMax) === undefined ? undefined : rounded.values;
   });
 }
 
-/** Where the copy of an operand is made, if one is. */
+/** Whether an operand is copied, and after how many maps that only move elements have been passed over. */
 interface CopyPlan {
-  /** How many maps that only move elements are passed over first. */
   readonly moves: number;
   readonly isCopied: boolean;
 }
@@ -79,12 +79,14 @@ interface Operand {
   readonly chain: readonly LoadScalar[];
   /** How often a schedule in tiles reads it all. */
   readonly readings: number;
+  /** Whether the product may run row by row, fused with what makes the rows: then it reads what is near by. */
+  readonly isOfRows: boolean;
 }
 
 /**
- * What to copy for each contraction that is worth it. One copy of an image serves where it is read padded and where it
- * is not, but all of a tensor is not copied for the sake of few elements. Params that are small or seldom read are read
- * as they are: nothing makes them, so that their copy is a kernel of its own.
+ * What to copy for each contraction that fills matrix units. One copy of an image serves where it is read padded and
+ * where it is not, but all of a tensor is not copied for the sake of few elements. Params that are small or seldom read
+ * are read as they are: nothing makes them, so that their copy is a kernel of its own.
  */
 function planCopies(
   context: GraphContext,
@@ -95,11 +97,11 @@ function planCopies(
   const { batchMax } = graph;
   const operands = new Map<Node, readonly Operand[]>();
   for (const node of graphNodes(graph)) {
-    if (node.kind !== "compute" || mayRunInRows(node, batchMax, target)) continue;
-    const own = plannedOperands(context, node, dtype, batchMax);
+    if (node.kind !== "compute") continue;
+    const own = plannedOperands(context, node, dtype, batchMax, target);
     if (own !== undefined) operands.set(node, own);
   }
-  const all = [...operands.values()].flat();
+  const all = [...operands.values()].flat().filter(({ isOfRows }) => !isOfRows);
   const elements = ({ shape }: Value) => elementsAt(shape, batchMax);
   const isWorthAll = ({ value }: LoadScalar): boolean => {
     const readers = all.filter(({ chain }) => chain.some((load) => load.value === value));
@@ -112,16 +114,19 @@ function planCopies(
       return [operand, chain.findLastIndex((load, i) => i === 0 || isWorthAll(load))] as const;
     }),
   );
-  const isCopied = (value: Value): boolean => {
-    if (value.node.kind !== "leaf" || isColumn(value)) return true;
+  const saves = (value: Value): boolean => {
     const readers = all.filter((each) => each.chain[placed.get(each)!]!.value === value);
     const readings = readers.reduce((sum, each) => sum + each.readings, 0);
     const savedBytes = 2 * elements(value) * (readings - freeReadings);
     return savedBytes / target.cacheBandwidth > target.launchSeconds;
   };
   const planOf = (operand: Operand): CopyPlan => {
-    const moves = placed.get(operand)!;
-    return { moves, isCopied: isCopied(operand.chain[moves]!.value) };
+    const { chain, isOfRows } = operand;
+    const moves = placed.get(operand) ?? 0;
+    const { value } = chain[moves]!;
+    if (isColumn(value) || value.dtype !== "f32") return { moves, isCopied: true };
+    const isMade = value.node.kind === "compute";
+    return { moves, isCopied: !isOfRows && (isMade || saves(value)) };
   };
   return new Map([...operands].map(([node, own]) => [node, own.map(planOf)]));
 }
@@ -132,17 +137,20 @@ function plannedOperands(
   node: Compute,
   dtype: NarrowFloat,
   batchMax: number,
+  target: TargetDescription,
 ): readonly Operand[] | undefined {
   const loads = operandsOf(node);
   if (loads === undefined) return undefined;
-  const copies = loads.map((load) => roundedFactor(context, load, dtype));
+  const copies = loads.map((load) => copiedFactor(context, load, dtype));
   const tiles = tilesOf(withFactors(context, node, copies), batchMax);
   if (tiles === undefined) return undefined;
   const left = tiles.left().value;
+  const isOfRows = mayRunInRows(node, batchMax, target);
   return loads.map((load, i) => {
-    const isLeft = productOperand(copies[i]!)!.value === left;
+    const isLeft = productOperand(copies[i]!)!.load.value === left;
     const across = sizeAt((isLeft ? tiles.columns : tiles.rows).extent, batchMax);
-    return { chain: movesOf(context, load), readings: Math.ceil(across / usualTile) };
+    const readings = Math.ceil(across / usualTile);
+    return { chain: movesOf(context, load), readings, isOfRows };
   });
 }
 
@@ -167,8 +175,12 @@ function movesOf(context: GraphContext, load: LoadScalar): readonly LoadScalar[]
   }
 }
 
+function roundedFactor(context: GraphContext, load: LoadScalar, dtype: NarrowFloat): Scalar {
+  return context.cast(context.cast(load, dtype), "f32");
+}
+
 /** An element of a rounded copy of all that a load reads from, widened. */
-function roundedFactor(
+function copiedFactor(
   context: GraphContext,
   { value, index, guard }: LoadScalar,
   dtype: NarrowFloat,

@@ -5,7 +5,7 @@
  */
 
 import type { GraphContext } from "../../graph/context.ts";
-import { isNarrowFloat } from "../../graph/narrow-floats.ts";
+import { isNarrowFloat, type NarrowFloat } from "../../graph/narrow-floats.ts";
 import type { Compute, Graph, LoadScalar, Scalar } from "../../graph/node.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
 import { copyOf, identityIndex } from "./copies.ts";
@@ -30,30 +30,43 @@ export function isProductSum(node: Compute): boolean {
   return factorsOf(node)?.every((factor) => productOperand(factor) !== undefined) ?? false;
 }
 
-/** The load that a factor is, or widens; undefined for everything else. */
-export function productOperand(factor: Scalar): LoadScalar | undefined {
-  const load = factor.kind === "cast" && isNarrowFloat(factor.of.dtype) ? factor.of : factor;
-  return load.kind === "load" ? load : undefined;
+/** What a product multiplies: an element of memory, perhaps rounded to a narrow float on the way. */
+export interface ProductOperand {
+  readonly load: LoadScalar;
+  /** Null where the element is multiplied as it lies, though it may be a narrow one. */
+  readonly rounding: NarrowFloat | null;
 }
 
-/** The factors of a sum of a product of two loads or casts of loads. */
+/** The operand that a factor is: a load, a narrow one widened, or one rounded and widened; undefined for all else. */
+export function productOperand(factor: Scalar): ProductOperand | undefined {
+  if (factor.kind === "load") return { load: factor, rounding: null };
+  if (factor.kind !== "cast" || !isNarrowFloat(factor.of.dtype)) return undefined;
+  const { of: narrow } = factor;
+  if (narrow.kind === "load") return { load: narrow, rounding: null };
+  if (narrow.kind !== "cast" || narrow.of.kind !== "load") return undefined;
+  return narrow.of.dtype === "f32" && isNarrowFloat(narrow.dtype)
+    ? { load: narrow.of, rounding: narrow.dtype }
+    : undefined;
+}
+
+/** The factors of a sum of a product of two operands or casts of loads. */
 export function factorsOf({ reducer, body }: Compute): readonly Scalar[] | undefined {
   if (reducer !== "sum" || body.kind !== "call" || body.fn !== "multiply") return undefined;
   const isFactor = (scalar: Scalar) =>
-    scalar.kind === "load" || (scalar.kind === "cast" && scalar.of.kind === "load");
+    (scalar.kind === "cast" && scalar.of.kind === "load") || productOperand(scalar) !== undefined;
   return body.args.every(isFactor) ? body.args : undefined;
 }
 
 /** A factor as a load of memory, in its own type or narrow; the same scalar if it is one. */
 function materialised(context: GraphContext, factor: Scalar): Scalar {
   const operand = productOperand(factor);
-  if (factor.kind === "cast" && operand === undefined) {
-    const { value, index, guard } = factor.of as LoadScalar;
+  if (operand === undefined) {
+    const { value, index, guard } = (factor as Extract<Scalar, { kind: "cast" }>).of as LoadScalar;
     const whole = context.load(value, identityIndex(value.shape.length));
     const map = context.compute({ parallel: value.shape, body: context.cast(whole, factor.dtype) });
     context.inheritOrigins(map, value.node);
     return context.load(map.values[0]!, index, guard);
   }
-  const { value, index, guard } = operand!;
+  const { value, index, guard } = operand.load;
   return isColumn(value) ? context.load(copyOf(context, value), index, guard) : factor;
 }

@@ -34,6 +34,7 @@ import {
 } from "../../graph/condition.ts";
 import { isFloat } from "../../graph/dtype.ts";
 import { type Extent, elementsAt, fixed, isFixed, sizeAt } from "../../graph/extent.ts";
+import type { NarrowFloat } from "../../graph/narrow-floats.ts";
 import type { Compute, LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { implies } from "../../graph/prove.ts";
 import {
@@ -44,7 +45,7 @@ import {
   simplifyGuard,
 } from "../simplify-index.ts";
 import { axesOfNode, isColumn } from "./linear-access.ts";
-import { productOperand } from "./prepare-products.ts";
+import { type ProductOperand, productOperand } from "./prepare-products.ts";
 
 /** Axes of the node, or parts of them, that run as one. */
 export interface JoinedAxis {
@@ -57,6 +58,8 @@ export interface JoinedAxis {
 export interface TiledOperand {
   /** Of f32, or of a narrow float whose elements are widened before they are multiplied. */
   readonly value: Value;
+  /** To what elements of f32 are rounded before they are multiplied; null where they are not. */
+  readonly rounding: NarrowFloat | null;
   /** The element's place in memory, in axes of the box. */
   readonly offset: Affine;
   /** Where it is not 0. */
@@ -89,8 +92,9 @@ export function tiledContraction(node: Compute, batchMax: number): TiledContract
   const { reducer, body } = node;
   if (reducer !== "sum" || body.dtype !== "f32") return undefined;
   if (body.kind !== "call" || body.fn !== "multiply") return undefined;
-  const factors = body.args.flatMap(factorLoad);
-  if (factors.length < 2) return undefined;
+  const loaded = body.args.flatMap(factorOperand);
+  if (loaded.length < 2) return undefined;
+  const factors = loaded.map(({ load }) => load);
   const space = splitAxes(node, factors, batchMax);
   const { extents, rank } = space;
   const isLong = (axis: number) => sizeAt(extents[axis]!, batchMax) > 1;
@@ -101,7 +105,7 @@ export function tiledContraction(node: Compute, batchMax: number): TiledContract
   if (innermost === undefined || summed.length === 0) return undefined;
 
   // The operand that moves along the innermost axis alone gives the columns.
-  const [first, second] = factors.map((load) => factorIn(load, space)) as [Factor, Factor];
+  const [first, second] = loaded.map((operand) => factorIn(operand, space)) as [Factor, Factor];
   const isSwapped = first.axes.has(innermost) && !second.axes.has(innermost);
   const [left, right] = isSwapped ? [second, first] : [first, second];
   if (!parallel.every((axis) => left.axes.has(axis) || right.axes.has(axis))) return undefined;
@@ -170,10 +174,11 @@ export function tiledContraction(node: Compute, batchMax: number): TiledContract
   // What the schedule wants to know is not computed where grouping only asks whether there is one.
   const operand = (side: 0 | 1) =>
     once((): TiledOperand => {
-      const { value, index } = operands[side];
+      const { value, rounding, index } = operands[side];
       const places = index.map((place) => substituteAffine(place, replace));
       return {
         value,
+        rounding,
         offset: linearOffset(places, value.shape, box),
         guard: simplifyGuard(substituteCondition(conditions[side], replace), box),
       };
@@ -275,24 +280,28 @@ function divisorsOf(index: Affine, axis: number): number[] {
 /** An operand in axes of the split space, with those that move it. */
 interface Factor {
   readonly value: Value;
+  readonly rounding: NarrowFloat | null;
   readonly index: readonly Affine[];
   readonly guard: Condition;
   readonly axes: ReadonlySet<number>;
 }
 
-function factorIn({ value, index, guard }: LoadScalar, space: SplitSpace): Factor {
+function factorIn({ load, rounding }: ProductOperand, space: SplitSpace): Factor {
+  const { value, index, guard } = load;
   const box: Box = { axes: space.extents, batchMax: space.batchMax };
   const places = index.map((at) => simplifyAffine(substituteAffine(at, space.replace), box));
   const condition = substituteCondition(guard, space.replace);
   const axes = conditionAxes(condition);
   for (const place of places) axesOf(place, axes);
-  return { value, index: places, guard: condition, axes };
+  return { value, rounding, index: places, guard: condition, axes };
 }
 
-/** What a factor loads: floats in memory, which may be narrow ones that are widened. */
-function factorLoad(scalar: Scalar): LoadScalar[] {
-  const load = productOperand(scalar);
-  return load === undefined || !isFloat(load.dtype) || isColumn(load.value) ? [] : [load];
+/** What a factor is made of, if that is a float in memory. */
+function factorOperand(scalar: Scalar): ProductOperand[] {
+  const operand = productOperand(scalar);
+  if (operand === undefined) return [];
+  const { dtype, value } = operand.load;
+  return isFloat(dtype) && !isColumn(value) ? [operand] : [];
 }
 
 /** The fewest elements of memory that an axis moves an operand by, quotients and remainders aside. */

@@ -112,7 +112,8 @@ export class PanelCopy {
     this.#memory = builder.buffer(this.#operand.value, "read");
     this.buffer = builder.shared(`${side}_panel`, dtype, stages * panelElements(this.#panel));
     this.#stages = stages;
-    this.isAsync = stages > 1 && dtype === "f32" && this.#operand.value.dtype === "f32";
+    const { value, rounding } = this.#operand;
+    this.isAsync = stages > 1 && dtype === "f32" && value.dtype === "f32" && rounding === null;
     this.#index = splitIndex(this.#operand.offset, this.#along.axis, contraction.sum.axis);
     this.#guard = splitGuard(this.#operand.guard, this.#along.axis, contraction.sum.axis);
 
@@ -182,7 +183,8 @@ export class PanelCopy {
         return builder.let("element", load(place(this.#memory, index), type, { mask: condition }));
       });
       const vector = lanes === 1 ? join(values) : values[0]!;
-      const value = convert(vector, this.#dtype);
+      const { rounding } = this.#operand;
+      const value = convert(rounding === null ? vector : convert(vector, rounding), this.#dtype);
       return store(place(this.buffer, add(panel, target)), value, { mask: this.#exists });
     });
     return () => builder.emit(...stores);
