@@ -58,6 +58,12 @@ bool Engine::Run(const Job &job) {
   return completed;
 }
 
+double Engine::TimeLaunch(const Job &job, size_t launch, double seconds) {
+  double result = 0;
+  Guard([&](Machine &machine) { result = machine.TimeLaunch(job, launch, seconds, columns_); });
+  return result;
+}
+
 // What went wrong is the action's own affair, unless nothing can be done with the device since.
 void Engine::Guard(const std::function<void(Machine &)> &action, const Job *job) {
   if (machine_ == nullptr) throw LostError(loss_);

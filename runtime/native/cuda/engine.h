@@ -44,6 +44,8 @@ class Engine {
   void Read(Arena arena, uint64_t offset, void *to, size_t bytes);
   // False if it ended early because of `Stop`.
   bool Run(const Job &job);
+  // Seconds that one launch of the job's graph takes, see `Machine`.
+  double TimeLaunch(const Job &job, size_t launch, double seconds);
   // Gives everything back.
   void Close() { machine_.reset(); }
 
@@ -62,7 +64,8 @@ class Engine {
   std::vector<BoundColumn> columns_;
   std::map<uint32_t, DeviceAddress> memories_;
   uint32_t last_memory_ = 0;
-  std::string loss_;
+  // Why there is no machine.
+  std::string loss_ = "the device was not opened";
   std::atomic<bool> stopping_{false};
 };
 

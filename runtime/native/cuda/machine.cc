@@ -1,15 +1,27 @@
 #include "machine.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace nnc::cuda {
 namespace {
+
+// Of a launch that is timed, in one graph: enough for launches of the graph not to be what is timed.
+constexpr size_t kRepetitions = 16;
+constexpr double kMaximalLaunches = 10000;
 
 OwnedContext CreateContext(const Device &device) {
   const Driver &driver = *device.driver;
   Context context = nullptr;
   const Result result = driver.cuCtxCreate_v2(&context, 0, device.number);
-  if (result != 0) driver.Throw(result, device.name + " cannot be used");
+  if (result == kOutOfMemory) {
+    throw CudaError(device.name + " has no memory left at all: end what else uses it", result);
+  }
+  if (result != 0) {
+    throw CudaError(device.name + " cannot be used (" + driver.Describe(result) +
+                        "): start the program again, and if that does not help, the machine",
+                    result);
+  }
   return {&driver, context};
 }
 
@@ -93,21 +105,54 @@ bool Machine::Run(const Job &job, const std::vector<BoundColumn> &columns,
   return pacer_->launched() == steps;
 }
 
+// Launches of the host, and waiting for them, take time, too: many are compared with one.
+double Machine::TimeLaunch(const Job &job, size_t launch, double seconds,
+                           const std::vector<BoundColumn> &columns) {
+  const Stream stream = computing_.get();
+  const bool gathered = IsGathered(program_.graphs[job.graph], columns);
+  AwaitCopies();
+  const Bindings bindings = Prepare(job, 0, columns, gathered);
+  const OwnedExecution repeated = graphs_->Repeat(program_.graphs[job.graph].launches[launch],
+                                                  bindings, kRepetitions);
+  const auto time = [&](size_t count) {
+    const auto start = std::chrono::steady_clock::now();
+    for (size_t i = 0; i < count; ++i) {
+      driver_.Check(driver_.cuGraphLaunch(repeated.get(), stream), "a kernel cannot be launched");
+    }
+    driver_.Check(driver_.cuStreamSynchronize(stream), "a kernel has failed");
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  time(1);
+  const double once = time(1);
+  const size_t count =
+      static_cast<size_t>(std::clamp(seconds / std::max(once, 1e-9), 1.0, kMaximalLaunches));
+  const double many = time(1 + count);
+  if (gathered) batches_->Launched();
+  return std::max(0.0, many - once) / static_cast<double>(count * kRepetitions);
+}
+
 std::optional<size_t> Machine::FindFault(const Job &job, size_t step,
                                          const std::vector<BoundColumn> &columns) {
   const StepGraph &graph = program_.graphs[job.graph];
   const Stream stream = computing_.get();
-  feed_->Upload(graph, job, step, true);
-  const std::vector<DeviceAddress> &addresses = Place(graph, job, step, columns, true);
-  kernels_->LaunchNextStep(stream, feed_->step(), feed_->next(), StepFeed::RecordWords(graph));
-  driver_.Check(driver_.cuStreamSynchronize(stream), "the step cannot be repeated");
-  const Bindings bindings = graphs_->Bind(job.n(step), addresses);
+  const Bindings bindings = Prepare(job, step, columns, true);
   for (size_t i = 0; i < graph.launches.size(); ++i) {
     kernels_->LaunchOn(stream, graph.launches[i], bindings);
     if (driver_.cuStreamSynchronize(stream) != 0) return i;
   }
   batches_->Launched();
   return std::nullopt;
+}
+
+Bindings Machine::Prepare(const Job &job, size_t step, const std::vector<BoundColumn> &columns,
+                          bool gathered) {
+  const StepGraph &graph = program_.graphs[job.graph];
+  const Stream stream = computing_.get();
+  feed_->Upload(graph, job, step, gathered);
+  const std::vector<DeviceAddress> &addresses = Place(graph, job, step, columns, gathered);
+  kernels_->LaunchNextStep(stream, feed_->step(), feed_->next(), StepFeed::RecordWords(graph));
+  driver_.Check(driver_.cuStreamSynchronize(stream), "the step cannot be repeated");
+  return graphs_->Bind(job.n(step), addresses);
 }
 
 bool Machine::IsLost() const { return driver_.cuCtxSynchronize() != 0; }

@@ -46,6 +46,11 @@ class Machine {
   bool Run(const Job &job, const std::vector<BoundColumn> &columns,
            const std::atomic<bool> &stopping);
 
+  // Seconds that a launch of the job's graph takes when it is repeated for about `seconds`, as its
+  // first step has it. Changes what the launch changes.
+  double TimeLaunch(const Job &job, size_t launch, double seconds,
+                    const std::vector<BoundColumn> &columns);
+
   // Runs a step kernel by kernel, and waits for each. Gives the position of the launch that failed.
   std::optional<size_t> FindFault(const Job &job, size_t step,
                                   const std::vector<BoundColumn> &columns);
@@ -58,6 +63,9 @@ class Machine {
   size_t launched() const { return pacer_->launched(); }
 
  private:
+  // Makes `step` the one that kernels read. `data_` and `addresses_` are for it.
+  Bindings Prepare(const Job &job, size_t step, const std::vector<BoundColumn> &columns,
+                   bool gathered);
   const std::vector<DeviceAddress> &Place(const StepGraph &graph, const Job &job, size_t step,
                                           const std::vector<BoundColumn> &columns, bool gathered);
   void AwaitCopies();

@@ -36,6 +36,20 @@ uint64_t NumberOf(const Napi::Object &object, const char *key) {
   return NumberOf(object.Get(key));
 }
 
+// What it points to are arrays of the request.
+Job JobFrom(const Napi::Object &request) {
+  const View rows = ViewOf(request.Get("rows"));
+  Job job;
+  job.graph = NumberOf(request, "graph");
+  job.rows = static_cast<const int32_t *>(rows.data);
+  job.row_count = rows.bytes / sizeof(int32_t);
+  job.batch_size = NumberOf(request, "batchSize");
+  job.scalars = static_cast<const float *>(ViewOf(request.Get("scalars")).data);
+  job.seed = static_cast<uint32_t>(NumberOf(request, "seed"));
+  job.first_batch = static_cast<uint32_t>(NumberOf(request, "firstBatch"));
+  return job;
+}
+
 // Errors of a lost device are told apart by their code.
 Napi::Value ErrorFor(Napi::Env env, const std::exception_ptr &exception) {
   try {
@@ -61,6 +75,7 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::Write>("write"),
                       InstanceMethod<&Session::Read>("read"),
                       InstanceMethod<&Session::Run>("run"),
+                      InstanceMethod<&Session::TimeLaunch>("timeLaunch"),
                       InstanceMethod<&Session::Dispose>("dispose")});
 }
 
@@ -143,21 +158,29 @@ Napi::Value Session::Read(const Napi::CallbackInfo &info) {
 
 Napi::Value Session::Run(const Napi::CallbackInfo &info) {
   const Napi::Object request = info[0].As<Napi::Object>();
-  const View rows = ViewOf(request.Get("rows"));
-  Job job;
-  job.graph = NumberOf(request, "graph");
-  job.rows = static_cast<const int32_t *>(rows.data);
-  job.row_count = rows.bytes / sizeof(int32_t);
-  job.batch_size = NumberOf(request, "batchSize");
-  job.scalars = static_cast<const float *>(ViewOf(request.Get("scalars")).data);
-  job.seed = static_cast<uint32_t>(NumberOf(request, "seed"));
-  job.first_batch = static_cast<uint32_t>(NumberOf(request, "firstBatch"));
+  const Job job = JobFrom(request);
   Call &call = NewCall();
   call.held.push_back(Hold(request.Get("rows")));
   call.held.push_back(Hold(request.Get("scalars")));
   call.work = [this, job] {
     if (!engine_->Run(job)) throw CudaError(kDisposed);
   };
+  return Start(call);
+}
+
+Napi::Value Session::TimeLaunch(const Napi::CallbackInfo &info) {
+  const Napi::Object request = info[0].As<Napi::Object>();
+  const Job job = JobFrom(request);
+  const size_t launch = NumberOf(info[1]);
+  const double seconds = info[2].As<Napi::Number>().DoubleValue();
+  const auto result = std::make_shared<double>(0);
+  Call &call = NewCall();
+  call.held.push_back(Hold(request.Get("rows")));
+  call.held.push_back(Hold(request.Get("scalars")));
+  call.work = [this, job, launch, seconds, result] {
+    *result = engine_->TimeLaunch(job, launch, seconds);
+  };
+  call.result = [result](Napi::Env env) { return Napi::Number::New(env, *result); };
   return Start(call);
 }
 

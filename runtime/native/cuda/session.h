@@ -44,6 +44,7 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value Write(const Napi::CallbackInfo &info);
   Napi::Value Read(const Napi::CallbackInfo &info);
   Napi::Value Run(const Napi::CallbackInfo &info);
+  Napi::Value TimeLaunch(const Napi::CallbackInfo &info);
   void Dispose(const Napi::CallbackInfo &info);
 
   // Throws if the session was disposed of.

@@ -42,9 +42,19 @@ GraphExecution StepGraphs::Get(size_t graph, int n, const std::vector<DeviceAddr
     driver_.Check(driver_.cuStreamSynchronize(stream), "steps have failed");
     entries_.pop_back();
   }
-  OwnedExecution execution = Capture(program_.graphs[graph], Bind(n, columns));
+  const StepGraph &step = program_.graphs[graph];
+  CreateBranches(step.launches);
+  OwnedExecution execution =
+      Capture("the graph " + step.name, [&] { CaptureLaunches(step, Bind(n, columns)); });
   entries_.push_front({graph, n, columns, std::move(execution)});
   return entries_.front().execution.get();
+}
+
+OwnedExecution StepGraphs::Repeat(const Launch &launch, const Bindings &bindings, size_t times) {
+  CreateBranches({launch});
+  return Capture("a repeated kernel", [&] {
+    for (size_t i = 0; i < times; ++i) kernels_.LaunchOn(branches_[0].get(), launch, bindings);
+  });
 }
 
 void StepGraphs::Forget(DeviceAddress column) {
@@ -61,15 +71,15 @@ Bindings StepGraphs::Bind(int n, const std::vector<DeviceAddress> &columns) cons
           n};
 }
 
-OwnedExecution StepGraphs::Capture(const StepGraph &graph, const Bindings &bindings) {
-  CreateBranches(graph.launches);
+OwnedExecution StepGraphs::Capture(const std::string &name,
+                                   const std::function<void()> &launches) {
   const Stream stream = branches_[0].get();
   // Of this thread alone: what other threads do meanwhile is theirs.
   driver_.Check(driver_.cuStreamBeginCapture_v2(stream, kCaptureThreadLocal),
                 "the step cannot be captured");
   Graph captured = nullptr;
   try {
-    CaptureLaunches(graph, bindings);
+    launches();
   } catch (...) {
     driver_.cuStreamEndCapture(stream, &captured);
     const OwnedGraph discarded(&driver_, captured);
@@ -79,7 +89,6 @@ OwnedExecution StepGraphs::Capture(const StepGraph &graph, const Bindings &bindi
   }
   const Result result = driver_.cuStreamEndCapture(stream, &captured);
   const OwnedGraph owned(&driver_, captured);
-  const std::string name = "the graph " + graph.name;
   if (result != 0) driver_.Throw(result, name + " cannot be captured");
   GraphExecution execution = nullptr;
   const Result instantiated = driver_.cuGraphInstantiateWithFlags(&execution, captured, 0);

@@ -2,7 +2,9 @@
 // is for one size of batch, and for the addresses at which the columns of data are.
 #pragma once
 
+#include <functional>
 #include <list>
+#include <string>
 #include <vector>
 
 #include "device_memory.h"
@@ -21,6 +23,9 @@ class StepGraphs {
   // not be launched any more unless `stream` has come to its end.
   GraphExecution Get(size_t graph, int n, const std::vector<DeviceAddress> &columns, Stream stream);
 
+  // One launch of a graph so many times after itself, to be timed.
+  OwnedExecution Repeat(const Launch &launch, const Bindings &bindings, size_t times);
+
   // Forgets graphs that read this memory, which nothing on the device does any more.
   void Forget(DeviceAddress column);
 
@@ -34,7 +39,8 @@ class StepGraphs {
     OwnedExecution execution;
   };
 
-  OwnedExecution Capture(const StepGraph &graph, const Bindings &bindings);
+  // What `launches` puts on the first branch; messages call it `name`.
+  OwnedExecution Capture(const std::string &name, const std::function<void()> &launches);
   void CaptureLaunches(const StepGraph &graph, const Bindings &bindings);
   void CreateBranches(const std::vector<Launch> &launches);
 
