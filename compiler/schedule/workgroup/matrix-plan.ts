@@ -24,7 +24,7 @@
  * So large products want 64 × 64 for a subgroup and 256 × 128 for eight of them, as CUTLASS has it for this generation
  * (`media/docs/cpp/efficient_gemm.md`; 52 to 55% of cuBLAS on an H100 by kapilsh.github.io, "Learn CUTLASS the hard
  * way 2"), small ones smaller tiles that all multiprocessors have some of. A ring of three or four panels keeps two or
- * three copies on their way, whose latency is some 0.6 µs. The plan is the one of least predicted time.
+ * three copies on their way, whose latency is some 0.5 µs. The plan is the one of least predicted time.
  */
 
 import { bytesPerElement } from "../../graph/dtype.ts";
@@ -182,9 +182,9 @@ function panelPlan(
   dtype: MatrixPlan["dtype"],
 ): MatrixPanel {
   const line = access.lines === "width" ? width : depth;
-  // Of halves, eight lines of 16 bytes are read at once: an odd number of 16 bytes apart, they share no bank. Of f32, four
-  // points in eight rows are, one by one: eight rows 4 apart (modulo 8), or four lines of points 8 apart (modulo 32).
-  const padding = dtype === "f32" && access.lines === "depth" ? 4 : 8;
+  // Of halves, eight lines of 16 bytes are read at once: an odd number of 16 bytes apart they share no bank. Of f32, four
+  // points in eight rows are, one by one: rows are 4 apart (modulo 8), or points 8 (modulo 16), of 32 banks.
+  const padding = dtype === "f32" && access.lines === "depth" ? 4 : (line / 8) % 2 === 1 ? 0 : 8;
   return { width, depth, stride: line + padding, ...access };
 }
 
@@ -208,6 +208,9 @@ const blocks: readonly (readonly [rows: number, columns: number])[] = [
 /** Subgroups of a tile: enough for the four schedulers of a multiprocessor, or two rounds of them. */
 const mostSubgroups = 8;
 
+/** Rows or columns of a tile: further ones save few bytes, and what remains of a result is a larger part of them. */
+const longestSide = 256;
+
 function* candidates(
   { rows, columns, sum }: ContractionSizes,
   operands: MatrixUnits["operands"],
@@ -217,6 +220,7 @@ function* candidates(
     for (let subgroups = mostSubgroups; subgroups >= 1; subgroups /= 2) {
       for (let down = 1; down <= subgroups; down *= 2) {
         const across = subgroups / down;
+        if (blockRows * down > longestSide || blockColumns * across > longestSide) continue;
         // A tile twice as large as the result leaves whole subgroups without work.
         if (down > 1 && blockRows * down >= 2 * rows) continue;
         if (across > 1 && blockColumns * across >= 2 * columns) continue;

@@ -22,11 +22,14 @@ const schedulers = 4;
 const mostRegisters = 255;
 const otherRegisters = 40;
 
+/** What instructions of one subgroup reach where the units' peak is that of four together, see `matrix-plan.ts`. */
+const shareOfSubgroups = 0.65;
+
 /** Bytes a second of shared memory of one multiprocessor: 128 a cycle at 1.75 GHz. */
 const sharedBandwidth = 224e9;
 
 /** Seconds from asking for a panel to having it, where nothing else is asked for. */
-const copySeconds = 0.6e-6;
+const copySeconds = 0.5e-6;
 
 /** Seconds of a barrier and first fragments at every panel, of asking for a piece of one, of beginning and ending a tile. */
 const panelSeconds = 30e-9;
@@ -67,6 +70,7 @@ export function predictMatrixSeconds(
 ): number {
   const { tile, stages, threads, left, right } = plan;
   const { matrix, concurrency } = workgroup;
+  const peakFlops = matrix.peakFlops * (matrix.issuedBy === "subgroup" ? 1 : shareOfSubgroups);
   const registers = registersOf(plan);
   const bytes = sharedBytesOf(plan, dtype) + besides;
   if (registers > mostRegisters || bytes > matrix.sharedBytes) return Number.POSITIVE_INFINITY;
@@ -83,7 +87,7 @@ export function predictMatrixSeconds(
   const panelOf = (count: number): number => {
     const flops = 2 * left.width * right.width * tile.depth;
     const units = Math.min(1, (count * threads) / subgroupThreads / schedulers);
-    const products = (count * flops) / ((matrix.peakFlops / concurrency) * units);
+    const products = (count * flops) / ((peakFlops / concurrency) * units);
     const shared = (count * sharedTraffic(tile, left, right, dtype)) / sharedBandwidth;
     const moved = tile.depth * bytesPerElement[dtype] * (left.width + right.width);
     const copies = (count * moved) / (cacheBandwidth / concurrency);
