@@ -48,6 +48,13 @@ function launchesOf({ name }: GraphPlan, graphs: CudaVariant["graphs"]) {
 
 /** `dense_1_relu (dense_1: matmul, bias, relu; digits.nn:5:30)`. */
 function labelOf({ name, computes, origins }: CudaKernel): string {
-  const about = [...computes, ...(origins.length === 0 ? [] : [origins.join(", ")])];
+  const about = [listed(computes, "; "), listed(origins, ", ")].filter((text) => text !== "");
   return about.length === 0 ? name : `${name} (${about.join("; ")})`;
+}
+
+/** Of dozens of operations in one kernel the first few say enough in a message. */
+function listed(parts: readonly string[], separator: string): string {
+  const named = parts.slice(0, 4);
+  const more = parts.length - named.length;
+  return named.join(separator) + (more === 0 ? "" : ` and ${more} more`);
 }
