@@ -5,7 +5,8 @@
 // - NNC_EMULATION_CAPABILITY: 90 (the default), 80, …; NNC_EMULATION_DRIVER: 13000, 12040, …
 // - NNC_EMULATION_DEVICES: how many there are, 1 by default; NNC_EMULATION_INIT: what cuInit gives
 // - NNC_EMULATION_MEMORY: bytes of memory, 1 GiB by default
-// - NNC_EMULATION_FAULT: `kernel:3` lets the third launch of a kernel and all later ones access memory that is not there
+// - NNC_EMULATION_FAULT: `kernel:3` lets the third launch of a kernel and all later ones access memory that is not there,
+//   `kernel:3-5` three of them
 // - NNC_EMULATION_STICKY: if set, a fault stays with the process
 
 #include <cstdio>

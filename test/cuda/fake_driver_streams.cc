@@ -22,7 +22,10 @@ bool IsInjected(const std::string &kernel) {
   if (fault == nullptr) return false;
   const std::string text = fault;
   const size_t colon = text.find(':');
-  return text.substr(0, colon) == kernel && count >= std::atoi(text.c_str() + colon + 1);
+  const size_t dash = text.find('-', colon);
+  const int first = std::atoi(text.c_str() + colon + 1);
+  const int last = dash == std::string::npos ? count : std::atoi(text.c_str() + dash + 1);
+  return text.substr(0, colon) == kernel && count >= first && count <= last;
 }
 
 Result RunKernel(const NncLaunch &launch) {
