@@ -12,8 +12,9 @@
  * copies, 660; barriers by parity with one arrival a warpgroup 704. Clusters, stores by boxes and a better order of
  * tiles, which bring 7% more there, are left out.
  *
- * Registers (65,536): three warpgroups start with 168 a thread; the producer keeps 40, so that each thread of two
- * consumers has 232, of which a tile of 64 × 256 takes 128 for its sums.
+ * Registers (65,536): where two consumers have more than 64 sums a thread, the producer is a warpgroup, too. All three
+ * start with 168 a thread; the producer keeps 40, so that each thread of the consumers has 232, of which a tile of 64 × 256
+ * takes 128 for its sums.
  */
 
 import {
@@ -36,7 +37,7 @@ import type { Expression } from "../../kernel/ir.ts";
 import { tiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../../optimize/group.ts";
 import type { TargetDescription } from "../../optimize/target-description.ts";
-import { commentOf, nameOfGroup } from "../cost.ts";
+import { bodyCost, commentOf, nameOfGroup } from "../cost.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "../kernel-builder.ts";
 import { emitEpilogue, isStaged, stagedBytes } from "./contraction-epilogue.ts";
 import { type HopperPlan, planHopperContraction } from "./hopper-plan.ts";
@@ -68,9 +69,11 @@ export function scheduleHopperContraction(
   const anchor = group.stages.find((stage) => stage.reducer !== null);
   const contraction = anchor && tiledContraction(anchor, surroundings.batchMax);
   if (contraction === undefined) return undefined;
-  const epilogueBytes = (rows: number, columns: number): number =>
-    isStaged(group, columns / 2) ? stagedBytes(rows / bandCount, columns) : 0;
-  const plan = planHopperContraction(contraction, workgroup.matrix, workgroup, { epilogueBytes });
+  const plan = planHopperContraction(contraction, workgroup.matrix, workgroup, {
+    epilogueBytes: (rows, columns) =>
+      isStaged(group, columns / 2) ? stagedBytes(rows / bandCount, columns) : 0,
+    outputSeconds: outputSeconds(group, target, workgroup.concurrency),
+  });
   if (plan === undefined) return undefined;
 
   const builder = new KernelBuilder(surroundings);
@@ -85,7 +88,7 @@ export function scheduleHopperContraction(
       emit(placeTile(builder, contraction, plan.rows, plan.columns, tile).axes);
     });
   const consume = builder.block(() => {
-    if (plan.consumers > 1) builder.emit(invocation(setRegisters("increase", consumerRegisters)));
+    if (plan.movesRegisters) builder.emit(invocation(setRegisters("increase", consumerRegisters)));
     const sums = builder.local("sums", "f32", plan.columns / 2);
     const at = enterRing(builder, plan);
     eachTile((axes) => {
@@ -94,7 +97,7 @@ export function scheduleHopperContraction(
     });
   });
   const produce = builder.block(() => {
-    if (plan.consumers > 1) builder.emit(invocation(setRegisters("decrease", producerRegisters)));
+    if (plan.movesRegisters) builder.emit(invocation(setRegisters("decrease", producerRegisters)));
     const copies = builder.block(() => {
       const at = enterRing(builder, plan);
       eachTile((axes) => producePanels(builder, plan, ring, maps, at, axes));
@@ -111,6 +114,20 @@ export function scheduleHopperContraction(
     plan.threads,
   );
   return { kernel: { ...kernel, isPersistent: true }, bindings };
+}
+
+/** Bytes a second that a multiprocessor stores: 64 a cycle at 1.76 GHz. */
+const storeBandwidth = 113e9;
+
+/** What one output takes on one multiprocessor: the maps' operations, and what they read and write of four bytes. */
+function outputSeconds(
+  { stages, writes }: Group,
+  { peakFlops }: TargetDescription,
+  concurrency: number,
+): number {
+  const maps = stages.filter(({ reducer }) => reducer === null);
+  const operations = maps.reduce((sum, { body }) => sum + bodyCost(body), 0);
+  return (operations * concurrency * 2) / peakFlops + (4 * writes.length) / storeBandwidth;
 }
 
 /** How many tiles this workgroup has: those from its own number on, as many apart as there are workgroups. */

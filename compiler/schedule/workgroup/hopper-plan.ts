@@ -73,12 +73,16 @@ export interface HopperPlan extends HopperTile {
   /** Threads that multiply, and all threads. */
   readonly consumerThreads: number;
   readonly threads: number;
+  /** Whether the producer is a whole warpgroup, which can give registers to the consumers; else it is a warp. */
+  readonly movesRegisters: boolean;
 }
 
 /** What the epilogue needs beside the ring. */
 export interface HopperNeeds {
   /** Bytes of shared memory that maps on tiles of so many rows and columns take. */
   readonly epilogueBytes: (rows: number, columns: number) => number;
+  /** Seconds that one multiprocessor takes for each output of a tile. */
+  readonly outputSeconds: number;
 }
 
 /** Undefined where an operand is no matrix that boxes are copied of, or is too small. */
@@ -86,7 +90,7 @@ export function planHopperContraction(
   contraction: TiledContraction,
   units: MatrixUnits,
   { concurrency }: Pick<WorkgroupLimits, "concurrency">,
-  { epilogueBytes }: HopperNeeds,
+  needs: HopperNeeds,
 ): HopperPlan | undefined {
   const type = units.operands;
   const left = mapOperand(contraction, "left", type);
@@ -106,12 +110,13 @@ export function planHopperContraction(
     outer: box.axes.slice(0, outerAxes).reduce((product, extent) => product * size(extent), 1),
   };
   if (sizes.rows < fewestRows || sizes.columns < fewestColumns) return undefined;
-  const chosen = chooseHopperTile(sizes, { depth, concurrency, units, epilogueBytes });
+  const chosen = chooseHopperTile(sizes, { ...needs, depth, concurrency, units });
   if (chosen === undefined) return undefined;
   const { consumers, columns, stages } = chosen;
   const rows = warpgroupRows * consumers;
   const rightPanel = panelOf(right, columns, depth);
   const consumerThreads = warpgroupThreads * consumers;
+  const movesRegisters = consumers === 2 && columns > fewSums;
   return {
     contraction,
     type,
@@ -129,13 +134,19 @@ export function planHopperContraction(
     }),
     rightBytes: right.isTransposed ? lineBytes * depth : unusedBytes,
     consumerThreads,
-    threads: consumerThreads + (consumers === 1 ? 32 : warpgroupThreads),
+    threads: consumerThreads + (movesRegisters ? warpgroupThreads : subgroupThreads),
+    movesRegisters,
   };
 }
 
 /** Below these most of what is multiplied are zeros. */
 const fewestRows = 16;
 const fewestColumns = 16;
+
+/** Columns up to which the sums of two consumers, 64 a thread, leave registers enough with those that all start with. */
+const fewSums = 128;
+
+const subgroupThreads = 32;
 
 /** What a descriptor has where the offset means nothing. */
 const unusedBytes = 16;
@@ -164,11 +175,10 @@ function panelOf(operand: MappedOperand, width: number, depth: number): BoxPanel
   };
 }
 
-interface TileChoice {
+interface TileChoice extends HopperNeeds {
   readonly depth: number;
   readonly concurrency: number;
   readonly units: Pick<MatrixUnits, "sharedBytes" | "peakFlops">;
-  readonly epilogueBytes: (rows: number, columns: number) => number;
 }
 
 const tileColumns = [32, 64, 128, 192, 256];
@@ -211,17 +221,15 @@ export function chooseHopperTile(
   return best;
 }
 
-/** Bytes a second that copies of boxes get from the second-level cache, all multiprocessors together. */
+/** Bytes a second that copies of boxes get from the second-level cache: all multiprocessors together, and one of them. */
 const copyBandwidth = 8e12;
+const ownCopyBandwidth = 113e9;
 
 /** Seconds from asking for a panel to having it. */
 const panelSeconds = 0.6e-6;
 
-/** Multiply-adds that a product takes as long as it takes to read its operands, beside those for each column. */
+/** What a product pays for reading its rows: as many columns. */
 const operandColumns = 32;
-
-/** Seconds for a thread's share of a tile's outputs, for each of them: maps, and a store of four bytes. */
-const outputSeconds = 4e-9;
 
 /**
  * What a tile costs: rounds of one tile a multiprocessor, each as long as its panels take to be multiplied, to be copied, or
@@ -230,18 +238,18 @@ const outputSeconds = 4e-9;
 export function predictedSeconds(
   { rows, columns, sum, outer }: ContractionSizes,
   { consumers, columns: width, stages }: HopperTile & { readonly stages: number },
-  { depth, concurrency, units }: Pick<TileChoice, "depth" | "concurrency" | "units">,
+  { depth, concurrency, units, outputSeconds }: Omit<TileChoice, "epilogueBytes">,
 ): number {
   const height = warpgroupRows * consumers;
   const tiles = outer * Math.ceil(rows / height) * Math.ceil(columns / width);
   const rounds = Math.ceil(tiles / concurrency);
   const panels = Math.ceil(sum / depth);
-  const busy = Math.min(1, tiles / concurrency);
   // A product takes N/2 cycles for its arithmetic, or 16 + N/4 for its operands.
   const paid = Math.max(width, operandColumns + width / 2);
   const multiplying = (2 * height * paid * depth * concurrency) / units.peakFlops;
-  const copying = (lineBytes * (height + width) * concurrency * busy) / copyBandwidth;
+  const bandwidth = Math.min(ownCopyBandwidth, copyBandwidth / Math.min(tiles, concurrency));
+  const copying = (lineBytes * (height + width)) / bandwidth;
   const waiting = panelSeconds / stages;
-  const outputs = (width / 2) * outputSeconds;
+  const outputs = height * width * outputSeconds;
   return panelSeconds + rounds * (panels * Math.max(multiplying, copying, waiting) + outputs);
 }
