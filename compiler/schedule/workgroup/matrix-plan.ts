@@ -103,10 +103,22 @@ export function unitDepth(operands: MatrixUnits["operands"]): number {
   return operands === "tf32" ? 8 : 16;
 }
 
-/** Whether a product is worth units that multiply 16 × 8 by so many points: at least half of one has to be used. */
+/**
+ * Whether a product is for units that multiply 16 × 8 by so many points: at least half of one has to be used, and operands
+ * have to be rounded to narrow floats as the graph has it. To tf32, which graphs do not know, schedules round them.
+ */
 export function isForMatrixUnits(contraction: TiledContraction, matrix: MatrixUnits): boolean {
   const { rows, columns, sum } = sizesOf(contraction);
-  return rows >= unitRows / 2 && columns >= unitColumns && sum >= unitDepth(matrix.operands);
+  const { operands } = matrix;
+  const isRounded = ({ value, rounding }: TiledOperand) =>
+    value.dtype === operands || rounding === operands || operands === "tf32";
+  return (
+    rows >= unitRows / 2 &&
+    columns >= unitColumns &&
+    sum >= unitDepth(operands) &&
+    isRounded(contraction.left()) &&
+    isRounded(contraction.right())
+  );
 }
 
 export function planMatrixContraction(

@@ -9,7 +9,7 @@ import { expect } from "vitest";
 import { loadsOf } from "../../../compiler/graph/context.ts";
 import { interpret } from "../../../compiler/graph/interpret.ts";
 import { type NarrowFloat, roundToNarrow } from "../../../compiler/graph/narrow-floats.ts";
-import type { LoadScalar, Value } from "../../../compiler/graph/node.ts";
+import type { LoadScalar, Scalar, Value } from "../../../compiler/graph/node.ts";
 import { rewriteGraph } from "../../../compiler/graph/rewrite.ts";
 import { identityIndex } from "../../../compiler/optimize/fusion/copies.ts";
 import { tiledContraction } from "../../../compiler/optimize/fusion/tiled-contraction.ts";
@@ -31,7 +31,7 @@ export const ways: readonly Way[] = [
   ["tf32", "f32"],
 ];
 
-/** Has the operands of products in a narrow float: leaves are of it, other values stored rounded. */
+/** Rounds the operands of products to a narrow float in memory: leaves are of it, other values stored so. */
 export function withNarrowOperands(test: GraphCase, dtype: NarrowFloat): GraphCase {
   const { context } = test;
   const stored = (value: Value): Value => {
@@ -40,18 +40,27 @@ export function withNarrowOperands(test: GraphCase, dtype: NarrowFloat): GraphCa
     const element = context.load(value, identityIndex(shape.length));
     return context.compute({ parallel: shape, body: context.cast(element, dtype) }).values[0]!;
   };
-  const narrow = ({ value, index, guard }: LoadScalar) =>
-    context.cast(context.load(stored(value), index, guard), "f32");
-  const graph = rewriteGraph(context, test.graph, (node) => {
+  const leaf: GraphCase["leaf"] = (role, path) => test.leaf(role, path.replace(`.${dtype}`, ""));
+  const narrow = ({ value, index, guard }: LoadScalar) => context.load(stored(value), index, guard);
+  return { ...withOperands(test, narrow), leaf };
+}
+
+/** Rounds the operands of products to a narrow float where they are read. */
+export function withRoundedOperands(test: GraphCase, dtype: NarrowFloat): GraphCase {
+  return withOperands(test, (load) => test.context.cast(load, dtype));
+}
+
+function withOperands(test: GraphCase, narrow: (load: LoadScalar) => Scalar): GraphCase {
+  const { context, graph } = test;
+  const rounded = rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute") return undefined;
-    if (tiledContraction(node, test.graph.batchMax) === undefined) return undefined;
-    const factors = loadsOf(node.body).map(narrow);
+    if (tiledContraction(node, graph.batchMax) === undefined) return undefined;
+    const factors = loadsOf(node.body).map((load) => context.cast(narrow(load), "f32"));
     const { parallel, reduction, where } = node;
     const body = context.call("multiply", factors[0]!, factors.at(-1)!);
     return context.compute({ parallel, reduction, reducer: "sum", where, body }).values;
   });
-  const leaf: GraphCase["leaf"] = (role, path) => test.leaf(role, path.replace(`.${dtype}`, ""));
-  return { ...test, graph, leaf };
+  return { ...test, graph: rounded };
 }
 
 /** What units make of a number: halves to nearest, ties to even; tf32's 10 bits of fraction to nearest, ties away. */
@@ -75,6 +84,12 @@ function magnitudes(each: GraphCase): GraphCase {
   return { ...each, leaf };
 }
 
+/** The graph as it says what is multiplied. */
+function asMultiplied(each: GraphCase, [operands, memory]: Way): GraphCase {
+  if (memory !== "f32") return withNarrowOperands(each, memory);
+  return operands === "tf32" ? each : withRoundedOperands(each, operands);
+}
+
 export interface RunOptions {
   readonly fusion?: boolean;
   /** Of the device: with few, tiles are as large as multiprocessors have room for. */
@@ -88,7 +103,7 @@ export async function runOnUnits(
   [operands, memory]: Way,
   { fusion = false, multiprocessors, mayFallBack = false }: RunOptions = {},
 ): Promise<CudaGraphOutcome> {
-  const narrowed = memory === "f32" ? each : withNarrowOperands(each, memory);
+  const narrowed = asMultiplied(each, [operands, memory]);
   const described = describeCuda({ precision: operands });
   const { concurrency } = described.workgroup!;
   const workgroup = { ...described.workgroup!, concurrency: multiprocessors ?? concurrency };

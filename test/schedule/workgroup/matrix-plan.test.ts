@@ -14,7 +14,7 @@ import { registersOf, sharedBytesOf } from "../../../compiler/schedule/workgroup
 import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import { type Case, productCase } from "../contraction-cases.ts";
 import { type ConvolutionCase, convolutionGraph } from "./convolution-cases.ts";
-import { withNarrowOperands } from "./matrix-cases.ts";
+import { withNarrowOperands, withRoundedOperands } from "./matrix-cases.ts";
 
 function targetOf(precision: "tf32" | "bf16"): MatrixTarget {
   return describeCuda({ precision }) as MatrixTarget;
@@ -123,7 +123,8 @@ describe("operands", () => {
   });
 
   test("pass through registers where they are converted", () => {
-    const [contraction] = contractionsOf(productCase(product(64, 64, 64)).graph);
+    const { graph } = withRoundedOperands(productCase(product(64, 64, 64)), "bf16");
+    const [contraction] = contractionsOf(graph);
     const plan = planMatrixContraction(contraction!, targetOf("bf16"), { besides: () => 0 });
     expect(accesses(plan)).toEqual(["4 along depth, by registers", "4 along width, by registers"]);
     expect(plan.stages).toBe(2);
@@ -151,10 +152,18 @@ describe("operands", () => {
 
 test("products of which units would use less than half stay on plain multiply-adds", () => {
   const { matrix } = targetOf("bf16").workgroup;
-  const isFor = (m: number, k: number, n: number) =>
-    isForMatrixUnits(contractionsOf(productCase(product(m, k, n)).graph)[0]!, matrix);
+  const isFor = (m: number, k: number, n: number) => {
+    const { graph } = withRoundedOperands(productCase(product(m, k, n)), "bf16");
+    return isForMatrixUnits(contractionsOf(graph)[0]!, matrix);
+  };
   expect(isFor(8, 16, 8)).toBe(true);
   expect(isFor(7, 512, 512)).toBe(false);
   expect(isFor(512, 8, 512)).toBe(false);
   expect(isFor(512, 512, 5)).toBe(false);
+});
+
+test("products whose operands are not rounded are for units of tf32 only", () => {
+  const [contraction] = contractionsOf(productCase(product(64, 64, 64)).graph);
+  expect(isForMatrixUnits(contraction!, targetOf("bf16").workgroup.matrix)).toBe(false);
+  expect(isForMatrixUnits(contraction!, targetOf("tf32").workgroup.matrix)).toBe(true);
 });
