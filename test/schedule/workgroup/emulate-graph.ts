@@ -3,6 +3,7 @@
 import type { DType } from "../../../compiler/graph/dtype.ts";
 import { elementsAt } from "../../../compiler/graph/extent.ts";
 import type { Value } from "../../../compiler/graph/node.ts";
+import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
 import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import type { ThreadOrder } from "../../cuda/launches.ts";
 import { runKernels } from "../../targets/cuda/run-kernels.ts";
@@ -13,6 +14,10 @@ export interface EmulationOptions {
   readonly seed?: number;
   readonly batch?: number;
   readonly order?: ThreadOrder;
+  /** CUDA as it is without it. */
+  readonly target?: TargetDescription;
+  /** Whether address sanitizer checks every access. */
+  readonly sanitized?: boolean;
 }
 
 export interface EmulatedOutcome {
@@ -31,19 +36,19 @@ function arrayOf(dtype: DType): (typeof arrays)[keyof typeof arrays] {
 
 export async function emulateGraph(
   test: GraphCase,
-  { fusion, seed = 0, batch = 0, order }: EmulationOptions,
+  { fusion, seed = 0, batch = 0, order, target = describeCuda(), sanitized }: EmulationOptions,
 ): Promise<EmulatedOutcome> {
   const { graph, n, leaf } = test;
-  const scheduled = scheduleCase(test, describeCuda(), fusion);
+  const scheduled = scheduleCase(test, target, fusion);
   const { grouped, program, leaves, persistent, inputs } = scheduled;
   const view = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
     new (arrayOf(value.dtype))(arena, offset, elementsAt(value.shape, rows));
   const given = new ArrayBuffer(program.arenas.persistent);
   for (const value of persistent) {
     const offset = program.persistent.offsets.get(value)!;
-    const target = view(given, value, offset, graph.batchMax);
+    const whole = view(given, value, offset, graph.batchMax);
     const data = leaf(roleOf(value), pathOf(value));
-    target.set(Array.from({ length: Math.min(target.length, data.length) }, (_, i) => data[i]!));
+    whole.set(Array.from({ length: Math.min(whole.length, data.length) }, (_, i) => data[i]!));
   }
   // Rows of the batch in reverse order of the data, so that the gather is tested.
   const rows = Array.from({ length: n }, (_, i) => n - 1 - i);
@@ -72,6 +77,7 @@ export async function emulateGraph(
     batch,
     batchMax: graph.batchMax,
     ...(order === undefined ? {} : { order }),
+    ...(sanitized === undefined ? {} : { sanitized }),
   });
   return {
     source: outcome.source,
@@ -82,9 +88,9 @@ export async function emulateGraph(
       ]),
     ),
     assignments: new Map(
-      grouped.graph.assignments.map(({ target }) => [
-        pathOf(target),
-        view(outcome.persistent, target, program.persistent.offsets.get(target)!, n),
+      grouped.graph.assignments.map(({ target: to }) => [
+        pathOf(to),
+        view(outcome.persistent, to, program.persistent.offsets.get(to)!, n),
       ]),
     ),
   };

@@ -226,7 +226,7 @@ describe("kernels", () => {
     expect(accesses(kernel)).toEqual({ "load f32x4": 12, "store f32x4": 6 });
   });
 
-  test("of long rows read blocks of runs", () => {
+  test("of sums are cut into chunks, of which a thread asks for all runs at once", () => {
     const builder = new Builder();
     const x = builder.param("x", 64, 40_000);
     const sum = builder.context.compute({
