@@ -1,6 +1,6 @@
 /**
  * The figures that a trainer's self-test compares with, computed by the reference interpreter from the graphs as
- * they are before anything is simplified or fused. How exactly float32 can be asked to meet them is measured: the
+ * they are before anything is simplified or fused, but rounded where kernels round. How exactly float32 can be asked to meet them is measured: the
  * model is computed a second time from slightly disturbed values, and an element may be off by a multiple of what
  * that changed.
  */
@@ -9,10 +9,14 @@ import type { SelfTestCheck, SelfTestPlan, TrainerDefinition } from "../runtime/
 import { differentiate } from "./autodiff/differentiate.ts";
 import { invariant } from "./diagnostics/diagnostic.ts";
 import { type InterpretEnvironment, interpret } from "./graph/interpret.ts";
-import type { LeafRole } from "./graph/node.ts";
+import type { Graph, LeafRole } from "./graph/node.ts";
 import { uniformAt } from "./graph/threefry.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
+import { roundForReference } from "./optimize/reference-precision.ts";
+import { simplify } from "./optimize/simplify.ts";
+import type { Precision } from "./semantics/precision.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
+import { describeCuda } from "./targets/cuda/description.ts";
 
 /** Rows and starting point of the test: small, for the interpreter is slow. */
 export interface SelfTestInputs extends Pick<SelfTestPlan, "seed" | "rows" | "ranges"> {
@@ -34,15 +38,24 @@ export interface Accuracy {
 
 /**
  * By what computes. C compilers round each operation once; WGSL allows 2.5 units for a division and more for square
- * roots (https://www.w3.org/TR/WGSL/#concrete-float-accuracy), of which a loss and an optimizer have several in a row;
- * factors of products may be halves, of 11 bits.
+ * roots (https://www.w3.org/TR/WGSL/#concrete-float-accuracy), of which a loss and an optimizer have several in a row.
  */
 export const accuracies = {
   cpu: { disturbance: 1e-6, slack: 16, rounding: 2 ** -20 },
   wgsl: { disturbance: 1e-6, slack: 16, rounding: 2 ** -17 },
   cuda: { disturbance: 1e-6, slack: 16, rounding: 2 ** -20 },
-  halves: { disturbance: 2 ** -11, slack: 4, rounding: 2 ** -9 },
 } as const satisfies Readonly<Record<string, Accuracy>>;
+
+/**
+ * Where factors of products are rounded: to 11 bits in tf32 and f16, to 8 in bf16. The figures are rounded alike, but what
+ * lies in the middle of two such numbers may go either way, by a unit in their last place. The disturbance moves elements
+ * by half a unit, in bf16, where few of them are near the middle, by an eighth; the least tolerance is a few times that.
+ */
+export const roundedAccuracies: { readonly [P in Exclude<Precision, "f32">]: Accuracy } = {
+  tf32: { disturbance: 2 ** -11, slack: 4, rounding: 2 ** -9 },
+  bf16: { disturbance: 2 ** -10, slack: 4, rounding: 2 ** -8 },
+  f16: { disturbance: 2 ** -11, slack: 4, rounding: 2 ** -9 },
+};
 
 /** A check that allows for more than this share of the tensor's largest element says nothing. */
 const USELESS = 0.05;
@@ -57,15 +70,26 @@ export function selfTestRanges({ columns, inputs }: LoweredProgram): SelfTestPla
   return Object.fromEntries(ranges);
 }
 
+/** `precision` is what kernels make use of, not only what the program allows. */
 export function computeSelfTest(
   lowered: LoweredProgram,
   definition: TrainerDefinition,
   inputs: SelfTestInputs,
-  accuracy: Accuracy = accuracies[definition.plan.target],
+  precision: Precision = "f32",
 ): SelfTestPlan {
   const { seed, rows, ranges } = inputs;
-  const exact = computeFigures(lowered, definition, inputs, 0);
-  const disturbed = computeFigures(lowered, definition, inputs, accuracy.disturbance);
+  const isRounded = precision !== "f32";
+  const accuracy = isRounded ? roundedAccuracies[precision] : accuracies[definition.plan.target];
+  const { context } = lowered;
+  // The units are CUDA's; what else there is of the kind, halves of WebGPU, rounds much the same.
+  const rounded = (graph: Graph): Graph =>
+    isRounded
+      ? roundForReference(context, simplify(context, graph), describeCuda({ precision }))
+      : graph;
+  const figures = (disturbance: number) =>
+    computeFigures(lowered, definition, inputs, disturbance, rounded);
+  const exact = figures(0);
+  const disturbed = figures(accuracy.disturbance);
   const checks = exact.map((figure, index) =>
     createCheck(figure, disturbed[index]!.data, accuracy),
   );
@@ -85,15 +109,16 @@ function computeFigures(
   definition: TrainerDefinition,
   inputs: SelfTestInputs,
   disturbance: number,
+  rounded: (graph: Graph) => Graph,
 ): readonly Figure[] {
   const { context, predict, training } = lowered;
   const initial = initialValues(lowered, definition, inputs, disturbance);
   const environment = createEnvironment(definition, initial, inputs, disturbance);
-  const outputs = [...interpret(canonicalise(context, predict), environment).results];
+  const outputs = [...interpret(rounded(canonicalise(context, predict)), environment).results];
   const figures: Figure[] = outputs.map(([name, data]) => ({ of: "output", name, data }));
   if (training === null) return figures;
   const step = interpret(
-    differentiate(context, canonicalise(context, training.train)),
+    rounded(differentiate(context, canonicalise(context, training.train))),
     environment,
   );
   const loss = step.results.get("loss");

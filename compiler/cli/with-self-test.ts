@@ -3,7 +3,8 @@
 import type { SelfTestCheck } from "../../runtime/plan.ts";
 import { selfTestDataset } from "../../runtime/training/self-test.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
-import { type Accuracy, accuracies, computeSelfTest, selfTestRanges } from "../self-test.ts";
+import { computeSelfTest, selfTestRanges } from "../self-test.ts";
+import type { Precision } from "../semantics/precision.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 
@@ -23,16 +24,24 @@ export function withSelfTest(program: CompiledProgram, lowered: LoweredProgram):
     lowered,
     definition,
     { ...test, columns },
-    accuracyOf(program),
+    precisionOf(program, lowered),
   );
   const selfTest = { ...figures, checks: checks.map(roundExpected) };
   return { ...program, plan: { ...plan, selfTest } };
 }
 
-function accuracyOf({ code }: CompiledProgram): Accuracy {
-  if (code.target !== "wgsl") return accuracies[code.target];
-  const usesHalves = code.program.kernels.some(({ requires }) => requires.includes("shader-f16"));
-  return usesHalves ? accuracies.halves : accuracies.wgsl;
+/** To what the kernels round operands of products. */
+function precisionOf({ code }: CompiledProgram, { precision }: LoweredProgram): Precision {
+  switch (code.target) {
+    case "cpu":
+      return "f32";
+    case "wgsl": {
+      const { kernels } = code.program;
+      return kernels.some(({ requires }) => requires.includes("shader-f16")) ? "f16" : "f32";
+    }
+    case "cuda":
+      return precision;
+  }
 }
 
 /** Nine digits say more than float32 has, and a trainer is to be small. */

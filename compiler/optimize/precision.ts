@@ -25,15 +25,19 @@ import { rewriteGraph } from "../graph/rewrite.ts";
 import { identityIndex } from "./fusion/copies.ts";
 import { bodyAt } from "./fusion/inline-maps.ts";
 import { isColumn } from "./fusion/linear-access.ts";
-import { factorsOf, productOperand } from "./fusion/prepare-products.ts";
+import { factorsOf } from "./fusion/prepare-products.ts";
 import { type TiledContraction, tiledContraction } from "./fusion/tiled-contraction.ts";
 import { mayRunInRows } from "./fusion/workgroup-rows.ts";
-import type { TargetDescription } from "./target-description.ts";
+import type { MatrixUnits, TargetDescription } from "./target-description.ts";
 
 /** Extents below which most of what matrix units multiply would be zeros: those of one unit, but half of its rows. */
 const leastRows = 8;
 const leastColumns = 8;
-const leastSum = 16;
+const leastSum: { readonly [O in MatrixUnits["operands"]]: number } = {
+  tf32: 8,
+  bf16: 16,
+  f16: 16,
+};
 
 /** Rows or columns that matrix schedules compute from one reading of the other operand. */
 const usualTile = 128;
@@ -62,8 +66,7 @@ export function roundOperands(
       const source = movesOf(context, load)[moves]!;
       return isCopied ? copiedFactor(context, source, dtype) : roundedFactor(context, load, dtype);
     });
-    const rounded = withFactors(context, node, factors);
-    return tilesOf(rounded, graph.batchMax) === undefined ? undefined : rounded.values;
+    return withFactors(context, node, factors).values;
   });
 }
 
@@ -139,19 +142,34 @@ function plannedOperands(
   batchMax: number,
   target: TargetDescription,
 ): readonly Operand[] | undefined {
-  const loads = operandsOf(node);
-  if (loads === undefined) return undefined;
-  const copies = loads.map((load) => copiedFactor(context, load, dtype));
-  const tiles = tilesOf(withFactors(context, node, copies), batchMax);
+  const tiles = unitTiles(context, node, dtype, batchMax);
   if (tiles === undefined) return undefined;
-  const left = tiles.left().value;
+  const left = tiles.left().value.node;
   const isOfRows = mayRunInRows(node, batchMax, target);
-  return loads.map((load, i) => {
-    const isLeft = productOperand(copies[i]!)!.load.value === left;
+  return operandsOf(node)!.map((load) => {
+    const isLeft = left.kind === "compute" && left.operands.includes(load.value);
     const across = sizeAt((isLeft ? tiles.columns : tiles.rows).extent, batchMax);
     const readings = Math.ceil(across / usualTile);
     return { chain: movesOf(context, load), readings, isOfRows };
   });
+}
+
+/** A node in tiles if it is a product that fills those of matrix units, once its operands lie in memory. */
+export function unitTiles(
+  context: GraphContext,
+  node: Compute,
+  operands: MatrixUnits["operands"],
+  batchMax: number,
+): TiledContraction | undefined {
+  const type = operands === "tf32" ? "f32" : operands;
+  const copies = operandsOf(node)?.map((load) => copiedFactor(context, load, type));
+  const tiles = copies && tiledContraction(withFactors(context, node, copies), batchMax);
+  if (tiles === undefined) return undefined;
+  const isFull =
+    sizeAt(tiles.rows.extent, batchMax) >= leastRows &&
+    sizeAt(tiles.columns.extent, batchMax) >= leastColumns &&
+    sizeAt(tiles.sum.extent, batchMax) >= leastSum[operands];
+  return isFull ? tiles : undefined;
 }
 
 /** The loads whose product a node sums up in f32, conversions aside. */
@@ -179,11 +197,11 @@ function roundedFactor(context: GraphContext, load: LoadScalar, dtype: NarrowFlo
   return context.cast(context.cast(load, dtype), "f32");
 }
 
-/** An element of a rounded copy of all that a load reads from, widened. */
+/** An element of a copy of all that a load reads from, widened. */
 function copiedFactor(
   context: GraphContext,
   { value, index, guard }: LoadScalar,
-  dtype: NarrowFloat,
+  dtype: NarrowFloat | "f32",
 ): Scalar {
   const whole = context.load(value, identityIndex(value.shape.length));
   const body = context.cast(context.cast(whole, "f32"), dtype);
@@ -193,23 +211,12 @@ function copiedFactor(
   return context.cast(context.load(copy.values[0]!, index, guard), "f32");
 }
 
-function withFactors(
+/** The same sum of a product of others. */
+export function withFactors(
   context: GraphContext,
   { parallel, reduction, where, reducer }: Compute,
   factors: readonly Scalar[],
 ): Compute {
   const body = context.call("multiply", ...factors);
   return context.compute({ parallel, reduction, where, reducer, body });
-}
-
-/** A node as a product that schedules compute in tiles and that fills those of matrix units; undefined for others. */
-function tilesOf(node: Compute, batchMax: number): TiledContraction | undefined {
-  const contraction = tiledContraction(node, batchMax);
-  if (contraction === undefined) return undefined;
-  const { rows, columns, sum } = contraction;
-  const isFull =
-    sizeAt(rows.extent, batchMax) >= leastRows &&
-    sizeAt(columns.extent, batchMax) >= leastColumns &&
-    sizeAt(sum.extent, batchMax) >= leastSum;
-  return isFull ? contraction : undefined;
 }
