@@ -11,9 +11,11 @@ import { printNode } from "../graph/print.ts";
 import { reducers } from "../graph/reducers.ts";
 import { scalarFunctions } from "../graph/scalar-functions.ts";
 import type { KernelComment } from "../kernel/ir.ts";
+import { tiledContraction } from "../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { Surroundings } from "./kernel-builder.ts";
+import { isForMatrixUnits } from "./workgroup/matrix-plan.ts";
 
 /** Floating-point operations of a body at one point, shared parts once. */
 export function bodyCost(body: Scalar): number {
@@ -61,7 +63,21 @@ export interface PredictedTime {
   readonly boundBy: "memory" | "arithmetic";
 }
 
-/** What one thread takes, by the slower of arithmetic and memory. */
+/** Seconds of the arithmetic of a group: products that matrix units are for are done by them. */
+function computingSeconds(group: Group, batchMax: number, target: TargetDescription): number {
+  const { peakFlops, workgroup } = target;
+  const matrix = workgroup?.matrix ?? null;
+  if (matrix === null || group.kind !== "contraction") {
+    return groupFlops(group, batchMax) / peakFlops;
+  }
+  return group.stages.reduce((sum, stage) => {
+    const contraction = tiledContraction(stage, batchMax);
+    const isOfUnits = contraction !== undefined && isForMatrixUnits(contraction, matrix);
+    return sum + nodeFlops(stage, batchMax) / (isOfUnits ? matrix.peakFlops : peakFlops);
+  }, 0);
+}
+
+/** What the device takes (of the CPU, one thread), by the slower of arithmetic and memory. */
 export function predictedTime(
   group: Group,
   batchMax: number,
@@ -71,7 +87,7 @@ export function predictedTime(
   const [, second] = target.cacheBytes;
   const bandwidth = bytes <= second ? target.cacheBandwidth : target.memoryBandwidth;
   const moving = bytes / bandwidth;
-  const computing = groupFlops(group, batchMax) / target.peakFlops;
+  const computing = computingSeconds(group, batchMax, target);
   return moving > computing
     ? { seconds: moving, boundBy: "memory" }
     : { seconds: computing, boundBy: "arithmetic" };

@@ -6,6 +6,8 @@ import { interpret } from "../../compiler/graph/interpret.ts";
 import { verifyGraph } from "../../compiler/graph/verify.ts";
 import { computeNodes } from "../../compiler/optimize/fusion/copies.ts";
 import { chunksOf, splitContractions } from "../../compiler/optimize/fusion/split-contractions.ts";
+import type { TargetDescription } from "../../compiler/optimize/target-description.ts";
+import { describeCuda } from "../../compiler/targets/cuda/description.ts";
 import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
 import { type Case, productCase } from "../schedule/contraction-cases.ts";
 import { thisCpu } from "../targets/run-kernels.ts";
@@ -13,8 +15,11 @@ import { thisCpu } from "../targets/run-kernels.ts";
 const target = describeWgsl();
 
 describe("how many chunks", () => {
-  const chunks = (outputs: readonly number[], sum: number) =>
-    chunksOf({ parallel: outputs.map(fixed), reduction: [fixed(sum)] }, 1, target);
+  const chunks = (
+    outputs: readonly number[],
+    sum: number,
+    description: TargetDescription = target,
+  ) => chunksOf({ parallel: outputs.map(fixed), reduction: [fixed(sum)] }, 1, description);
 
   test("one where the result alone keeps the device busy, or the sum is short", () => {
     expect(chunks([1024, 1024], 1024)).toBe(1);
@@ -29,6 +34,14 @@ describe("how many chunks", () => {
     expect(chunks([128, 32], 784)).toBe(8);
     expect(chunks([288, 64], 65536)).toBe(32);
     expect(chunks([16, 16], 65536)).toBe(256);
+  });
+
+  test("fewer where matrix units get through them sooner", () => {
+    const cuda = (precision: "f32" | "bf16") => describeCuda({ precision });
+    expect(chunks([512, 512], 4096, cuda("f32"))).toBe(8);
+    expect(chunks([512, 512], 4096, cuda("bf16"))).toBe(4);
+    expect(chunks([128, 512], 784, cuda("bf16"))).toBe(1);
+    expect(chunks([576, 64], 131072, cuda("bf16"))).toBe(64);
   });
 });
 
