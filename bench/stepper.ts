@@ -1,9 +1,11 @@
 /** Training steps of nnc on any device, many in one run, as all benchmarks make them: on one batch again and again. */
 
-import type { Device } from "../runtime/devices/device.ts";
+import type { Device, RunRequest } from "../runtime/devices/device.ts";
 import type { TrainerDefinition } from "../runtime/plan.ts";
 
 export interface Stepper {
+  /** The next steps, which are not made by asking for them. */
+  readonly request: (steps: number) => RunRequest;
   readonly run: (steps: number) => Promise<void>;
   /** Of the last step. */
   readonly loss: () => Promise<number>;
@@ -15,16 +17,19 @@ export function makeStepper(definition: TrainerDefinition, device: Device, batch
   const { scalars: perStep, results } = plan.graphs.train!;
   const lossIndex = results.findIndex(({ name }) => name === "loss");
   let t = 0;
+  const request = (steps: number): RunRequest => {
+    const rows = Int32Array.from({ length: steps * batch }, (_, i) => i % batch);
+    const scalars = new Float32Array(steps * perStep);
+    for (let i = 0; i < steps; i++) {
+      const counters = { t: t + i + 1, batch: t + i };
+      scalars.set(definition.stepScalars("train", plan.hypers, counters), i * perStep);
+    }
+    return { graph: "train", rows, batchSize: batch, scalars, seed: 0, firstBatch: t };
+  };
   return {
+    request,
     run: async (steps) => {
-      const rows = Int32Array.from({ length: steps * batch }, (_, i) => i % batch);
-      const scalars = new Float32Array(steps * perStep);
-      for (let i = 0; i < steps; i++) {
-        const counters = { t: t + i + 1, batch: t + i };
-        scalars.set(definition.stepScalars("train", plan.hypers, counters), i * perStep);
-      }
-      const request = { graph: "train", rows, batchSize: batch, scalars, seed: 0, firstBatch: t };
-      await device.run(request);
+      await device.run(request(steps));
       t += steps;
     },
     loss: async () => Number((await device.readResult("train", lossIndex))[0]),

@@ -1,5 +1,6 @@
 /** A prepared job on a device of nnc's, ready to be timed. */
 
+import type { KernelReport } from "../../compiler/compiled-program.ts";
 import { instantiateProgram } from "../../compiler/trainer/instantiate.ts";
 import { elementCount, type TensorData } from "../../runtime/data/column.ts";
 import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
@@ -31,11 +32,21 @@ export async function openJob(job: Job, folder: string, variant: Variant): Promi
     const batch = job.kind === "step" ? job.batch : 1;
     const stepper = makeStepper(definition, device, batch);
     await bindColumns(device, definition.plan, batch);
-    const answer =
-      job.kind === "step"
-        ? await openStep(device, definition, stepper)
-        : await openStates(device, definition.plan, stepper, job);
-    return { answer, time: clock(stepper.run), dispose: () => device.dispose() };
+    const dispose = () => device.dispose();
+    if (job.kind === "step") {
+      const answer = await openStep(device, definition, stepper);
+      return { answer, time: clock(stepper.run), dispose };
+    }
+    await openStates(device, definition.plan, stepper, job);
+    // What else is in such a step is not what is measured.
+    if (!(device instanceof CudaDevice)) return { answer: {}, time: clock(stepper.run), dispose };
+    const { own, copies } = measuredKernels(job, program.kernels);
+    const sumOf = async (isWanted: (kernel: string) => boolean, seconds: number) => {
+      const times = await device.timeLaunches(stepper.request(1), seconds, isWanted);
+      return times.reduce((sum, time) => sum + time.seconds, 0);
+    };
+    const copySeconds = await sumOf(copies, 0.01);
+    return { answer: { copy_seconds: copySeconds }, time: (wanted) => sumOf(own, wanted), dispose };
   } catch (error) {
     device.dispose();
     throw error;
@@ -76,7 +87,7 @@ async function openStates(
   plan: TrainerPlan,
   { run }: Stepper,
   job: Exclude<Job, StepJob>,
-): Promise<OpenAnswer> {
+): Promise<void> {
   const operands = new Map<string, Float32Array>();
   for (const { name, shape, role } of plan.tensors) {
     const isRead = role === "param" || (role === "state" && !name.endsWith("/y"));
@@ -90,7 +101,26 @@ async function openStates(
     const [a, b] = [operands.get("a")!, operands.get("b")!];
     requireProduct(job, a, b, await device.read(`${plan.model}/y`));
   }
-  return {};
+}
+
+/** By the names of launches: the kernels that are measured, and those that round operands for them before. */
+export function measuredKernels(
+  { kind, id }: Pick<Job, "kind" | "id">,
+  kernels: readonly Pick<KernelReport, "graph" | "name" | "bytes">[],
+): Readonly<Record<"own" | "copies", (kernel: string) => boolean>> {
+  const train = kernels.filter(({ graph }) => graph === "train");
+  const largest = Math.max(...train.map(({ bytes }) => bytes));
+  const isOwn = ({ name, bytes }: (typeof train)[number]) =>
+    // A long sum is cut, and its parts are added up by a kernel with a number.
+    kind === "product" ? /_product(_\d+)?$/.test(name) : bytes === largest;
+  const own = train.filter(isOwn).map(({ name }) => name);
+  if (own.length === 0) throw new Error(`${id} has none of the kernels that are to be measured`);
+  // Names that C has already are given a prefix.
+  const names = new Set(own.flatMap((name) => [name, `run_${name}`]));
+  return {
+    own: (kernel) => names.has(kernel),
+    copies: (kernel) => kind === "product" && /^(run_)?cast(_\d+)?$/.test(kernel),
+  };
 }
 
 /** A block of random numbers again and again; of a length that no size is a multiple of. */

@@ -14,6 +14,9 @@ export const parts: readonly Exclude<PartName, "machine" | "prepare">[] = [
 ];
 export type Part = (typeof parts)[number];
 
+/** A little less than 8 minutes. */
+export const usualSeconds = 460;
+
 export interface RunOptions {
   readonly quick: boolean;
   readonly target: BenchTarget;
@@ -28,7 +31,7 @@ export interface RunOptions {
 export const usage = `usage: bench/gpu.sh [options]
   --quick              tiny sizes, to see that everything works
   --device cuda|cpu    cpu: a dry run without a GPU (default: cuda)
-  --seconds N          for all of it (default: 460)
+  --seconds N          for all of it (default: ${usualSeconds})
   --only PART,PART     of ${parts.join(", ")}
   --conformance DIR    reference cases; may be repeated
   --out DIR            of the results (default: bench/results)
@@ -48,7 +51,7 @@ export function readOptions(args: readonly string[], defaultOut: string): RunOpt
     options: {
       quick: { type: "boolean", default: false },
       device: { type: "string", default: "cuda" },
-      seconds: { type: "string", default: "460" },
+      seconds: { type: "string", default: String(usualSeconds) },
       only: { type: "string", default: parts.join(",") },
       conformance: { type: "string", multiple: true, default: [] },
       out: { type: "string", default: defaultOut },

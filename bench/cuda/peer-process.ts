@@ -15,6 +15,8 @@ export interface OpenAnswer {
   readonly twentieth?: number;
   /** When the first loss was on the host, in seconds since 1970. */
   readonly first_step_at?: number;
+  /** Of a product: what rounding its operands takes, in kernels of their own before it. */
+  readonly copy_seconds?: number;
 }
 
 export interface Answer extends OpenAnswer {

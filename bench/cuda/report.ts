@@ -29,6 +29,7 @@ export class Report {
   readonly #path: string | undefined;
   readonly #write: (text: string) => void;
   readonly #failed = new Set<PartName>();
+  readonly #said = new Set<string>();
 
   /** Without a path nothing is kept. */
   constructor(stamp: Stamp, path: string | undefined, write: (text: string) => void) {
@@ -53,7 +54,10 @@ export class Report {
   fail(part: PartName, of: string, error: string): void {
     this.#failed.add(part);
     this.add(part, { of, error });
-    this.say(`${part}: ${of}: ${error}`);
+    // Without a driver, say, everything fails alike.
+    const isNew = !this.#said.has(error);
+    this.#said.add(error);
+    if (isNew) this.say(`${part}: ${of}: ${error}`);
   }
 
   /** Something that was left out. */

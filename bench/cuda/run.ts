@@ -13,7 +13,7 @@ import { Budget } from "./budget.ts";
 import type { Job, StepJob } from "./job.ts";
 import { describeMachine } from "./machine.ts";
 import { Openings } from "./openings.ts";
-import { type Part, type RunOptions, readOptions, usage } from "./options.ts";
+import { type Part, type RunOptions, readOptions, usage, usualSeconds } from "./options.ts";
 import { runChecks } from "./parts/checks.ts";
 import type { RunContext } from "./parts/context.ts";
 import { runLatency } from "./parts/latency.ts";
@@ -27,8 +27,8 @@ import { Report, resultFileName } from "./report.ts";
 import { formatRows } from "./tables.ts";
 import { productJobs, stepJobs, trafficJobs } from "./workloads.ts";
 
-/** Seconds of each part at most; together a little less than all. Peers get ready during the first three. */
-const shares = {
+/** Seconds of each part at most in a run of usual length. Peers get ready during the first four. */
+const usualShares = {
   prepare: 60,
   checks: 100,
   sanitizer: 50,
@@ -39,9 +39,17 @@ const shares = {
   latency: 60,
 } as const;
 
+/** A run that is given more time gives it to all of its parts. */
+function sharesOf(seconds: number): { readonly [P in keyof typeof usualShares]: number } {
+  const factor = seconds / usualSeconds;
+  const scaled = Object.entries(usualShares).map(([name, share]) => [name, factor * share]);
+  return Object.fromEntries(scaled) as { readonly [P in keyof typeof usualShares]: number };
+}
+
 async function run(options: RunOptions, root: string): Promise<number> {
   const { quick, target, python, conformance, only } = options;
   const budget = new Budget(options.seconds);
+  const shares = sharesOf(options.seconds);
   const machine = await describeMachine(root, target, python);
   const stamp = { gpu: machine.gpu, date: machine.date, commit: machine.commit };
   const path = options.out === undefined ? undefined : join(options.out, resultFileName(stamp));
@@ -82,7 +90,7 @@ async function run(options: RunOptions, root: string): Promise<number> {
         for (const peer of peers.filter(({ takes }) => takes(job))) openings.open(peer, job);
       }
     }
-    const others: Job[] = [...small, ...products, ...groups];
+    const others: Job[] = [...groups, ...products, ...small];
     const prepared = await prepareAll(
       "products",
       preparationsOf(others, "fused"),

@@ -55,6 +55,7 @@ const tables: readonly Table[] = [
     columns: [
       text("job", "job"),
       number("nnc", "nnc_tflops", digits),
+      number("with copies", "nnc_tflops_with_copies", digits),
       number("cuBLAS", "cublas_tflops", digits),
       number("share", "share_of_cublas", percent),
     ],
@@ -105,14 +106,26 @@ export function formatRows(rows: readonly Row[]): string {
     }
     if (row.clean === true) parts.push(`compute-sanitizer ${row.of}: clean`);
   }
-  const notes = (key: string) =>
-    rows.flatMap((row) =>
-      row[key] === undefined ? [] : [`  ${row.part}: ${row.of}: ${row[key]}`],
-    );
-  const [skipped, failed] = [notes("skipped"), notes("error")];
+  const [skipped, failed] = [notesOf(rows, "skipped"), notesOf(rows, "error")];
   if (skipped.length > 0) parts.push(["Left out:", ...skipped].join("\n"));
   if (failed.length > 0) parts.push(["Failed:", ...failed].join("\n"));
   return `${parts.join("\n\n")}\n`;
+}
+
+/** What is the same of many is said once. */
+function notesOf(rows: readonly Row[], key: "skipped" | "error"): string[] {
+  const groups = new Map<string, unknown[]>();
+  for (const row of rows) {
+    if (row[key] === undefined) continue;
+    const note = `${row.part}: ${row[key]}`;
+    const group = groups.get(note) ?? [];
+    groups.set(note, group);
+    group.push(row.of);
+  }
+  return [...groups].map(([note, [first, ...more]]) => {
+    const others = more.length === 0 ? "" : ` and ${more.length} more`;
+    return `  ${note} (${first}${others})`;
+  });
 }
 
 /** In Markdown, so that it can be published as it is. */

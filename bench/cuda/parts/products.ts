@@ -27,6 +27,8 @@ export async function runProducts(
         columns,
         precision,
         nnc_tflops: teraflops(own?.seconds),
+        // With the rounding of its operands, where that is a kernel of its own: cuBLAS gets them rounded.
+        nnc_tflops_with_copies: teraflops(own && own.seconds + (own.opened.copy_seconds ?? 0)),
         cublas_tflops: teraflops(cublas?.seconds),
         // Time of cuBLAS over nnc's.
         share_of_cublas: own === undefined || cublas === undefined ? null : cublas.ratio,
