@@ -3,23 +3,18 @@
  * is asked checked before the addon, which trusts it, sees it.
  */
 
-import {
-  bytesPerElement,
-  type Column,
-  createArray,
-  elementCount,
-  type TensorData,
-} from "../../data/column.ts";
+import { type Column, createArray, elementCount, type TensorData } from "../../data/column.ts";
 import { messageOf } from "../../data/data-error.ts";
-import type { GraphPlan, TensorPlan, TrainerPlan } from "../../plan.ts";
+import type { TensorPlan, TrainerPlan } from "../../plan.ts";
 import { loadNativeAddon } from "../cpu/native-addon.ts";
 import { type Device, DeviceError, DeviceLostError, type RunRequest } from "../device.ts";
 import { RequestChecks } from "../request-checks.ts";
 import { Columns } from "./columns.ts";
-import type { CudaArena, CudaKernel, CudaProgram, CudaVariant } from "./cuda-program.ts";
+import type { CudaArena, CudaProgram, CudaVariant } from "./cuda-program.ts";
 import { cudaChoice } from "./environment.ts";
 import { type CudaImage, loadImage } from "./kernel-image.ts";
-import type { NativeCudaOptions, NativeCudaSession } from "./native-cuda.ts";
+import type { NativeCudaRun, NativeCudaSession } from "./native-cuda.ts";
+import { sessionOptions } from "./session-options.ts";
 import { chooseVariant } from "./variant.ts";
 
 export interface CudaDeviceOptions {
@@ -35,6 +30,12 @@ export interface CudaDeviceOptions {
   readonly residentBytes?: number | undefined;
 }
 
+/** How long one launch of a kernel took. */
+export interface LaunchTime {
+  readonly kernel: string;
+  readonly seconds: number;
+}
+
 export class CudaDevice implements Device {
   readonly kind = "cuda";
   readonly description: string;
@@ -43,10 +44,13 @@ export class CudaDevice implements Device {
   readonly #columns: Columns;
   /** Names of the graphs, by their position in the session. */
   readonly #graphs: readonly string[];
+  /** By graph: the kernel of each launch. */
+  readonly #launches: ReadonlyMap<string, readonly string[]>;
   #isRunning = false;
 
   private constructor(
     { plan, residentBytes = Infinity }: CudaDeviceOptions,
+    { kernels, graphs }: CudaVariant,
     name: string,
     session: NativeCudaSession,
   ) {
@@ -54,7 +58,13 @@ export class CudaDevice implements Device {
     this.#requests = new RequestChecks(plan);
     this.#session = session;
     this.#columns = new Columns(session, plan.columns.length, residentBytes);
-    this.#graphs = Object.keys(plan.graphs);
+    this.#graphs = Object.values(plan.graphs).map((graph) => graph.name);
+    this.#launches = new Map(
+      Object.entries(graphs).map(([graph, launches]) => [
+        graph,
+        launches.map(({ kernel }) => kernels[kernel]!.name),
+      ]),
+    );
   }
 
   /**
@@ -83,7 +93,7 @@ export class CudaDevice implements Device {
         cause: error,
       });
     }
-    return new CudaDevice(options, device.name, session);
+    return new CudaDevice(options, variant, device.name, session);
   }
 
   async bindColumn(slot: number, column: Column): Promise<void> {
@@ -102,14 +112,37 @@ export class CudaDevice implements Device {
   }
 
   async run(request: RunRequest): Promise<void> {
+    await this.#alone(request, (run) => this.#session.run(run));
+  }
+
+  /**
+   * Times launches of a graph one by one, as the request's first step has them, each repeated for about `seconds`. What
+   * they change is changed as often, so this is for measuring alone.
+   */
+  async timeLaunches(
+    request: RunRequest,
+    seconds: number,
+    isWanted: (kernel: string) => boolean = () => true,
+  ): Promise<readonly LaunchTime[]> {
+    return this.#alone(request, async (run) => {
+      const times: LaunchTime[] = [];
+      for (const [launch, kernel] of this.#launches.get(request.graph)!.entries()) {
+        if (!isWanted(kernel)) continue;
+        times.push({ kernel, seconds: await this.#session.timeLaunch(run, launch, seconds) });
+      }
+      return times;
+    });
+  }
+
+  async #alone<T>(request: RunRequest, action: (run: NativeCudaRun) => Promise<T>): Promise<T> {
     const graph = this.#requests.checkRun(request, this.#columns.rows);
     if (this.#isRunning) throw new DeviceError("a run is in flight: await it first");
     this.#isRunning = true;
     const { rows, batchSize, scalars, seed, firstBatch } = request;
     const position = this.#graphs.indexOf(graph.name);
     try {
-      await translated(() =>
-        this.#session.run({ graph: position, rows, batchSize, scalars, seed, firstBatch }),
+      return await translated(() =>
+        action({ graph: position, rows, batchSize, scalars, seed, firstBatch }),
       );
     } finally {
       this.#isRunning = false;
@@ -140,46 +173,4 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
     const Kind = isLost ? DeviceLostError : DeviceError;
     throw new Kind(messageOf(error), { cause: error });
   }
-}
-
-function sessionOptions(
-  plan: TrainerPlan,
-  { kernels, graphs }: CudaVariant,
-): Omit<NativeCudaOptions, "image" | "library" | "ordinal"> {
-  const { model, arenas, batchMax, columns } = plan;
-  return {
-    model,
-    kernels: kernels.map((kernel) => ({
-      name: kernel.name,
-      label: labelOf(kernel),
-      threads: kernel.threads,
-      sharedBytes: kernel.sharedBytes,
-      isPersistent: kernel.isPersistent,
-    })),
-    graphs: Object.values(plan.graphs).map((graph) => ({
-      name: graph.name,
-      columns: graph.columns,
-      scalars: graph.scalars,
-      launches: launchesOf(graph, graphs),
-    })),
-    persistentBytes: arenas.persistent,
-    temporariesBytes: arenas.temporaries,
-    resultsBytes: arenas.results,
-    batchMax,
-    rowBytes: columns.map(({ dtype, shape }) => elementCount(shape) * bytesPerElement(dtype)),
-  };
-}
-
-function launchesOf({ name }: GraphPlan, graphs: CudaVariant["graphs"]) {
-  const launches = graphs[name];
-  if (launches === undefined) {
-    throw new DeviceError(`the kernels lack the graph ${name}: rebuild with \`nnc build\``);
-  }
-  return launches;
-}
-
-/** `dense_1_relu (dense_1: matmul, bias, relu; digits.nn:5:30)`. */
-function labelOf({ name, computes, origins }: CudaKernel): string {
-  const about = [...computes, ...(origins.length === 0 ? [] : [origins.join(", ")])];
-  return about.length === 0 ? name : `${name} (${about.join("; ")})`;
 }

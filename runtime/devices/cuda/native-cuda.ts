@@ -110,6 +110,8 @@ export interface NativeCudaSession {
   write(arena: CudaArena, offset: number, data: ArrayBufferView): Promise<void>;
   read(arena: CudaArena, offset: number, data: ArrayBufferView): Promise<void>;
   run(request: NativeCudaRun): Promise<void>;
+  /** Seconds of a launch of the graph, by its position, repeated for about `seconds`; changes what it changes. */
+  timeLaunch(request: NativeCudaRun, launch: number, seconds: number): Promise<number>;
   /**
    * Gives everything back; waits for the steps in flight. What was not done is rejected. Safe to call again.
    */

@@ -174,6 +174,21 @@ describe.runIf(hasEmulation)(`a CUDA device ${needsEmulation}`, () => {
     expect(Buffer.compare(Buffer.from(read.buffer), Buffer.from(data.buffer))).toBe(0);
   });
 
+  test("launches of a graph are timed one by one, those that are wanted", async () => {
+    const device = await createDevice();
+    const all = await device.timeLaunches(request(), 0);
+    expect(all.map(({ kernel }) => kernel)).toEqual(["weigh", "total"]);
+    expect(all.every(({ seconds }) => seconds >= 0)).toBe(true);
+    // As often as it ran: the total of the first step's rows again and again.
+    const total = Number((await device.read("total"))[0]);
+    const some = await device.timeLaunches(request(), 0, (kernel) => kernel === "weigh");
+    expect(some).toHaveLength(1);
+    expect(await device.read("total")).toEqual(new Float32Array([total]));
+    await device.write("total", new Float32Array([0]));
+    await device.run(request());
+    expect(await device.read("total")).toEqual(new Float32Array([expectedTotal(request())]));
+  });
+
   test("two models have the device at the same time", async () => {
     const [one, other] = await Promise.all([createDevice(), createDevice()]);
     await Promise.all([one.run(request()), other.run(longRequest(50, 5))]);
