@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { emulatedCuda, hasEmulation, needsEmulation } from "../cuda/emulation.ts";
 import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import { temporaryFolder } from "./nnc.ts";
 import { openTrainer, sliceRows } from "./open-trainer.ts";
@@ -40,7 +41,7 @@ const rows = [
 
 const f = Math.fround;
 
-async function expectTrajectory(target: "cpu" | "wgsl", fusion = true): Promise<void> {
+async function expectTrajectory(target: "cpu" | "wgsl" | "cuda", fusion = true): Promise<void> {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "rows.csv"), ["x,t", ...rows.map(String)].join("\n"));
   writeFileSync(join(folder, "model.nn"), MODEL);
@@ -86,5 +87,10 @@ async function expectTrajectory(target: "cpu" | "wgsl", fusion = true): Promise<
 describe("an update that overflows is skipped, and the scale halved", () => {
   test("on the CPU", () => expectTrajectory("cpu"));
   test("on the CPU, unfused", () => expectTrajectory("cpu", false));
+  test.runIf(hasEmulation)(`on emulated CUDA ${needsEmulation}`, async () => {
+    const { environment } = await emulatedCuda();
+    Object.assign(process.env, environment);
+    await expectTrajectory("cuda");
+  });
   test.runIf(hasGpu)(`on WebGPU ${needsGpu}`, () => expectTrajectory("wgsl"));
 });

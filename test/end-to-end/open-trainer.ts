@@ -1,6 +1,7 @@
 /** A model compiled in this process, from the sources, ready to train: for tests that look at steps and tensors. */
 
 import { prepareModel } from "../../compiler/cli/prepare-model.ts";
+import type { Precision } from "../../compiler/semantics/precision.ts";
 import { type Column, elementCount } from "../../runtime/data/column.ts";
 import { nodeStorage } from "../../runtime/storage/node-storage.ts";
 import { Trainer } from "../../runtime/training/trainer.ts";
@@ -12,7 +13,10 @@ export interface OpenedTrainer {
 }
 
 export interface OpenOptions {
-  readonly target?: "cpu" | "wgsl";
+  /** For `cuda` the process's environment says where the driver and the compiler are. */
+  readonly target?: "cpu" | "wgsl" | "cuda";
+  /** Instead of the train block's. */
+  readonly precision?: Precision;
   readonly fusion?: boolean;
   readonly threads?: number;
   readonly dataFolder?: string;
@@ -20,10 +24,10 @@ export interface OpenOptions {
 
 export async function openTrainer(
   entry: string,
-  { target = "cpu", fusion = true, threads = 1, dataFolder }: OpenOptions = {},
+  { target = "cpu", precision, fusion = true, threads = 1, dataFolder }: OpenOptions = {},
 ): Promise<OpenedTrainer> {
   const nowhere = { write: () => undefined };
-  const environment = await prepareModel({ entry, target, fusion }, dataFolder, {
+  const environment = await prepareModel({ entry, target, precision, fusion }, dataFolder, {
     out: nowhere,
     errors: nowhere,
     color: false,
