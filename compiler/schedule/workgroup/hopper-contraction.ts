@@ -9,7 +9,7 @@
  * products after it are issued. The ladder of what each step brings on an H100, bf16, 4096³, cuBLAS 716 TFLOP/s (measured by
  * pranjalssh/fast.cu): copies of boxes and warpgroup products 317; tiles of 128 × 128 423; a producer and a ring 498;
  * 128 × 256 with two consumers and registers taken from the producer 610; persistent, stores beside the next tile's
- * copies, 660; barriers by parity with one arrival a warpgroup 704. Clusters, stores by boxes and a better order of
+ * copies, 660; barriers by parity with few arrivals (here one a warp) 704. Clusters, stores by boxes and a better order of
  * tiles, which bring 7% more there, are left out.
  *
  * Registers (65,536): where two consumers have more than 64 sums a thread, the producer is a warpgroup, too. All three

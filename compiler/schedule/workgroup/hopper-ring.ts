@@ -6,7 +6,7 @@
  *     await empty[stage], parity ^ 1                await full[stage], parity
  *     announce bytes to full[stage]                 issue products of the stage
  *     copy boxes to the stage, telling full         await the products of the stage before
- *                                                   arrive at empty of the stage before
+ *                                                   arrive at empty of the stage before, each warp
  */
 
 import {
@@ -62,8 +62,9 @@ interface RingPlace {
 /** Words of a barrier. */
 const barrierWords = 2;
 
-/** Threads that arrive are one of each warpgroup. */
-const isFirst = operation("equal", remainder(symbol("thread"), warpgroupThreads), constant(0));
+/** One thread of each warp says that the warp has read a panel. */
+const warpThreads = 32;
+const isFirst = operation("equal", remainder(symbol("thread"), warpThreads), constant(0));
 
 export function invocation(fn: KernelFunction, ...args: readonly Argument[]): Statement {
   return { kind: "invoke", function: fn, args };
@@ -75,7 +76,8 @@ function address(buffer: string, index: Expression): Address {
 
 /** The ring in shared memory, empty; all threads have to meet before its barriers are used. */
 export function makeRing(builder: KernelBuilder, plan: HopperPlan): Ring {
-  const { type, stages, left, right, consumers } = plan;
+  const { type, stages, left, right, consumerThreads } = plan;
+  const readers = constant(consumerThreads / warpThreads);
   const element = operandElement[type];
   const ring: Ring = {
     left: builder.shared("left_panels", element, stages * left.elements),
@@ -85,11 +87,7 @@ export function makeRing(builder: KernelBuilder, plan: HopperPlan): Ring {
   };
   const barriers = Array.from({ length: stages }, (_, stage) => [
     invocation(initBarrier, address(ring.full, constant(stage * barrierWords)), constant(1)),
-    invocation(
-      initBarrier,
-      address(ring.empty, constant(stage * barrierWords)),
-      constant(consumers),
-    ),
+    invocation(initBarrier, address(ring.empty, constant(stage * barrierWords)), readers),
   ]).flat();
   const isOne = operation("equal", symbol("thread"), constant(0));
   builder.emit(when(isOne, [...barriers, invocation(publishBarriers)]));
