@@ -20,7 +20,7 @@
  */
 
 import { type Extent, isFixed, sizeAt } from "../../graph/extent.ts";
-import type { TiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
+import type { TiledContraction, TiledOperand } from "../../optimize/fusion/tiled-contraction.ts";
 import type { WorkgroupLimits } from "../../optimize/target-description.ts";
 import { contiguityOf, type RunDirection } from "./contraction-runs.ts";
 import { predictedSeconds, type WorkgroupTarget } from "./contraction-time.ts";
@@ -105,7 +105,7 @@ export function planWorkgroupContraction(
     const width = own * (side === "left" ? tile.down : tile.across);
     return panelPlan(width, tile.depth, own, direction, {
       mayBeWide: mayBeWide(side),
-      isCopiedAsync: stages > 1,
+      mayRunAlong: stages === 1 || own <= quad || !isPlain(operand),
     });
   };
   return {
@@ -125,13 +125,10 @@ function panelPlan(
   depth: number,
   own: number,
   { contiguous, aligned }: RunDirection,
-  { mayBeWide, isCopiedAsync }: { readonly mayBeWide: boolean; readonly isCopiedAsync: boolean },
+  { mayBeWide, mayRunAlong }: { readonly mayBeWide: boolean; readonly mayRunAlong: boolean },
 ): PanelPlan {
   // A thread whose share is no multiple of four rows cannot use vectors along them.
   const canRunAcross = own % quad === 0;
-  // A vector along the sum is four points of one line: of eight lines that is 32 registers at once, beside 64 of sums.
-  // Copied asynchronously, elements can be laid across instead, one by one, and pass through no registers.
-  const mayRunAlong = !(isCopiedAsync && own > quad);
   const isWide = mayBeWide && aligned && (contiguous === "depth" ? mayRunAlong : canRunAcross);
   // One by one, elements are read by neighbouring threads side by side, so that quads lie across that.
   const across = contiguous === "depth" ? "width" : "depth";
@@ -145,6 +142,15 @@ function panelPlan(
     isWide,
     threadsAlongQuads: quads === contiguous,
   };
+}
+
+/**
+ * Whether an element's place is a linear function of row and sum, and always there. A vector along the sum is four points
+ * of one line: of eight lines that is 32 registers at once, beside 64 of sums. Plain elements are laid across instead where
+ * they are copied asynchronously, one by one, and pass through no registers; others cost too much one by one.
+ */
+function isPlain({ offset, guard }: TiledOperand): boolean {
+  return guard.kind === "true" && offset.terms.every(({ atom }) => atom.kind === "axis");
 }
 
 /** Elements of a panel in shared memory. */

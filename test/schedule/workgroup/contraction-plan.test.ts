@@ -7,8 +7,8 @@ import type { Compute, Graph } from "../../../compiler/graph/node.ts";
 import { tiledContraction } from "../../../compiler/optimize/fusion/tiled-contraction.ts";
 import {
   type ContractionSizes,
-  planTile,
   panelElements,
+  planTile,
   planWorkgroupContraction,
   type WorkgroupPlan,
 } from "../../../compiler/schedule/workgroup/contraction-plan.ts";
