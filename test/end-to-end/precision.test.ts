@@ -4,13 +4,36 @@
  * in f16.
  */
 
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Precision } from "../../compiler/semantics/precision.ts";
 import { emulatedCuda, hasEmulation, needsEmulation } from "../cuda/emulation.ts";
-import { examples } from "./nnc.ts";
+import { examples, temporaryFolder } from "./nnc.ts";
 import { openTrainer } from "./open-trainer.ts";
 import { trainSteps } from "./train-steps.ts";
+
+/** Derivatives of some 256,000 at the outputs with the first scale: f16 ends at 65504. */
+const OVERFLOWING = `
+model M {
+  input x: f32[N, 16]
+  output y = x |> Dense(80, relu) |> Dense(16)
+}
+
+data d {
+  train {
+    x: f32[16] = csv("rows.csv", columns = 0..16)
+    t: f32[16] = csv("rows.csv", columns = 16..32)
+  }
+}
+
+train M on d {
+  loss       mse(t, y)
+  optimizer  SGD(1e-5)
+  batch_size 16
+  precision  f16
+}
+`;
 
 const model = join(examples, "custom.nn");
 const dataFolder = examples;
@@ -52,5 +75,38 @@ describe.runIf(hasEmulation)(`precisions on emulated CUDA ${needsEmulation}`, ()
     expect(Math.max(...errors)).toBeLessThan(bounds[precision]);
     // Nothing would be tested if nothing were rounded.
     expect(Math.max(...errors)).toBeGreaterThan(1e-6);
+  });
+
+  test("what overflows f16 is not learned from, and the scale sinks until nothing does", async () => {
+    const folder = temporaryFolder();
+    const row = Array.from({ length: 32 }, (_, i) => (i < 16 ? ((i % 5) - 2) / 2 : 1000));
+    const lines = [row.map((_, i) => `c${i}`), ...Array.from({ length: 16 }, () => row)];
+    writeFileSync(join(folder, "rows.csv"), lines.map(String).join("\n"));
+    writeFileSync(join(folder, "model.nn"), OVERFLOWING);
+    const { trainer, columns } = await openTrainer(join(folder, "model.nn"), { target: "cuda" });
+    try {
+      const read = async () => {
+        const tensors = await trainer.runner.readTensors();
+        const scale = tensors.get("loss_scale/dynamic_scale")![0]!;
+        return { scale, weights: String(tensors.get("M/dense/kernel")) };
+      };
+      let before = await read();
+      const losses: number[] = [];
+      const scales: number[] = [];
+      for (let step = 0; step < 10; step++) {
+        losses.push((await trainer.trainOnBatch(columns)).loss!);
+        const after = await read();
+        const isSkipped = after.scale < before.scale;
+        expect(after.scale).toBe(isSkipped ? before.scale / 2 : before.scale);
+        expect(after.weights === before.weights).toBe(isSkipped);
+        scales.push(after.scale);
+        before = after;
+      }
+      expect(scales.slice(0, 2)).toEqual([16384, 8192]);
+      expect(scales.at(-1)).toBe(scales.at(-4));
+      expect(losses.at(-1)).toBeLessThan(losses[0]!);
+    } finally {
+      trainer.dispose();
+    }
   });
 });
