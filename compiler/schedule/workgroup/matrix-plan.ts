@@ -67,8 +67,9 @@ export interface MatrixPanel {
   readonly lines: "width" | "depth";
   /** Elements from line to line: so many that eight lines are in different banks. */
   readonly stride: number;
-  /** Elements that are copied together. */
+  /** Elements that are copied together, and bytes of each in memory. */
   readonly run: number;
+  readonly memoryBytes: number;
   /** Whether the machine copies them; else they pass through registers, where they are converted. */
   readonly isAsync: boolean;
 }
@@ -164,7 +165,7 @@ function sizesOf({ rows, columns, sum, outerAxes, box }: TiledContraction): Cont
   };
 }
 
-type OperandAccess = Pick<MatrixPanel, "lines" | "run" | "isAsync">;
+type OperandAccess = Pick<MatrixPanel, "lines" | "run" | "memoryBytes" | "isAsync">;
 
 /** How an operand is read from memory: as many elements at a time as it has side by side, up to 16 bytes. */
 export function operandAccess(
@@ -174,17 +175,18 @@ export function operandAccess(
   box: Box,
   dtype: MatrixPlan["dtype"],
 ): OperandAccess {
-  const bytes = bytesPerElement[operand.value.dtype];
+  const memoryBytes = bytesPerElement[operand.value.dtype];
   const isKept = operand.value.dtype === dtype;
-  const longest = isKept ? 16 / bytes : 4;
+  const longest = isKept ? 16 / memoryBytes : 4;
   for (let run = longest; run > 1; run /= 2) {
-    if (runsBy(run, operand, sum, box)) return { lines: "depth", run, isAsync: isKept };
-    if (runsBy(run, operand, along, box)) return { lines: "width", run, isAsync: isKept };
+    const shared = { run, memoryBytes, isAsync: isKept };
+    if (runsBy(run, operand, sum, box)) return { lines: "depth", ...shared };
+    if (runsBy(run, operand, along, box)) return { lines: "width", ...shared };
   }
   const step = (axis: number) => smallestStep(operand.offset, axis);
   const lines = step(sum.axis) <= step(along.axis) ? "depth" : "width";
   // Asynchronous copies move at least four bytes.
-  return { lines, run: 1, isAsync: isKept && bytes >= 4 };
+  return { lines, run: 1, memoryBytes, isAsync: isKept && memoryBytes >= 4 };
 }
 
 function panelPlan(

@@ -18,8 +18,8 @@ const registersOfAll = 65_536;
 const mostThreads = 2048;
 const schedulers = 4;
 
-/** Registers that a thread may have, and those for addresses and conditions beside what is computed with. */
-const mostRegisters = 255;
+/** Registers that a thread may have, less some for what is not counted; and those for what all threads have to keep. */
+const mostRegisters = 240;
 const otherRegisters = 40;
 
 /** What instructions of one subgroup reach where the units' peak is that of four together, see `matrix-plan.ts`. */
@@ -45,10 +45,8 @@ export function registersOf({ tile, threads, left, right }: TilePlan): number {
   const copied = [left, right]
     .filter(({ isAsync }) => !isAsync)
     .reduce((sum, { width, depth }) => sum + (width * depth) / threads, 0);
-  // Elements that are copied one by one have places and conditions of their own.
-  const places = [left, right]
-    .filter(({ run }) => run < 4)
-    .reduce((sum, panel) => sum + piecesOf(panel, threads), 0);
+  // Every copy has a place in memory and a condition, where these are no steps apart.
+  const places = piecesOf(left, threads) + piecesOf(right, threads);
   return 4 * down * across + 2 * (4 * down + 2 * across) + copied + places + otherRegisters;
 }
 
@@ -89,7 +87,7 @@ export function predictMatrixSeconds(
     const units = Math.min(1, (count * threads) / subgroupThreads / schedulers);
     const products = (count * flops) / ((peakFlops / concurrency) * units);
     const shared = (count * sharedTraffic(tile, left, right, dtype)) / sharedBandwidth;
-    const moved = tile.depth * bytesPerElement[dtype] * (left.width + right.width);
+    const moved = tile.depth * (left.memoryBytes * left.width + right.memoryBytes * right.width);
     const copies = (count * moved) / (cacheBandwidth / concurrency);
     // Of so many copies on their way at once only the first is waited for, and the beginning has that of the tile.
     const waiting = (copySeconds * (Math.ceil(panels / (stages - 1)) - 1)) / panels;

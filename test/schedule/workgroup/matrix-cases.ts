@@ -85,7 +85,7 @@ function magnitudes(each: GraphCase): GraphCase {
 }
 
 /** The graph as it says what is multiplied. */
-function asMultiplied(each: GraphCase, [operands, memory]: Way): GraphCase {
+export function asMultiplied(each: GraphCase, [operands, memory]: Way): GraphCase {
   if (memory !== "f32") return withNarrowOperands(each, memory);
   return operands === "tf32" ? each : withRoundedOperands(each, operands);
 }

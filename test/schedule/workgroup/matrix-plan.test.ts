@@ -54,7 +54,7 @@ describe("tiles", () => {
   test.each([
     ["bf16", product(4096, 4096, 4096), "128×256×32, 3 stages, 2×4 subgroups of 64×64"],
     ["tf32", product(4096, 4096, 4096), "128×256×16, 3 stages, 2×4 subgroups of 64×64"],
-    ["bf16", product(65536, 576, 64), "256×64×32, 2 stages, 4×1 subgroups of 64×64"],
+    ["bf16", product(65536, 576, 64), "256×64×64, 2 stages, 4×2 subgroups of 64×32"],
   ] as const)("are large where the result is: %s %j", (precision, each, plan) => {
     expect(print(planOf(each, precision))).toBe(plan);
   });
@@ -78,7 +78,7 @@ describe("tiles", () => {
           const plan = planOf(product(m, k, n, letters), precision);
           const { sharedBytes } = targetOf(precision).workgroup.matrix;
           expect(sharedBytesOf(plan, plan.dtype)).toBeLessThanOrEqual(sharedBytes);
-          expect(registersOf(plan)).toBeLessThanOrEqual(255);
+          expect(registersOf(plan)).toBeLessThanOrEqual(240);
           expect(plan.threads).toBeLessThanOrEqual(256);
         }
       }
