@@ -2,7 +2,13 @@
 
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Affine, axisAffine, offsetAffine } from "../../compiler/graph/affine.ts";
+import {
+  type Affine,
+  axisAffine,
+  divAffine,
+  modAffine,
+  offsetAffine,
+} from "../../compiler/graph/affine.ts";
 import { and, type Condition, inRange } from "../../compiler/graph/condition.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -258,6 +264,26 @@ describe("grouping", () => {
     const { groups } = formGroups(context, graph, bf16, { fusion: true });
     const stored = groups.map(({ kind, writes }) => `${kind}: ${writes.map(({ dtype }) => dtype)}`);
     expect(stored).toEqual(["map: bf16", "map: bf16", "contraction: bf16", "contraction: f32"]);
+  });
+
+  it("does not flatten a copy away from the product that makes its value", () => {
+    const builder = new Builder();
+    const { context, f } = builder;
+    const x = builder.input("x", [batchExtent, fixed(96)]);
+    const w = context.leaf("param", "w", "f32", [fixed(96), fixed(4), fixed(32)]);
+    const heads = context.compute({
+      parallel: [batchExtent, fixed(4), fixed(32)],
+      reduction: [fixed(96)],
+      reducer: "sum",
+      body: f.multiply(context.load(x, [i, axisAffine(3)]), context.load(w, [axisAffine(3), j, k])),
+    }).values[0]!;
+    const joined = context.load(heads, [i, divAffine(k, 32), modAffine(k, 32)]);
+    const v = context.load(builder.param("v", 128, 64), [k, j]);
+    const y = product(builder, [batchExtent, fixed(64), fixed(128)], joined, v);
+    const graph = rounded(builder, graphOf({ y }));
+    const { groups } = formGroups(context, graph, bf16, { fusion: true });
+    const stored = groups.map(({ kind, writes }) => `${kind}: ${writes.map(({ dtype }) => dtype)}`);
+    expect(stored).toEqual(["map: bf16", "contraction: bf16", "contraction: f32"]);
   });
 });
 

@@ -21,11 +21,13 @@ import {
   scaleAffine,
 } from "../../graph/affine.ts";
 import { type GraphContext, graphNodes, loadsOf, scalarChildren } from "../../graph/context.ts";
-import { type Extent, fixed, isFixed } from "../../graph/extent.ts";
+import { type Extent, fixed, isFixed, sameShape } from "../../graph/extent.ts";
+import { isNarrowFloat } from "../../graph/narrow-floats.ts";
 import type { Compute, Graph, LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { mapScalar, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
 import { type Box, linearOffset, quotients, simplifyAffine } from "../simplify-index.ts";
 import { boxOf, isColumn } from "./linear-access.ts";
+import { isIdentity } from "./places.ts";
 
 /** A map over joined axes, and how its old indexes become new ones. */
 interface Flattened {
@@ -35,7 +37,8 @@ interface Flattened {
 
 /**
  * Needs nothing; values stay the same bits; results and assigned values keep their shapes. Only maps whose
- * readers all split a joined axis are changed, so that maps which run beside others go on to.
+ * readers all split a joined axis are changed, so that maps which run beside others go on to. Rounded copies of what
+ * products and other reductions make stay as they are, to be stored by the same kernel.
  */
 export function flattenMaps(context: GraphContext, graph: Graph): Graph {
   // A map that a flattened one reads has become such a map itself.
@@ -67,6 +70,7 @@ function flattenOnce(context: GraphContext, graph: Graph): Graph {
     const [value] = node.values;
     const readers = reads.get(value!) ?? [];
     if (rebuilt.reducer !== null || kept.has(value!) || !readers.every(isSplit)) continue;
+    if (isNarrowFloat(value!.dtype) && runsBesideReducer(rebuilt)) continue;
     const flat = flattenMap(context, rebuilt, graph.batchMax);
     if (flat !== undefined && simplifies(flat, readers)) flattened.set(value!, flat);
   }
@@ -87,6 +91,18 @@ function readsByValue(graph: Graph): ReadonlyMap<Value, readonly Read[]> {
     }
   }
   return reads;
+}
+
+/** Whether a map reads at its own point what a reduction over the same points makes, be it through other maps. */
+function runsBesideReducer(map: Compute, seen = new Set<Compute>()): boolean {
+  return loadsOf(map.body).some((load) => {
+    const { node } = load.value;
+    if (node.kind !== "compute" || seen.has(node) || !sameShape(node.parallel, map.parallel)) {
+      return false;
+    }
+    seen.add(node);
+    return isIdentity(load) && (node.reducer !== null || runsBesideReducer(node, seen));
+  });
 }
 
 /** Whether a load splits an axis of its own to find its place. */
