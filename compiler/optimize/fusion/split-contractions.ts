@@ -69,6 +69,8 @@ const outputsPerThread = 4;
 
 /** Seconds for a panel of so many points of the sum where nothing else runs meanwhile. */
 const plainPanel = { seconds: 0.5e-6, points: 32 };
+/** The same where two panels are copied while threads compute with a third. */
+const copiedPanel = { seconds: 0.25e-6, points: 32 };
 /** The same where matrix units multiply, of longer panels that are asked for three ahead. */
 const unitsPanel = { seconds: 0.17e-6, points: 64 };
 
@@ -80,9 +82,9 @@ function predictedSeconds(
 ): number {
   const threads = (outputs * chunks) / outputsPerThread;
   const busy = Math.min(1, threads / (workgroup!.concurrency * fillingThreads));
-  const matrix = workgroup!.matrix;
+  const { matrix, asynchronousCopies } = workgroup!;
   const arithmetic = (2 * outputs * points) / ((matrix?.peakFlops ?? peakFlops) * busy);
-  const panel = matrix === null ? plainPanel : unitsPanel;
+  const panel = matrix !== null ? unitsPanel : asynchronousCopies ? copiedPanel : plainPanel;
   const waiting = (points / chunks / panel.points) * panel.seconds;
   if (chunks === 1) return arithmetic + waiting;
   return arithmetic + waiting + launchSeconds + (8 * chunks * outputs) / memoryBandwidth;
