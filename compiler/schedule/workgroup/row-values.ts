@@ -162,7 +162,9 @@ export class WorkgroupValues {
   ): void {
     const makers = new Set(stages);
     for (const stage of stages) {
-      if (this.lanesAt(stage, position) === 1) continue;
+      // What a loop of the stage's own reads is loaded in it.
+      const isOutside = stage.role === "nested" && inner.length === 0;
+      if (isOutside || this.lanesAt(stage, position) === 1) continue;
       const run = this.#runAt(this.pointOf(stage, position, inner));
       this.#loads.prepare(stage, run, this.#placeName(position), (read) => {
         const maker = this.#stageOf.get(read.value);

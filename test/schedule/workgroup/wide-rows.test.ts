@@ -120,6 +120,26 @@ function windows(): GraphCase {
   return caseOf(builder, { values: { y }, n: 1, batchMax: 1 });
 }
 
+/** Each point of a row is made of several of another, by a loop of its own: the reads are not those before the loop. */
+function reductionsAtPoints(): GraphCase {
+  const builder = new Builder();
+  const { f, context } = builder;
+  const x = paramOf(builder, "x", rank2(64));
+  const [row, point, step] = [0, 1, 2].map((axis) => axisAffine(axis));
+  const doubled = builder.map(x.shape, f.multiply(f.number(2), builder.at(x)));
+  const at = addAffine(scaleAffine(step!, 16), point!);
+  const maxima = context.compute({
+    parallel: rank2(16),
+    reduction: [fixed(4)],
+    reducer: "max",
+    body: f.multiply(
+      context.load(doubled, [row!, at]),
+      context.load(builder.param("w", 4, 16), [step!, point!]),
+    ),
+  }).values[0]!;
+  return caseOf(builder, { values: { y: builder.softmax(maxima), doubled } });
+}
+
 const cases: Readonly<Record<string, () => GraphCase>> = {
   "softmax of 16 columns": () => softmax(16),
   "softmax of 36 columns": () => softmax(36),
@@ -136,6 +156,7 @@ const cases: Readonly<Record<string, () => GraphCase>> = {
   "a mean": () => total(1000),
   "a mean of an odd number": () => total(333),
   "windows that no vector reads": windows,
+  "reductions at the points of a row": reductionsAtPoints,
 };
 
 describe("on small workgroups", () => {
