@@ -39,6 +39,8 @@ export interface PanelShape {
   readonly width: number;
   /** Points of the sum. */
   readonly depth: number;
+  /** Whether also panels beyond the end of the sum are asked for: nothing is there. */
+  readonly isAhead?: boolean;
 }
 
 /** An element in memory; the condition is null where it is certain that there is one. */
@@ -117,7 +119,7 @@ export class PanelElements {
   /** What all rows share of a point of the sum: the first of a panel, or one so many points after it. */
   #pointAt(first: PanelPoint | null, start: Expression, literal: number): PanelPoint {
     const builder = this.#builder;
-    const { contraction, depth } = this.#shape;
+    const { contraction, depth, isAhead = false } = this.#shape;
     const { sum } = contraction;
     const at = first === null ? start : add(first.at, constant(literal));
     const point = this.#pointOf(this.#axes.with(sum.axis, at));
@@ -129,7 +131,8 @@ export class PanelElements {
           ? builder.let("moved", scalarIndex(moving, point))
           : add(first.moved!, constant(literal * sumStep));
     }
-    const isInside = isWhole(sum.extent, depth) ? null : less(at, extentValue(sum.extent));
+    const isWithin = isWhole(sum.extent, depth) && !isAhead;
+    const isInside = isWithin ? null : less(at, extentValue(sum.extent));
     const mask = and(isInside, conditionValue(this.#guard.ofSum, point));
     return { at, mask: mask && builder.let("is_point", mask), moved };
   }
