@@ -20,7 +20,7 @@ import {
   when,
 } from "../../kernel/build.ts";
 import { copyAsync } from "../../kernel/intrinsics.ts";
-import type { Expression } from "../../kernel/ir.ts";
+import type { ElementType, Expression } from "../../kernel/ir.ts";
 import type { KernelBuilder } from "../kernel-builder.ts";
 import { type MatrixPanel, type MatrixPlan, matrixPanelElements } from "./matrix-plan.ts";
 import { PanelElements } from "./panel-elements.ts";
@@ -40,7 +40,7 @@ export class MatrixCopy {
   readonly #panel: MatrixPanel;
   readonly #dtype: MatrixPlan["dtype"];
   readonly #memory: string;
-  readonly #memoryType: ReturnType<typeof elementType>;
+  readonly #memoryType: ElementType;
   readonly #pieces: readonly Piece[];
   /** Whether this thread has anything to copy; null if all have. */
   readonly #exists: Expression | null;

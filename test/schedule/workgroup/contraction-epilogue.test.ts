@@ -1,11 +1,16 @@
 /** What happens to the sums of tiles: short and long maps, dropout, optimizer updates, partial tiles and batches. */
 
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { interpret } from "../../../compiler/graph/interpret.ts";
 import { scheduleGroup } from "../../../compiler/schedule/schedule-group.ts";
+import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
+import { hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
 import type { ProductCase } from "../contraction-cases.ts";
+import { expectClose } from "../expect-close.ts";
+import { pathOf } from "../schedule-case.ts";
 import { adam, dense } from "./epilogue-cases.ts";
+import { runOnCuda } from "./run-cuda-graph.ts";
 import { simulateGraph } from "./simulate-group.ts";
 
 function check(
@@ -52,4 +57,27 @@ test.each([
   [9, 70, 1, 3],
 ])("Adam's update of w[%i, %i], N = %i of %i", (inputs, outputs, n, batchMax) => {
   check(adam(inputs, outputs, n, batchMax), [["contraction", 4]]);
+});
+
+describe.runIf(hasEmulation)(`through shared memory, as CUDA ${needsEmulation}`, () => {
+  // For few multiprocessors tiles are so large that long epilogues are written once.
+  const described = describeCuda();
+  const target = { ...described, workgroup: { ...described.workgroup!, concurrency: 1 } };
+  test.each<readonly [string, () => ProductCase]>([
+    ["Adam's update", () => adam(132, 128, 20, 24)],
+    ["Adam's update of odd columns", () => adam(65, 131, 7, 8)],
+    [
+      "a long activation",
+      () => dense(20, 72, 100, 130, (f, x) => f.multiply(x, f.call("erf", f.call("tanh", x)))),
+    ],
+  ])("%s", async (_name, make) => {
+    const made = make();
+    const wanted = interpret(made.graph, made);
+    const actual = await runOnCuda(made, { fusion: true, target, order: "shuffled" });
+    expect(actual.kernels.source).toContain("staged");
+    for (const [name, data] of wanted.results) expectClose(actual.results.get(name)!, data, name);
+    for (const { target: to, data } of wanted.assignments) {
+      expectClose(actual.assignments.get(pathOf(to))!, data, pathOf(to));
+    }
+  });
 });
