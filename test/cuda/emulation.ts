@@ -31,6 +31,8 @@ export interface EmulatedCuda {
   readonly environment: CudaEnvironment;
   /** Path of a driver that is too old. */
   readonly oldDriver: string;
+  /** The program of `check_driver.cc`. */
+  readonly driverChecks: string;
   /** The program that runs launches of an image, see `run_kernels.cc`; `sanitized` finds every access out of bounds. */
   runner(sanitized: boolean): Promise<string>;
   /**
@@ -49,20 +51,19 @@ const sanitizers = [
 
 const flags = ["-std=c++17", "-O2", "-fPIC", "-pthread", "-Wall", "-Wextra", "-Werror"];
 
+const driverSources = [
+  "fake_driver.cc",
+  "fake_driver_memory.cc",
+  "fake_driver_streams.cc",
+  "driver_state.cc",
+  "driver_queue.cc",
+];
 /** Programs, and libraries beside the one that all of them and the images share. */
 const parts = {
   "run-kernels": { sources: ["run_kernels.cc"], shared: false },
   nvcc: { sources: ["nvcc_stand_in.cc"], shared: false },
-  "libcuda.so.1": {
-    sources: [
-      "fake_driver.cc",
-      "fake_driver_memory.cc",
-      "fake_driver_streams.cc",
-      "driver_state.cc",
-      "driver_queue.cc",
-    ],
-    shared: true,
-  },
+  "libcuda.so.1": { sources: driverSources, shared: true },
+  "check-driver": { sources: ["check_driver.cc", ...driverSources], shared: false },
   "libcuda-old.so.1": { sources: ["old_driver.cc"], shared: true },
   "libnvrtc.so": { sources: ["fake_nvrtc.cc"], shared: true },
 } as const;
@@ -133,6 +134,7 @@ async function open(): Promise<EmulatedCuda> {
       XDG_CACHE_HOME: join(home, "cache"),
     },
     oldDriver: join(home, "libcuda-old.so.1"),
+    driverChecks: join(home, "check-driver"),
     runner: async (sanitized) => join(sanitized ? await sanitizedRunner() : home, "run-kernels"),
     compile: (source, sanitized = false) => compileImage(home, source, sanitized),
   };
@@ -160,8 +162,8 @@ async function compileImage(home: string, source: string, sanitized: boolean): P
 async function buildLibraries(to: string): Promise<void> {
   const objects = join(to, "objects");
   await mkdir(objects);
-  const sources = [...librarySources, ...Object.values(parts).flatMap((part) => part.sources)];
-  const queue = [...sources];
+  const own = Object.values(parts).flatMap((part) => part.sources);
+  const queue = [...new Set([...librarySources, ...own])];
   const compileNext = async (): Promise<void> => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       const object = join(objects, `${name}.o`);
