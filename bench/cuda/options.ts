@@ -34,7 +34,7 @@ export const usage = `usage: bench/gpu.sh [options]
   --seconds N          for all of it (default: ${usualSeconds})
   --only PART,PART     of ${parts.join(", ")}
   --conformance DIR    reference cases; may be repeated
-  --out DIR            of the results (default: bench/results)
+  --out DIR            of the results (default: bench/results; of dry runs none are kept)
   --no-save            keep no results
   --python PROGRAM     that has PyTorch and JAX (default: python3)
   --help               print this
@@ -54,7 +54,7 @@ export function readOptions(args: readonly string[], defaultOut: string): RunOpt
       seconds: { type: "string", default: String(usualSeconds) },
       only: { type: "string", default: parts.join(",") },
       conformance: { type: "string", multiple: true, default: [] },
-      out: { type: "string", default: defaultOut },
+      out: { type: "string" },
       save: { type: "boolean", default: true },
       python: { type: "string", default: "python3" },
       help: { type: "boolean", default: false },
@@ -70,13 +70,14 @@ export function readOptions(args: readonly string[], defaultOut: string): RunOpt
     if (part === undefined) throw new Error(`no part ${name}`);
     return part;
   });
+  const isDry = quick || device === "cpu";
   return {
     quick,
     target: device,
     seconds,
     only: new Set(only),
     conformance,
-    out: values.save ? values.out : undefined,
+    out: values.save ? (values.out ?? (isDry ? undefined : defaultOut)) : undefined,
     python,
   };
 }

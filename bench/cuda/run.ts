@@ -92,7 +92,7 @@ async function run(options: RunOptions, root: string): Promise<number> {
     }
     const others: Job[] = [...groups, ...products, ...small];
     const prepared = await prepareAll(
-      "products",
+      "others",
       preparationsOf(others, "fused"),
       budget.part(shares.prepare),
       context,

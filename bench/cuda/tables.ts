@@ -116,7 +116,7 @@ export function formatRows(rows: readonly Row[]): string {
 function notesOf(rows: readonly Row[], key: "skipped" | "error"): string[] {
   const groups = new Map<string, unknown[]>();
   for (const row of rows) {
-    if (row[key] === undefined) continue;
+    if (typeof row[key] !== "string") continue;
     const note = `${row.part}: ${row[key]}`;
     const group = groups.get(note) ?? [];
     groups.set(note, group);

@@ -53,7 +53,7 @@ export async function prepareAll(
   report.add("prepare", {
     of: name,
     prepared: ready.size,
-    of_all: preparations.length,
+    models: preparations.length,
     took_s: took,
   });
   report.say(`${ready.size} of ${preparations.length} ${name} compiled in ${took.toFixed(1)} s`);

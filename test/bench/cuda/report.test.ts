@@ -100,6 +100,9 @@ test("options", () => {
     out: undefined,
   });
   expect(readOptions(["--help"], "")).toBeNull();
+  // Figures of dry runs are none to keep, unless a folder is named.
+  expect(readOptions(["--quick"], "results")).toMatchObject({ out: undefined });
+  expect(readOptions(["--quick", "--out", "dry"], "results")).toMatchObject({ out: "dry" });
 });
 
 test.each([
