@@ -22,6 +22,7 @@ import { elementsAt, sizeAt } from "../graph/extent.ts";
 import type { NarrowFloat } from "../graph/narrow-floats.ts";
 import type { Compute, Graph, LoadScalar, Node, Scalar, Value } from "../graph/node.ts";
 import { rewriteGraph } from "../graph/rewrite.ts";
+import { compareCopies } from "./compare-copies.ts";
 import { identityIndex } from "./fusion/copies.ts";
 import { bodyAt } from "./fusion/inline-maps.ts";
 import { isColumn } from "./fusion/linear-access.ts";
@@ -58,7 +59,7 @@ export function roundOperands(
   if (units === null || units.operands === "tf32") return graph;
   const dtype = units.operands;
   const plans = planCopies(context, graph, dtype, target);
-  return rewriteGraph(context, graph, (node, original) => {
+  const rounded = rewriteGraph(context, graph, (node, original) => {
     const plan = plans.get(original);
     if (node.kind !== "compute" || plan === undefined) return undefined;
     const factors = operandsOf(node)!.map((load, i) => {
@@ -68,6 +69,7 @@ export function roundOperands(
     });
     return withFactors(context, node, factors).values;
   });
+  return dtype === "bf16" ? compareCopies(context, rounded) : rounded;
 }
 
 /** Whether an operand is copied, and after how many maps that only move elements have been passed over. */

@@ -166,6 +166,35 @@ describe("roundOperands", () => {
     `);
   });
 
+  it.each(["bf16", "f16"] as const)("lets relu's derivative read a copy in bf16: %s", (dtype) => {
+    const builder = new Builder();
+    const { context, f } = builder;
+    const shape: Shape = [batchExtent, fixed(96)];
+    const x = builder.input("x", shape);
+    const dy = builder.input("dy", shape);
+    const y = builder.map(shape, f.call("maximum", builder.at(x), f.number(0)));
+    const isOff = f.equal(builder.at(y), f.number(0));
+    const dx = builder.map(shape, f.select(isOff, f.number(0), builder.at(dy)));
+    const w = builder.param("w", 96, 64);
+    const z = product(
+      builder,
+      [batchExtent, fixed(64), fixed(96)],
+      context.load(y, [i, k]),
+      context.load(w, [k, j]),
+    );
+    const graph = rounded(builder, graphOf({ z, dx }), describeCuda({ precision: dtype }));
+    const line = textOf(graph).find((text) => text.includes("select"));
+    const compared =
+      dtype === "bf16" ? /select\(f32\(%\d\[i0, i1\]\) == 0/ : /select\(%\d\[i0, i1\] == 0/;
+    expect(line).toMatch(compared);
+    const leaf = (_: string, path: string) =>
+      Float64Array.from({ length: 96 * 96 }, (_unused, at) =>
+        path === "x" ? [-1, 0, 2 ** -126, 2 ** -20, 3, Number.NaN, -0][at % 7]! : at + 1,
+      );
+    const results = (of: Graph) => interpret(of, { n: 2, leaf }).results.get("dx");
+    expect(results(graph)).toEqual(results(graphOf({ dx })));
+  });
+
   it("copies columns of the data, whatever their type", () => {
     const builder = new Builder();
     const { context, f } = builder;
