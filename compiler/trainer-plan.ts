@@ -81,7 +81,7 @@ function tensorOf({ dtype, shape }: Value, batchMax: number) {
 function elementType(dtype: DType): ElementType {
   invariant(
     dtype !== "f16" && dtype !== "bf16",
-    `the cpu target does not keep tensors in ${dtype}`,
+    `neither results nor what lasts is kept in ${dtype}`,
   );
   return dtype;
 }
