@@ -1,7 +1,7 @@
 /** What the environment says of CUDA: where its libraries are, and which device to take. */
 
 import { DeviceError } from "../device.ts";
-import type { CudaChoice, NvrtcChoice } from "./native-cuda.ts";
+import type { CudaChoice, CudaDeviceInfo, NvrtcChoice } from "./native-cuda.ts";
 
 /**
  * `NNC_LIBCUDA` is the path of the driver's library, `NNC_CUDA_DEVICE` the number of the device among those that the
@@ -19,8 +19,12 @@ export function cudaChoice(environment: NodeJS.ProcessEnv): CudaChoice {
 }
 
 /** `NNC_LIBNVRTC` is the path of NVRTC's library; else it is looked for where CUDA lies. */
-export function nvrtcChoice(environment: NodeJS.ProcessEnv): NvrtcChoice {
+export function nvrtcChoice(
+  environment: NodeJS.ProcessEnv,
+  { driverVersion }: Pick<CudaDeviceInfo, "driverVersion">,
+): NvrtcChoice {
   const { NNC_LIBNVRTC: library = "", CUDA_HOME, CUDA_PATH } = environment;
   const folders = [CUDA_HOME, CUDA_PATH, "/usr/local/cuda"];
-  return { library, folders: folders.flatMap((folder) => (folder ? [folder] : [])) };
+  const given = folders.flatMap((folder) => (folder ? [folder] : []));
+  return { library, folders: given, driverVersion };
 }

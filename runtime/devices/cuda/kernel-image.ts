@@ -63,7 +63,7 @@ async function compile(
   variant: CudaArchitecture,
   {
     addon,
-    device: { capability, driverVersion },
+    device,
     environment,
   }: {
     readonly addon: NativeCuda;
@@ -71,7 +71,8 @@ async function compile(
     readonly environment: NodeJS.ProcessEnv;
   },
 ): Promise<Uint8Array> {
-  const choice = nvrtcChoice(environment);
+  const { capability, driverVersion } = device;
+  const choice = nvrtcChoice(environment, device);
   try {
     const isSpecific = variant === "sm_90a";
     const { version, architecture } = await addon.findNvrtc(choice, capability, isSpecific);

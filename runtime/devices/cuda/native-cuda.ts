@@ -43,6 +43,8 @@ export interface NvrtcChoice {
   readonly library: string;
   /** Where CUDA may be, besides where the system's loader looks. */
   readonly folders: readonly string[];
+  /** Of the driver, as `CudaDeviceInfo` has it, which takes no code of newer CUDA. */
+  readonly driverVersion: number;
 }
 
 export interface NativeCudaOptions extends CudaChoice {

@@ -27,13 +27,10 @@ using GraphExecution = struct GraphExecutionTag *;
 // Results that are asked for by value.
 constexpr Result kOutOfMemory = 2;
 constexpr Result kNoDevice = 100;
-constexpr Result kInvalidImage = 200;
 constexpr Result kNoBinaryForDevice = 209;
-constexpr Result kInvalidPtx = 218;
 constexpr Result kUnsupportedPtxVersion = 222;
 
 // Values of the driver's enumerations that are in use.
-constexpr int kMaximalGridWidth = 5;
 constexpr int kMultiprocessors = 16;
 constexpr int kCapabilityMajor = 75;
 constexpr int kCapabilityMinor = 76;

@@ -1,6 +1,5 @@
 #include "functions.h"
 
-#include <cstring>
 #include <functional>
 #include <utility>
 
@@ -59,13 +58,10 @@ Napi::Value FindDeviceForJs(const Napi::CallbackInfo &info) {
   });
 }
 
-struct NvrtcChoice {
-  std::string library;
-  std::vector<std::string> folders;
-};
-
 NvrtcChoice NvrtcChoiceFrom(const Napi::Object &options) {
-  NvrtcChoice choice{TextOf(options, "library"), {}};
+  NvrtcChoice choice;
+  choice.library = TextOf(options, "library");
+  choice.driver_version = options.Get("driverVersion").As<Napi::Number>().Int32Value();
   const Napi::Array folders = options.Get("folders").As<Napi::Array>();
   for (uint32_t i = 0; i < folders.Length(); ++i) {
     choice.folders.push_back(static_cast<Napi::Value>(folders.Get(i)).As<Napi::String>());
@@ -73,13 +69,13 @@ NvrtcChoice NvrtcChoiceFrom(const Napi::Object &options) {
   return choice;
 }
 
-// findNvrtc({ library, folders }, capability, specific)
+// findNvrtc({ library, folders, driverVersion }, capability, specific)
 Napi::Value FindNvrtc(const Napi::CallbackInfo &info) {
   const NvrtcChoice choice = NvrtcChoiceFrom(info[0].As<Napi::Object>());
   const int capability = info[1].As<Napi::Number>().Int32Value();
   const bool specific = info[2].As<Napi::Boolean>().Value();
   return Worker::Start(info.Env(), [choice, capability, specific]() -> Worker::Answer {
-    const auto nvrtc = Nvrtc::Load(choice.library, choice.folders);
+    const auto nvrtc = Nvrtc::Load(choice);
     const std::string version = VersionName(nvrtc->version());
     const std::string architecture = nvrtc->ArchitectureFor(capability, specific);
     return [version, architecture](Napi::Env env) {
@@ -91,13 +87,13 @@ Napi::Value FindNvrtc(const Napi::CallbackInfo &info) {
   });
 }
 
-// compileCuda({ library, folders }, source, architecture)
+// compileCuda({ library, folders, driverVersion }, source, architecture)
 Napi::Value CompileCuda(const Napi::CallbackInfo &info) {
   const NvrtcChoice choice = NvrtcChoiceFrom(info[0].As<Napi::Object>());
   const std::string source = info[1].As<Napi::String>();
   const std::string architecture = info[2].As<Napi::String>();
   return Worker::Start(info.Env(), [choice, source, architecture]() -> Worker::Answer {
-    const auto nvrtc = Nvrtc::Load(choice.library, choice.folders);
+    const auto nvrtc = Nvrtc::Load(choice);
     const std::vector<char> code = nvrtc->Compile(source, architecture);
     return [code](Napi::Env env) {
       return Napi::Buffer<char>::Copy(env, code.data(), code.size());

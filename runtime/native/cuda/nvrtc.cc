@@ -36,48 +36,60 @@ namespace {
 // As nvcc is called; see compiler/targets/cuda/toolchain.ts.
 constexpr const char *kOptions[] = {"--std=c++17", "--fmad=false"};
 
+// Of the oldest NVRTC that is looked for.
+constexpr int kOldestMajor = 11;
+
 std::string LoaderError() {
   const char *message = dlerror();
   return message == nullptr ? "unknown error of the loader" : message;
 }
 
-void *OpenLibrary(const std::string &wanted, const std::vector<std::string> &folders,
-                  std::string *path) {
-  if (!wanted.empty()) {
-    *path = wanted;
-    void *const handle = dlopen(wanted.c_str(), RTLD_NOW | RTLD_LOCAL);
+// Names of the libraries whose code a driver takes, the newest first: code of any 12.x runs on a
+// driver of any other, or a newer one.
+std::vector<std::string> CandidatesFor(const NvrtcChoice &choice) {
+  std::vector<std::string> files;
+  for (int major = choice.driver_version / 1000; major >= kOldestMajor; --major) {
+    files.push_back("libnvrtc.so." + std::to_string(major));
+  }
+  files.push_back("libnvrtc.so");
+  std::vector<std::string> names = files;
+  for (const std::string &folder : choice.folders) {
+    for (const char *part : {"/lib64/", "/lib/"}) {
+      for (const std::string &file : files) names.push_back(folder + part + file);
+    }
+  }
+  return names;
+}
+
+void *OpenLibrary(const NvrtcChoice &choice, std::string *path) {
+  if (!choice.library.empty()) {
+    *path = choice.library;
+    void *const handle = dlopen(choice.library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle != nullptr) return handle;
     throw CudaError("the library named in NNC_LIBNVRTC cannot be loaded: " + LoaderError());
   }
-  std::vector<std::string> names = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
-  for (const std::string &folder : folders) {
-    for (const char *part : {"/lib64/libnvrtc.so", "/lib/libnvrtc.so"}) {
-      names.push_back(folder + part);
-    }
-  }
   std::string first_error;
-  for (const std::string &name : names) {
+  for (const std::string &name : CandidatesFor(choice)) {
     void *const handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     *path = name;
     if (handle != nullptr) return handle;
     if (first_error.empty()) first_error = LoaderError();
   }
   throw CudaError("NVRTC, which would compile the kernels here, was not found (" + first_error +
-                  "): install CUDA, name its libnvrtc.so in NNC_LIBNVRTC, or build the trainer "
-                  "where there is nvcc");
+                  "): install CUDA " + std::to_string(choice.driver_version / 1000) +
+                  ", name its libnvrtc.so in NNC_LIBNVRTC, or build the trainer where there is nvcc");
 }
 
 }  // namespace
 
-std::unique_ptr<const Nvrtc> Nvrtc::Load(const std::string &library,
-                                         const std::vector<std::string> &folders) {
+std::unique_ptr<const Nvrtc> Nvrtc::Load(const NvrtcChoice &choice) {
   std::string path;
-  void *const handle = OpenLibrary(library, folders, &path);
+  void *const handle = OpenLibrary(choice, &path);
   const auto functions = std::make_shared<Functions>();
-#define NNC_NVRTC_BIND(type, name, parameters)                                        \
-  functions->name = reinterpret_cast<type(*) parameters>(dlsym(handle, #name));       \
-  if (functions->name == nullptr) {                                                   \
-    throw CudaError(path + " lacks " #name ": install CUDA 12.0 or newer");           \
+#define NNC_NVRTC_BIND(type, name, parameters)                                  \
+  functions->name = reinterpret_cast<type(*) parameters>(dlsym(handle, #name)); \
+  if (functions->name == nullptr) {                                             \
+    throw CudaError(path + " lacks " #name ": install CUDA 12.0 or newer");     \
   }
   NNC_NVRTC_FUNCTIONS(NNC_NVRTC_BIND)
 #undef NNC_NVRTC_BIND
@@ -87,6 +99,12 @@ std::unique_ptr<const Nvrtc> Nvrtc::Load(const std::string &library,
   int minor = 0;
   functions->nvrtcVersion(&major, &minor);
   nvrtc->version_ = 1000 * major + 10 * minor;
+  if (major > choice.driver_version / 1000) {
+    throw CudaError("NVRTC (" + path + ") is of CUDA " + VersionName(nvrtc->version_) +
+                    ", and the driver takes code of CUDA " + VersionName(choice.driver_version) +
+                    ": update the driver, or install CUDA " +
+                    std::to_string(choice.driver_version / 1000));
+  }
   return nvrtc;
 }
 

@@ -9,12 +9,19 @@
 
 namespace nnc::cuda {
 
+struct NvrtcChoice {
+  // Path of the library; empty to search for it.
+  std::string library;
+  // Where CUDA may be, besides where the loader looks.
+  std::vector<std::string> folders;
+  // The newest CUDA that the driver supports, 12040 is 12.4: it takes no newer code.
+  int driver_version = 0;
+};
+
 class Nvrtc {
  public:
-  // Loads the library, or the first found of where CUDA puts it if it is empty; `folders` are looked
-  // through as well. Throws CudaError if there is none that can be used.
-  static std::unique_ptr<const Nvrtc> Load(const std::string &library,
-                                           const std::vector<std::string> &folders);
+  // Throws CudaError if there is none, or none whose code the driver takes.
+  static std::unique_ptr<const Nvrtc> Load(const NvrtcChoice &choice);
 
   // 12040 is 12.4.
   int version() const { return version_; }

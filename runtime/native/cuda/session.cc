@@ -66,6 +66,7 @@ Napi::Value ErrorFor(Napi::Env env, const std::exception_ptr &exception) {
 }  // namespace
 
 Napi::Function Session::Define(Napi::Env env) {
+  EndWithProcess(env);
   return DefineClass(env, "CudaSession",
                      {InstanceMethod<&Session::Open>("open"),
                       InstanceMethod<&Session::Allocate>("allocate"),
@@ -79,8 +80,21 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::Dispose>("dispose")});
 }
 
+// process.exit() passes cleanup hooks by and takes libraries down at once: a thread that runs would
+// call into what is gone.
+void Session::EndWithProcess(Napi::Env env) {
+  const Living living = std::make_shared<std::set<Session *>>();
+  env.SetInstanceData(new Living(living));
+  const auto end = Napi::Function::New(env, [living](const Napi::CallbackInfo &) {
+    while (!living->empty()) (*living->begin())->StopThread();
+  });
+  const Napi::Object process = env.Global().Get("process").As<Napi::Object>();
+  process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), end});
+}
+
 Session::Session(const Napi::CallbackInfo &info)
     : Napi::ObjectWrap<Session>(info),
+      living_(*info.Env().GetInstanceData<Living>()),
       engine_(std::make_unique<Engine>(EngineOptionsFrom(info[0].As<Napi::Object>()))) {
   StartThread();
 }
@@ -228,6 +242,7 @@ void Session::StartThread() {
   }
   // Hooks run last in, first out: ours, which stops the thread, before the one of `notify_`.
   napi_add_env_cleanup_hook(env, OnEnvironmentExit, this);
+  living_->insert(this);
 }
 
 void Session::StopThread() {
@@ -235,6 +250,7 @@ void Session::StopThread() {
   engine_->Stop();
   thread_.reset();
   napi_remove_env_cleanup_hook(Env(), OnEnvironmentExit, this);
+  living_->erase(this);
   napi_release_threadsafe_function(notify_, napi_tsfn_abort);
   notify_ = nullptr;
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "../task_thread.h"
@@ -17,6 +18,7 @@ namespace nnc::cuda {
 // JavaScript: `new CudaSession(options)`, see native-cuda.ts.
 class Session : public Napi::ObjectWrap<Session> {
  public:
+  // Once for an environment.
   static Napi::Function Define(Napi::Env env);
   explicit Session(const Napi::CallbackInfo &info);
   ~Session() override;
@@ -35,6 +37,11 @@ class Session : public Napi::ObjectWrap<Session> {
     std::exception_ptr error;
     std::atomic<bool> is_done{false};
   };
+
+  // Sessions of the environment whose threads run.
+  using Living = std::shared_ptr<std::set<Session *>>;
+
+  static void EndWithProcess(Napi::Env env);
 
   Napi::Value Open(const Napi::CallbackInfo &info);
   Napi::Value Allocate(const Napi::CallbackInfo &info);
@@ -59,6 +66,7 @@ class Session : public Napi::ObjectWrap<Session> {
   static void OnDone(napi_env env, napi_value, void *session, void *call);
   static void OnEnvironmentExit(void *session);
 
+  const Living living_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<TaskThread> thread_;
   napi_threadsafe_function notify_ = nullptr;

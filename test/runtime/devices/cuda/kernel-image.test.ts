@@ -92,7 +92,7 @@ describe.runIf(hasEmulation)(`sources are compiled when they are needed ${needsE
   test("for the newest devices that NVRTC knows, where the device is newer", async () => {
     const { NNC_LIBNVRTC: library = "" } = await environmentOf();
     const addon = loadNativeAddon();
-    const choice = { library, folders: [] };
+    const choice = { library, folders: [], driverVersion: 13000 };
     const find = (capability: number, isSpecific = false) =>
       addon.findNvrtc(choice, capability, isSpecific);
     expect(await find(90)).toEqual({ version: "13.0", architecture: "sm_90" });
@@ -101,6 +101,10 @@ describe.runIf(hasEmulation)(`sources are compiled when they are needed ${needsE
     expect(await find(120)).toEqual({ version: "13.0", architecture: "compute_100" });
     await expect(find(75)).rejects.toThrow(
       "NVRTC of CUDA 13.0 does not compile for compute capability 7.5: install a newer CUDA",
+    );
+    const older = addon.findNvrtc({ ...choice, driverVersion: 12040 }, 90, false);
+    await expect(older).rejects.toThrow(
+      /is of CUDA 13\.0, and the driver takes code of CUDA 12\.4: update the driver, or install CUDA 12$/,
     );
   });
 
