@@ -3,9 +3,10 @@
  * multiple of their number on. Memory itself starts at a multiple of more than any run has.
  */
 
+import { literalOf } from "../../kernel/build.ts";
 import type { Expression, Kernel, LoadExpression, Statement, Type } from "../../kernel/ir.ts";
 import { isMultipleOf } from "../../kernel/multiples.ts";
-import { statementChildren } from "../../kernel/rewrite.ts";
+import { statementChildren, walkStatements } from "../../kernel/rewrite.ts";
 
 export type IsWholeRun = (
   access: Pick<LoadExpression, "place" | "mask" | "active">,
@@ -22,8 +23,13 @@ export function wholeRuns({ parameters, body }: Kernel): IsWholeRun {
   ): void => {
     for (const [lanes, known] of multiples) if (isMultiple(lanes, known)) known.add(name);
   };
+  const literals = mutableLiterals(body);
   const visit = (s: Statement): void => {
     if (s.kind === "buffer" && s.scope === "shared") buffers.add(s.name);
+    if (s.kind === "mutable") {
+      const values = literals.get(s.name) ?? [];
+      note(s.name, (lanes) => values.every((value) => value !== undefined && value % lanes === 0));
+    }
     if (s.kind === "let") note(s.name, (lanes, known) => isMultipleOf(s.value, lanes, known));
     if (s.kind === "loop") {
       note(
@@ -46,4 +52,15 @@ export function wholeRuns({ parameters, body }: Kernel): IsWholeRun {
     place.index.type.lanes === 1 &&
     buffers.has(place.buffer) &&
     isMultiple(place.index, lanes);
+}
+
+/** All that mutables are ever set to, where that is a literal. */
+function mutableLiterals(body: readonly Statement[]): ReadonlyMap<string, (number | undefined)[]> {
+  const found = new Map<string, (number | undefined)[]>();
+  walkStatements(body, (s) => {
+    if (s.kind !== "mutable" && s.kind !== "assign") return;
+    const value = s.value.type.dtype === "i32" ? literalOf(s.value) : undefined;
+    found.set(s.name, [...(found.get(s.name) ?? []), value]);
+  });
+  return found;
 }

@@ -12,8 +12,10 @@ import { InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
 import type { KernelFunction, KernelParameter } from "../../kernel/ir.ts";
 import type { KernelModule, Launch, Placement } from "../../kernel/module.ts";
 import { CLikePrinter } from "../c-like-printer.ts";
+import type { Placed } from "../join-launches.ts";
 import { tasksAtMost } from "../tasks-at-most.ts";
 import { cudaDialect, noMemory } from "./dialect.ts";
+import { joinWave } from "./join-launches.ts";
 import { functionWithLegalNames, kernelName } from "./names.ts";
 import { nextStepName } from "./next-step.ts";
 import type { Helper } from "./prelude.ts";
@@ -59,13 +61,31 @@ function printVariant(
 ): { readonly variant: CudaVariant; readonly source: string } {
   const table = new KernelTable(batchMax);
   const graphs = module.functions.map(
-    ({ graph, launches }) => [graph, launches.map((launch) => table.launch(launch))] as const,
+    ({ graph, launches }) =>
+      [graph, wavesOf(launches).flatMap((wave) => printWave(wave, table, batchMax))] as const,
   );
   const { kernels } = table;
   return {
     variant: { architecture, kernels, graphs: Object.fromEntries(graphs) },
     source: sourceText({ model: module.model, source, architecture, ...table.parts }),
   };
+}
+
+/** Launches that may run at the same time. */
+function wavesOf(launches: readonly Launch[]): Launch[][] {
+  const waves: Launch[][] = [];
+  for (const launch of launches) {
+    if (launch.withPrevious) waves.at(-1)!.push(launch);
+    else waves.push([launch]);
+  }
+  return waves;
+}
+
+function printWave(wave: readonly Launch[], table: KernelTable, batchMax: number): CudaLaunch[] {
+  return joinWave(wave, batchMax).map((launch, i) => ({
+    ...table.launch(launch),
+    withPrevious: i > 0,
+  }));
 }
 
 /** Kernels that are printed the same are one. */
@@ -82,8 +102,8 @@ class KernelTable {
     this.#batchMax = batchMax;
   }
 
-  launch(launch: Launch): CudaLaunch {
-    const { kernel, placements, withPrevious } = launch;
+  launch(launch: Placed): Omit<CudaLaunch, "withPrevious"> {
+    const { kernel, placements } = launch;
     const scalarSlots = placements.flatMap((p) => (p.kind === "scalar" ? [p.slot] : []));
     const printed = printKernel({ kernel, scalarSlots }, (helper) => this.#helpers.push(helper));
     return {
@@ -94,7 +114,6 @@ class KernelTable {
         ...(printed.takesStep ? [{ kind: "step" } as const] : []),
         ...(printed.takesN ? [{ kind: "n" } as const] : []),
       ],
-      withPrevious,
     };
   }
 
@@ -110,7 +129,7 @@ class KernelTable {
     return { helpers: this.#helpers, functions, kernels: this.#texts };
   }
 
-  #intern({ kernel }: Launch, { text, functions, sharedBytes }: PrintedKernel): number {
+  #intern({ kernel }: Placed, { text, functions, sharedBytes }: PrintedKernel): number {
     const content = text("");
     const known = this.#byText.get(content);
     if (known !== undefined) return known;

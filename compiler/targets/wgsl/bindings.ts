@@ -17,8 +17,9 @@ import type {
   Statement,
   Type,
 } from "../../kernel/ir.ts";
-import type { Arena, Launch, Placement } from "../../kernel/module.ts";
+import type { Arena, Placement } from "../../kernel/module.ts";
 import { mapStatements } from "../../kernel/rewrite.ts";
+import type { Placed } from "../join-launches.ts";
 import { namesIn } from "../legal-names.ts";
 import { defaultLimits } from "./description.ts";
 import { WgslLimitError } from "./limit-error.ts";
@@ -48,7 +49,7 @@ function windowBytes({ elements }: Window): number {
   return Math.max(16, Math.ceil(elements / 4) * 16);
 }
 
-function windowsOf({ kernel, placements }: Pick<Launch, "kernel" | "placements">): PlacedWindow[] {
+function windowsOf({ kernel, placements }: Placed): PlacedWindow[] {
   return kernel.parameters.flatMap((window, i): PlacedWindow[] => {
     const placement = placements[i]!;
     if (window.kind !== "window" || placement.kind !== "arena") return [];
@@ -58,20 +59,13 @@ function windowsOf({ kernel, placements }: Pick<Launch, "kernel" | "placements">
 }
 
 /** Binds a launch, with as few arenas bound as a whole as can be. */
-export function bindLaunch(
-  launch: Pick<Launch, "kernel" | "placements">,
-  arenas: ArenaSizes,
-): Bound {
-  return bindArenas(launch, wholeArenas(launch), arenas);
+export function bindLaunch(launch: Placed, arenas: ArenaSizes): Bound {
+  const whole = wholeArenas(launch);
+  return bindPlaced(whole.size === 0 ? launch : placeInArenas(launch, whole, arenas), arenas);
 }
 
-/** Binds a launch with those arenas bound as a whole. */
-export function bindArenas(
-  launch: Pick<Launch, "kernel" | "placements">,
-  whole: ReadonlySet<Arena>,
-  arenas: ArenaSizes,
-): Bound {
-  const { kernel, placements } = whole.size === 0 ? launch : inArenas(launch, whole, arenas);
+/** Binds a launch with every window a range of its arena. */
+export function bindPlaced({ kernel, placements }: Placed, arenas: ArenaSizes): Bound {
   const bindings = kernel.parameters.flatMap((parameter, i) =>
     bindingOf(parameter, placements[i]!, arenas),
   );
@@ -99,7 +93,7 @@ function bindingOf(
   return [{ kind: "arena", arena, offset, size }];
 }
 
-function wholeArenas(launch: Pick<Launch, "kernel" | "placements">): ReadonlySet<Arena> {
+function wholeArenas(launch: Placed): ReadonlySet<Arena> {
   const windows = windowsOf(launch);
   const columns = launch.kernel.parameters.filter(({ kind }) => kind === "column").length;
   const others = columns === 0 ? 0 : columns + 1;
@@ -129,11 +123,11 @@ function overlap(windows: readonly PlacedWindow[]): boolean {
 }
 
 /** The same launch with arenas of words in place of the windows in them. */
-function inArenas(
-  { kernel, placements }: Pick<Launch, "kernel" | "placements">,
+export function placeInArenas(
+  { kernel, placements }: Placed,
   whole: ReadonlySet<Arena>,
   arenas: ArenaSizes,
-): Pick<Launch, "kernel" | "placements"> {
+): Placed {
   const names = new BlockBuilder();
   for (const name of [...kernel.parameters.map((p) => p.name), ...namesIn(kernel.body)])
     names.name(name);

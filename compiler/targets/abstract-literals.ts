@@ -3,11 +3,11 @@
  * one for each tensor of a model, that differ in where the tensors lie and how large they are.
  */
 
-import { add, constant } from "../../kernel/build.ts";
-import { withCanonicalNames } from "../../kernel/canonical-names.ts";
-import type { Expression, Kernel, Operation, Type } from "../../kernel/ir.ts";
-import { printKernelContent } from "../../kernel/print.ts";
-import { mapChildren, rebuildStatements } from "../../kernel/rewrite.ts";
+import { add, constant } from "../kernel/build.ts";
+import { withCanonicalNames } from "../kernel/canonical-names.ts";
+import type { Expression, Kernel, Operation, Type } from "../kernel/ir.ts";
+import { printKernelContent } from "../kernel/print.ts";
+import { mapChildren, rebuildStatements } from "../kernel/rewrite.ts";
 
 type Literal = Expression & { readonly kind: "constant" };
 
