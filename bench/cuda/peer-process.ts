@@ -52,7 +52,8 @@ export class PeerProcess {
       this.#errors = (this.#errors + text).slice(-errorBytes);
     });
     createInterface({ input: this.#child.stdout! }).on("line", (line) => {
-      this.#waiting.shift()?.(JSON.parse(line) as Answer);
+      // Libraries may print there, too.
+      if (line.startsWith("{")) this.#waiting.shift()?.(JSON.parse(line) as Answer);
     });
     // Its end is seen below; what it no longer reads is lost.
     this.#child.stdin!.on("error", () => {});

@@ -27,15 +27,18 @@ import { Report, resultFileName } from "./report.ts";
 import { formatRows } from "./tables.ts";
 import { productJobs, stepJobs, trafficJobs } from "./workloads.ts";
 
-/** Seconds of each part at most in a run of usual length. Peers get ready during the first four. */
+/**
+ * Seconds of each part at most in a run of usual length; checks and the sanitizer go on at the same time. Peers get ready
+ * until the steps begin.
+ */
 const usualShares = {
   prepare: 60,
-  checks: 100,
-  sanitizer: 50,
-  ready: 60,
-  steps: 90,
-  products: 90,
-  traffic: 30,
+  checks: 90,
+  sanitizer: 90,
+  ready: 40,
+  steps: 80,
+  traffic: 20,
+  products: 80,
   latency: 60,
 } as const;
 
@@ -77,7 +80,7 @@ async function run(options: RunOptions, root: string): Promise<number> {
   const peers = stepPeers(settings, machine);
   const openings = new Openings(
     folder,
-    budget.part(shares.prepare + shares.checks + shares.sanitizer + shares.ready),
+    budget.part(shares.prepare + shares.prepare + shares.checks + shares.ready),
     Math.max(1, machine.cores >> 1),
   );
   try {
@@ -98,15 +101,17 @@ async function run(options: RunOptions, root: string): Promise<number> {
       context,
     );
     const isReady = ({ id }: Job) => prepared.has(preparationKey(id, "fused"));
-    await part("checks", (share) => runChecks(share, context));
-    await part("sanitizer", (share) => runSanitizer(small.filter(isReady), share, context));
+    await Promise.all([
+      part("checks", (share) => runChecks(share, context)),
+      part("sanitizer", (share) => runSanitizer(small.filter(isReady), share, context)),
+    ]);
     await openings.settled();
     await part("steps", (share) => runSteps(steps, peers, openings, share, context));
     openings.dispose();
-    await part("products", (share) => runProducts(products.filter(isReady), share, context));
     await part("traffic", (share) =>
       runTraffic({ copy: traffic.copy, groups: groups.filter(isReady) }, share, context),
     );
+    await part("products", (share) => runProducts(products.filter(isReady), share, context));
     const latency = steps.find(({ network }) => network === "cnn");
     if (latency !== undefined) {
       await part("latency", (share) => runLatency(latency, share, context));

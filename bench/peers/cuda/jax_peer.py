@@ -125,7 +125,7 @@ def open_job(job, folder):
     layers, network = Layers(job), NETWORKS[job["network"]]
     x, y = jnp.asarray(inputs.x), jnp.asarray(inputs.y)
 
-    def loss_of(w):
+    def loss_of(w, x, y):
         log_probabilities = jax.nn.log_softmax(network(layers, w, x))
         return -jnp.take_along_axis(log_probabilities, y[:, None], 1).mean()
 
@@ -135,25 +135,26 @@ def open_job(job, folder):
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         return w - rate * m / (jnp.sqrt(v) + 1e-7), m, v
 
-    def make_step(state):
+    # The batch is an argument: of a constant, compilers compute ahead what they can.
+    def make_step(state, x, y):
         t = state["t"] + 1
-        loss, gradients = jax.value_and_grad(loss_of)(state["w"])
+        loss, gradients = jax.value_and_grad(loss_of)(state["w"], x, y)
         new = {n: update(w, state["m"][n], state["v"][n], gradients[n], t) for n, w in state["w"].items()}
         w, m, v = ({n: parts[place] for n, parts in new.items()} for place in range(3))
         return {"t": t, "w": w, "m": m, "v": v}, loss
 
     with jax.default_matmul_precision(PRECISIONS[job["precision"]]):
         weights = {name: jnp.asarray(value) for name, value in inputs.weights.items()}
-        zeros = lambda: {name: jnp.zeros_like(value) for name, value in weights.items()}
-        state = {"t": jnp.float32(0), "w": weights, "m": zeros(), "v": zeros()}
-        step = jax.jit(make_step, donate_argnums=0).lower(state).compile()
+        m, v = ({name: jnp.zeros_like(value) for name, value in weights.items()} for _ in range(2))
+        state = {"t": jnp.zeros((), jnp.float32), "w": weights, "m": m, "v": v}
+        step = jax.jit(make_step, donate_argnums=0).lower(state, x, y).compile()
 
     box = [state]
 
     def advance(count):
         loss = None
         for _ in range(count):
-            box[0], loss = step(box[0])
+            box[0], loss = step(box[0], x, y)
         return loss
 
     first = float(advance(1))

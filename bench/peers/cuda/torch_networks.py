@@ -80,22 +80,25 @@ class Lstm(Network):
 
     def __init__(self, weights, job, device):
         super().__init__(weights, job, device)
-        self.units = weights["lstm/recurrent_kernel"].shape[0]
-        # cuDNN's second bias; it stays zero.
-        self.register_buffer("zeros", torch.zeros(4 * self.units, device=device))
+        inputs, units = weights["lstm/kernel"].shape[0], weights["lstm/recurrent_kernel"].shape[0]
+        # Its weights are one block of memory, as cuDNN wants them.
+        self.lstm = torch.nn.LSTM(inputs, units, batch_first=True, device=device)
+        own = {"kernel": "weight_ih_l0", "recurrent_kernel": "weight_hh_l0", "bias": "bias_ih_l0"}
+        with torch.no_grad():
+            for name, its in own.items():
+                getattr(self.lstm, its).copy_(self.weight(f"lstm/{name}"))
+                delattr(self, f"lstm__{name}")
+            # A second bias, which stays zero.
+            self.lstm.bias_hh_l0.zero_().requires_grad_(False)
 
     def forward(self, x):
-        kernel, recurrent, bias = (self.weight(f"lstm/{name}") for name in ("kernel", "recurrent_kernel", "bias"))
-        start = x.new_zeros(x.shape[0], self.units)
         if not self.unrolled:
-            state = (start[None], start[None])
-            flat = [kernel, recurrent, bias, self.zeros]
-            output, _, _ = torch._VF.lstm(x, state, flat, True, 1, 0.0, self.training, False, True)
+            output, _ = self.lstm(x)
             return self.dense("dense", output[:, -1])
-        h = c = start
-        projected = F.linear(x, kernel, bias)
+        h = c = x.new_zeros(x.shape[0], self.lstm.hidden_size)
+        projected = F.linear(x, self.lstm.weight_ih_l0, self.lstm.bias_ih_l0)
         for t in range(x.shape[1]):
-            i, f, g, o = (projected[:, t] + F.linear(h, recurrent)).chunk(4, 1)
+            i, f, g, o = (projected[:, t] + F.linear(h, self.lstm.weight_hh_l0)).chunk(4, 1)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
         return self.dense("dense", h)

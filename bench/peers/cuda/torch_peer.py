@@ -48,7 +48,7 @@ class Step:
         self.x = torch.from_numpy(inputs.x.copy()).to(options.device)
         self.y = torch.from_numpy(inputs.y.copy()).long().to(options.device)
         self.network = NETWORKS[job["network"]](inputs.weights, job, options.device)
-        self.parameters = list(self.network.parameters())
+        self.parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         more = {"fused": True, "capturable": options.mode == "graph"} if on_cuda else {}
         self.optimizer = torch.optim.Adam(self.parameters, lr=1e-5, eps=1e-7, **more)
         self.compute_loss = self._loss
