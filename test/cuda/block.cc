@@ -1,5 +1,6 @@
 #include "block.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <utility>

@@ -13,6 +13,7 @@ import {
   readFile,
   rename,
   rm,
+  stat,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -83,6 +84,7 @@ const librarySources = [
 const kernelHeaders = ["cuda_emulation.h"];
 
 const folder = join(tmpdir(), "nnc-cuda-emulation");
+const keptMilliseconds = 7 * 24 * 3600 * 1000;
 
 const compiler = await run("g++", ["--version"]).catch(() => null);
 
@@ -108,7 +110,10 @@ async function open(): Promise<EmulatedCuda> {
     ),
   );
   const own = [...texts].filter(([name]) => !kernelHeaders.includes(name));
-  const libraries = await once(join(folder, `libraries-${hashOf(own)}`), buildLibraries);
+  const libraries = await once(join(folder, `libraries-${hashOf(own)}`), async (to) => {
+    await removeOld();
+    await buildLibraries(to);
+  });
   const home = await once(join(folder, hashOf([...texts])), async (to) => {
     const files = [...Object.keys(parts), library].map((name) => join(libraries, name));
     const headers = names.filter((name) => name.endsWith(".h"));
@@ -213,6 +218,15 @@ async function once(path: string, make: (to: string) => Promise<void>): Promise<
     await rm(unfinished, { recursive: true });
   });
   return path;
+}
+
+/** What was built from sources that have changed since. */
+async function removeOld(): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path);
+    if (mtimeMs < Date.now() - keptMilliseconds) await rm(path, { recursive: true, force: true });
+  }
 }
 
 function hashOf(texts: readonly (readonly [string, Uint8Array])[]): string {

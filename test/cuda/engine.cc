@@ -25,6 +25,8 @@ namespace {
 constexpr size_t kSharedAlignment = 1024;
 
 NncOutcome outcome = kNncDone;
+// Whether the order of threads was chosen, or looked up.
+bool is_ordered = false;
 
 void Report(const char *message) {
   std::snprintf(nnc_fault_message, sizeof nnc_fault_message, "%s, block %u, thread %u: %s",
@@ -64,12 +66,6 @@ void OnSignal(int signal, siginfo_t *info, void *context) {
   TheBlock().Fail();
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(NNC_LEAVE_SIGNALS)
-constexpr bool kLeavesSignals = true;
-#else
-constexpr bool kLeavesSignals = false;
-#endif
-
 // Whether address sanitizer is in the process: it reports faults itself.
 extern "C" __attribute__((weak)) void __asan_init();
 
@@ -96,7 +92,7 @@ class SignalScope {
   }
 
  private:
-  const bool leaves_ = kLeavesSignals || __asan_init != nullptr;
+  const bool leaves_ = __asan_init != nullptr;
   stack_t stack_before_{};
 };
 
@@ -145,6 +141,7 @@ void nnc_fault(const char *format, ...) {
 }
 
 bool nnc_set_order(const char *order) {
+  is_ordered = true;
   if (std::strcmp(order, "forward") == 0) {
     TheBlock().set_order(Order::kForward);
   } else if (std::strcmp(order, "reverse") == 0) {
@@ -160,7 +157,6 @@ bool nnc_set_order(const char *order) {
 NncOutcome nnc_launch(const NncLaunch *launch) {
   static std::mutex mutex;
   std::lock_guard<std::mutex> lock(mutex);
-  static bool is_ordered = false;
   const char *order = std::getenv("NNC_EMULATION_ORDER");
   if (!is_ordered && order != nullptr && !nnc_set_order(order)) {
     std::fprintf(stderr, "NNC_EMULATION_ORDER is forward, reverse or shuffled, not %s\n", order);
