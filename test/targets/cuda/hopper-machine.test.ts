@@ -49,11 +49,15 @@ test.runIf(nvcc !== undefined)(
       const { functions } = scheduleCase(test, target, true).program.module;
       return functions.map((fn) => ({ ...fn, graph: `${fn.graph}_${i}` }));
     });
-    const { sources } = printCuda(
+    const { sources, program } = printCuda(
       [{ architecture: "sm_90a", module: { model: "products", functions } }],
       { source: "products.nn", batchMax: 8192 },
     );
     expect(sources[0]!.match(/^ +multiply_warpgroup_/gm)?.length).toBe(4 * cases.length);
+    const { kernels } = program.variants[0]!;
+    const { sharedBytes } = describeCuda({ precision: "bf16", architecture: "sm_90a" }).workgroup!
+      .matrix!;
+    expect(kernels.filter((kernel) => kernel.sharedBytes > sharedBytes)).toEqual([]);
     const resources = await compileVerbosely(sources[0]!, ["arch=compute_90a,code=sm_90a"]);
     expect(resources.length).toBeGreaterThanOrEqual(cases.length);
     expect(resources.filter(({ spilledBytes }) => spilledBytes > 0)).toEqual([]);
