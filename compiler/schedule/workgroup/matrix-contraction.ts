@@ -6,10 +6,11 @@
  * Panels of both operands go round a ring in shared memory. One barrier a panel says both that it has arrived for all
  * threads and that nobody reads any more what is overwritten next:
  *
- *     copy panels 0 … stages − 2
- *     for each panel: await it; barrier; copy the one stages − 1 further on; multiply
+ *     copy panels 0 … stages − 2; await the first; barrier; read its first fragments
+ *     for each panel: copy the one stages − 1 further on; multiply all but the last step, reading ahead;
+ *       await the next panel; barrier; read its first fragments; multiply the last step
  *
- * Panels that pass through registers are asked for at the same place, and stored after multiplying.
+ * Panels that pass through registers are asked for where others are copied, and stored before the barrier.
  */
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
@@ -42,7 +43,7 @@ import {
   subgroupThreads,
   unitRows,
 } from "./matrix-plan.ts";
-import { SubgroupTile } from "./matrix-tile.ts";
+import { type PanelsInRing, SubgroupTile } from "./matrix-tile.ts";
 import { placeTile } from "./place-tile.ts";
 
 /** The kernel of a group of kind `contraction`, or undefined where it is not for such units. */
@@ -98,20 +99,30 @@ function addPanels(
     // A group for every panel, also those that there are not: they are counted.
     commit();
   }
+  const arrive = (): void => {
+    builder.emit(...(isAsync ? [callOf(awaitCopies(stages - 2))] : []), { kind: "barrier" });
+  };
+  const panelsAt = (stage: Expression): PanelsInRing => ({
+    left: { buffer: copies.left.buffer, start: copies.left.startOf(stage) },
+    right: { buffer: copies.right.buffer, start: copies.right.startOf(stage) },
+  });
+  arrive();
+  subgroup.readFirst(panelsAt(constant(0)));
   const isAllRequested = (literalOf(count) ?? stages) < stages;
   builder.loop("number", constant(0), count, (number) => {
-    if (isAsync) builder.emit(callOf(awaitCopies(stages - 2)));
-    builder.emit({ kind: "barrier" });
-    const next = builder.let("next", add(number, constant(stages - 1)));
-    const stage = builder.let("stage", remainder(number, stages));
-    const free = builder.let("free", remainder(next, stages));
+    const ahead = builder.let("ahead", add(number, constant(stages - 1)));
+    const free = builder.let("free", remainder(ahead, stages));
     const store = isAllRequested
       ? () => {}
-      : requestPanels(builder, copies, tile.depth, next, count, free);
+      : requestPanels(builder, copies, tile.depth, ahead, count, free);
     commit();
-    const panelOf = (copy: MatrixCopy) => ({ buffer: copy.buffer, start: copy.startOf(stage) });
-    subgroup.addProducts(panelOf(copies.left), panelOf(copies.right));
-    store();
+    const own = panelsAt(builder.let("stage", remainder(number, stages)));
+    // After the last panel there is none, whose fragments are never multiplied.
+    const next = panelsAt(builder.let("next", remainder(add(number, constant(1)), stages)));
+    subgroup.addProducts(own, next, () => {
+      store();
+      arrive();
+    });
   });
 }
 

@@ -49,6 +49,12 @@ export interface PanelInRing {
   readonly start: Expression;
 }
 
+/** One of both operands. */
+export interface PanelsInRing {
+  readonly left: PanelInRing;
+  readonly right: PanelInRing;
+}
+
 export class SubgroupTile {
   readonly #builder: KernelBuilder;
   readonly #plan: MatrixPlan;
@@ -100,20 +106,40 @@ export class SubgroupTile {
     });
   }
 
-  /** Adds the products of two panels: fragments of a step are read while those of the step before are multiplied. */
-  addProducts(left: PanelInRing, right: PanelInRing): void {
+  /** Reads the first fragments of panels that have arrived, before their products are added. */
+  readFirst(panels: PanelsInRing): void {
+    this.#read(this.#startIn(panels), 0);
+  }
+
+  /**
+   * Adds the products of the panels whose first fragments have been read. Fragments of a step are read while those of
+   * the step before are multiplied, and at the last step those of the next panels, which `beforeNext` waits for.
+   */
+  addProducts(panels: PanelsInRing, next: PanelsInRing, beforeNext: () => void): void {
     const { tile, operands } = this.#plan;
     const steps = tile.depth / unitDepth(operands);
-    const from = { left: this.#left.startIn(left), right: this.#right.startIn(right) };
-    const read = (step: number): void => {
-      this.#left.read(left.buffer, from.left, step);
-      this.#right.read(right.buffer, from.right, step);
-    };
-    read(0);
+    const own = this.#startIn(panels);
     for (let step = 0; step < steps; step++) {
-      if (step + 1 < steps) read(step + 1);
+      if (step + 1 < steps) this.#read(own, step + 1);
+      else {
+        beforeNext();
+        this.#read(this.#startIn(next), 0);
+      }
       this.#multiply(step);
     }
+  }
+
+  /** Where this thread reads from in panels. */
+  #startIn({ left, right }: PanelsInRing): PanelsInRing {
+    return {
+      left: { buffer: left.buffer, start: this.#left.startIn(left) },
+      right: { buffer: right.buffer, start: this.#right.startIn(right) },
+    };
+  }
+
+  #read({ left, right }: PanelsInRing, step: number): void {
+    this.#left.read(left.buffer, left.start, step);
+    this.#right.read(right.buffer, right.start, step);
   }
 
   #multiply(step: number): void {

@@ -11,7 +11,7 @@ import { compileVerbosely, needsNvcc, nvcc } from "../../targets/cuda/nvcc.ts";
 import { productCase } from "../contraction-cases.ts";
 import { type GraphCase, scheduleCase } from "../schedule-case.ts";
 import { convolutionGraph } from "./convolution-cases.ts";
-import { adam, dense } from "./epilogue-cases.ts";
+import { adam } from "./epilogue-cases.ts";
 import { asMultiplied, ways } from "./matrix-cases.ts";
 
 const cases: readonly (() => GraphCase)[] = [
@@ -19,7 +19,6 @@ const cases: readonly (() => GraphCase)[] = [
   () => productCase({ letters: "km,nk->mn", sizes: { m: 4096, k: 4096, n: 4096 } }),
   () =>
     productCase({ letters: "mk,kn->mn", sizes: { m: "N", k: 1023, n: 1001 }, batch: [9, 4096] }),
-  () => dense(1024, 4096, 9, 4096, (f, x) => f.multiply(x, f.call("erf", f.call("tanh", x)))),
   () => adam(4096, 4095, 9, 2048),
   () =>
     convolutionGraph({
