@@ -1,7 +1,7 @@
 /**
- * Independent launches as fewer: a launch takes longer than what most of them compute. Those of the same kernel, or of
+ * Small independent launches as fewer: a launch takes longer than what they compute. Those of the same kernel, or of
  * kernels that differ in literals alone, share its text, with the places of their tensors in the arenas as literals.
- * Small ones are joined with others of as many threads as well, and keep their own pointers.
+ * Others of as many threads are joined too where all of it is small, and keep pointers of their own.
  */
 
 import { constant, operation } from "../../kernel/build.ts";
@@ -27,11 +27,12 @@ const parameterBytes = 4096;
 /** Launches that may run at the same time as fewer of them. */
 export function joinWave(wave: readonly Launch[], batchMax: number): readonly Placed[] {
   const groups = new Map<string, Placed[][]>();
-  inArenaFamilies(wave).forEach((family, i) => {
+  const mayJoin = (kernel: Kernel): boolean =>
+    tasksAtMost(kernel, batchMax) <= smallTasks && isUndemanding(kernel);
+  inArenaFamilies(wave, mayJoin).forEach((family, i) => {
     const { kernel } = family[0]!;
     const tasks = family.reduce((sum, member) => sum + tasksAtMost(member.kernel, batchMax), 0);
-    const isSmall = tasks <= smallTasks && mayJoin(kernel);
-    const key = isSmall ? `${kernel.threads} threads` : `alone ${i}`;
+    const key = tasks <= smallTasks && mayJoin(kernel) ? `${kernel.threads} threads` : `alone ${i}`;
     groups.set(key, [...(groups.get(key) ?? []), family]);
   });
   return [...groups.values()].flatMap(joinGroup);
@@ -51,7 +52,10 @@ function joinGroup(families: readonly Placed[][]): readonly Placed[] {
 }
 
 /** Launches of kernels that differ in literals alone, once their windows are places in arenas; others as they are. */
-function inArenaFamilies(wave: readonly Launch[]): readonly Placed[][] {
+function inArenaFamilies(
+  wave: readonly Launch[],
+  mayJoin: (kernel: Kernel) => boolean,
+): readonly Placed[][] {
   const originals = new Map<Placed, Launch>();
   const placed = wave.map((launch): Placed => {
     const member = mayJoin(launch.kernel) ? placeInArenas(launch) : null;
@@ -68,7 +72,7 @@ function inArenaFamilies(wave: readonly Launch[]): readonly Placed[][] {
 }
 
 /** Kernels that keep nothing else from running: those that pipeline copies take what a multiprocessor has. */
-function mayJoin({ body, parameters, isPersistent = false }: Kernel): boolean {
+function isUndemanding({ body, parameters, isPersistent = false }: Kernel): boolean {
   let sharedBytes = 0;
   walkStatements(body, (s) => {
     if (s.kind === "buffer" && s.scope === "shared") sharedBytes += s.elements * bytesOf(s.dtype);

@@ -220,10 +220,11 @@ test("launches with other numbers of threads, or too much work, stay beside each
   const launches = variant.graphs.predict!;
   expect(launches.map(({ kernel }) => variant.kernels[kernel]!.name)).toEqual([
     "reverse_blocks_and_1_more",
-    "update_of_25_and_1_more",
+    "update_of_25",
+    "update_of_25",
   ]);
-  expect(launches.map(({ blocks }) => blocks)).toEqual([3, 600]);
-  expect(launches.map(({ withPrevious }) => withPrevious)).toEqual([false, true]);
+  expect(launches.map(({ blocks }) => blocks)).toEqual([3, 300, 300]);
+  expect(launches.map(({ withPrevious }) => withPrevious)).toEqual([false, true, true]);
 });
 
 test.runIf(hasEmulation)(
