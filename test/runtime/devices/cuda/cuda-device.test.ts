@@ -73,6 +73,19 @@ describe.runIf(hasEmulation)(`a CUDA device ${needsEmulation}`, () => {
     expect(await device.readResult("share", 0)).toEqual(new Int32Array([3, 3, 3, 3]));
   });
 
+  test("tensor maps end with the rows of the batch", async () => {
+    const device = await openDevice();
+    await device.write(
+      "table",
+      Float32Array.from({ length: 32 }, (_, i) => i + 1),
+    );
+    for (const rows of [4, 3, 1]) {
+      await device.run({ ...oneStep("box"), rows: new Int32Array(rows), batchSize: 4 });
+      const copied = Float32Array.from({ length: 32 }, (_, i) => rows + (i < 8 * rows ? i + 1 : 0));
+      expect(await device.readResult("box", 0)).toEqual(copied);
+    }
+  });
+
   test.each(placements)("many steps, columns %s", async (_, residentBytes) => {
     const device = await createDevice({ residentBytes }, 100);
     for (const steps of [600, 1, 9]) {

@@ -20,9 +20,6 @@ export const squares = 20;
 
 export const source = `
 struct NncStep { const int *rows; unsigned seed; unsigned batch; float scalars[]; };
-#ifndef NNC_MACHINE
-#define NNC_DYNAMIC_SHARED extern __shared__ __align__(1024) unsigned char nnc_shared[]
-#endif
 
 ${nextStepText}
 
@@ -71,6 +68,20 @@ extern "C" __global__ void __launch_bounds__(32) share(int *told) {
   }
 }
 
+extern "C" __global__ void __launch_bounds__(32) box(const __grid_constant__ NncTensorMap map, float *copy, int n) {
+  NNC_DYNAMIC_SHARED;
+  float *tile = (float *)nnc_shared;
+  void *arrived = nnc_shared + 1024;
+  if (threadIdx.x == 0) {
+    init_barrier(arrived, 1);
+    expect_bytes(arrived, 128);
+    copy_box_2_f32(tile, &map, arrived, 0, 0);
+  }
+  __syncthreads();
+  await_barrier(arrived, 0);
+  copy[threadIdx.x] = tile[threadIdx.x] + (float)n;
+}
+
 extern "C" __global__ void __launch_bounds__(32) poke(const float *x, float *weighted, const NncStep *step, int n) {
   int i = (int)threadIdx.x;
   if (i < n && x[step->rows[i]] > 50.0f) weighted[1ll << 40] = 1.0f;
@@ -96,6 +107,7 @@ export const plan: TrainerPlan = {
   tensors: [
     { name: "mask", role: "state", dtype: "bool", shape: [2, 3], offset: 0 },
     { name: "total", role: "metric", dtype: "f32", shape: [], offset: 256 },
+    { name: "table", role: "param", dtype: "f32", shape: [4, 8], offset: 384 },
   ],
   graphs: {
     train: {
@@ -111,6 +123,10 @@ export const plan: TrainerPlan = {
     share: {
       ...graph("share", [], 0),
       results: [{ name: "groups", dtype: "i32", shape: [4], offset: 256 }],
+    },
+    box: {
+      ...graph("box", [], 0),
+      results: [{ name: "copy", dtype: "f32", shape: [4, 8], offset: 256 }],
     },
     poke: graph("poke", [0], 0),
     pokeTotal: graph("pokeTotal", [], 0),
@@ -129,14 +145,16 @@ function graph(name: string, columns: readonly number[], scalars: number): Graph
 }
 
 const names = [
-  ...["weigh", "total", "flip", "begin", "square", "add", "share", "poke", "poke_total"],
+  ...["weigh", "total", "flip", "begin", "square", "add", "share", "poke", "poke_total", "box"],
 ] as const;
 type KernelName = (typeof names)[number];
+
+const sharedBytes: { readonly [K in KernelName]?: number } = { share: 65536, box: 2048 };
 
 export const kernels: readonly CudaKernel[] = names.map((name, i) => ({
   name,
   threads: 32,
-  sharedBytes: name === "share" ? 65536 : 0,
+  sharedBytes: sharedBytes[name] ?? 0,
   isPersistent: name === "share",
   computes: [`${name}: of the sum`],
   origins: [`sum.nn:${i + 1}:1`],
@@ -187,6 +205,21 @@ export const program: CudaProgram = {
           launch("add", [numbers, total]),
         ],
         share: [launch("share", [arena("results", 256)], { blocks: 4 })],
+        box: [
+          launch("box", [
+            {
+              ...{ kind: "tensorMap", arena: "persistent", offset: 384, dtype: "f32" },
+              // Rows of the batch, of 8 each.
+              extents: [
+                { batch: 0, constant: 8 },
+                { batch: 1, constant: 0 },
+              ],
+              ...{ strides: [1, 8], box: [8, 4], swizzleBytes: 0 },
+            },
+            arena("results", 256),
+            n,
+          ]),
+        ],
         poke: [
           launch("flip", [arena("persistent", 0)]),
           launch("poke", [column(0), arena("results", 0), step, n]),
