@@ -110,7 +110,8 @@ export function planHopperContraction(
     outer: box.axes.slice(0, outerAxes).reduce((product, extent) => product * size(extent), 1),
   };
   if (sizes.rows < fewestRows || sizes.columns < fewestColumns) return undefined;
-  const chosen = chooseHopperTile(sizes, { ...needs, depth, concurrency, units });
+  const boxColumns = right.isTransposed ? depth : 1;
+  const chosen = chooseHopperTile(sizes, { ...needs, depth, boxColumns, concurrency, units });
   if (chosen === undefined) return undefined;
   const { consumers, columns, stages } = chosen;
   const rows = warpgroupRows * consumers;
@@ -177,6 +178,8 @@ function panelOf(operand: MappedOperand, width: number, depth: number): BoxPanel
 
 interface TileChoice extends HopperNeeds {
   readonly depth: number;
+  /** What columns are copied by: those of transposed panels by whole boxes. */
+  readonly boxColumns: number;
   readonly concurrency: number;
   readonly units: Pick<MatrixUnits, "sharedBytes" | "peakFlops">;
 }
@@ -203,8 +206,7 @@ export function chooseHopperTile(
   for (const consumers of [1, 2] as const) {
     for (const columns of tileColumns) {
       const rows = warpgroupRows * consumers;
-      // Transposed panels are whole boxes.
-      const panelBytes = lineBytes * (rows + Math.max(columns, warpgroupRows));
+      const panelBytes = lineBytes * (rows + Math.max(columns, choice.boxColumns));
       const besides = choice.epilogueBytes(rows, columns);
       if (besides > 0 && !isPowerOfTwo(columns)) continue;
       const room = choice.units.sharedBytes - barrierBytes - besides;
@@ -238,7 +240,7 @@ const operandColumns = 32;
 export function predictedSeconds(
   { rows, columns, sum, outer }: ContractionSizes,
   { consumers, columns: width, stages }: HopperTile & { readonly stages: number },
-  { depth, concurrency, units, outputSeconds }: Omit<TileChoice, "epilogueBytes">,
+  { depth, boxColumns, concurrency, units, outputSeconds }: Omit<TileChoice, "epilogueBytes">,
 ): number {
   const height = warpgroupRows * consumers;
   const tiles = outer * Math.ceil(rows / height) * Math.ceil(columns / width);
@@ -248,7 +250,7 @@ export function predictedSeconds(
   const paid = Math.max(width, operandColumns + width / 2);
   const multiplying = (2 * height * paid * depth * concurrency) / units.peakFlops;
   const bandwidth = Math.min(ownCopyBandwidth, copyBandwidth / Math.min(tiles, concurrency));
-  const copying = (lineBytes * (height + width)) / bandwidth;
+  const copying = (lineBytes * (height + Math.max(width, boxColumns))) / bandwidth;
   const waiting = panelSeconds / stages;
   const outputs = height * width * outputSeconds;
   return panelSeconds + rounds * (panels * Math.max(multiplying, copying, waiting) + outputs);

@@ -34,7 +34,7 @@ function planOf(each: Case, operands: MatrixUnits["operands"] = "bf16"): HopperP
 }
 
 describe("tiles", () => {
-  const choice = { ...noMaps, depth: 64, concurrency: 132, units: unitsOf("bf16") };
+  const choice = { ...noMaps, depth: 64, boxColumns: 1, concurrency: 132, units: unitsOf("bf16") };
   test.each([
     [
       [8192, 8192, 8192, 1],
