@@ -13,6 +13,8 @@ export interface Peer {
   /** One process takes all jobs. Those that compile for long get a process for each, so that they do so side by side. */
   readonly isShared: boolean;
   readonly takes: (job: StepJob) => boolean;
+  /** What must have been prepared of a job: inputs are written with the fused program. */
+  readonly needs: Variant;
 }
 
 export interface PeerSettings {
@@ -53,17 +55,17 @@ export function stepPeers(
   { torch, jax }: Pick<Machine, "torch" | "jax">,
 ): Peer[] {
   const all = (_job: StepJob) => true;
-  const shared = (name: string, command: PeerCommand, takes = all) => ({
+  const needs = "fused" as const;
+  const shared = (name: string, command: PeerCommand): Peer => ({
     name,
     command,
     isShared: true,
-    takes,
-  });
-  const each = (name: string, command: PeerCommand) => ({
-    name,
-    command,
-    isShared: false,
     takes: all,
+    needs,
+  });
+  const each = (name: string, command: PeerCommand): Peer => ({
+    ...shared(name, command),
+    isShared: false,
   });
   // Neither can be had on the CPU: CUDA graphs, and torch.compile without a compiler of its version.
   const graphs =
@@ -75,7 +77,11 @@ export function stepPeers(
       : [];
   return [
     shared("nnc", nncWorker("fused")),
-    shared("nnc-unfused", nncWorker("unfused"), ({ precision }: StepJob) => precision === "f32"),
+    {
+      ...shared("nnc-unfused", nncWorker("unfused")),
+      takes: ({ precision }) => precision === "f32",
+      needs: "unfused",
+    },
     ...(torch === null ? [] : [shared("torch", torchPeer(settings, "eager")), ...graphs]),
     ...(jax === null ? [] : [each("jax", jaxPeer(settings))]),
   ];

@@ -89,8 +89,10 @@ async function run(options: RunOptions, root: string): Promise<number> {
     );
     const ready = await prepareAll("steps", stepPreparations, budget.part(shares.prepare), context);
     if (only.has("steps")) {
-      for (const job of steps.filter(({ id }) => ready.has(preparationKey(id, "fused")))) {
-        for (const peer of peers.filter(({ takes }) => takes(job))) openings.open(peer, job);
+      for (const job of steps) {
+        for (const peer of peers.filter(({ takes }) => takes(job))) {
+          if (ready.has(preparationKey(job.id, peer.needs))) openings.open(peer, job);
+        }
       }
     }
     const others: Job[] = [...groups, ...products, ...small];
