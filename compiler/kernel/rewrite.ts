@@ -112,7 +112,8 @@ export function mapChildren(e: Expression, map: RewriteExpression): Expression {
     case "broadcast":
     case "lane":
     case "reduce":
-    case "shuffleDown": {
+    case "shuffleDown":
+    case "shuffleFirst": {
       const of = map(e.of);
       return of === e.of ? e : { ...e, of };
     }

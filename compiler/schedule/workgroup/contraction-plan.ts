@@ -96,12 +96,20 @@ export function planWorkgroupContraction(
     sum: size(sum.extent),
     outer: box.axes.slice(0, outerAxes).reduce((product, extent) => product * size(extent), 1),
   };
-  const { tile, stages } = planTile(sizes, dtype === "f16" ? 2 : 4, target);
-  const panel = (side: "left" | "right"): PanelPlan => {
+  const sideOf = (side: "left" | "right") => {
     const operand = contraction[side]();
-    const along = side === "left" ? rows : columns;
+    const direction = contiguityOf(operand, side === "left" ? rows : columns, sum, box);
+    const isWide = direction.aligned && mayBeWide(side);
+    return { operand, direction, cost: copyInstructions[isWide ? "wide" : "single"] };
+  };
+  const sides = { left: sideOf("left"), right: sideOf("right") };
+  const costOf = ({ operand, cost }: typeof sides.left) =>
+    cost[isPlain(operand) ? "plain" : "other"];
+  const copies = { left: costOf(sides.left), right: costOf(sides.right) };
+  const { tile, stages } = planTile({ ...sizes, copies }, dtype === "f16" ? 2 : 4, target);
+  const panel = (side: "left" | "right"): PanelPlan => {
+    const { operand, direction } = sides[side];
     const own = side === "left" ? tile.threadRows : tile.threadColumns;
-    const direction = contiguityOf(operand, along, sum, box);
     const width = own * (side === "left" ? tile.down : tile.across);
     return panelPlan(width, tile.depth, own, direction, {
       mayBeWide: mayBeWide(side),
@@ -119,6 +127,12 @@ export function planWorkgroupContraction(
     dtype,
   };
 }
+
+/** Instructions for an element that is copied: with a linear place, and with one that is computed and may not be there. */
+const copyInstructions = {
+  wide: { plain: 0.5, other: 4 },
+  single: { plain: 1.5, other: 12 },
+} as const;
 
 function panelPlan(
   width: number,
@@ -163,6 +177,8 @@ export interface ContractionSizes {
   readonly columns: number;
   readonly sum: number;
   readonly outer: number;
+  /** About how many instructions a thread has for an element of either operand that it copies; one without it. */
+  readonly copies?: { readonly left: number; readonly right: number };
 }
 
 /** The tile of least predicted time. */

@@ -78,7 +78,7 @@ const copySeconds = 0.4e-6;
  * places evenly, so that the places with one more decide: 264 tiles take two rounds on 132 places, and 265 take three.
  */
 function pipelinedSeconds(
-  { rows, columns, sum, outer }: ContractionSizes,
+  { rows, columns, sum, outer, copies = { left: 1, right: 1 } }: ContractionSizes,
   { threadRows, threadColumns, down, across, depth }: TileShape,
   stages: number,
   { peakFlops, cacheBandwidth, workgroup }: WorkgroupTarget,
@@ -98,7 +98,7 @@ function pipelinedSeconds(
   // Instructions of a thread for a point of the sum: multiply-adds, reads of four words and copies. Shared memory takes
   // for a read as long as arithmetic for eight.
   const lines = threadRows + threadColumns;
-  const copied = (height + width) / threads;
+  const copied = (height * copies.left + width * copies.right) / threads;
   const others = lines / 4 + copied + panelInstructions / depth;
   const instructions = Math.max(threadRows * threadColumns + others, 2 * lines + copied);
   const resident = together * threads;
@@ -106,8 +106,8 @@ function pipelinedSeconds(
   const rate = (peakFlops * busy) / (2 * concurrency);
   const arithmetic = (rounds * threads * panels * depth * instructions) / rate;
   const elements = Math.max(height, leastRun) + Math.max(width, leastRun);
-  const copies = (rounds * 4 * panels * depth * elements * concurrency) / cacheBandwidth;
+  const copying = (rounds * 4 * panels * depth * elements * concurrency) / cacheBandwidth;
   const waiting = ((rounds / together) * panels * copySeconds) / (stages - 1);
-  const unhidden = Math.min(arithmetic, copies) * unhiddenShare;
-  return Math.max(arithmetic, copies, waiting) + unhidden + copySeconds;
+  const unhidden = Math.min(arithmetic, copying) * unhiddenShare;
+  return Math.max(arithmetic, copying, waiting) + unhidden + copySeconds;
 }

@@ -17,8 +17,9 @@
  * a kernel have the same threads and add in the same order.
  */
 
+import { loadsOf } from "../../graph/context.ts";
 import { type Extent, elementsAt, isFixed, printShape } from "../../graph/extent.ts";
-import type { Compute, Value } from "../../graph/node.ts";
+import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
 import { reducers } from "../../graph/reducers.ts";
 import { runsAlongReduction } from "../../optimize/fusion/structure.ts";
 import { pointsInRegisters, pointsInRow } from "../../optimize/fusion/workgroup-rows.ts";
@@ -69,6 +70,9 @@ const leastPoints = 4;
 const runsInRegisters = 8;
 const runsInBlock = 4;
 
+/** Vectors of four words that a thread has asked for, or keeps, at once: 96 registers. */
+const vectorsAtOnce = 24;
+
 /** Workgroups of the most threads that share a place when runs are read at full speed: 4 runs each of 1,024 threads. */
 const groupsReading = 4;
 
@@ -90,7 +94,9 @@ export function planWorkgroup(
   const longest = lanesAlong === "points" ? longestSweep / lanes : longestSweep;
   const rowCount = elementsAt(rowAxes, batchMax) / (lanesAlong === "rows" ? lanes : 1);
 
-  const inRegisters = lanes === 1 ? pointsInRegisters : runsInRegisters;
+  const loads = loadsOfRow(passes);
+  const runs = (most: number) => Math.max(1, Math.min(most, Math.floor(vectorsAtOnce / loads)));
+  const inRegisters = lanes === 1 ? pointsInRegisters : runs(runsInRegisters);
   const threadsPerRow = isAlong
     ? threadsAlong(longest, rowCount, inRegisters, lanes, limits)
     : threadsAcross(longest, rowCount, lanes, limits);
@@ -120,8 +126,29 @@ export function planWorkgroup(
     places,
     lanes,
     lanesAlong,
-    block: lanes === 1 ? 1 : runsInBlock,
+    block: lanes === 1 ? 1 : runs(runsInBlock),
   };
+}
+
+/** Different loads at the points of a row's sweeps, and values that are kept from pass to pass: at least one. */
+function loadsOfRow(passes: readonly Pass[]): number {
+  const passOf = new Map<Value, number>();
+  const numbers = new Set<Value>();
+  const loads = new Set<LoadScalar>();
+  passes.forEach(({ sweep, stages }, pass) => {
+    for (const { node, role } of stages) {
+      for (const value of node.values) {
+        passOf.set(value, pass);
+        if (role === "total" || sweep.length === 0) numbers.add(value);
+      }
+      if (sweep.length === 0) continue;
+      for (const read of loadsOf(node.body)) {
+        // What the same pass has made passes through, and a number is one register.
+        if (passOf.get(read.value) !== pass && !numbers.has(read.value)) loads.add(read);
+      }
+    }
+  });
+  return Math.max(1, loads.size);
 }
 
 /** Whether a thread computes four points side by side, and whose. */
