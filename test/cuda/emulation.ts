@@ -20,13 +20,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** What the product reads of the environment. */
-export interface CudaEnvironment {
+export type CudaEnvironment = {
   readonly NNC_LIBCUDA: string;
   readonly NNC_LIBNVRTC: string;
   readonly NNC_NVCC: string;
   /** Images need the very libraries that they were compiled for. */
   readonly XDG_CACHE_HOME: string;
-}
+};
 
 export interface EmulatedCuda {
   readonly environment: CudaEnvironment;

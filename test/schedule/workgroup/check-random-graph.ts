@@ -11,7 +11,7 @@ import type { OpenedDevice } from "../../dawn.ts";
 import type { RandomGraph } from "../../graph/random-graph.ts";
 import { expectClose } from "../expect-close.ts";
 import type { GraphCase } from "../schedule-case.ts";
-import { emulateGraph } from "./emulate-graph.ts";
+import { runOnCuda } from "./run-cuda-graph.ts";
 import { excesses, runOnWorkgroups } from "./run-graph.ts";
 import { simulateGraph } from "./simulate-graph.ts";
 import { smallWorkgroups, wideSubgroup, wideWorkgroups } from "./small-workgroups.ts";
@@ -65,7 +65,7 @@ export function simulateRandomGraph(random: RandomGraph, n = random.n): void {
 export async function emulateRandomGraph(random: RandomGraph, n = random.n): Promise<void> {
   const test = trainingCase(random, n);
   for (const fusion of [false, true]) {
-    const outcome = await emulateGraph(test, { fusion, order: "shuffled", ...counters });
+    const outcome = await runOnCuda(test, { fusion, order: "shuffled", ...counters });
     expectInterpreted(test, outcome, describeRun(test, fusion));
   }
 }

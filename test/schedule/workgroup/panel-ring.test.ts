@@ -14,8 +14,8 @@ import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import { hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
 import { type Case, productCase } from "../contraction-cases.ts";
 import { scheduleCase } from "../schedule-case.ts";
-import { emulateGraph } from "./emulate-graph.ts";
 import { adam, dense } from "./epilogue-cases.ts";
+import { runOnCuda } from "./run-cuda-graph.ts";
 import { simulateKernel } from "./simulate-kernel.ts";
 
 /** A device of one multiprocessor: tiles are as large as they would be for large shapes. */
@@ -44,7 +44,7 @@ describe("as CUDA on the emulation", () => {
     const graphCase = make();
     const wanted = interpret(graphCase.graph, graphCase);
     const options = { fusion: true, order: "shuffled", target } as const;
-    const actual = await emulateGraph(graphCase, options);
+    const actual = await runOnCuda(graphCase, options);
     const compare = (what: string, data: ArrayLike<number>, found: ArrayLike<number>) => {
       expect(found.length, what).toBe(data.length);
       let worst = 0;
@@ -65,7 +65,7 @@ describe("as CUDA on the emulation", () => {
   test.skipIf(!hasEmulation).each(products)(
     `$letters $sizes ${needsEmulation}`,
     async (each) => {
-      const { source } = await run(() => productCase(each), small);
+      const { source } = (await run(() => productCase(each), small)).kernels;
       expect(source).toContain("await_copies_");
       const { threads } = each;
       if (threads > 0) expect(source).toContain(`__launch_bounds__(${threads})`);
@@ -87,7 +87,7 @@ describe("as CUDA on the emulation", () => {
     `touches nothing that is not there ${needsEmulation}`,
     async () => {
       const each = productCase({ letters: "mk,nk->mn", sizes: { m: 37, k: 45, n: 19 } });
-      await emulateGraph(each, { fusion: true, sanitized: true, target: small });
+      await runOnCuda(each, { fusion: true, sanitized: true, target: small });
     },
     60_000,
   );

@@ -62,8 +62,11 @@ describe.runIf(hasEmulation)(`rounded operands on emulated CUDA ${needsEmulation
     const exact = simplify(context, differentiate(context, twoLayers(builder)));
     const graph = roundOperands(context, exact, target);
     expect(graph).not.toBe(exact);
-    const hopper = architecture === "sm_90a";
-    const { results } = await runOnCuda({ context, graph, n, leaf }, { fusion, target, hopper });
+    const hopper = architecture === "sm_90a" ? describeCuda({ precision, architecture }) : null;
+    const { results } = await runOnCuda(
+      { context, graph, n, leaf },
+      { fusion, target, ...(hopper === null ? {} : { hopper }) },
+    );
     const wanted = interpret(graph, { n, leaf }).results;
     const unrounded = interpret(exact, { n, leaf }).results;
     for (const [name, data] of results) {

@@ -8,8 +8,7 @@ import { elementsAt } from "../../../compiler/graph/extent.ts";
 import { isNarrowFloat } from "../../../compiler/graph/narrow-floats.ts";
 import type { Value } from "../../../compiler/graph/node.ts";
 import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
-import { alternativeOf } from "../../../compiler/targets/alternative.ts";
-import { type CudaDescription, describeCuda } from "../../../compiler/targets/cuda/description.ts";
+import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import type { ThreadOrder } from "../../cuda/launches.ts";
 import { narrowBits } from "../../graph/narrow-bits.ts";
 import { type KernelOutcome, runKernels } from "../../targets/cuda/run-kernels.ts";
@@ -17,10 +16,12 @@ import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.t
 
 export interface CudaRunOptions {
   readonly fusion: boolean;
-  readonly target?: CudaDescription;
-  /** Runs the variant for compute capability 9.0, where the target has one; or kernels for this one in its place. */
-  readonly hopper?: boolean | TargetDescription;
+  /** CUDA as it is without it. */
+  readonly target?: TargetDescription;
+  /** Kernels for compute capability 9.0 run in place of the target's, if given. */
+  readonly hopper?: TargetDescription;
   readonly order?: ThreadOrder;
+  /** Whether address sanitizer checks every access. */
   readonly sanitized?: boolean;
   readonly seed?: number;
   readonly batch?: number;
@@ -52,10 +53,9 @@ export async function runOnCuda(
   options: CudaRunOptions,
 ): Promise<CudaGraphOutcome> {
   const { graph, n, leaf } = test;
-  const { fusion, target = describeCuda(), hopper = false, order, sanitized } = options;
+  const { fusion, target = describeCuda(), hopper, order, sanitized } = options;
   const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, target, fusion);
-  const alternative = hopper === true ? alternativeOf(target) : hopper || null;
-  const variant = alternative === null ? null : scheduleCase(test, alternative, fusion);
+  const variant = hopper === undefined ? null : scheduleCase(test, hopper, fusion);
   const view = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
     new (arrayOf(value.dtype))(arena, offset, elementsAt(value.shape, rows));
   const given = new ArrayBuffer(program.arenas.persistent);

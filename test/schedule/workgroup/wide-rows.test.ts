@@ -21,8 +21,8 @@ import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import { hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
 import { Builder } from "../../optimize/build.ts";
 import type { GraphCase } from "../schedule-case.ts";
-import { emulateGraph } from "./emulate-graph.ts";
 import { caseOf, check, expectNear, kernelsOf, rank2 } from "./row-cases.ts";
+import { runOnCuda } from "./run-cuda-graph.ts";
 import { wideSubgroup, wideWorkgroups } from "./small-workgroups.ts";
 
 function paramOf(builder: Builder, path: string, shape: Shape): Value {
@@ -172,7 +172,7 @@ describe("as CUDA on the emulation", () => {
     async (name) => {
       const each = cases[name]!();
       const wanted = interpret(each.graph, each);
-      const actual = await emulateGraph(each, { fusion: true, order: "reverse" });
+      const actual = await runOnCuda(each, { fusion: true, order: "reverse" });
       for (const [result, data] of wanted.results) {
         expectNear(actual.results.get(result)!, data, result);
       }
