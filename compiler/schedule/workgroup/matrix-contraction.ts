@@ -34,15 +34,14 @@ import { KernelBuilder, type ScheduledKernel, type Surroundings } from "../kerne
 import { extentValue } from "../micro-kernel.ts";
 import { emitEpilogue, isStaged, stagedBytes } from "./contraction-epilogue.ts";
 import { MatrixCopy } from "./matrix-copy.ts";
+import { isForMatrixUnits, planMatrixContraction } from "./matrix-plan.ts";
 import {
-  isForMatrixUnits,
   type MatrixPlan,
   type MatrixTarget,
   type MatrixTile,
-  planMatrixContraction,
   subgroupThreads,
   unitRows,
-} from "./matrix-plan.ts";
+} from "./matrix-shape.ts";
 import { type PanelsInRing, SubgroupTile } from "./matrix-tile.ts";
 import { placeTile } from "./place-tile.ts";
 

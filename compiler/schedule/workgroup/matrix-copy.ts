@@ -22,7 +22,7 @@ import {
 import { copyAsync } from "../../kernel/intrinsics.ts";
 import type { ElementType, Expression } from "../../kernel/ir.ts";
 import type { KernelBuilder } from "../kernel-builder.ts";
-import { type MatrixPanel, type MatrixPlan, matrixPanelElements } from "./matrix-plan.ts";
+import { type MatrixPanel, type MatrixPlan, matrixPanelElements } from "./matrix-shape.ts";
 import { PanelElements } from "./panel-elements.ts";
 import { panelPlaces } from "./panel-places.ts";
 

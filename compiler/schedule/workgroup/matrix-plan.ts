@@ -4,27 +4,28 @@
  *
  * A workgroup computes a tile of rows × columns, each of its subgroups a block of it: step by step along the sum panels
  * of both operands are copied to a ring in shared memory, read from there into fragments of 16 × 16 and 16 × 8 halves
- * (16 × 8 and 8 × 8 of tf32) and multiplied, with sums in registers. What the choice is about, with figures of an H200
- * multiprocessor: 4096 half-precision multiply-adds a cycle in its data sheet's terms, of which this instruction
- * reaches 0.65 (arXiv:2402.13499, table of `mma` against `wgmma`), so 1330 of f32 sums a cycle as they are counted
- * here (989 TFLOP/s · 0.65 / 132 / 1.83 GHz / 2); 128 bytes of shared memory a cycle; 65,536 registers of 32 bits;
- * 5.5 TB/s from the second-level cache, 23 bytes a cycle. A point of the sum, halves:
+ * (16 × 8 and 8 × 8 of tf32) and multiplied, with sums in registers. What the choice is about, with figures of a
+ * multiprocessor of an H200: 2048 multiply-adds of halves a cycle (989 TFLOP/s by 132 by 1.83 GHz), of which this
+ * instruction reaches 0.65 (arXiv:2402.13499), so 1330; 128 bytes of shared memory a cycle; 65,536 registers of 32 bits;
+ * 23 bytes a cycle from the second-level cache (5.5 TB/s). By point of the sum, of halves:
  *
  * | block of a subgroup | cycles of products | of reading fragments | registers of sums + fragments, twice |
  * | 16 × 16             | 0.19               | 0.5                  | 8 + 16                                |
  * | 32 × 32             | 0.77               | 1                    | 32 + 32                               |
- * | 64 × 32             | 1.54               | 1.5                  | 64 + 48                               |
+ * | 64 × 32             | 1.5                | 1.5                  | 64 + 48                               |
  * | 64 × 64             | 3.1                | 2                    | 128 + 64                              |
  *
- * | tile      | flops a byte copied | cycles of products | of copying both panels from the cache |
- * | 64 × 64   | 32                  | 3.1                | 11                                    |
- * | 128 × 128 | 64                  | 12.3               | 22 (of 132 tiles side by side half is asked for once) |
- * | 256 × 128 | 85                  | 24.6               | 33                                    |
+ * | tile      | flops a byte copied | cycles of products | of copying both panels |
+ * | 64 × 64   | 32                  | 3.1                | 11                     |
+ * | 128 × 128 | 64                  | 12                 | 22                     |
+ * | 256 × 128 | 85                  | 25                 | 34                     |
  *
- * So large products want 64 × 64 for a subgroup and 256 × 128 for eight of them, as CUTLASS has it for this generation
- * (`media/docs/cpp/efficient_gemm.md`; 52 to 55% of cuBLAS on an H100 by kapilsh.github.io, "Learn CUTLASS the hard
- * way 2"), small ones smaller tiles that all multiprocessors have some of. A ring of three or four panels keeps two or
- * three copies on their way, whose latency is some 0.5 µs. The plan is the one of least predicted time.
+ * So large products want blocks of 64 × 64, for fewer fragments than products, and 256 × 128 of eight of them, as CUTLASS
+ * has it for this generation (`media/docs/cpp/efficient_gemm.md`); the cache then bounds them at 73% of the instruction,
+ * 470 TFLOP/s, of which 396 are known to be reached (kapilsh.github.io, "Learn CUTLASS the hard way 2", 52 to 55% of
+ * cuBLAS). Larger blocks have no registers. Small products want smaller tiles, that all multiprocessors have some of. A
+ * ring of three or four panels keeps two or three copies on their way, whose latency is some 0.5 µs. The plan is the one
+ * of least predicted time, see `matrix-time.ts`.
  */
 
 import { bytesPerElement } from "../../graph/dtype.ts";
@@ -35,73 +36,24 @@ import type {
   TiledOperand,
 } from "../../optimize/fusion/tiled-contraction.ts";
 import type { Box } from "../../optimize/simplify-index.ts";
-import type { MatrixUnits, TargetDescription } from "../../optimize/target-description.ts";
+import type { MatrixUnits } from "../../optimize/target-description.ts";
 import type { ContractionSizes } from "./contraction-plan.ts";
 import { runsBy, smallestStep } from "./contraction-runs.ts";
+import {
+  type MatrixPanel,
+  type MatrixPlan,
+  type MatrixTarget,
+  type MatrixTile,
+  subgroupThreads,
+  unitColumns,
+  unitDepth,
+  unitRows,
+} from "./matrix-shape.ts";
 import { predictMatrixSeconds } from "./matrix-time.ts";
-
-/** Rows and columns that one instruction multiplies; points of the sum follow from the operands' type. */
-export const unitRows = 16;
-export const unitColumns = 8;
-
-/** Threads that issue an instruction together. */
-export const subgroupThreads = 32;
-
-export interface MatrixTile {
-  /** Rows and columns of a subgroup: multiples of those of the unit, powers of two. */
-  readonly rows: number;
-  readonly columns: number;
-  /** Subgroups along the rows and along the columns of the tile; powers of two. */
-  readonly down: number;
-  readonly across: number;
-  /** Points of the sum in a panel. */
-  readonly depth: number;
-}
-
-/** How an operand's panel lies in shared memory, and how it gets there. */
-export interface MatrixPanel {
-  /** Rows (or columns) of the tile. */
-  readonly width: number;
-  readonly depth: number;
-  /** What runs through memory and so along the lines of the panel: its width, or points of the sum. */
-  readonly lines: "width" | "depth";
-  /** Elements from line to line: so many that eight lines are in different banks. */
-  readonly stride: number;
-  /** Elements that are copied together, and bytes of each in memory. */
-  readonly run: number;
-  readonly memoryBytes: number;
-  /** Whether the machine copies them; else they pass through registers, where they are converted. */
-  readonly isAsync: boolean;
-}
-
-export interface MatrixPlan {
-  readonly contraction: TiledContraction;
-  readonly operands: MatrixUnits["operands"];
-  /** Of elements in shared memory. */
-  readonly dtype: "f32" | "f16" | "bf16";
-  readonly tile: MatrixTile;
-  /** Panels of either operand in shared memory at once. */
-  readonly stages: number;
-  readonly threads: number;
-  readonly left: MatrixPanel;
-  readonly right: MatrixPanel;
-}
-
-/** A target whose units are told what to multiply by one subgroup. */
-export interface MatrixTarget extends TargetDescription {
-  readonly workgroup: NonNullable<TargetDescription["workgroup"]> & {
-    readonly matrix: MatrixUnits;
-  };
-}
 
 export interface MatrixPlanOptions {
   /** Bytes of shared memory that a tile takes beside its panels, given rows of a unit in all subgroups, and columns. */
   readonly besides: (tile: MatrixTile) => number;
-}
-
-/** Points of the sum that one instruction multiplies. */
-export function unitDepth(operands: MatrixUnits["operands"]): number {
-  return operands === "tf32" ? 8 : 16;
 }
 
 /**
@@ -200,11 +152,6 @@ function panelPlan(
   // points in eight rows are, one by one: rows are 4 apart (modulo 8), or points 8 (modulo 16), of 32 banks.
   const padding = dtype === "f32" && access.lines === "depth" ? 4 : (line / 8) % 2 === 1 ? 0 : 8;
   return { width, depth, stride: line + padding, ...access };
-}
-
-/** Elements of a panel in shared memory. */
-export function matrixPanelElements({ width, depth, lines, stride }: MatrixPanel): number {
-  return (lines === "width" ? depth : width) * stride;
 }
 
 /** Rows and columns of a subgroup: fragments are used the more often the nearer they are to a square. */

@@ -35,7 +35,7 @@ import {
   unitColumns,
   unitDepth,
   unitRows,
-} from "./matrix-plan.ts";
+} from "./matrix-shape.ts";
 import type { TileOutputs } from "./tile-outputs.ts";
 
 /** Registers of fragments of the left and the right operand, and of sums. */

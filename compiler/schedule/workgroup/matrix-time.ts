@@ -11,7 +11,7 @@ import {
   subgroupThreads,
   unitColumns,
   unitRows,
-} from "./matrix-plan.ts";
+} from "./matrix-shape.ts";
 
 /** Of a multiprocessor: registers, threads that may stay on it, schedulers, which have a unit each. */
 const registersOfAll = 65_536;

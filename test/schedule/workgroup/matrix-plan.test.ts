@@ -6,10 +6,12 @@ import type { Compute, Graph } from "../../../compiler/graph/node.ts";
 import { tiledContraction } from "../../../compiler/optimize/fusion/tiled-contraction.ts";
 import {
   isForMatrixUnits,
-  type MatrixPlan,
-  type MatrixTarget,
   planMatrixContraction,
 } from "../../../compiler/schedule/workgroup/matrix-plan.ts";
+import type {
+  MatrixPlan,
+  MatrixTarget,
+} from "../../../compiler/schedule/workgroup/matrix-shape.ts";
 import { registersOf, sharedBytesOf } from "../../../compiler/schedule/workgroup/matrix-time.ts";
 import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import { type Case, productCase } from "../contraction-cases.ts";
