@@ -1,13 +1,15 @@
 /**
  * Random programs, as many as one has time for: `NNC_FUZZ_RUNS` graphs and a fifth as many models, from the seed
- * `NNC_FUZZ_SEED`; on WebGPU a twentieth of them, as software computes in its place. They are tested some at a time,
+ * `NNC_FUZZ_SEED`; on graphics processors a twentieth of them, as software computes in their place. They are tested some at a time,
  * with a seed of their own, which a failure names.
  */
 
 import { describe, test } from "vitest";
+import { hasEmulation, needsEmulation } from "../cuda/emulation.ts";
 import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import { thisCpu } from "../targets/run-kernels.ts";
 import { cpuRunner } from "./cpu-runner.ts";
+import { cudaRunner } from "./cuda-runner.ts";
 import { randomModels } from "./random-models.ts";
 import { checkRandomPrograms, randomGraphs } from "./random-programs.ts";
 import { webGpuRunner } from "./webgpu-runner.ts";
@@ -18,6 +20,7 @@ const start = Number(process.env.NNC_FUZZ_SEED ?? Date.now() % 2 ** 30);
 describe.each([
   ["the CPU", () => cpuRunner(thisCpu()), runs, true],
   [`WebGPU ${needsGpu}`, webGpuRunner, Math.ceil(runs / 20), hasGpu],
+  [`emulated CUDA ${needsEmulation}`, cudaRunner, Math.ceil(runs / 20), hasEmulation],
 ] as const)("on %s", (_, open, share, isHere) => {
   test.runIf(isHere).each([
     ["graphs", randomGraphs, share, 25],
