@@ -28,7 +28,6 @@ using GraphExecution = struct GraphExecutionTag *;
 constexpr Result kOutOfMemory = 2;
 constexpr Result kNoDevice = 100;
 constexpr Result kNoBinaryForDevice = 209;
-constexpr Result kUnsupportedPtxVersion = 222;
 
 // Values of the driver's enumerations that are in use.
 constexpr int kMultiprocessors = 16;

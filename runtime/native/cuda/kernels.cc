@@ -1,7 +1,9 @@
 #include "kernels.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
+#include <string_view>
 
 #include "tensor_map.h"
 
@@ -39,6 +41,19 @@ class ArgumentBuffer {
   size_t size_ = 0;
 };
 
+// The CUDA whose compiler made the image, as it notes there: 13000 is 13.0; 0 if it does not say.
+int CompilerVersionOf(const std::vector<char> &image) {
+  constexpr std::string_view kNote = "Cuda compilation tools, release ";
+  const auto note = std::search(image.begin(), image.end(), kNote.begin(), kNote.end());
+  if (note == image.end()) return 0;
+  // Images end with a zero, beyond what they are given as.
+  const char *const release = &*note + kNote.size();
+  int major = 0;
+  int minor = 0;
+  if (std::sscanf(release, "%2d.%2d", &major, &minor) != 2) return 0;
+  return 1000 * major + 10 * minor;
+}
+
 OwnedModule LoadModule(const Device &device, const std::vector<char> &image) {
   const Driver &driver = *device.driver;
   char log[4096] = {};
@@ -49,12 +64,19 @@ OwnedModule LoadModule(const Device &device, const std::vector<char> &image) {
   if (result == 0) return {&driver, module};
   const std::string said = log[0] == '\0' ? "" : std::string("\n") + log;
   const std::string why = driver.Describe(result);
-  if (result == kUnsupportedPtxVersion || result == kNoBinaryForDevice) {
-    throw CudaError("the kernels were compiled by a CUDA that is newer than " +
-                        VersionName(driver.version()) + ", the newest that this driver supports, " +
-                        "or for other devices than " + device.name + " (" + why +
-                        "): update the driver, or rebuild with `nnc build` and an older nvcc" +
-                        said,
+  const int compiler = CompilerVersionOf(image);
+  if (compiler > driver.version()) {
+    const std::string wanted = VersionName(compiler);
+    const std::string supported = VersionName(driver.version());
+    throw CudaError("the kernels were compiled by CUDA " + wanted +
+                        ", and the NVIDIA driver supports CUDA " + supported + " (" + why +
+                        "): install a driver that supports CUDA " + wanted +
+                        ", or rebuild with the nvcc of CUDA " + supported + said,
+                    result);
+  }
+  if (result == kNoBinaryForDevice) {
+    throw CudaError("the kernels are for other devices than " + device.name + " (" + why +
+                        "): rebuild with `nnc build`" + said,
                     result);
   }
   throw CudaError("the kernels cannot be loaded (" + why + "): rebuild with `nnc build`" + said,

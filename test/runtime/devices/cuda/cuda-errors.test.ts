@@ -25,6 +25,8 @@ async function failureOf(promise: Promise<unknown>): Promise<Error> {
   return error as Error;
 }
 
+const encode = (text: string) => new TextEncoder().encode(text);
+
 /** The program with some kernels changed. */
 function withKernels(changes: Readonly<Record<string, Partial<CudaKernel>>>): CudaProgram {
   const changed = kernels.map((kernel) => ({ ...kernel, ...changes[kernel.name] }));
@@ -113,8 +115,13 @@ describe.runIf(hasEmulation)(`a model cannot be set up ${needsEmulation}`, () =>
     ],
     [
       "with an image that is none",
-      { images: [{ kind: "binary", bytes: new TextEncoder().encode("nothing") }] },
+      { images: [{ kind: "binary", bytes: encode("nothing") }] },
       /the kernels cannot be loaded \(CUDA_ERROR_INVALID_IMAGE.*\): rebuild with `nnc build`/,
+    ],
+    [
+      "with an image of a newer CUDA than the driver's",
+      { images: [{ kind: "binary", bytes: encode("Cuda compilation tools, release 14.2, V") }] },
+      /the kernels were compiled by CUDA 14\.2, and the NVIDIA driver supports CUDA 13\.0 \(.*\): install a driver that supports CUDA 14\.2, or rebuild with the nvcc of CUDA 13\.0/,
     ],
     [
       "without its files",
