@@ -34,9 +34,9 @@ beforeAll(async () => {
   writeFileSync(image, await compile(source));
 });
 
-/** Runs a program that has an open session, and `run(steps)`, which flips so often. */
-function spawn(body: string, flags: readonly string[] = []) {
-  const text = `
+/** A program that has an open session, and `run(steps)`, which flips so often. */
+function programOf(body: string): string {
+  return `
     const { readFileSync } = require("node:fs");
     const addon = require(${JSON.stringify(findNativeAddon())});
     const read = (path) => readFileSync(path);
@@ -47,6 +47,10 @@ function spawn(body: string, flags: readonly string[] = []) {
     const run = (steps) => session.run({ graph, rows: new Int32Array(steps), batchSize: 1,
       scalars: new Float32Array(0), seed: 0, firstBatch: 0 });
     session.open().then(async () => { ${body} });`;
+}
+
+function spawn(body: string, flags: readonly string[] = []) {
+  const text = programOf(body);
   const started = performance.now();
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, [...flags, "-e", text], {
     encoding: "utf8",
@@ -91,6 +95,18 @@ describe.runIf(hasEmulation)(`a process ${needsEmulation}`, () => {
       }
       console.log("done");`;
     expect(spawn(body, ["--expose-gc"])).toMatchObject({ ...ended, output: "done\n" });
+  });
+
+  test("can end a worker thread in the middle of a run", () => {
+    const inner = programOf("run(5_000_000); setInterval(() => {}, 1000);");
+    const body = `
+      const { Worker } = require("node:worker_threads");
+      const worker = new Worker(${JSON.stringify(inner)}, { eval: true });
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await worker.terminate();
+      await run(10);
+      console.log("done");`;
+    expect(spawn(body)).toMatchObject({ ...ended, output: "done\n" });
   });
 
   test("does other things while steps run", () => {
