@@ -1,10 +1,9 @@
 /** What kernels look like as CUDA C++: small ones. */
 
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { BlockBuilder } from "../../../compiler/kernel/block-builder.ts";
 import {
   add,
-  bitcast,
   broadcast,
   call,
   ceilQuotient,
@@ -13,57 +12,29 @@ import {
   divide,
   f32,
   fma,
-  i32,
-  lane,
   less,
   load,
   loop,
   multiply,
   operation,
   place,
-  random,
   shuffleDown,
   store,
   subtract,
   symbol,
-  u32,
   variable,
   vectorOf,
   when,
 } from "../../../compiler/kernel/build.ts";
-import {
-  awaitCopies,
-  commitCopies,
-  copyAsync,
-  roundToTf32,
-} from "../../../compiler/kernel/intrinsics.ts";
+import { awaitCopies, commitCopies, copyAsync } from "../../../compiler/kernel/intrinsics.ts";
 import type { Expression, Statement } from "../../../compiler/kernel/ir.ts";
 import type { Launch } from "../../../compiler/kernel/module.ts";
-import { CLikePrinter } from "../../../compiler/targets/c-like-printer.ts";
-import { cudaDialect, noMemory } from "../../../compiler/targets/cuda/dialect.ts";
-import { type PrintedCuda, printCuda } from "../../../compiler/targets/cuda/print-module.ts";
-import { column, input, launch, moduleOf, output, scalar, updated } from "../kernels.ts";
+import { column, input, launch, output, scalar, updated } from "../kernels.ts";
+import { printed, text } from "./printed.ts";
 
 const task = symbol("task");
 const thread = symbol("thread");
 const n = symbol("n");
-
-function printed(...launches: readonly Launch[]): PrintedCuda {
-  const module = moduleOf(...launches);
-  return printCuda([{ architecture: "sm_80", module }], { source: "test.nn", batchMax: 100 });
-}
-
-/** The source without what all sources begin with. */
-function text({ sources }: PrintedCuda): string {
-  const sections = sources[0]!.split("\n\n");
-  return sections
-    .slice(1)
-    .filter(
-      (section) => !section.includes("struct NncStep {") && !section.includes("nnc_next_step"),
-    )
-    .join("\n\n")
-    .trimEnd();
-}
 
 test("a source begins with what it needs", () => {
   const { sources, program } = printed(launch([output("y", "f32", 1)], []));
@@ -432,168 +403,4 @@ test("an update of Adam, whose text is shared by launches", () => {
       if (at < 300) kernel[at] = (at < 300 ? kernel[at] : 0.0f) - first * rate / (sqrtf(second) + 1e-7f);
     }"
   `);
-});
-
-describe("memory", () => {
-  const copy = (value: Expression): Statement[] => [
-    store(place("y", multiply(thread, constant(4))), value),
-  ];
-  const run = (index: Expression, dtype: "f32" | "bf16" | "bool" = "f32", active = 4) =>
-    load(place("x", index), vectorOf(dtype, 4), { active });
-  const body = (dtype: "f32" | "bf16" | "bool", value: Expression) =>
-    text(
-      printed(
-        launch([input("x", dtype, 64, 0), output("y", dtype, 64)], copy(value), {
-          threads: 8,
-        }),
-      ),
-    );
-
-  test("only aligned runs move as vectors", () => {
-    const aligned = body("f32", run(multiply(thread, constant(8))));
-    expect(aligned).toContain("nnc_store_f32x4(&y[thread * 4], nnc_load_f32x4(&x[thread * 8]));");
-    const shifted = body("f32", run(add(multiply(thread, constant(4)), constant(1))));
-    expect(shifted).toContain("nnc_f32x4{x[thread * 4 + 1], x[thread * 4 + 1 + 1]");
-    const partial = body("f32", run(multiply(thread, constant(4)), "f32", 3));
-    expect(partial).toContain("x[thread * 4 + 2], 0.0f}");
-  });
-
-  test("narrow floats and bools have their natural sizes", () => {
-    const narrow = body("bf16", run(multiply(thread, constant(4)), "bf16"));
-    expect(narrow).toContain("const nnc_bf16 *__restrict__ x");
-    expect(narrow).toContain("nnc_store_bf16x4(&y[thread * 4], nnc_load_bf16x4(&x[thread * 4]));");
-    const bools = body("bool", run(multiply(thread, constant(4)), "bool"));
-    expect(bools).toContain("unsigned char *__restrict__ y");
-    expect(bools).toContain("nnc_boolx4{x[thread * 4] != 0, ");
-    expect(bools).toContain("y[thread * 4 + 3] = stored.w;");
-  });
-
-  test("much shared memory is one dynamic block", () => {
-    const buffers = ["a", "b"].map(
-      (name): Statement => ({
-        kind: "buffer",
-        name,
-        scope: "shared",
-        dtype: "f32",
-        elements: 8190,
-      }),
-    );
-    const used = ["a", "b"].map((name) => store(place(name, thread), constant(0, "f32")));
-    const { program, sources } = printed(launch([], [...buffers, ...used], { threads: 8 }));
-    expect(sources[0]).toContain("  NNC_DYNAMIC_SHARED;");
-    expect(sources[0]).toContain("float *const b = reinterpret_cast<float *>(nnc_shared + 32768);");
-    expect(program.variants[0]!.kernels[0]!.sharedBytes).toBe(65536);
-  });
-});
-
-test("persistent kernels share tasks out themselves, and have no guard", () => {
-  const body = [
-    {
-      ...loop("tile", symbol("group"), ceilQuotient(n, 4), [
-        store(place("y", variable("tile")), constant(1, "f32")),
-      ]),
-    },
-  ];
-  const one = launch([output("y", "f32", 100)], body, { name: "tiles_all", tasks: n, threads: 32 });
-  const program = printed({ ...one, kernel: { ...one.kernel, isPersistent: true } });
-  expect(text(program)).toContain("const int group = (int)blockIdx.x;");
-  expect(text(program)).not.toContain("return;");
-  expect(program.program.variants[0]!.kernels[0]!.isPersistent).toBe(true);
-  expect(program.program.variants[0]!.graphs.predict![0]!.blocks).toBe(100);
-});
-
-test("no name of a model means something in CUDA", () => {
-  const names = ["exp", "float", "step", "nnc_x", "a__b", "xor", "make_float4", "read", "rows"];
-  const launches = names.map((name) =>
-    launch(
-      [input(name, "f32", 4, 0), output("y", "f32", 4)],
-      [store(place("y", thread), load(place(name, thread), f32))],
-      { name, threads: 4 },
-    ),
-  );
-  const program = printed(...launches);
-  expect(program.program.variants[0]!.kernels.map(({ name }) => name)).toMatchInlineSnapshot(`
-    [
-      "run_exp",
-      "run_float",
-      "run_step",
-      "run_nnc_x",
-      "run_a_b",
-      "run_xor",
-      "run_make_float4",
-      "run_read",
-      "run_rows",
-    ]
-  `);
-  const parameters = text(program).match(/const float \*__restrict__ \w+/g)!;
-  expect(parameters.map((parameter) => parameter.split(" ").at(-1))).toMatchInlineSnapshot(`
-    [
-      "exp",
-      "float_2",
-      "step_2",
-      "v_nnc_x",
-      "a_b",
-      "xor_2",
-      "make_float4",
-      "read",
-      "rows_2",
-    ]
-  `);
-});
-
-test("literals are read back as they are, and operators as C++ has them", () => {
-  const printer = new CLikePrinter(cudaDialect(noMemory, () => {}));
-  const print = (e: Expression) => printer.expression(e);
-  const [a, b, c] = ["a", "b", "c"].map((name) => variable(name, i32)) as [
-    Expression,
-    Expression,
-    Expression,
-  ];
-  const v = variable("v", vectorOf("f32", 4));
-  expect(print(constant(0.1, "f32"))).toBe("0.1f");
-  expect(print(constant(-0, "f32"))).toBe("-0.0f");
-  expect(print(constant(3.4028234663852886e38, "f32"))).toBe("3.4028235e+38f");
-  expect(print(constant(1e-45, "f32"))).toBe("1e-45f");
-  expect(print(constant(Number.NaN, "f32"))).toBe("__uint_as_float(0x7fc00000u)");
-  expect(print(constant(-Infinity, "f32"))).toBe("__uint_as_float(0xff800000u)");
-  expect(print(constant(-2147483648))).toBe("(-2147483647 - 1)");
-  expect(print(constant(1.5, "bf16"))).toBe("nnc_bf16{0x3fc0}");
-  expect(print(constant(-1.5, "f16"))).toBe("nnc_f16{0xbe00}");
-  expect(print(constant(2 ** -24, "f16"))).toBe("nnc_f16{0x1}");
-  expect(print(constant(1e9, "f16"))).toBe("nnc_f16{0x7c00}");
-  expect(print(operation("shiftLeft", add(a, b), c))).toBe("(a + b) << c");
-  expect(print(operation("and", operation("or", a, b), c))).toBe("(a | b) & c");
-  expect(print(operation("min", a, b))).toBe("nnc_min(a, b)");
-  expect(print(bitcast(a, "f32"))).toBe("__int_as_float(a)");
-  expect(print(bitcast(add(a, b), "u32"))).toBe("(unsigned)(a + b)");
-  expect(print(convert(add(a, b), "f32"))).toBe("(float)(a + b)");
-  expect(print(convert(variable("x", f32), "i32"))).toBe("nnc_i32_from_f32(x)");
-  expect(print(operation("add", v, constant(1, "f32")))).toBe("v + nnc_f32x4_of(1.0f)");
-  expect(print(lane(operation("negate", v), 2))).toBe("nnc_negate(v).z");
-});
-
-test("integers of graphs wrap", () => {
-  const sum = call("add", load(place("x", thread), i32), constant(1));
-  const program = printed(
-    launch([input("x", "i32", 4, 0), output("y", "i32", 4)], [store(place("y", thread), sum)], {
-      threads: 4,
-    }),
-  );
-  expect(text(program)).toContain("y[thread] = (int)((unsigned)x[thread] + 1u);");
-});
-
-test("random numbers come from the step, and tf32 from the machine", () => {
-  const uniform = random("dropout", thread);
-  const body: Statement[] = [
-    { kind: "buffer", name: "bits", scope: "local", dtype: "u32", elements: 1 },
-    {
-      kind: "invoke",
-      function: roundToTf32,
-      args: [{ kind: "address", place: place("bits", constant(0)) }, uniform],
-    },
-    store(place("y", thread), bitcast(load(place("bits", constant(0)), u32), "f32")),
-  ];
-  const source = text(printed(launch([output("y", "f32", 4)], body, { threads: 4 })));
-  expect(source).toContain("round_to_tf32(&bits[0], uniform_f32(step->seed, ");
-  expect(source).toContain('asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(*to) : "f"(number));');
 });
