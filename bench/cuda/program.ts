@@ -59,7 +59,11 @@ export async function prepareJob(
 async function prepareCode(program: CompiledProgram): Promise<PreparedCode> {
   const { code } = program;
   if (code.target === "cuda") {
-    return { target: "cuda", program: code.program, images: await cudaImages(code) };
+    return {
+      target: "cuda",
+      program: code.program,
+      images: await cudaImages(code, program.plan.model),
+    };
   }
   const { path: library } = await compileKernels(program, undefined);
   return { target: "cpu", library };

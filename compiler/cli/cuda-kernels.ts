@@ -1,6 +1,9 @@
 /** Kernels for CUDA: machine code where `nvcc` is at hand, else their source, which devices compile by NVRTC. */
 
+import { findCudaDevice } from "../../runtime/devices/cuda/find-cuda.ts";
 import type { CudaImage } from "../../runtime/devices/cuda/kernel-image.ts";
+import { chooseVariant } from "../../runtime/devices/cuda/variant.ts";
+import { DeviceError } from "../../runtime/devices/device.ts";
 import type { KernelCode } from "../compiled-program.ts";
 import { type CudaCompiler, compileCuda, findCudaCompiler } from "../targets/cuda/toolchain.ts";
 
@@ -26,9 +29,25 @@ export async function compileCudaKernels({ program, sources }: CudaCode): Promis
   return { compiler, binaries: compiled.map(({ path }) => path) };
 }
 
-/** What this process loads, by variant. */
-export async function cudaImages(code: CudaCode): Promise<readonly CudaImage[]> {
-  const { compiler, binaries } = await compileCudaKernels(code);
-  if (compiler === null) return code.sources.map((text) => ({ kind: "source", text }));
-  return binaries.map((path) => ({ kind: "file", path }));
+/**
+ * What this process loads, by variant: the one for the device here is compiled, and for nothing else.
+ * @throws DeviceError if there is no device.
+ */
+export async function cudaImages(
+  { program, sources }: CudaCode,
+  model: string,
+): Promise<readonly CudaImage[]> {
+  const device = await findCudaDevice();
+  if ("reason" in device) throw new DeviceError(device.reason);
+  const images = sources.map((text): CudaImage => ({ kind: "source", text }));
+  const compiler = await findCudaCompiler();
+  if (compiler === undefined) return images;
+  const chosen = chooseVariant(program, device, model);
+  const { path } = await compileCuda(
+    compiler,
+    sources[chosen]!,
+    program.variants[chosen]!.architecture,
+    { isOnly: sources.length === 1, capability: device.capability },
+  );
+  return images.with(chosen, { kind: "file", path });
 }

@@ -43,7 +43,7 @@ export async function readyKernels(
   if (code.target === "wgsl") return code;
   if (code.target === "cuda") {
     const { target, program: cuda } = code;
-    return { target, program: cuda, images: await cudaImages(code) };
+    return { target, program: cuda, images: await cudaImages(code, program.plan.model) };
   }
   const { path } = await compileKernels(program, march);
   return { target: "cpu", library: path };

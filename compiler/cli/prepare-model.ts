@@ -1,6 +1,7 @@
 /** Compiles a model, its kernels included, for the commands that run it; an unchanged one comes from the cache. */
 
 import { existsSync } from "node:fs";
+import { findCudaDevice } from "../../runtime/devices/cuda/find-cuda.ts";
 import type { CommandEnvironment } from "../../runtime/training/command/environment.ts";
 import type { CompileRequest } from "./compile-model.ts";
 import { CommandError } from "./failure.ts";
@@ -32,8 +33,9 @@ async function keptOrCompiled(request: CompileRequest, streams: Streams): Promis
   const { entry, batchSize, target, march, precision, fusion } = request;
   const { processor } = describeTarget(march);
   const { color } = streams;
+  const device = target === "cuda" ? await findCudaDevice() : undefined;
   const cache = new ProgramCache(
-    { buildId, entry, batchSize, target, march, precision, fusion, processor, color },
+    { buildId, entry, batchSize, target, march, precision, fusion, processor, device, color },
     diskSources(std),
   );
   const kept = await cache.read();

@@ -72,8 +72,27 @@ export function targetsOf(
   ];
 }
 
+/** What a variant is compiled for where only one device is to run it; all that a trainer gets if the compiler is older. */
+function targetsOfDevice(
+  architecture: CudaArchitecture,
+  capability: number,
+  compiler: CudaCompiler,
+): readonly string[] {
+  if (architecture === "sm_90a" || !compiler.architectures.has(`compute_${capability}`)) {
+    return targetsOf(architecture, { isOnly: true, architectures: compiler.architectures });
+  }
+  return [`arch=compute_${capability},code=sm_${capability}`];
+}
+
+export interface CudaCompileOptions extends CacheOptions {
+  /** Whether there is no other variant. */
+  readonly isOnly: boolean;
+  /** Of the only device that is to run it, such as 89 for 8.9: that takes a fraction of the time. */
+  readonly capability?: number | undefined;
+}
+
 /**
- * Compiles a variant's source into a fat binary. `isOnly` says that there is no other variant.
+ * Compiles a variant's source into a fat binary.
  * @throws MissingCompilerError if the compiler is too old for the variant.
  * @throws InvariantError if it refuses the source, which is kept.
  */
@@ -81,7 +100,7 @@ export async function compileCuda(
   compiler: CudaCompiler,
   source: string,
   architecture: CudaArchitecture,
-  options: CacheOptions & { readonly isOnly: boolean },
+  options: CudaCompileOptions,
 ): Promise<CompiledFile> {
   const needed = `compute_${Number.parseInt(architecture.slice("sm_".length), 10)}`;
   if (!compiler.architectures.has(needed)) {
@@ -90,7 +109,11 @@ export async function compileCuda(
         "install CUDA 12.0 or newer, or name another nvcc in NNC_NVCC",
     );
   }
-  const targets = targetsOf(architecture, { ...options, ...compiler });
+  const { isOnly, capability } = options;
+  const targets =
+    capability === undefined
+      ? targetsOf(architecture, { isOnly, architectures: compiler.architectures })
+      : targetsOfDevice(architecture, capability, compiler);
   return compileCached(
     {
       what,

@@ -3,9 +3,9 @@
 import { messageOf } from "../../data/data-error.ts";
 import { loadNativeAddon } from "../cpu/native-addon.ts";
 import { cudaChoice } from "./environment.ts";
-import { oldestCapability } from "./variant.ts";
+import { type KnownDevice, oldestCapability } from "./variant.ts";
 
-export type FoundCuda = { readonly name: string } | { readonly reason: string };
+export type FoundCuda = KnownDevice | { readonly reason: string };
 
 /** The device that a trainer would take, or why there is none. */
 export async function findCudaDevice(
@@ -13,7 +13,7 @@ export async function findCudaDevice(
 ): Promise<FoundCuda> {
   try {
     const { name, capability } = await loadNativeAddon().findCudaDevice(cudaChoice(environment));
-    if (capability >= oldestCapability) return { name };
+    if (capability >= oldestCapability) return { name, capability };
     return { reason: `${name} is older than compute capability ${oldestCapability / 10}.0` };
   } catch (error) {
     return { reason: messageOf(error) };

@@ -4,6 +4,9 @@ import { DeviceError } from "../device.ts";
 import type { CudaArchitecture, CudaProgram } from "./cuda-program.ts";
 import type { CudaDeviceInfo } from "./native-cuda.ts";
 
+/** What tells devices apart. */
+export type KnownDevice = Pick<CudaDeviceInfo, "name" | "capability">;
+
 /** Of the oldest devices that kernels are compiled for. */
 export const oldestCapability = 80;
 
@@ -18,7 +21,7 @@ const runsOn: { readonly [A in CudaArchitecture]: (capability: number) => boolea
  */
 export function chooseVariant(
   { variants }: CudaProgram,
-  { name, capability }: CudaDeviceInfo,
+  { name, capability }: KnownDevice,
   model: string,
 ): number {
   const found = variants.findIndex(({ architecture }) => runsOn[architecture](capability));

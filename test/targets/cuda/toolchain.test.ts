@@ -92,3 +92,21 @@ test("a source is compiled once, and one that is refused is kept", async () => {
   const refused = compileCuda(compiler, "// refused\n", "sm_80", options);
   await expect(refused).rejects.toThrow(/kept as .*\.cu:\n.*expected a kernel/);
 });
+
+test("code for one device alone is machine code of its own", async () => {
+  const environment: NodeJS.ProcessEnv = {
+    ...none,
+    PATH: process.env.PATH,
+    NNC_NVCC: await writeCompiler(["compute_80", "compute_89", "compute_90"]),
+  };
+  const compiler = (await findCudaCompiler(environment))!;
+  const argumentsFor = async (architecture: "sm_80" | "sm_90a", capability: number) => {
+    const options = { isOnly: false, capability, environment, cacheDirectory: directory };
+    const { path } = await compileCuda(compiler, "// kernels\n", architecture, options);
+    return (await readFile(path, "utf8")).match(/arch=\S+/g);
+  };
+  expect(await argumentsFor("sm_80", 89)).toEqual(["arch=compute_89,code=sm_89"]);
+  expect(await argumentsFor("sm_90a", 90)).toEqual(["arch=compute_90a,code=sm_90a"]);
+  // One that is newer than the compiler takes PTX.
+  expect(await argumentsFor("sm_80", 121)).toContain("arch=compute_80,code=compute_80");
+});

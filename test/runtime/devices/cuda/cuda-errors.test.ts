@@ -59,9 +59,9 @@ describe.runIf(hasEmulation)(`no device ${needsEmulation}`, () => {
   }
 
   test("is said of a device that is there", async () => {
-    expect(await found()).toEqual({ name: "NVIDIA emulation 0" });
+    expect(await found()).toEqual({ name: "NVIDIA emulation 0", capability: 90 });
     const second = { NNC_EMULATION_DEVICES: "2", NNC_CUDA_DEVICE: "1" };
-    expect(await found(second)).toEqual({ name: "NVIDIA emulation 1" });
+    expect(await found(second)).toEqual({ name: "NVIDIA emulation 1", capability: 90 });
   });
 
   test.each([
