@@ -59,17 +59,17 @@ function threadsOf(
   builder: KernelBuilder,
   { threadsPerRow: count, rowsPerGroup, threadStride: stride }: WorkgroupPlan,
 ): { readonly threads: RowThreads; readonly slot: Expression } {
-  const thread = symbol("thread");
+  const groupThreads = rowsPerGroup * count;
+  // A thread that is alone has no number.
+  const thread = groupThreads === 1 ? constant(0) : symbol("thread");
   const inner = stride === 1 ? count : stride;
   const outer = builder.let(
     "outer",
-    rowsPerGroup * count === inner ? constant(0) : quotient(thread, inner),
+    groupThreads === inner ? constant(0) : quotient(thread, inner),
   );
-  const within =
-    inner === rowsPerGroup * count ? thread : builder.let("inner", remainder(thread, inner));
+  const within = inner === groupThreads ? thread : builder.let("inner", remainder(thread, inner));
   const [lane, slot] = stride === 1 ? [within, outer] : [outer, within];
   const firstThread = stride === 1 ? multiply(slot, constant(count)) : slot;
-  const groupThreads = rowsPerGroup * count;
   return { threads: { lane, count, stride, groupThreads, firstThread }, slot };
 }
 

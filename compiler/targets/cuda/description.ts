@@ -58,7 +58,8 @@ export function describeCuda({
     memoryBandwidth: 4e12,
     // From the end of a kernel to the work of the next in a CUDA graph, and filling and draining the device; an estimate.
     launchSeconds: 2e-6,
-    taskSeconds: 0.5e-6,
+    // Launches that may run side by side cost nothing more in a graph than one after the other.
+    taskSeconds: 0,
     workgroup: {
       // Of at most 1,024: with 256, two workgroups share a multiprocessor also where each thread has 128 registers.
       threads: 256,
