@@ -1,19 +1,11 @@
-/**
- * Columns of the data on the device: whole where they fit. A slot keeps what was bound to it before, as `fit` binds
- * training and validation data in turn, every epoch.
- */
+/** The columns bound to a device's slots: whole on the device where they fit. */
 
 import type { Column } from "../../data/column.ts";
 import type { ColumnPlan } from "../../plan.ts";
 import { DeviceError } from "../device.ts";
-import { type Allocator, type DeviceBuffer, upload, usage, wholeWords } from "./buffers.ts";
+import { type ColumnMemory, ResidentColumns } from "../resident-columns.ts";
+import { type Allocator, type DeviceBuffer, upload, usage } from "./buffers.ts";
 import type { DeviceHealth } from "./device-health.ts";
-
-interface Resident {
-  readonly buffer: DeviceBuffer;
-  /** What it holds. Columns do not change, and one that is gone is not bound again. */
-  readonly column: WeakRef<Column>;
-}
 
 interface Slot {
   /** What is bound. */
@@ -22,9 +14,7 @@ interface Slot {
   readonly buffer: DeviceBuffer | undefined;
 }
 
-/** Training, validation and test data. */
-const keptColumns = 3;
-/** Beyond this, a slot keeps nothing but what is bound. */
+/** A browser does not say how much memory there is before it has none. */
 const keptBytes = 512 * 2 ** 20;
 
 export interface ColumnsOptions {
@@ -37,15 +27,18 @@ export interface ColumnsOptions {
 }
 
 export class Columns {
-  readonly #options: ColumnsOptions;
   readonly #slots: (Slot | undefined)[];
-  /** By slot, the last used last. */
-  readonly #residents: Resident[][];
+  readonly #residents: ResidentColumns<DeviceBuffer>;
 
   constructor(options: ColumnsOptions) {
-    this.#options = options;
-    this.#slots = options.plans.map(() => undefined);
-    this.#residents = options.plans.map(() => []);
+    const { plans, residentBytes } = options;
+    this.#slots = plans.map(() => undefined);
+    this.#residents = new ResidentColumns(columnMemory(options), {
+      slots: plans.length,
+      // Buffers are whole words.
+      residentBytes: Math.floor(residentBytes / 4) * 4,
+      keptBytes,
+    });
   }
 
   /** Rows of the column bound to each slot. */
@@ -59,56 +52,30 @@ export class Columns {
   }
 
   async bind(slot: number, column: Column): Promise<void> {
+    // Its memory may be given up, and no run starts without a column.
     this.#slots[slot] = undefined;
-    const buffer = await this.#residentFor(slot, column);
+    const buffer = await this.#residents.place(slot, column);
     this.#slots[slot] = { column, buffer };
   }
+}
 
-  async #residentFor(slot: number, column: Column): Promise<DeviceBuffer | undefined> {
-    const residents = this.#residents[slot]!;
-    const known = residents.findIndex((resident) => resident.column.deref() === column);
-    if (known >= 0) {
-      residents.push(...residents.splice(known, 1));
-      return residents.at(-1)!.buffer;
-    }
-    const bytes = wholeWords(column.data.byteLength);
-    if (bytes > this.#options.residentBytes) return undefined;
-    const buffer = this.#reuse(residents, bytes) ?? (await this.#allocate(slot, bytes));
-    if (buffer === undefined) return undefined;
-    const { device, health } = this.#options;
-    await upload(device, health, buffer.gpu, 0, column.data);
-    residents.push({ buffer, column: new WeakRef(column) });
-    return buffer;
-  }
-
-  /** Takes the buffer of a column that is gone, or makes room by giving up the one unused for longest. */
-  #reuse(residents: Resident[], bytes: number): DeviceBuffer | undefined {
-    const kept = residents.reduce((total, { buffer }) => total + buffer.bytes, 0);
-    const gone = residents.findIndex(({ column }) => column.deref() === undefined);
-    const isFull = residents.length >= keptColumns || kept + bytes > keptBytes;
-    if (residents.length === 0 || (gone < 0 && !isFull)) return undefined;
-    const [given] = residents.splice(Math.max(gone, 0), 1);
-    const { buffer } = given!;
-    // Far more than is needed would stay taken for nothing.
-    if (buffer.bytes >= bytes && buffer.bytes <= 4 * bytes) return buffer;
-    buffer.gpu.destroy();
-    return kept - buffer.bytes + bytes > keptBytes ? this.#reuse(residents, bytes) : undefined;
-  }
-
-  /** Undefined if the device has no room for it, even with nothing else kept. */
-  async #allocate(slot: number, bytes: number): Promise<DeviceBuffer | undefined> {
-    const label = `column ${this.#options.plans[slot]!.name}`;
-    const flags = usage.storage | usage.copyDestination;
-    const residents = this.#residents[slot]!;
-    for (;;) {
+function columnMemory({
+  device,
+  health,
+  allocator,
+  plans,
+}: ColumnsOptions): ColumnMemory<DeviceBuffer> {
+  const flags = usage.storage | usage.copyDestination;
+  return {
+    allocate: async (slot, bytes) => {
       try {
-        return await this.#options.allocator.allocate(label, bytes, flags);
+        return await allocator.allocate(`column ${plans[slot]!.name}`, bytes, flags);
       } catch (error) {
-        if (this.#options.health.ended || !(error instanceof DeviceError)) throw error;
-        const given = residents.shift();
-        if (given === undefined) return undefined;
-        given.buffer.gpu.destroy();
+        if (health.ended || !(error instanceof DeviceError)) throw error;
+        return undefined;
       }
-    }
-  }
+    },
+    upload: (buffer, data) => upload(device, health, buffer.gpu, 0, data),
+    free: async (buffer) => buffer.gpu.destroy(),
+  };
 }
