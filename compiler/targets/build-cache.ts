@@ -30,6 +30,7 @@ export interface CompiledFile {
   readonly isCached: boolean;
 }
 
+/** runtime/devices/cuda/image-cache.ts repeats this: trainers keep what NVRTC compiles in the same folder. */
 export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   const base = environment.XDG_CACHE_HOME;
   if (base !== undefined && isAbsolute(base)) return join(base, "nnc");
@@ -49,14 +50,17 @@ export interface Compilation {
   readonly args: (source: string, output: string) => readonly string[];
   /** All that the result depends on besides the source and the arguments. */
   readonly depends: readonly string[];
+  /** What the user has to mend, if that is what the compiler's output says; by default the source is at fault. */
+  readonly explain?: (output: string) => string | undefined;
 }
 
 /**
  * Compiles, unless the cache has it.
+ * @throws MissingCompilerError if `explain` says that the compiler itself lacks something.
  * @throws InvariantError if the compiler refuses the source, which is kept.
  */
 export async function compileCached(
-  { what, compiler, source, extensions, args, depends }: Compilation,
+  { what, compiler, source, extensions, args, depends, explain }: Compilation,
   { environment = process.env, cacheDirectory: given }: CacheOptions,
 ): Promise<CompiledFile> {
   const directory = given ?? cacheDirectory(environment);
@@ -73,6 +77,11 @@ export async function compileCached(
   await writeFile(sourceFile, source);
   const failure = await run(compiler, args(sourceFile, unfinished), environment);
   if (failure !== null) {
+    const lacking = explain?.(failure);
+    if (lacking !== undefined) {
+      await rm(sourceFile, { force: true });
+      throw new MissingCompilerError(lacking);
+    }
     const kept = join(directory, `${key}${extensions.source}`);
     await rename(sourceFile, kept);
     await rm(unfinished, { force: true });

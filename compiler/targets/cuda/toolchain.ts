@@ -27,13 +27,14 @@ export interface CudaCompiler {
 }
 
 /**
- * `$NNC_NVCC`, or `nvcc` on the path or where CUDA usually lies; undefined if there is none.
+ * `$NNC_NVCC`, or `nvcc` on the path or where CUDA usually lies; undefined if there is none, or NNC_NVCC is `none`.
  * @throws MissingCompilerError if the one of NNC_NVCC is not there, or the one found does not run.
  */
 export async function findCudaCompiler(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<CudaCompiler | undefined> {
   const wanted = environment.NNC_NVCC;
+  if (wanted === "none") return undefined;
   const isWanted = wanted !== undefined && wanted !== "";
   const folders = [environment.CUDA_HOME, environment.CUDA_PATH, "/usr/local/cuda"];
   const names = isWanted
@@ -71,6 +72,10 @@ export function targetsOf(
     "arch=compute_80,code=compute_80",
   ];
 }
+
+/** What nvcc says where it finds no compiler for the part of a program that is not for devices. */
+const hostCompilerMissing =
+  /\b(?:gcc|g\+\+|cl|clang\+\+)\b.*(?:No such file|not found)|preprocess host compiler properties/i;
 
 /** What a variant is compiled for where only one device is to run it; all that a trainer gets if the compiler is older. */
 function targetsOfDevice(
@@ -130,6 +135,11 @@ export async function compileCuda(
         from,
       ],
       depends: [compiler.version],
+      explain: (output) =>
+        hostCompilerMissing.test(output)
+          ? `the ${what} ${compiler.path} needs a C++ compiler beside it: install one (Debian: apt-get install g++), ` +
+            "or set NNC_NVCC to none, and kernels are compiled where they run"
+          : undefined,
     },
     options,
   );

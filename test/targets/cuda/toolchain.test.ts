@@ -26,6 +26,7 @@ case "$1" in
   --list-gpu-arch) printf '%s\\n' ${architectures.join(" ")}; exit 0;;
 esac
 for arg; do case "$previous" in -o) echo "$@" > "$arg";; esac; previous="$arg"; done
+grep -q hostless "$arg" && { echo "sh: 1: gcc: not found"; exit 1; }
 grep -q refused "$arg" && { echo "$arg(1): error: expected a kernel"; exit 2; }
 exit 0
 `;
@@ -43,6 +44,10 @@ test("the compiler of NNC_NVCC goes before that of the path", async () => {
   expect(named?.version).toContain("99.9");
   const onPath = await findCudaCompiler({ ...none, PATH: directory });
   expect(onPath?.architectures).toEqual(new Set(["compute_80", "compute_90"]));
+});
+
+test("no compiler can be asked for", async () => {
+  expect(await findCudaCompiler({ ...none, PATH: directory, NNC_NVCC: "none" })).toBeUndefined();
 });
 
 test("a compiler that is named and not there is a mistake, none at all is none", async () => {
@@ -91,6 +96,8 @@ test("a source is compiled once, and one that is refused is kept", async () => {
   expect(await readFile(first.path, "utf8")).toMatch(/--fmad=false -fatbin .*code=sm_100/);
   const refused = compileCuda(compiler, "// refused\n", "sm_80", options);
   await expect(refused).rejects.toThrow(/kept as .*\.cu:\n.*expected a kernel/);
+  const hostless = compileCuda(compiler, "// hostless\n", "sm_80", options);
+  await expect(hostless).rejects.toThrow(/needs a C\+\+ compiler beside it/);
 });
 
 test("code for one device alone is machine code of its own", async () => {
