@@ -1,29 +1,15 @@
 /** The CUDA device on a program written by hand, through the addon, on the emulated driver: what it computes. */
 
 import { describe, expect, test } from "vitest";
-import type { RunRequest } from "../../../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../../../runtime/plan.ts";
 import { hasEmulation, needsEmulation } from "../../../cuda/emulation.ts";
 import { testRefusals } from "../refusals.ts";
 import { request } from "../request.ts";
-import { bindAll, cleanUp, createDevice, openDevice } from "./emulated-device.ts";
-import { dataColumns, expectedTotal, oneStep, plan, squares } from "./sum-model.ts";
+import { bindAll, dataColumns, expectedTotal, longRequest, placements } from "../sum-data.ts";
+import { cleanUp, createDevice, openDevice } from "./emulated-device.ts";
+import { oneStep, plan, squares } from "./sum-model.ts";
 
 cleanUp();
-
-/** So many steps over rows in no order, the last one shorter. */
-function longRequest(steps: number, rows: number): RunRequest {
-  const visited = Int32Array.from({ length: 3 * steps - 1 }, (_, i) => (i * 37) % rows);
-  const scalars = Float32Array.from({ length: steps }, (_, step) => step % 3);
-  return request({ rows: visited, batchSize: 3, scalars });
-}
-
-/** Ways to keep the columns of 100 rows, 400 and 300 bytes: on the device, handed over in batches, one of each. */
-const placements = [
-  ["resident", Infinity],
-  ["streamed", 0],
-  ["one resident, one streamed", 300],
-] as const;
 
 describe.runIf(hasEmulation)(`a CUDA device ${needsEmulation}`, () => {
   test("tensors are written, updated by steps and read", async () => {

@@ -11,8 +11,9 @@ import { DeviceError, DeviceLostError } from "../../../../runtime/devices/device
 import type { TrainerPlan } from "../../../../runtime/plan.ts";
 import { emulatedCuda, hasEmulation, needsEmulation } from "../../../cuda/emulation.ts";
 import { request } from "../request.ts";
-import { bindAll, cleanUp, createDevice, openDevice } from "./emulated-device.ts";
-import { dataColumns, expectedTotal, kernels, oneStep, plan, program } from "./sum-model.ts";
+import { bindAll, dataColumns, expectedTotal } from "../sum-data.ts";
+import { cleanUp, createDevice, openDevice } from "./emulated-device.ts";
+import { kernels, oneStep, plan, program } from "./sum-model.ts";
 
 cleanUp();
 

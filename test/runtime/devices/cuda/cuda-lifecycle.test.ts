@@ -10,8 +10,9 @@ import { sessionOptions } from "../../../../runtime/devices/cuda/session-options
 import { emulatedCuda, hasEmulation, needsEmulation } from "../../../cuda/emulation.ts";
 import { createFolder } from "../../native/kernel-library.ts";
 import { request } from "../request.ts";
-import { bindAll, cleanUp, createDevice, openDevice } from "./emulated-device.ts";
-import { dataColumns, oneStep, plan, program, source } from "./sum-model.ts";
+import { bindAll, dataColumns } from "../sum-data.ts";
+import { cleanUp, createDevice, openDevice } from "./emulated-device.ts";
+import { oneStep, plan, program, source } from "./sum-model.ts";
 
 cleanUp();
 

@@ -1,13 +1,13 @@
 /** The CUDA device on the emulated driver, with the model of `sum-model.ts`. */
 
 import { afterEach } from "vitest";
-import type { Column } from "../../../../runtime/data/column.ts";
 import {
   CudaDevice,
   type CudaDeviceOptions,
 } from "../../../../runtime/devices/cuda/cuda-device.ts";
 import { emulatedCuda } from "../../../cuda/emulation.ts";
-import { dataColumns, plan, program, source } from "./sum-model.ts";
+import { bindAll, dataColumns } from "../sum-data.ts";
+import { plan, program, source } from "./sum-model.ts";
 
 const devices: CudaDevice[] = [];
 
@@ -45,8 +45,4 @@ export async function createDevice(
   const device = await openDevice(changes);
   await bindAll(device, dataColumns(rows));
   return device;
-}
-
-export async function bindAll(device: CudaDevice, columns: readonly Column[]): Promise<void> {
-  for (const [slot, column] of columns.entries()) await device.bindColumn(slot, column);
 }

@@ -25,8 +25,9 @@ import type { TrainerDefinition } from "../../../../runtime/plan.ts";
 import { emulatedCuda, hasEmulation, needsEmulation } from "../../../cuda/emulation.ts";
 import { createFolder } from "../../native/kernel-library.ts";
 import { request } from "../request.ts";
-import { bindAll, cleanUp, openDevice } from "./emulated-device.ts";
-import { dataColumns, expectedTotal, oneStep, plan, program, source } from "./sum-model.ts";
+import { bindAll, dataColumns, expectedTotal } from "../sum-data.ts";
+import { cleanUp, openDevice } from "./emulated-device.ts";
+import { oneStep, plan, program, source } from "./sum-model.ts";
 
 cleanUp();
 

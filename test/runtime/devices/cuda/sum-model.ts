@@ -1,10 +1,9 @@
 /**
- * A model for the CUDA device, written by hand. `train` weighs the rows of a batch and adds them to `total`; the other
- * graphs do what only some kernels do: run at the same time, share tasks out, take much memory, access what is not there.
+ * The model of `sum-data.ts` in kernels for CUDA, small enough to check by eye. Graphs beside its own do what only some
+ * kernels do: run at the same time, share tasks out, take much memory, access what is not there.
  */
 
 import { nextStepText } from "../../../../compiler/targets/cuda/next-step.ts";
-import type { Column } from "../../../../runtime/data/column.ts";
 import type {
   CudaArena,
   CudaArgument,
@@ -13,7 +12,8 @@ import type {
   CudaProgram,
 } from "../../../../runtime/devices/cuda/cuda-program.ts";
 import type { RunRequest } from "../../../../runtime/devices/device.ts";
-import type { GraphPlan, TrainerPlan } from "../../../../runtime/plan.ts";
+import type { TrainerPlan } from "../../../../runtime/plan.ts";
+import { sumGraph, sumPlan } from "../sum-data.ts";
 
 /** More than run at the same time on any device. */
 export const squares = 20;
@@ -92,57 +92,28 @@ extern "C" __global__ void __launch_bounds__(32) poke_total(const float *total, 
 `;
 
 export const plan: TrainerPlan = {
-  format: 1,
-  model: "Sum",
+  ...sumPlan,
   target: "cuda",
-  requiredFeatures: [],
-  batchMax: 4,
-  arenas: { persistent: 512, temporaries: 512, results: 768 },
-  columns: [
-    { name: "x", dtype: "f32", shape: [] },
-    { name: "bytes", dtype: "u8", shape: [3] },
-  ],
-  inputs: ["x"],
-  outputs: [],
+  arenas: { ...sumPlan.arenas, temporaries: 512 },
   tensors: [
-    { name: "mask", role: "state", dtype: "bool", shape: [2, 3], offset: 0 },
-    { name: "total", role: "metric", dtype: "f32", shape: [], offset: 256 },
+    ...sumPlan.tensors,
     { name: "table", role: "param", dtype: "f32", shape: [4, 8], offset: 384 },
   ],
   graphs: {
-    train: {
-      ...graph("train", [0, 1], 1),
-      results: [
-        { name: "weighted", dtype: "f32", shape: [4], offset: 0 },
-        { name: "step", dtype: "i32", shape: [4], offset: 256 },
-        { name: "large", dtype: "bool", shape: [4], offset: 512 },
-      ],
-    },
-    flip: graph("flip", [], 0),
-    squares: graph("squares", [], 0),
+    ...sumPlan.graphs,
+    squares: sumGraph("squares", [], 0),
     share: {
-      ...graph("share", [], 0),
+      ...sumGraph("share", [], 0),
       results: [{ name: "groups", dtype: "i32", shape: [4], offset: 256 }],
     },
     box: {
-      ...graph("box", [], 0),
+      ...sumGraph("box", [], 0),
       results: [{ name: "copy", dtype: "f32", shape: [4, 8], offset: 256 }],
     },
-    poke: graph("poke", [0], 0),
-    pokeTotal: graph("pokeTotal", [], 0),
+    poke: sumGraph("poke", [0], 0),
+    pokeTotal: sumGraph("pokeTotal", [], 0),
   },
-  statistics: [],
-  layers: [],
-  metrics: ["loss"],
-  hypers: {},
-  training: null,
-  data: null,
-  selfTest: null,
 };
-
-function graph(name: string, columns: readonly number[], scalars: number): GraphPlan {
-  return { name, symbol: name, scalars, columns, results: [] };
-}
 
 const names = [
   ...["weigh", "total", "flip", "begin", "square", "add", "share", "poke", "poke_total", "box"],
@@ -229,25 +200,6 @@ export const program: CudaProgram = {
     },
   ],
 };
-
-/** Rows 1, 2, 3, … and bytes [row, 0, 1]; 3 bytes a row do not fill words. */
-export function dataColumns(rows = 5): readonly [x: Column, bytes: Column] {
-  const all = Array.from({ length: rows }, (_, row) => row);
-  const x = Float32Array.from(all, (row) => row + 1);
-  const bytes = Uint8Array.from(all.flatMap((row) => [row % 200, 0, 1]));
-  return [
-    { name: "x", dtype: "f32", shape: [], rows, data: x },
-    { name: "bytes", dtype: "u8", shape: [3], rows, data: bytes },
-  ];
-}
-
-/** What `train` adds to the total. */
-export function expectedTotal({ rows, batchSize, scalars }: RunRequest): number {
-  return rows.reduce((sum, row, i) => {
-    const scale = scalars[Math.floor(i / batchSize)]!;
-    return sum + scale * (row + 1) + (row % 200) + 1;
-  }, 0);
-}
 
 /** One step of a graph that takes neither rows nor scalars. */
 export function oneStep(name: string): RunRequest {

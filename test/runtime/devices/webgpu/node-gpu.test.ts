@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { request } from "../request.ts";
+import { expectedTotal } from "../sum-data.ts";
 import { hasGpu, needsGpu } from "./software-gpu.ts";
-import { expectedTotal } from "./sum-model.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 let folder = "";

@@ -3,7 +3,8 @@
 import { findHardwareAdapter, openGpu } from "../../../../runtime/devices/webgpu/node-gpu.ts";
 import { WebGpuDevice } from "../../../../runtime/devices/webgpu/webgpu-device.ts";
 import { request } from "../request.ts";
-import { dataColumns, plan, program } from "./sum-model.ts";
+import { dataColumns } from "../sum-data.ts";
+import { plan, program } from "./sum-model.ts";
 
 async function runSteps(mode: string): Promise<void> {
   const device = await WebGpuDevice.create({ plan, program, ...(await openGpu()) });

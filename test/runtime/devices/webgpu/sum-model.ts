@@ -1,56 +1,10 @@
-/**
- * A model written by hand, of kernels small enough to check by eye. It has a column of each packing, a column that is
- * bytes, a tensor of bools and everything that a step is told:
- *
- * - `train`: results[i] = scalars[0] · x[row]; total += Σ results + Σ bytes of the row; counts the batch and the seed.
- *   In two kernels, with the weighted rows as temporaries between them.
- * - `flip`: mask = not mask, without columns.
- */
+/** The model of `sum-data.ts` in kernels for WebGPU, small enough to check by eye. */
 
-import type { Column } from "../../../../runtime/data/column.ts";
-import type { RunRequest } from "../../../../runtime/devices/device.ts";
 import type { WgslKernel, WgslProgram } from "../../../../runtime/devices/webgpu/wgsl-program.ts";
 import type { TrainerPlan } from "../../../../runtime/plan.ts";
+import { sumPlan } from "../sum-data.ts";
 
-export const plan: TrainerPlan = {
-  format: 1,
-  model: "Sum",
-  target: "wgsl",
-  requiredFeatures: [],
-  batchMax: 4,
-  arenas: { persistent: 512, temporaries: 256, results: 768 },
-  columns: [
-    { name: "x", dtype: "f32", shape: [] },
-    { name: "bytes", dtype: "u8", shape: [3] },
-  ],
-  inputs: ["x"],
-  outputs: [],
-  tensors: [
-    { name: "mask", role: "state", dtype: "bool", shape: [2, 3], offset: 0 },
-    { name: "total", role: "metric", dtype: "f32", shape: [], offset: 256 },
-  ],
-  graphs: {
-    train: {
-      name: "train",
-      symbol: "train",
-      scalars: 1,
-      columns: [0, 1],
-      results: [
-        { name: "weighted", dtype: "f32", shape: [4], offset: 0 },
-        { name: "step", dtype: "i32", shape: [4], offset: 256 },
-        { name: "large", dtype: "bool", shape: [4], offset: 512 },
-      ],
-    },
-    flip: { name: "flip", symbol: "flip", scalars: 0, columns: [], results: [] },
-  },
-  statistics: [],
-  layers: [],
-  metrics: ["loss"],
-  hypers: {},
-  training: null,
-  data: null,
-  selfTest: null,
-};
+export const plan: TrainerPlan = { ...sumPlan, target: "wgsl" };
 
 const step = (scalars: string) => `
 struct Step { n: i32, first_row: i32, seed: u32, batch: u32, infinity: u32, nan: u32, ${scalars} }
@@ -152,22 +106,3 @@ export const program: WgslProgram = {
   },
   limits: {},
 };
-
-/** Rows 1, 2, 3, … and bytes [row, 0, 1]; 3 bytes a row do not fill words. */
-export function dataColumns(rows = 5): readonly [x: Column, bytes: Column] {
-  const numbers = Array.from({ length: rows }, (_, row) => row);
-  const x = Float32Array.from(numbers, (row) => row + 1);
-  const bytes = Uint8Array.from(numbers.flatMap((row) => [row % 200, 0, 1]));
-  return [
-    { name: "x", dtype: "f32", shape: [], rows, data: x },
-    { name: "bytes", dtype: "u8", shape: [3], rows, data: bytes },
-  ];
-}
-
-/** What `train` adds to the total. */
-export function expectedTotal({ rows, batchSize, scalars }: RunRequest): number {
-  return rows.reduce((sum, row, i) => {
-    const scale = scalars[Math.floor(i / batchSize)]!;
-    return sum + scale * (row + 1) + (row % 200) + 1;
-  }, 0);
-}

@@ -1,16 +1,15 @@
 /** The WebGPU device on a program written by hand: what it computes, and what it does to the graphics processor. */
 
 import { afterEach, describe, expect, test } from "vitest";
-import type { Column } from "../../../../runtime/data/column.ts";
-import type { RunRequest } from "../../../../runtime/devices/device.ts";
 import {
   WebGpuDevice,
   type WebGpuDeviceOptions,
 } from "../../../../runtime/devices/webgpu/webgpu-device.ts";
 import type { TrainerPlan } from "../../../../runtime/plan.ts";
 import { request } from "../request.ts";
+import { bindAll, dataColumns, expectedTotal, longRequest, placements } from "../sum-data.ts";
 import { hasGpu, needsGpu, openSoftwareGpu } from "./software-gpu.ts";
-import { dataColumns, expectedTotal, plan, program, weigh } from "./sum-model.ts";
+import { plan, program, weigh } from "./sum-model.ts";
 import { openWatchedGpu } from "./watched-gpu.ts";
 
 const devices: WebGpuDevice[] = [];
@@ -28,24 +27,6 @@ async function createDevice(
   await bindAll(device, dataColumns(rows));
   return device;
 }
-
-async function bindAll(device: WebGpuDevice, columns: readonly Column[]): Promise<void> {
-  for (const [slot, column] of columns.entries()) await device.bindColumn(slot, column);
-}
-
-/** So many steps over rows in no order, the last one shorter. */
-function longRequest(steps: number, rows: number): RunRequest {
-  const visited = Int32Array.from({ length: 3 * steps - 1 }, (_, i) => (i * 37) % rows);
-  const scalars = Float32Array.from({ length: steps }, (_, step) => step % 3);
-  return request({ rows: visited, batchSize: 3, scalars });
-}
-
-/** Ways to keep the columns of 100 rows, 400 and 300 bytes: on the device, handed over in batches, one of each. */
-const placements = [
-  ["resident", Infinity],
-  ["streamed", 0],
-  ["one resident, one streamed", 300],
-] as const;
 
 describe.runIf(hasGpu)(`a WebGPU device ${needsGpu}`, () => {
   test("tensors are written, updated by steps and read", async () => {

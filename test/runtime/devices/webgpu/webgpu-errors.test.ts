@@ -9,8 +9,9 @@ import {
 import type { WgslKernel, WgslProgram } from "../../../../runtime/devices/webgpu/wgsl-program.ts";
 import { testRefusals } from "../refusals.ts";
 import { request } from "../request.ts";
+import { dataColumns } from "../sum-data.ts";
 import { hasGpu, needsGpu, openSoftwareGpu } from "./software-gpu.ts";
-import { dataColumns, plan, program, weigh } from "./sum-model.ts";
+import { plan, program, weigh } from "./sum-model.ts";
 import { openWatchedGpu, type WatchedGpu } from "./watched-gpu.ts";
 
 const devices: WebGpuDevice[] = [];
