@@ -19,6 +19,9 @@ import type { Access, ElementType, FunctionParameter, KernelFunction } from "./i
 export type CopiedType = "f32" | "f16" | "bf16";
 export type MatrixType = "f16" | "bf16";
 
+/** Threads that issue an instruction together, on every device of a target that has these functions. */
+export const subgroupThreads = 32;
+
 export function intrinsic(
   name: string,
   comment: string,

@@ -33,6 +33,7 @@ import {
   when,
 } from "../../kernel/build.ts";
 import { meetWarpgroups, setRegisters, warpgroupThreads } from "../../kernel/hopper-intrinsics.ts";
+import { subgroupThreads } from "../../kernel/intrinsics.ts";
 import type { Expression } from "../../kernel/ir.ts";
 import { tiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../../optimize/group.ts";
@@ -55,8 +56,6 @@ import type { TileOutputs } from "./tile-outputs.ts";
 /** Registers of a thread: what a producer keeps, and what each of two consumers then has. */
 const producerRegisters = 40;
 const consumerRegisters = 232;
-
-const subgroupThreads = 32;
 
 /** The kernel of a group of kind `contraction`; undefined where its operands are no matrices for copies of boxes. */
 export function scheduleHopperContraction(

@@ -30,6 +30,7 @@ import {
   warpgroupRows,
   warpgroupThreads,
 } from "../../kernel/hopper-intrinsics.ts";
+import { subgroupThreads } from "../../kernel/intrinsics.ts";
 import type { KernelFunction } from "../../kernel/ir.ts";
 import type { TiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
 import type { MatrixUnits, WorkgroupLimits } from "../../optimize/target-description.ts";
@@ -146,8 +147,6 @@ const fewestColumns = 16;
 
 /** Columns up to which the sums of two consumers, 64 a thread, leave registers enough with those that all start with. */
 const fewSums = 128;
-
-const subgroupThreads = 32;
 
 /** What a descriptor has where the offset means nothing. */
 const unusedBytes = 16;

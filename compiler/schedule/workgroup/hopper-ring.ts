@@ -38,6 +38,7 @@ import {
   startProducts,
   warpgroupThreads,
 } from "../../kernel/hopper-intrinsics.ts";
+import { subgroupThreads } from "../../kernel/intrinsics.ts";
 import type { Address, Argument, Expression, KernelFunction, Statement } from "../../kernel/ir.ts";
 import type { KernelBuilder } from "../kernel-builder.ts";
 import { extentValue } from "../micro-kernel.ts";
@@ -62,9 +63,8 @@ interface RingPlace {
 /** Words of a barrier. */
 const barrierWords = 2;
 
-/** One thread of each warp says that the warp has read a panel. */
-const warpThreads = 32;
-const isFirst = operation("equal", remainder(symbol("thread"), warpThreads), constant(0));
+/** One thread of each subgroup says that all of it have read a panel. */
+const isFirst = operation("equal", remainder(symbol("thread"), subgroupThreads), constant(0));
 
 export function invocation(fn: KernelFunction, ...args: readonly Argument[]): Statement {
   return { kind: "invoke", function: fn, args };
@@ -77,7 +77,7 @@ function address(buffer: string, index: Expression): Address {
 /** The ring in shared memory, empty; all threads have to meet before its barriers are used. */
 export function makeRing(builder: KernelBuilder, plan: HopperPlan): Ring {
   const { type, stages, left, right, consumerThreads } = plan;
-  const readers = constant(consumerThreads / warpThreads);
+  const readers = constant(consumerThreads / subgroupThreads);
   const element = operandElement[type];
   const ring: Ring = {
     left: builder.shared("left_panels", element, stages * left.elements),

@@ -24,7 +24,7 @@ import {
   remainder,
   when,
 } from "../../kernel/build.ts";
-import { awaitCopies, commitCopies } from "../../kernel/intrinsics.ts";
+import { awaitCopies, commitCopies, subgroupThreads } from "../../kernel/intrinsics.ts";
 import type { Expression, KernelFunction, Statement } from "../../kernel/ir.ts";
 import { tiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../../optimize/group.ts";
@@ -35,13 +35,7 @@ import { extentValue } from "../micro-kernel.ts";
 import { emitEpilogue, isStaged, stagedBytes } from "./contraction-epilogue.ts";
 import { MatrixCopy } from "./matrix-copy.ts";
 import { isForMatrixUnits, planMatrixContraction } from "./matrix-plan.ts";
-import {
-  type MatrixPlan,
-  type MatrixTarget,
-  type MatrixTile,
-  subgroupThreads,
-  unitRows,
-} from "./matrix-shape.ts";
+import { type MatrixPlan, type MatrixTarget, type MatrixTile, unitRows } from "./matrix-shape.ts";
 import { type PanelsInRing, SubgroupTile } from "./matrix-tile.ts";
 import { placeTile } from "./place-tile.ts";
 

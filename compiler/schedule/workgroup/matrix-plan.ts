@@ -30,6 +30,7 @@
 
 import { bytesPerElement } from "../../graph/dtype.ts";
 import { type Extent, sizeAt } from "../../graph/extent.ts";
+import { subgroupThreads } from "../../kernel/intrinsics.ts";
 import type {
   JoinedAxis,
   TiledContraction,
@@ -44,7 +45,6 @@ import {
   type MatrixPlan,
   type MatrixTarget,
   type MatrixTile,
-  subgroupThreads,
   unitColumns,
   unitDepth,
   unitRows,
@@ -120,7 +120,7 @@ function sizesOf({ rows, columns, sum, outerAxes, box }: TiledContraction): Cont
 type OperandAccess = Pick<MatrixPanel, "lines" | "run" | "memoryBytes" | "isAsync">;
 
 /** How an operand is read from memory: as many elements at a time as it has side by side, up to 16 bytes. */
-export function operandAccess(
+function operandAccess(
   operand: TiledOperand,
   along: JoinedAxis,
   sum: JoinedAxis,

@@ -7,9 +7,6 @@ import type { MatrixUnits, TargetDescription } from "../../optimize/target-descr
 export const unitRows = 16;
 export const unitColumns = 8;
 
-/** Threads that issue an instruction together. */
-export const subgroupThreads = 32;
-
 export interface MatrixTile {
   /** Rows and columns of a subgroup: multiples of those of the unit, powers of two. */
   readonly rows: number;

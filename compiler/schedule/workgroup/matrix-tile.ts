@@ -25,13 +25,13 @@ import {
   multiplyMatrices,
   multiplyMatricesTf32,
   roundToTf32,
+  subgroupThreads,
 } from "../../kernel/intrinsics.ts";
 import type { Argument, Expression } from "../../kernel/ir.ts";
 import type { KernelBuilder } from "../kernel-builder.ts";
 import {
   type MatrixPanel,
   type MatrixPlan,
-  subgroupThreads,
   unitColumns,
   unitDepth,
   unitRows,

@@ -1,6 +1,7 @@
 /** Predicted times of products on units that multiply small matrices, from which `matrix-plan.ts` chooses. */
 
 import { bytesPerElement } from "../../graph/dtype.ts";
+import { subgroupThreads } from "../../kernel/intrinsics.ts";
 import type { ContractionSizes } from "./contraction-plan.ts";
 import {
   type MatrixPanel,
@@ -8,7 +9,6 @@ import {
   type MatrixTarget,
   type MatrixTile,
   matrixPanelElements,
-  subgroupThreads,
   unitColumns,
   unitRows,
 } from "./matrix-shape.ts";

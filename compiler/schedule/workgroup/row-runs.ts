@@ -34,7 +34,7 @@ export interface Run {
 }
 
 /** How the elements at an offset lie in memory for the points of a run. */
-export function layoutOf(
+function layoutOf(
   offset: Affine,
   { guard }: Pick<LoadScalar, "guard">,
   { point, axis }: Run,

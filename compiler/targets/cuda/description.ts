@@ -7,6 +7,7 @@
  */
 
 import type { CudaArchitecture } from "../../../runtime/devices/cuda/cuda-program.ts";
+import { subgroupThreads } from "../../kernel/intrinsics.ts";
 import type { MatrixUnits, TargetDescription } from "../../optimize/target-description.ts";
 import type { Precision } from "../../semantics/precision.ts";
 
@@ -71,7 +72,7 @@ export function describeCuda({
       // Multiprocessors of an H100 SXM or H200.
       concurrency: 132,
       subgroups: true,
-      subgroupThreads: 32,
+      subgroupThreads,
       f16: false,
       accessBytes: 16,
       asynchronousCopies: true,

@@ -8,11 +8,10 @@
 
 import { constant, literalOf } from "../../kernel/build.ts";
 import { removeDeadCode } from "../../kernel/dead-code.ts";
+import { subgroupThreads } from "../../kernel/intrinsics.ts";
 import type { Expression, Kernel, Statement } from "../../kernel/ir.ts";
 import { expressionChildren, mapStatements, walkStatements } from "../../kernel/rewrite.ts";
 import { foldConstant } from "../fold-constants.ts";
-
-export const subgroupThreads = 32;
 
 /** Needs unique names, and keeps them. */
 export function withFixedSubgroups(kernel: Kernel): Kernel {

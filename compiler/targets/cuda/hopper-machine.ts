@@ -15,7 +15,7 @@ const header = "static __device__ __forceinline__";
 const elements = { f32: "float", f16: "nnc_f16", bf16: "nnc_bf16" } as const;
 
 /** What kernels are given for a tensor map: 128 bytes that the driver makes. */
-export const tensorMapType = "NncTensorMap";
+const tensorMapType = "NncTensorMap";
 
 const barriers: Readonly<Record<string, MachineFunction>> = {
   [tensorMapType]: {

@@ -7,6 +7,7 @@
  */
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
+import { boxAlignment } from "../../kernel/hopper-intrinsics.ts";
 import type { Type } from "../../kernel/ir.ts";
 import { hopperFunction } from "./hopper-machine.ts";
 
@@ -76,7 +77,7 @@ ${header} nnc_bf16 nnc_bf16_from_f32(float x) {
 
 const memory: MachineFunctions = {
   [dynamicShared]: {
-    text: `#define ${dynamicShared} extern __shared__ __align__(1024) unsigned char nnc_shared[]`,
+    text: `#define ${dynamicShared} extern __shared__ __align__(${boxAlignment}) unsigned char nnc_shared[]`,
   },
   nnc_shared_address: {
     text: `// Where in shared memory, as its instructions take it.
@@ -168,7 +169,7 @@ function multiplyMatrices(dtype: "f16" | "bf16" | "tf32", shape: string): Machin
 const functions: MachineFunctions = { ...conversions, ...memory, ...matrices };
 
 /** A function of any device from compute capability 8.0 on, or of Hopper's own. */
-export function machineFunction(name: string): MachineFunction {
+function machineFunction(name: string): MachineFunction {
   if (Object.hasOwn(functions, name)) return functions[name]!;
   const pending = /^await_copies_(\d+)$/.exec(name)?.[1];
   if (pending !== undefined) return awaitCopies(pending);
