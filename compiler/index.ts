@@ -11,17 +11,12 @@ import type { SourceHost } from "./semantics/modules.ts";
 import type { Precision } from "./semantics/precision.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
-import { alternativeOf } from "./targets/alternative.ts";
-import type { CpuDescription } from "./targets/cpu/description.ts";
+import { alternativeOf, type Target } from "./targets/alternative.ts";
 import { printC } from "./targets/cpu/print-module.ts";
-import type { CudaDescription } from "./targets/cuda/description.ts";
 import { printCuda } from "./targets/cuda/print-module.ts";
-import type { WgslDescription } from "./targets/wgsl/description.ts";
 import { printWgsl } from "./targets/wgsl/print-module.ts";
 import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
-
-export type Target = CpuDescription | WgslDescription | CudaDescription;
 
 export interface CompileOptions extends Omit<PassesOptions, "write" | "target" | "alternative"> {
   /** Where kernels run; a function where that depends on the precision that the program allows. */

@@ -1,8 +1,8 @@
 /**
  * The figures that a trainer's self-test compares with, computed by the reference interpreter from the graphs as
- * they are before anything is simplified or fused, but rounded where kernels round. How exactly float32 can be asked to meet them is measured: the
- * model is computed a second time from slightly disturbed values, and an element may be off by a multiple of what
- * that changed.
+ * they are before anything is simplified or fused, but rounded where kernels round. How exactly float32 can be asked
+ * to meet them is measured: the model is computed a second time from slightly disturbed values, and an element may be
+ * off by a multiple of what that changed.
  */
 
 import type { SelfTestCheck, SelfTestPlan, TrainerDefinition } from "../runtime/plan.ts";
@@ -51,7 +51,7 @@ export const accuracies = {
  * lies in the middle of two such numbers may go either way, by a unit in their last place. The disturbance moves elements
  * by half a unit, in bf16, where few of them are near the middle, by an eighth; the least tolerance is a few times that.
  */
-export const roundedAccuracies: { readonly [P in Exclude<Precision, "f32">]: Accuracy } = {
+const roundedAccuracies: { readonly [P in Exclude<Precision, "f32">]: Accuracy } = {
   tf32: { disturbance: 2 ** -11, slack: 4, rounding: 2 ** -9 },
   bf16: { disturbance: 2 ** -10, slack: 4, rounding: 2 ** -8 },
   f16: { disturbance: 2 ** -11, slack: 4, rounding: 2 ** -9 },

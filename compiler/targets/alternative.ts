@@ -5,10 +5,11 @@ import type { CpuDescription } from "./cpu/description.ts";
 import { type CudaDescription, describeCuda } from "./cuda/description.ts";
 import type { WgslDescription } from "./wgsl/description.ts";
 
+/** Any of the targets. */
+export type Target = CpuDescription | WgslDescription | CudaDescription;
+
 /** Null where all devices run the same kernels. */
-export function alternativeOf(
-  target: CpuDescription | WgslDescription | CudaDescription,
-): TargetDescription | null {
+export function alternativeOf(target: Target): TargetDescription | null {
   switch (target.name) {
     case "cpu":
       return null;

@@ -40,7 +40,7 @@ export function imageCache(environment: NodeJS.ProcessEnv, key: readonly string[
   };
 }
 
-/** As compiler/targets/build-cache.ts has it. */
+/** As compiler/targets/build-cache.ts has it, which trainers, that run without the compiler, cannot import. */
 function folderOf(environment: NodeJS.ProcessEnv): string {
   const base = environment.XDG_CACHE_HOME;
   if (base !== undefined && isAbsolute(base)) return join(base, "nnc");

@@ -24,15 +24,18 @@ export function imageName(architecture: CudaArchitecture, extension: "fatbin" | 
   return `kernels${architecture === "sm_80" ? "" : `-${architecture}`}.${extension}`;
 }
 
+/** What images are compiled by and for, where they are sources. */
+interface ImageUse {
+  readonly addon: NativeCuda;
+  readonly device: CudaDeviceInfo;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
 /** @throws DeviceError if the image cannot be read, or there is no NVRTC to compile it. */
 export async function loadImage(
   image: CudaImage,
   architecture: CudaArchitecture,
-  use: {
-    readonly addon: NativeCuda;
-    readonly device: CudaDeviceInfo;
-    readonly environment: NodeJS.ProcessEnv;
-  },
+  use: ImageUse,
 ): Promise<Uint8Array> {
   switch (image.kind) {
     case "binary":
@@ -61,15 +64,7 @@ async function readImage(path: string): Promise<Uint8Array> {
 async function compile(
   source: string,
   variant: CudaArchitecture,
-  {
-    addon,
-    device,
-    environment,
-  }: {
-    readonly addon: NativeCuda;
-    readonly device: CudaDeviceInfo;
-    readonly environment: NodeJS.ProcessEnv;
-  },
+  { addon, device, environment }: ImageUse,
 ): Promise<Uint8Array> {
   const { capability, driverVersion } = device;
   const choice = nvrtcChoice(environment, device);
@@ -93,7 +88,7 @@ async function compile(
   }
 }
 
-/** The images of a trainer's program, beside it: compiled ones where `extension` says so. */
+/** The images of a trainer's program, beside it: compiled ones where nvcc was at hand when it was built. */
 export function imagesBeside(
   { variants }: CudaProgram,
   pathOf: (name: string) => string,
