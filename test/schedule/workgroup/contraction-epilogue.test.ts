@@ -10,6 +10,7 @@ import type { ProductCase } from "../contraction-cases.ts";
 import { expectClose } from "../expect-close.ts";
 import { pathOf } from "../schedule-case.ts";
 import { adam, dense } from "./epilogue-cases.ts";
+import { expectInterpreted } from "./expect-interpreted.ts";
 import { runOnCuda } from "./run-cuda-graph.ts";
 import { simulateGraph } from "./simulate-group.ts";
 
@@ -20,18 +21,7 @@ function check(
   const wanted = interpret(graph, { n, leaf });
   const actual = simulateGraph({ context, graph, n, leaf }, describeWgsl(), scheduleGroup);
   expect(actual.groups.map(({ kind, stages }) => [kind, stages.length])).toEqual(groups);
-  const compare = (name: string, data: ArrayLike<number>, found: ArrayLike<number>) => {
-    expect(found.length, name).toBe(data.length);
-    for (let i = 0; i < data.length; i++) {
-      const bound = 1e-5 * Math.max(1, Math.abs(data[i]!));
-      expect(Math.abs(found[i]! - data[i]!), `${name}[${i}]`).toBeLessThan(bound);
-    }
-  };
-  for (const [name, data] of wanted.results) compare(name, data, actual.results.get(name)!);
-  for (const { target, data } of wanted.assignments) {
-    const path = target.node.kind === "leaf" ? target.node.path : "";
-    compare(path, data, actual.assignments.get(path)!);
-  }
+  expectInterpreted(wanted, actual, 1e-5);
 }
 
 test.each([

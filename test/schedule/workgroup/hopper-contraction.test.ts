@@ -12,6 +12,7 @@ import type { ThreadOrder } from "../../cuda/launches.ts";
 import { type Case, productCase } from "../contraction-cases.ts";
 import type { GraphCase } from "../schedule-case.ts";
 import { adam, dense } from "./epilogue-cases.ts";
+import { expectInterpreted } from "./expect-interpreted.ts";
 import { roundOperand, withNarrowOperands } from "./matrix-cases.ts";
 import { runOnCuda } from "./run-cuda-graph.ts";
 
@@ -129,15 +130,7 @@ async function checkMaps(each: GraphCase, places?: number): Promise<string> {
     hopper: hopperTarget("bf16", places),
     order: "shuffled",
   });
-  const compare = (name: string, data: ArrayLike<number>, found: ArrayLike<number>): void => {
-    expect(found.length, name).toBe(data.length);
-    expectWithin(name, data, found, (i) => 3e-5 * Math.max(1, Math.abs(data[i]!)));
-  };
-  for (const [name, data] of wanted.results) compare(name, data, results.get(name)!);
-  for (const { target, data } of wanted.assignments) {
-    const path = target.node.kind === "leaf" ? target.node.path : "";
-    compare(path, data, assignments.get(path)!);
-  }
+  expectInterpreted(wanted, { results, assignments }, 3e-5);
   expect(kernels.source).toContain("multiply_warpgroup_");
   return kernels.source;
 }

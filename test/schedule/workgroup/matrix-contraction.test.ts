@@ -1,13 +1,14 @@
 /** Products on matrix units as CUDA, run on the emulation, against the float64 interpreter with rounded operands.
  */
 
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { interpret } from "../../../compiler/graph/interpret.ts";
 import { hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
 import { type Case, productCase } from "../contraction-cases.ts";
 import type { GraphCase } from "../schedule-case.ts";
 import { type ConvolutionCase, convolutionGraph } from "./convolution-cases.ts";
 import { adam, dense } from "./epilogue-cases.ts";
+import { expectInterpreted } from "./expect-interpreted.ts";
 import {
   checkProducts,
   pointsOfConvolution,
@@ -78,18 +79,7 @@ describe.runIf(hasEmulation)(`matrix units on emulated CUDA ${needsEmulation}`, 
       const wanted = interpret(each.graph, each);
       for (const options of [{}, { multiprocessors: 1 }]) {
         const actual = await runOnUnits(each, way, { fusion: true, ...options });
-        const compare = (what: string, data: ArrayLike<number>, found: ArrayLike<number>) => {
-          expect(found.length, what).toBe(data.length);
-          for (let i = 0; i < data.length; i++) {
-            const bound = 2e-5 * Math.max(1, Math.abs(data[i]!));
-            expect(Math.abs(found[i]! - data[i]!), `${what}[${i}]`).toBeLessThan(bound);
-          }
-        };
-        for (const [name, data] of wanted.results) compare(name, data, actual.results.get(name)!);
-        for (const { target, data } of wanted.assignments) {
-          const path = target.node.kind === "leaf" ? target.node.path : "";
-          compare(path, data, actual.assignments.get(path)!);
-        }
+        expectInterpreted(wanted, actual, 2e-5);
       }
     });
   });

@@ -15,6 +15,7 @@ import { hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
 import { type Case, productCase } from "../contraction-cases.ts";
 import { scheduleCase } from "../schedule-case.ts";
 import { adam, dense } from "./epilogue-cases.ts";
+import { expectInterpreted } from "./expect-interpreted.ts";
 import { runOnCuda } from "./run-cuda-graph.ts";
 import { simulateKernel } from "./simulate-kernel.ts";
 
@@ -45,20 +46,7 @@ describe("as CUDA on the emulation", () => {
     const wanted = interpret(graphCase.graph, graphCase);
     const options = { fusion: true, order: "shuffled", target } as const;
     const actual = await runOnCuda(graphCase, options);
-    const compare = (what: string, data: ArrayLike<number>, found: ArrayLike<number>) => {
-      expect(found.length, what).toBe(data.length);
-      let worst = 0;
-      for (let i = 0; i < data.length; i++) {
-        const error = Math.abs(found[i]! - data[i]!) / Math.max(1, Math.abs(data[i]!));
-        worst = Math.max(worst, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
-      }
-      expect(worst, what).toBeLessThan(2e-5);
-    };
-    for (const [name, data] of wanted.results) compare(name, data, actual.results.get(name)!);
-    for (const { target: to, data } of wanted.assignments) {
-      const path = to.node.kind === "leaf" ? to.node.path : "";
-      compare(path, data, actual.assignments.get(path)!);
-    }
+    expectInterpreted(wanted, actual, 2e-5);
     return actual;
   };
 
