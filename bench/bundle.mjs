@@ -7,6 +7,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { programOptions } from "../compiler/cli/bundle-options.mjs";
 import { commitOf } from "../dist/bench/commit.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -14,6 +15,7 @@ const outdir = join(root, "dist", "gpu");
 
 rmSync(outdir, { recursive: true, force: true });
 await build({
+  ...programOptions,
   entryPoints: {
     run: join(root, "bench", "cuda", "run.ts"),
     prepare: join(root, "bench", "cuda", "prepare.ts"),
@@ -22,22 +24,7 @@ await build({
     conformance: join(root, "compiler", "cli", "conformance.ts"),
   },
   outdir,
-  bundle: true,
-  splitting: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  charset: "utf8",
-  legalComments: "inline",
   // Not used on the way.
   external: ["ts-morph", "webgpu"],
-  // CommonJS packages call `require` for Node's own modules, which an ES module does not have.
-  banner: {
-    js: [
-      'import { createRequire as createRequireOfProgram } from "node:module";',
-      "const require = createRequireOfProgram(import.meta.url);",
-    ].join("\n"),
-  },
-  logLevel: "warning",
 });
 writeFileSync(join(outdir, "commit"), commitOf(root));

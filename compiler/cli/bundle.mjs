@@ -7,30 +7,17 @@ import { chmodSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { programOptions } from "./bundle-options.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const outdir = join(root, "dist", "cli");
 
 rmSync(outdir, { recursive: true, force: true });
 await build({
+  ...programOptions,
   entryPoints: [join(root, "compiler", "cli", "main.ts")],
   outdir,
-  bundle: true,
-  splitting: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  charset: "utf8",
-  legalComments: "inline",
   // Large, and only for `nnc build`.
   external: ["ts-morph"],
-  // CommonJS packages call `require` for Node's own modules, which an ES module does not have.
-  banner: {
-    js: [
-      'import { createRequire as createRequireOfProgram } from "node:module";',
-      "const require = createRequireOfProgram(import.meta.url);",
-    ].join("\n"),
-  },
-  logLevel: "warning",
 });
 chmodSync(join(outdir, "main.js"), 0o755);

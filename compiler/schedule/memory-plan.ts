@@ -36,7 +36,10 @@ const naturalBytes: { readonly [K in ElementType]: number } = {
 };
 
 /** Bytes of one element in an arena. */
-export function elementBytes(dtype: ElementType, { wordsOnly }: MemoryRules): number {
+export function elementBytes(
+  dtype: ElementType,
+  { wordsOnly }: Pick<MemoryRules, "wordsOnly">,
+): number {
   return wordsOnly ? Math.max(4, naturalBytes[dtype]) : naturalBytes[dtype];
 }
 

@@ -2,6 +2,7 @@
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
 import type { ElementType, Type } from "../../kernel/ir.ts";
+import { elementBytes } from "../../schedule/memory-plan.ts";
 
 const scalarTypes: { readonly [K in Exclude<ElementType, "f64">]: string } = {
   f32: "float",
@@ -13,20 +14,9 @@ const scalarTypes: { readonly [K in Exclude<ElementType, "f64">]: string } = {
   bool: "bool",
 };
 
-const bytes: { readonly [K in ElementType]: number } = {
-  f32: 4,
-  f64: 8,
-  f16: 2,
-  bf16: 2,
-  i32: 4,
-  u32: 4,
-  u8: 1,
-  bool: 1,
-};
-
-/** Of an element in memory. */
+/** Of an element, in arenas and in shared memory alike. */
 export function bytesOf(dtype: ElementType): number {
-  return bytes[dtype];
+  return elementBytes(dtype, { wordsOnly: false });
 }
 
 export function typeName({ dtype, lanes }: Type): string {
@@ -51,7 +41,7 @@ export function typeDefinition(type: Type): string[] {
   const name = typeName(type);
   if (lanes > 1) {
     const element = typeName({ dtype, lanes: 1 });
-    const alignment = bytes[dtype] * lanes;
+    const alignment = bytesOf(dtype) * lanes;
     return [
       `struct __align__(${alignment}) ${name} { ${element} ${laneNames(lanes).join(", ")}; };`,
     ];
