@@ -155,13 +155,15 @@ function loadMatrices(count: 2 | 4, order: string, dtype: "f16" | "bf16"): Machi
   };
 }
 
+/** Volatile, so that it is not moved under the condition of a store, which only some threads of the warp may meet. */
 function multiplyMatrices(dtype: "f16" | "bf16" | "tf32", shape: string): MachineFunction {
   return {
     text: `${header} void multiply_matrices_${dtype}(float *sums, const unsigned *left, const unsigned *right) {
-  asm("mma.sync.aligned.${shape}.row.col.f32.${dtype}.${dtype}.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right[0]), "r"(right[1]));
+  asm volatile("mma.sync.aligned.${shape}.row.col.f32.${dtype}.${dtype}.f32 "
+               "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+               : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]),
+                 "r"(right[0]), "r"(right[1]));
 }`,
   };
 }
