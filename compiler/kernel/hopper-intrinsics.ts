@@ -15,7 +15,7 @@
  * **Products**: sums[64 × columns] += left[64 × 16 halves] · right[16 halves × columns], or 8 words of f32 in place of 16
  * halves. Operands are boxes, or start within one: lines of an operand that lies **along the sum** are its rows (the
  * columns of `right`), each 64 halves of the sum, and the product takes 32 bytes of them; a **transposed** one has
- * lines of 64 rows at one point of the sum, 64 and 64 in boxes of their own. Products run behind the threads' back: what
+ * lines of 64 rows at one point of the sum, 64 and 64 in boxes of their own, and is whole boxes wide. Products run behind the threads' back: what
  * they read must not change, and their sums not be touched, until they have been waited for. Products are exact and added
  * in f32.
  *
@@ -46,6 +46,9 @@ export const boxAlignment = 1024;
 
 /** Bytes of the sum that one product takes of a line. */
 export const stepBytes = 32;
+
+/** Halves of a line: rows of a box of a transposed operand. */
+const boxRows = 64;
 
 /** Makes a barrier for so many arrivals; one thread does, before all threads of the workgroup meet. */
 export const initBarrier: KernelFunction = intrinsic("init_barrier", "", [
@@ -125,6 +128,8 @@ export function multiplyWarpgroup(
   invariant(columns % 8 === 0 && columns >= 8 && columns <= 256, `a product of ${columns} columns`);
   const isPlain = !transposed.left && !transposed.right;
   invariant(dtype !== "tf32" || isPlain, "products of tf32 are not transposed");
+  const isWhole = !transposed.right || columns % boxRows === 0;
+  invariant(isWhole, `a transposed operand of ${columns} columns`);
   const order = `${transposed.left ? "_transposed_left" : ""}${transposed.right ? "_transposed_right" : ""}`;
   const element = operandElement[dtype];
   return intrinsic(`multiply_warpgroup_${columns}_${dtype}${order}`, "", [

@@ -164,7 +164,7 @@ function panelOf(operand: MappedOperand, width: number, depth: number): BoxPanel
       stepElements: stepBytes / bytes,
     };
   }
-  const boxes = Math.ceil(width / line);
+  const boxes = width / line;
   return {
     operand,
     boxes,
@@ -177,7 +177,7 @@ function panelOf(operand: MappedOperand, width: number, depth: number): BoxPanel
 
 interface TileChoice extends HopperNeeds {
   readonly depth: number;
-  /** What columns are copied by: those of transposed panels by whole boxes. */
+  /** What columns are copied and multiplied by: those of transposed panels by whole boxes. */
   readonly boxColumns: number;
   readonly concurrency: number;
   readonly units: Pick<MatrixUnits, "sharedBytes" | "peakFlops">;
@@ -204,8 +204,9 @@ export function chooseHopperTile(
   let least = Number.POSITIVE_INFINITY;
   for (const consumers of [1, 2] as const) {
     for (const columns of tileColumns) {
+      if (columns % choice.boxColumns !== 0) continue;
       const rows = warpgroupRows * consumers;
-      const panelBytes = lineBytes * (rows + Math.max(columns, choice.boxColumns));
+      const panelBytes = lineBytes * (rows + columns);
       const besides = choice.epilogueBytes(rows, columns);
       if (besides > 0 && !isPowerOfTwo(columns)) continue;
       const room = choice.units.sharedBytes - barrierBytes - besides;
@@ -239,7 +240,7 @@ const operandColumns = 32;
 export function predictedSeconds(
   { rows, columns, sum, outer }: ContractionSizes,
   { consumers, columns: width, stages }: HopperTile & { readonly stages: number },
-  { depth, boxColumns, concurrency, units, outputSeconds }: Omit<TileChoice, "epilogueBytes">,
+  { depth, concurrency, units, outputSeconds }: Omit<TileChoice, "epilogueBytes" | "boxColumns">,
 ): number {
   const height = warpgroupRows * consumers;
   const tiles = outer * Math.ceil(rows / height) * Math.ceil(columns / width);
@@ -249,7 +250,7 @@ export function predictedSeconds(
   const paid = Math.max(width, operandColumns + width / 2);
   const multiplying = (2 * height * paid * depth * concurrency) / units.peakFlops;
   const bandwidth = Math.min(ownCopyBandwidth, copyBandwidth / Math.min(tiles, concurrency));
-  const copying = (lineBytes * (height + Math.max(width, boxColumns))) / bandwidth;
+  const copying = (lineBytes * (height + width)) / bandwidth;
   const waiting = panelSeconds / stages;
   const outputs = height * width * outputSeconds;
   return panelSeconds + rounds * (panels * Math.max(multiplying, copying, waiting) + outputs);

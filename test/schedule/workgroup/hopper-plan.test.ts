@@ -61,6 +61,14 @@ describe("tiles", () => {
     expect(tile).toEqual({ consumers, columns: width, stages });
   });
 
+  test("have whole boxes of a transposed right operand", () => {
+    const sizes = { rows: 256, columns: 256, sum: 1024, outer: 1 };
+    const tile = chooseHopperTile(sizes, { ...choice, boxColumns: 64 });
+    expect(tile).toEqual({ consumers: 1, columns: 64, stages: 6 });
+    const product = { letters: "mk,kn->mn", sizes: { m: 256, k: 1024, n: 32 } } as const;
+    expect(planOf(product)).toMatchObject({ columns: 64, right: { boxes: 1, lines: 64 } });
+  });
+
   test("leave room for maps that pass through shared memory", () => {
     const sizes = { rows: 8192, columns: 8192, sum: 8192, outer: 1 };
     const epilogueBytes = (rows: number, columns: number) => 2 * rows * (columns + 8);
