@@ -30,6 +30,15 @@ const maps: readonly GraphCase[] = [
   adam(4096, 4096, 1, 8192),
 ];
 
+/** Whether threads of the kernel take registers from others. */
+function movesRegisters(source: string, kernel: string): boolean {
+  const start = source.indexOf(` ${kernel}(`);
+  const end = source.indexOf("\n}\n", start);
+  return /increase_registers_232\(\)[\s\S]*decrease_registers_40\(\)/.test(
+    source.slice(start, end),
+  );
+}
+
 test.runIf(nvcc !== undefined)(
   `products of warpgroups compile, with all sums in registers ${needsNvcc}`,
   async () => {
@@ -61,6 +70,10 @@ test.runIf(nvcc !== undefined)(
     const resources = await compileVerbosely(sources[0]!, ["arch=compute_90a,code=sm_90a"]);
     expect(resources.length).toBeGreaterThanOrEqual(cases.length);
     expect(resources.filter(({ spilledBytes }) => spilledBytes > 0)).toEqual([]);
+    // What producers give up is what consumers wait for, without end if there is less of it.
+    const moving = resources.filter(({ name }) => movesRegisters(sources[0]!, name));
+    expect(moving.length).toBeGreaterThan(0);
+    expect(moving.filter(({ registers }) => 3 * registers < 40 + 2 * 232)).toEqual([]);
   },
   60_000,
 );
