@@ -3,6 +3,7 @@
 import { assertExhaustive } from "../../diagnostics/diagnostic.ts";
 import { constant, literalOf } from "../../kernel/build.ts";
 import { functionsCalled, functionsOf } from "../../kernel/functions-called.ts";
+import { boxAlignment } from "../../kernel/hopper-intrinsics.ts";
 import type {
   Expression,
   Kernel,
@@ -149,10 +150,9 @@ interface SharedLayout {
   readonly offsets: ReadonlyMap<string, number> | null;
 }
 
-/** Boxes of tensor maps with exchanged pieces start at multiples of 1024 bytes. */
 function sharedLayout({ parameters, body }: Kernel): SharedLayout {
   const hasBoxes = parameters.some(({ kind }) => kind === "tensorMap");
-  const alignment = hasBoxes ? 1024 : 16;
+  const alignment = hasBoxes ? boxAlignment : 16;
   const offsets = new Map<string, number>();
   let bytes = 0;
   walkStatements(body, (s: Statement) => {
