@@ -1,23 +1,23 @@
 /**
  * Trains random programs for two steps, a full batch and a partial one, then runs their other graphs: unfused and
- * fused, in each of a runner's variants, against the float64 interpreter of the program as it was lowered. Before
+ * fused, in each of a runner's variants, against the float64 interpreter of the program as it was lowered,
+ * with the rounding of a target's matrix units if it has any. Before
  * each step the interpreter takes the device's own numbers, so that rounding errors do not add up. All variants must
  * give the same bits.
  */
 
 import type { TensorData } from "../../runtime/data/column.ts";
+import { compareExact, compareRounded } from "./compare-numbers.ts";
 import {
   type CompiledCase,
   compileCase,
   type ProgramRunner,
+  roundedOperands,
   type Variants,
 } from "./program-library.ts";
-import { type Numbers, type RandomProgram, Session } from "./program-session.ts";
+import { type RandomProgram, Session } from "./program-session.ts";
 
 export type { RandomProgram };
-
-/** Relative to the larger of 1 and the number itself. */
-const TOLERANCE = 5e-4;
 
 /** The programs twice, as compiling one changes its context; throws at the first difference, with the program. */
 export async function checkPrograms(
@@ -57,30 +57,19 @@ async function checkProgram(
     const [[usual, first], ...others] = [...sessions] as unknown as readonly [Named, ...Named[]];
     const statistics = compiled.program.statistics.map(({ graph }) => graph);
     for (const stage of ["train", "train", "evaluate", "predict", ...statistics]) {
-      const expected = await first.expected(stage);
+      const expectation = await first.expectation(stage);
+      const before = await first.assigned(stage);
       for (const session of sessions.values()) await session.run(stage);
       const actual = await first.actual(stage);
-      compare(stage, actual, expected);
+      const operands = roundedOperands(compiled.target);
+      if (operands === null) compareExact(stage, actual, expectation());
+      else compareRounded(stage, actual, { expectation, before, operands });
       for (const [variant, session] of others) {
         compareBits(`${stage}: ${variant}, not ${usual}`, await session.actual(stage), actual);
       }
     }
   } finally {
     for (const session of sessions.values()) session.dispose();
-  }
-}
-
-function compare(stage: string, actual: Numbers, expected: Numbers): void {
-  for (const [name, wanted] of expected) {
-    const found = actual.get(name);
-    if (found === undefined || found.length < wanted.length)
-      throw new Error(`${stage} gives no ${name}`);
-    for (let i = 0; i < wanted.length; i++) {
-      const error = Math.abs(found[i]! - wanted[i]!);
-      const isClose = error <= TOLERANCE * Math.max(1, Math.abs(wanted[i]!));
-      if (isClose || Object.is(found[i], Math.fround(wanted[i]!))) continue;
-      throw new Error(`${stage}: ${name}[${i}] is ${found[i]}, not ${wanted[i]}`);
-    }
   }
 }
 

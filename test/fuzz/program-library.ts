@@ -1,5 +1,6 @@
 /** Random programs as the passes leave them, ready to be run by a device of some kind. */
 
+import type { MatrixUnits } from "../../compiler/optimize/target-description.ts";
 import { type PassesResult, runPasses } from "../../compiler/passes.ts";
 import type { LoweredProgram } from "../../compiler/semantics/program.ts";
 import { alternativeOf } from "../../compiler/targets/alternative.ts";
@@ -11,6 +12,7 @@ import type { Device } from "../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../runtime/plan.ts";
 
 export interface CompiledCase {
+  readonly target: ProgramRunner["target"];
   readonly program: LoweredProgram;
   readonly passes: PassesResult;
   readonly plan: TrainerPlan;
@@ -28,6 +30,13 @@ export interface ProgramRunner {
   dispose(): Promise<void>;
 }
 
+/** What a target's kernels may round the operands of products to, null for nothing. */
+export function roundedOperands({
+  workgroup,
+}: ProgramRunner["target"]): MatrixUnits["operands"] | null {
+  return workgroup?.matrix?.operands ?? null;
+}
+
 /** Takes a program through the passes, which leave traces in its context: a program can be compiled once. */
 export function compileCase(
   program: LoweredProgram,
@@ -41,5 +50,5 @@ export function compileCase(
     verify: true,
   });
   const plan = planTrainer(program, passes, { target: target.name, requiredFeatures: [] });
-  return { program, passes, plan };
+  return { target, program, passes, plan };
 }

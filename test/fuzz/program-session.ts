@@ -5,10 +5,13 @@ import { elementsAt } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph, Leaf, LeafRole, Value } from "../../compiler/graph/node.ts";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
+import { canonicalise } from "../../compiler/optimize/canonicalise.ts";
+import { roundForReference } from "../../compiler/optimize/reference-precision.ts";
+import { simplify } from "../../compiler/optimize/simplify.ts";
 import type { LoweredProgram } from "../../compiler/semantics/program.ts";
 import { createArray, elementCount, type TensorData } from "../../runtime/data/column.ts";
 import type { Device } from "../../runtime/devices/device.ts";
-import type { CompiledCase } from "./program-library.ts";
+import { type CompiledCase, roundedOperands } from "./program-library.ts";
 
 const SEED = 7;
 
@@ -24,6 +27,8 @@ export interface RandomProgram {
 
 /** Results by name, and assigned tensors by path with an arrow. */
 export type Numbers = ReadonlyMap<string, ArrayLike<number>>;
+
+export type Expectation = (disturbance?: number, draw?: number) => Numbers;
 
 export class Session {
   readonly #compiled: CompiledCase;
@@ -87,27 +92,52 @@ export class Session {
     this.#batch++;
   }
 
-  /** What the interpreter says that `run` will give, from the numbers that the device has. */
-  async expected(stage: string): Promise<Numbers> {
-    const { program, plan } = this.#compiled;
+  /**
+   * What the interpreter says that `run` will give, from the numbers that the device has now. A disturbance moves these
+   * by at most that share of each, other ways in each draw.
+   */
+  async expectation(stage: string): Promise<Expectation> {
+    const { plan } = this.#compiled;
     const read = plan.tensors.map(
       async ({ name }) => [name, await this.#device.read(name)] as const,
     );
     const tensors = new Map(await Promise.all(read));
     const rows = this.#rows();
     const counters = this.#counters();
-    const { results, assignments } = interpret(differentiate(program.context, this.#graph(stage)), {
-      n: rows.length,
-      seed: SEED,
-      batch: counters.batch,
-      leaf: (role, path) => {
-        if (role === "input") return this.#gather(path, rows);
-        if (role === "param" || role === "state") return tensors.get(path)!;
-        return this.#number(role, path, counters);
-      },
+    const graph = this.#reference(stage);
+    return (disturbance = 0, draw = 0) => {
+      const disturbed = (path: string, data: ArrayLike<number>): ArrayLike<number> => {
+        if (disturbance === 0 || isOfScaling(path)) return data;
+        const away = numbersOf(`disturbance ${draw} of ${path}`, data.length);
+        return Float64Array.from(data, (x, i) => x * (1 + disturbance * away[i]!));
+      };
+      const { results, assignments } = interpret(graph, {
+        n: rows.length,
+        seed: SEED,
+        batch: counters.batch,
+        leaf: (role, path) => {
+          if (role === "input") {
+            const data = this.#gather(path, rows);
+            return this.#columns.get(path) instanceof Float32Array ? disturbed(path, data) : data;
+          }
+          if (role === "param" || role === "state") return disturbed(path, tensors.get(path)!);
+          return this.#number(role, path, counters);
+        },
+      });
+      const assigned = assignments.map(
+        ({ target, data }) => [`${pathOf(target)} <-`, data] as const,
+      );
+      return new Map([...results, ...assigned]);
+    };
+  }
+
+  /** What a stage assigns to, as it is now. */
+  async assigned(stage: string): Promise<ReadonlyMap<string, TensorData>> {
+    const assigned = this.#graph(stage).assignments.map(async ({ target }) => {
+      const path = pathOf(target);
+      return [`${path} <-`, await this.#device.read(path)] as const;
     });
-    const assigned = assignments.map(({ target, data }) => [`${pathOf(target)} <-`, data] as const);
-    return new Map([...results, ...assigned]);
+    return new Map(await Promise.all(assigned));
   }
 
   /** What the stage that ran last gave. */
@@ -119,11 +149,7 @@ export class Session {
       const data = await this.#device.readResult(stage, index);
       return [name, data.subarray(0, elementsAt(value.shape, n))] as const;
     });
-    const assigned = this.#graph(stage).assignments.map(async ({ target }) => {
-      const path = pathOf(target);
-      return [`${path} <-`, await this.#device.read(path)] as const;
-    });
-    return new Map(await Promise.all([...results, ...assigned]));
+    return new Map([...(await Promise.all(results)), ...(await this.assigned(stage))]);
   }
 
   dispose(): void {
@@ -138,8 +164,8 @@ export class Session {
       const data = createArray(dtype, elementCount(shape));
       const known = initial.get(name);
       // Slots as if training had gone on for long: at zero, tiny gradients would decide where a step goes. Statistics
-      // as of data of that size: divided by no variance at all, everything would overflow.
-      if (role === "slot" || statistics.has(name))
+      // as of data of that size: divided by no variance at all, everything would overflow. Losses are scaled as at first.
+      if ((role === "slot" && !isOfScaling(name)) || statistics.has(name))
         data.set(numbersOf(name, data.length).map((x) => 0.75 + x / 2));
       else data.set(known ?? numbersOf(name, data.length));
       await this.#device.write(name, data);
@@ -165,6 +191,16 @@ export class Session {
     return others.find(({ name }) => name === stage)!;
   }
 
+  /** As it was lowered; where the target rounds what it multiplies, simplified and rounded alike. */
+  #reference(stage: string): Graph {
+    const { program, target } = this.#compiled;
+    const { context } = program;
+    const graph = this.#graph(stage);
+    if (roundedOperands(target) === null) return differentiate(context, graph);
+    const simplified = simplify(context, differentiate(context, canonicalise(context, graph)));
+    return roundForReference(context, simplified, target);
+  }
+
   #number(role: LeafRole, path: string, counters: Counters): ArrayLike<number> {
     if (role === "hyper") return [this.#compiled.program.training!.hypers[path]!];
     if (role === "counter") return [counters[path as keyof Counters]];
@@ -187,6 +223,11 @@ interface Counters {
 
 function pathOf({ node }: Value): string {
   return (node as Leaf).path;
+}
+
+/** Whether a state is one of those that f16's losses are scaled by. */
+function isOfScaling(path: string): boolean {
+  return path.startsWith("loss_scale/");
 }
 
 /** From −1 to 1; the same for the same name. */

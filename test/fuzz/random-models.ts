@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DiagnosticSink } from "../../compiler/diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../../compiler/diagnostics/render.ts";
 import { lower } from "../../compiler/semantics/lower.ts";
+import type { LoweredProgram } from "../../compiler/semantics/program.ts";
 import { RecordedSources } from "../../compiler/sources.ts";
 import { generator } from "../syntax/mutate.ts";
 import type { RandomProgram } from "./check-programs.ts";
@@ -22,13 +23,13 @@ const BATCHES = [1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 64, 67] as const;
 /** Multiply-adds of a forward pass: what the interpreter does in some tenths of a second. */
 const WORK = 400_000;
 
-const ACTIVATIONS = [
+export const ACTIVATIONS = [
   ...["linear", "tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "mish", "softsign", "selu"],
   ...["log_sigmoid", "squareplus", "tanh_shrink", "relu", "softmax", "log_softmax"],
 ] as const;
 
 /** Regression to values, classes by labels, or yes and no. */
-const HEADS = [
+export const HEADS = [
   ["f32", "", "mse(target, y)", "mae(target, y)"],
   ["f32", "", "huber(target, y, delta = 0.5) + 0.1 * mae(target, y)", "mse(target, y)"],
   ["f32", "", "mae(target, y)", "mse(target, y)"],
@@ -51,7 +52,7 @@ const HEADS = [
   ["bool", "", "binary_crossentropy(target, y, from_logits = true)", "mse(target, y)"],
 ] as const;
 
-const OPTIMIZERS = [
+export const OPTIMIZERS = [
   "SGD(0.1)",
   "SGD(0.1, momentum = 0.9, weight_decay = 0.01)",
   "SGD(0.1, momentum = 0.9, nesterov = true, clipvalue = 0.02)",
@@ -61,6 +62,21 @@ const OPTIMIZERS = [
   "Adam(0.05, amsgrad = true, global_clipnorm = 0.5)",
   "AdamW(0.05, weight_decay = 0.1)",
 ] as const;
+
+/** The program of a text; throws what is wrong with it. */
+export function lowered(text: string): LoweredProgram {
+  const sink = new DiagnosticSink();
+  const std = join(import.meta.dirname, "../../compiler/std");
+  const host = new RecordedSources({
+    readFile: (path) => (path === "random.nn" ? text : undefined),
+    readStd: (name) => readFileSync(join(std, name), "utf8"),
+  });
+  const program = lower("random.nn", host, {}, sink);
+  if (program === undefined) {
+    throw new Error(`${renderDiagnostics(sink.sorted(), host.texts, { color: false })}\n${text}`);
+  }
+  return program;
+}
 
 class ModelWriter {
   readonly #random: (below: number) => number;
@@ -76,16 +92,7 @@ class ModelWriter {
 
   write(): RandomProgram {
     const { text, classes } = this.#source();
-    const sink = new DiagnosticSink();
-    const std = join(import.meta.dirname, "../../compiler/std");
-    const host = new RecordedSources({
-      readFile: (path) => (path === "random.nn" ? text : undefined),
-      readStd: (name) => readFileSync(join(std, name), "utf8"),
-    });
-    const program = lower("random.nn", host, {}, sink);
-    if (program === undefined) {
-      throw new Error(`${renderDiagnostics(sink.sorted(), host.texts, { color: false })}\n${text}`);
-    }
+    const program = lowered(text);
     return { program, n: 1 + this.#random(this.#batch), classes, text };
   }
 
