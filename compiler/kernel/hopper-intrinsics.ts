@@ -12,12 +12,12 @@
  * bytes, 64 halves or 32 words, in pieces of 16; piece p of the line at 128·i lies where piece p ^ (i mod 8) would:
  * eight lines are then read without two of them meeting in one bank.
  *
- * **Products**: sums[64 × columns] += left[64 × 16 halves] · right[16 halves × columns], or 8 words of f32 in place of 16
- * halves. Operands are boxes, or start within one: lines of an operand that lies **along the sum** are its rows (the
+ * **Products**: sums[64 × columns] += left[64 × 16 halves] · right[16 halves × columns], or 8 words of f32 in place of
+ * 16 halves. Operands are boxes, or start within one: lines of an operand that lies **along the sum** are its rows (the
  * columns of `right`), each 64 halves of the sum, and the product takes 32 bytes of them; a **transposed** one has
- * lines of 64 rows at one point of the sum, 64 and 64 in boxes of their own, and is whole boxes wide. Products run behind the threads' back: what
- * they read must not change, and their sums not be touched, until they have been waited for. Products are exact and added
- * in f32.
+ * lines of 64 rows at one point of the sum, 64 and 64 in boxes of their own, and is whole boxes wide. Products run
+ * behind the threads' back: what they read must not change, and their sums not be touched, until they have been waited
+ * for. Products are exact and added in f32.
  *
  * Thread t of a warpgroup has the sums of rows 16·(t div 32) + (t mod 32) div 4 and that + 8, and of each eight columns
  * those of number 2·(t mod 4) and the next: sums[4·i + 2·r + c] is row r and column c of the i-th eight.
