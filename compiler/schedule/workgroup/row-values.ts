@@ -10,7 +10,7 @@
 import { invariant } from "../../diagnostics/diagnostic.ts";
 import { type Affine, addAffine, axisAffine, scaleAffine, zeroAffine } from "../../graph/affine.ts";
 import { loadsOf } from "../../graph/context.ts";
-import { elementsAt } from "../../graph/extent.ts";
+import { elementsAt, printShape } from "../../graph/extent.ts";
 import type { LoadScalar, Value } from "../../graph/node.ts";
 import { elementType } from "../../kernel/algebra.ts";
 import {
@@ -185,8 +185,9 @@ export class WorkgroupValues {
     return { point, axis: this.#plan.lanesAlong === "rows" ? 0 : this.firstSweepAxis };
   }
 
-  #placeName({ slot }: Position): string {
-    return `${this.#rowSlot} ${slot}`;
+  /** Sweeps over rows of other lengths stand elsewhere: threads beyond the end of the shorter one repeat its last points. */
+  #placeName({ slot, axes }: Position): string {
+    return `${this.#rowSlot} ${slot} ${printShape(axes.extents)}`;
   }
 
   /** Under which a value is kept in registers. */

@@ -6,6 +6,7 @@
 import { describe, expect, test } from "vitest";
 import { addAffine, axisAffine, scaleAffine, zeroAffine } from "../../../compiler/graph/affine.ts";
 import { batchExtent, fixed, type Shape } from "../../../compiler/graph/extent.ts";
+import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
 import { Builder } from "../../optimize/build.ts";
 import { caseOf, check, kernelsOf, rank2 } from "./row-cases.ts";
@@ -227,4 +228,15 @@ test("a row of one number needs nothing of the sweep", () => {
   const x = builder.input("x", [batchExtent, fixed(1)]);
   const y = builder.map([batchExtent], builder.context.load(x, [axisAffine(0), zeroAffine]));
   check(caseOf(builder, { values: { y } }), smallWorkgroups());
+});
+
+test("a value that a longer and a shorter row read is loaded for each", () => {
+  const builder = new Builder();
+  const { f } = builder;
+  const x = builder.input("x", rank2(48));
+  const gate = builder.input("gate", rank2(24));
+  const short = builder.map(rank2(24), f.multiply(builder.at(gate), builder.at(x)));
+  const long = builder.map(rank2(48), f.multiply(builder.at(x), f.number(0.5)));
+  const test = caseOf(builder, { values: { short, long } });
+  check(test, describeCuda());
 });
