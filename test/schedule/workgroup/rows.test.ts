@@ -233,10 +233,11 @@ test("a row of one number needs nothing of the sweep", () => {
 test("a value that a longer and a shorter row read is loaded for each", () => {
   const builder = new Builder();
   const { f } = builder;
-  const x = builder.input("x", rank2(48));
-  const gate = builder.input("gate", rank2(24));
-  const short = builder.map(rank2(24), f.multiply(builder.at(gate), builder.at(x)));
-  const long = builder.map(rank2(48), f.multiply(builder.at(x), f.number(0.5)));
+  const x = builder.param("x", 40, 48);
+  const gate = builder.param("gate", 40, 24);
+  const short = builder.map(gate.shape, f.multiply(builder.at(gate), builder.at(x)));
+  const long = builder.map(x.shape, f.multiply(builder.at(x), f.number(0.5)));
   const test = caseOf(builder, { values: { short, long } });
+  expect(kernelsOf(test, describeCuda()).length).toBe(1);
   check(test, describeCuda());
 });
