@@ -1,5 +1,5 @@
 /**
- * The figures that a trainer's self-test compares with, computed by the reference interpreter from the graphs as
+ * The figures that a trainer's self-test compares with, computed in float64 from the graphs as
  * they are before anything is simplified or fused, but rounded where kernels round. How exactly float32 can be asked
  * to meet them is measured: the model is computed a second time from slightly disturbed values, and an element may be
  * off by a multiple of what that changed.
@@ -8,9 +8,10 @@
 import type { SelfTestCheck, SelfTestPlan, TrainerDefinition } from "../runtime/plan.ts";
 import { differentiate } from "./autodiff/differentiate.ts";
 import { invariant } from "./diagnostics/diagnostic.ts";
-import { type InterpretEnvironment, interpret } from "./graph/interpret.ts";
+import { type Evaluation, GraphEvaluator } from "./graph/evaluator.ts";
+import type { InterpretEnvironment } from "./graph/interpret.ts";
 import type { Graph, LeafRole } from "./graph/node.ts";
-import { uniformAt } from "./graph/threefry.ts";
+import { threefry2x32 } from "./graph/threefry.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
 import { roundForReference } from "./optimize/reference-precision.ts";
 import { simplify } from "./optimize/simplify.ts";
@@ -18,7 +19,7 @@ import type { Precision } from "./semantics/precision.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { describeCuda } from "./targets/cuda/description.ts";
 
-/** Rows and starting point of the test: small, for the interpreter is slow. */
+/** Rows and starting point of the test: small, for one figure shows an error as well as many. */
 export interface SelfTestInputs extends Pick<SelfTestPlan, "seed" | "rows" | "ranges"> {
   /** Row-major elements by column, as the runtime's `selfTestDataset` draws them. */
   readonly columns: ReadonlyMap<string, ArrayLike<number>>;
@@ -80,69 +81,106 @@ export function computeSelfTest(
   const { seed, rows, ranges } = inputs;
   const isRounded = precision !== "f32";
   const accuracy = isRounded ? roundedAccuracies[precision] : accuracies[definition.plan.target];
-  const { context } = lowered;
+  const { context, predict, training } = lowered;
   // The units are CUDA's; what else there is of the kind, halves of WebGPU, rounds much the same.
   const rounded = (graph: Graph): Graph =>
     isRounded
       ? roundForReference(context, simplify(context, graph), describeCuda({ precision }))
       : graph;
-  const figures = (disturbance: number) =>
-    computeFigures(lowered, definition, inputs, disturbance, rounded);
-  const exact = figures(0);
-  const disturbed = figures(accuracy.disturbance);
+  const model: EvaluatedModel = {
+    definition,
+    inputs,
+    evaluator: new GraphEvaluator(rows),
+    statistics: lowered.statistics.map((statistic) => ({
+      ...statistic,
+      body: canonicalise(context, statistic.body),
+    })),
+    predict: rounded(canonicalise(context, predict)),
+    step:
+      training === null
+        ? null
+        : rounded(differentiate(context, canonicalise(context, training.train))),
+    initial: definition.initialize(seed),
+  };
+  const exact = computeFigures(model, 0);
+  const disturbed = computeFigures(model, accuracy.disturbance);
   const checks = exact.map((figure, index) =>
-    createCheck(figure, disturbed[index]!.data, accuracy),
+    createCheck(figure, disturbed[index]!.sample, accuracy),
   );
   return { seed, rows, ranges, checks: checks.filter(({ positions }) => positions.length > 0) };
 }
 
+/** What is evaluated, once as it is and once disturbed. */
+interface EvaluatedModel {
+  readonly definition: TrainerDefinition;
+  readonly inputs: SelfTestInputs;
+  readonly evaluator: GraphEvaluator;
+  readonly statistics: LoweredProgram["statistics"];
+  readonly predict: Graph;
+  readonly step: Graph | null;
+  readonly initial: Readonly<Record<string, ArrayLike<number>>>;
+}
+
+/** A tensor, of which only the candidates for checks are kept: all tensors of a large model take gigabytes. */
 interface Figure {
   readonly of: SelfTestCheck["of"];
   readonly name: string;
-  readonly data: Float64Array;
+  readonly length: number;
+  /** The largest magnitude, and at least a millionth. */
+  readonly largest: number;
+  /** The elements at the candidate positions. */
+  readonly sample: readonly number[];
   /** What a tensor was before the update. */
   readonly before?: ArrayLike<number>;
 }
 
-function computeFigures(
-  lowered: LoweredProgram,
-  definition: TrainerDefinition,
-  inputs: SelfTestInputs,
-  disturbance: number,
-  rounded: (graph: Graph) => Graph,
-): readonly Figure[] {
-  const { context, predict, training } = lowered;
-  const initial = initialValues(lowered, definition, inputs, disturbance);
-  const environment = createEnvironment(definition, initial, inputs, disturbance);
-  const outputs = [...interpret(rounded(canonicalise(context, predict)), environment).results];
-  const figures: Figure[] = outputs.map(([name, data]) => ({ of: "output", name, data }));
-  if (training === null) return figures;
-  const step = interpret(
-    rounded(differentiate(context, canonicalise(context, training.train))),
-    environment,
+function createFigure(
+  of: SelfTestCheck["of"],
+  name: string,
+  data: ArrayLike<number>,
+  before?: ArrayLike<number>,
+): Figure {
+  const { length } = data;
+  let largest = 1e-6;
+  for (let i = 0; i < length; i++) largest = Math.max(largest, Math.abs(data[i]!));
+  const sample = [...candidatePositions(length)].map((position) => data[position]!);
+  return { of, name, length, largest, sample, ...(before === undefined ? {} : { before }) };
+}
+
+function computeFigures(model: EvaluatedModel, disturbance: number): readonly Figure[] {
+  const { evaluator, predict, step } = model;
+  const initial = initialValues(model, disturbance);
+  const environment = createEnvironment(model, initial, disturbance);
+  const figures = [...evaluator.run(predict, environment).results].map(([name, data]) =>
+    createFigure("output", name, data),
   );
-  const loss = step.results.get("loss");
-  if (loss !== undefined) figures.push({ of: "loss", name: "loss", data: loss });
-  for (const { target, data } of step.assignments) {
+  if (step === null) return figures;
+  return [...figures, ...stepFigures(evaluator.run(step, environment), initial)];
+}
+
+function stepFigures(
+  { results, assignments }: Evaluation,
+  initial: Readonly<Record<string, ArrayLike<number>>>,
+): readonly Figure[] {
+  const loss = results.get("loss");
+  const tensors = assignments.map(({ target, data }) => {
     invariant(target.node.kind === "leaf", "an assignment's target is a leaf");
     const { path } = target.node;
-    const before = initial[path];
-    figures.push({ of: "tensor", name: path, data, ...(before === undefined ? {} : { before }) });
-  }
-  return figures;
+    return createFigure("tensor", path, data, initial[path]);
+  });
+  return loss === undefined ? tensors : [createFigure("loss", "loss", loss), ...tensors];
 }
 
 /** Statistics are those of the test's rows, as training has them: nothing is what it will be where they are zero. */
 function initialValues(
-  { context, statistics }: LoweredProgram,
-  definition: TrainerDefinition,
-  inputs: SelfTestInputs,
+  model: EvaluatedModel,
   disturbance: number,
 ): Readonly<Record<string, ArrayLike<number>>> {
-  const values: Record<string, ArrayLike<number>> = { ...definition.initialize(inputs.seed) };
+  const { evaluator, statistics, inputs } = model;
+  const values: Record<string, ArrayLike<number>> = { ...model.initial };
   for (const { state, body } of statistics) {
-    const environment = createEnvironment(definition, values, inputs, disturbance);
-    for (const sums of interpret(canonicalise(context, body), environment).results.values()) {
+    const environment = createEnvironment(model, values, disturbance);
+    for (const sums of evaluator.run(body, environment).results.values()) {
       values[state] = Float32Array.from(sums, (sum) => sum / inputs.rows);
     }
   }
@@ -150,11 +188,10 @@ function initialValues(
 }
 
 function createEnvironment(
-  { plan }: TrainerDefinition,
+  { definition: { plan }, inputs: { seed, columns } }: EvaluatedModel,
   initial: Readonly<Record<string, ArrayLike<number>>>,
-  { seed, rows, columns }: SelfTestInputs,
   disturbance: number,
-): InterpretEnvironment {
+): Omit<InterpretEnvironment, "n"> {
   const counters: Readonly<Record<string, number>> = { t: 1, batch: 0 };
   const read = (role: LeafRole, path: string): ArrayLike<number> | undefined => {
     switch (role) {
@@ -173,7 +210,6 @@ function createEnvironment(
     }
   };
   return {
-    n: rows,
     seed: seed >>> 0,
     batch: 0,
     leaf: (role, path) => {
@@ -181,27 +217,35 @@ function createEnvironment(
       invariant(values !== undefined, `the self-test has no ${role} ${path}`);
       const isFloat = role === "param" || (role === "input" && isFloatColumn(plan.columns, path));
       if (disturbance === 0 || !isFloat) return values;
-      return Float64Array.from(values, (value, i) => value * (1 + disturbance * sign(i)));
+      return disturb(values, disturbance);
     },
   };
 }
 
-/** +1 or −1, without a pattern that a sum would cancel. */
-function sign(index: number): number {
-  return uniformAt(1, 0, 0, index) < 0.5 ? -1 : 1;
+/** Each element larger or smaller by that share of it, without a pattern that a sum would cancel. */
+function disturb(values: ArrayLike<number>, disturbance: number): Float64Array {
+  const { length } = values;
+  const disturbed = new Float64Array(length);
+  for (let i = 0; i < length; i += 2) {
+    const bits = threefry2x32(1, 0, i >>> 1, 0);
+    for (let j = i; j < Math.min(i + 2, length); j++) {
+      const sign = bits[j - i]! < 2 ** 31 ? -1 : 1;
+      disturbed[j] = values[j]! * (1 + disturbance * sign);
+    }
+  }
+  return disturbed;
 }
 
 /** Positions where an error would show best: those that the update moved most, compared with what is allowed. */
 function createCheck(
-  { of, name, data, before }: Figure,
-  disturbed: Float64Array,
+  { of, name, length, largest, sample, before }: Figure,
+  disturbed: readonly number[],
   { slack, rounding }: Accuracy,
 ): SelfTestCheck {
-  const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-  const candidates = [...candidatePositions(data.length)].map((position) => {
-    const expected = data[position]!;
+  const candidates = [...candidatePositions(length)].map((position, i) => {
+    const expected = sample[i]!;
     const scale = Math.max(Math.abs(expected), largest / 16);
-    return { position, expected, scale, change: Math.abs(expected - disturbed[position]!) / scale };
+    return { position, expected, scale, change: Math.abs(expected - disturbed[i]!) / scale };
   });
   // One disturbance may happen to cancel where rounding does not: no element is taken to be better than most.
   const usual = median(candidates.map(({ change }) => change));

@@ -11,7 +11,7 @@ import { instantiateProgram } from "../trainer/instantiate.ts";
 /** Enough to see that rows are told apart; of two, normalising over the rows would leave only +1 and −1. */
 const SELF_TEST_ROWS = 3;
 
-/** Computes one small step of the model in the reference interpreter. */
+/** Computes one small step of the model in float64. */
 export function withSelfTest(program: CompiledProgram, lowered: LoweredProgram): CompiledProgram {
   const definition = instantiateProgram(program);
   const { plan } = definition;

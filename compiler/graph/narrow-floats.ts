@@ -37,6 +37,25 @@ export function roundToNarrow(value: number, dtype: NarrowFloat): number {
   return value < 0 ? -rounded : rounded;
 }
 
+/** `roundToNarrow` for many numbers: takes exponents from the bits, in a buffer of its own. */
+export function narrowRounder(dtype: NarrowFloat): (value: number) => number {
+  const { fractionBits, leastExponent, largest } = formats[dtype];
+  const bits = new DataView(new ArrayBuffer(8));
+  return (value) => {
+    if (value === 0 || !Number.isFinite(value)) return value;
+    const magnitude = Math.abs(value);
+    bits.setFloat64(0, magnitude);
+    const exponent = Math.max((bits.getUint32(0) >>> 20) - 1023, leastExponent);
+    bits.setUint32(0, (exponent - fractionBits + 1023) << 20);
+    bits.setUint32(4, 0);
+    const unit = bits.getFloat64(0);
+    // From 2⁵² on, numbers are integers: the sum is rounded to one, of two as near the even one.
+    const nearest = (magnitude / unit + 2 ** 52 - 2 ** 52) * unit;
+    const rounded = nearest > largest ? Number.POSITIVE_INFINITY : nearest;
+    return value < 0 ? -rounded : rounded;
+  };
+}
+
 /** ⌊log₂ magnitude⌋; the logarithm itself may be rounded across a power of two. */
 function exponentOf(magnitude: number): number {
   const exponent = Math.floor(Math.log2(magnitude));

@@ -1,8 +1,13 @@
 /** Rounding to f16 and bf16, against the bits that the formats define. */
 
+import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { castNumber } from "../../compiler/graph/interpret.ts";
-import { type NarrowFloat, roundToNarrow } from "../../compiler/graph/narrow-floats.ts";
+import {
+  type NarrowFloat,
+  narrowRounder,
+  roundToNarrow,
+} from "../../compiler/graph/narrow-floats.ts";
 
 /** The number that 16 bits stand for, by the definition of the format. */
 function decode(bits: number, fractionBits: number): number {
@@ -64,4 +69,24 @@ test("casts round to narrow floats, and not to f32", () => {
   expect(castNumber(1.00390625, "f32", "bf16")).toBe(1);
   expect(castNumber(65520, "f32", "f16")).toBe(Infinity);
   expect(castNumber(0.1, "f32", "f32")).toBe(0.1);
+});
+
+test.each(["f16", "bf16"] as const)("the rounder for many numbers rounds to %s alike", (dtype) => {
+  const round = narrowRounder(dtype);
+  fc.assert(
+    fc.property(fc.double(), fc.integer({ min: -1080, max: 1023 }), (x, exponent) => {
+      // Also the middle between two of the type's numbers, and next to it.
+      for (const value of [
+        x,
+        Math.fround(x),
+        (1 + 2 ** -8) * 2 ** exponent,
+        (1 + 2 ** -11) * 2 ** exponent,
+      ]) {
+        for (const near of [value, -value, value * (1 + 2 ** -52)]) {
+          expect(round(near)).toBe(roundToNarrow(near, dtype));
+        }
+      }
+    }),
+    { numRuns: 2000, seed: 20261122 },
+  );
 });
