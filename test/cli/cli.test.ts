@@ -98,7 +98,7 @@ describe("mistakes on the command line", () => {
   });
 
   it.each([
-    [["--target", "cuda"], "error: unknown target cuda"],
+    [["--target", "tpu"], "error: unknown target tpu"],
     [["--march", "i386"], "error: unknown processor i386"],
     [["--print", "autodiff"], "error: --print takes after-<pass>, not autodiff"],
     [["--print", "after-wonder"], "error: there is no pass wonder\n  = there are lower"],
