@@ -6,13 +6,12 @@
 
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { findCudaDevice } from "../../runtime/devices/cuda/find-cuda.ts";
-import { DeviceError } from "../../runtime/devices/device.ts";
 import { openGpu } from "../../runtime/devices/webgpu/node-gpu.ts";
 import { cpuTarget, cudaTarget, wgslTarget } from "./conformance/compiled-target.ts";
 import { interpreterTarget } from "./conformance/interpreter-target.ts";
 import { runFolder } from "./conformance/run-folder.ts";
 import type { Target } from "./conformance/target.ts";
+import { requireCudaDevice } from "./cuda-kernels.ts";
 import { describeFailure } from "./failure.ts";
 import { resolveTarget } from "./target.ts";
 
@@ -27,8 +26,7 @@ const targets: Readonly<Record<string, () => Promise<Target>>> = {
     return wgslTarget;
   },
   cuda: async () => {
-    const device = await findCudaDevice();
-    if ("reason" in device) throw new DeviceError(device.reason);
+    await requireCudaDevice();
     return cudaTarget;
   },
   interpreter: async () => interpreterTarget,

@@ -2,7 +2,7 @@
 
 import { findCudaDevice } from "../../runtime/devices/cuda/find-cuda.ts";
 import type { CudaImage } from "../../runtime/devices/cuda/kernel-image.ts";
-import { chooseVariant } from "../../runtime/devices/cuda/variant.ts";
+import { chooseVariant, type KnownDevice } from "../../runtime/devices/cuda/variant.ts";
 import { DeviceError } from "../../runtime/devices/device.ts";
 import type { KernelCode } from "../compiled-program.ts";
 import { type CudaCompiler, compileCuda, findCudaCompiler } from "../targets/cuda/toolchain.ts";
@@ -30,6 +30,16 @@ export async function compileCudaKernels({ program, sources }: CudaCode): Promis
 }
 
 /**
+ * The device for CUDA that this process takes.
+ * @throws DeviceError with the reason if there is none.
+ */
+export async function requireCudaDevice(): Promise<KnownDevice> {
+  const device = await findCudaDevice();
+  if ("reason" in device) throw new DeviceError(device.reason);
+  return device;
+}
+
+/**
  * What this process loads, by variant: the one for the device here is compiled, and for nothing else.
  * @throws DeviceError if there is no device.
  */
@@ -37,8 +47,7 @@ export async function cudaImages(
   { program, sources }: CudaCode,
   model: string,
 ): Promise<readonly CudaImage[]> {
-  const device = await findCudaDevice();
-  if ("reason" in device) throw new DeviceError(device.reason);
+  const device = await requireCudaDevice();
   const images = sources.map((text): CudaImage => ({ kind: "source", text }));
   const compiler = await findCudaCompiler();
   if (compiler === undefined) return images;

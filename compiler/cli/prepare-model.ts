@@ -1,9 +1,9 @@
 /** Compiles a model, its kernels included, for the commands that run it; an unchanged one comes from the cache. */
 
 import { existsSync } from "node:fs";
-import { findCudaDevice } from "../../runtime/devices/cuda/find-cuda.ts";
 import type { CommandEnvironment } from "../../runtime/training/command/environment.ts";
 import type { CompileRequest } from "./compile-model.ts";
+import { requireCudaDevice } from "./cuda-kernels.ts";
 import { CommandError } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
 import { modelEnvironment, readyKernels } from "./model-environment.ts";
@@ -33,7 +33,8 @@ async function keptOrCompiled(request: CompileRequest, streams: Streams): Promis
   const { entry, batchSize, target, march, precision, fusion } = request;
   const { processor } = describeTarget(march);
   const { color } = streams;
-  const device = target === "cuda" ? await findCudaDevice() : undefined;
+  // Said before anything is compiled for nothing.
+  const device = target === "cuda" ? await requireCudaDevice() : undefined;
   const cache = new ProgramCache(
     { buildId, entry, batchSize, target, march, precision, fusion, processor, device, color },
     diskSources(std),
