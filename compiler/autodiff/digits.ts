@@ -9,6 +9,7 @@ import {
   type Atom,
   addAffine,
   divAffine,
+  isQuotient,
   offsetAffine,
   type Range,
   scaleAffine,
@@ -26,7 +27,7 @@ export interface Digit {
 
 /** The digit that a quotient or remainder is; undefined for an axis. */
 export function digitOf(atom: Atom): Digit | undefined {
-  if (atom.kind === "axis") return undefined;
+  if (!isQuotient(atom)) return undefined;
   const { base, divisor } = atom;
   const below = soleAtom(base);
   const inner = below === undefined ? undefined : digitOf(below);

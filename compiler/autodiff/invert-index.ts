@@ -22,6 +22,7 @@
 import {
   type Affine,
   addAffine,
+  atomAffine,
   axesOf,
   axisAffine,
   divAffine,
@@ -266,6 +267,7 @@ class Solver {
 
   #isUnknown({ atom }: Term): boolean {
     if (atom.kind === "axis") return atom.axis >= this.#known;
+    if (atom.kind === "step") return false;
     return [...axesOf(atom.base)].some((axis) => axis >= this.#known);
   }
 
@@ -335,13 +337,7 @@ interface PairCandidate {
 }
 
 function termAffine({ coefficient, atom }: Term): Affine {
-  const base =
-    atom.kind === "axis"
-      ? axisAffine(atom.axis)
-      : atom.kind === "div"
-        ? divAffine(atom.base, atom.divisor)
-        : modAffine(atom.base, atom.divisor);
-  return scaleAffine(base, coefficient);
+  return scaleAffine(atomAffine(atom), coefficient);
 }
 
 function gcd(a: number, b: number): number {

@@ -11,6 +11,8 @@ import { type Extent, sizeAt } from "./extent.ts";
 
 export type Atom =
   | { readonly kind: "axis"; readonly axis: number }
+  /** The number of the current iteration of a loop, 0 … length−1: fixed while a node is computed. */
+  | { readonly kind: "step"; readonly loop: number; readonly length: number }
   /** floor(base / divisor); divisor > 1. */
   | { readonly kind: "div"; readonly base: Affine; readonly divisor: number }
   /** base − divisor·floor(base / divisor), in 0 … divisor−1; divisor > 1. */
@@ -34,6 +36,8 @@ function atomKey(atom: Atom): string {
   switch (atom.kind) {
     case "axis":
       return `i${atom.axis}`;
+    case "step":
+      return `t${atom.loop}`;
     case "div":
       return `(${atom.base.key})/${atom.divisor}`;
     case "mod":
@@ -71,6 +75,21 @@ export const zeroAffine: Affine = constantAffine(0);
 
 export function axisAffine(axis: number): Affine {
   return make(0, 0, [{ coefficient: 1, atom: { kind: "axis", axis } }]);
+}
+
+/** The number of the current iteration of a loop that runs `length` times. */
+export function stepAffine(loop: number, length: number): Affine {
+  return make(0, 0, [{ coefficient: 1, atom: { kind: "step", loop, length } }]);
+}
+
+/** An atom alone. */
+export function atomAffine(atom: Atom): Affine {
+  return make(0, 0, [{ coefficient: 1, atom }]);
+}
+
+/** Whether an atom is a quotient or a remainder. */
+export function isQuotient(atom: Atom): atom is Extract<Atom, { readonly kind: "div" | "mod" }> {
+  return atom.kind === "div" || atom.kind === "mod";
 }
 
 /** The value of an extent: batch·N + constant. */
@@ -154,36 +173,55 @@ function splitMultiples(a: Affine, divisor: number): [whole: Affine, rest: Affin
 
 /** Replaces every axis; the results are affines over the new space. */
 export function substituteAffine(a: Affine, replace: (axis: number) => Affine): Affine {
+  return substituteAtoms(a, (atom) => (atom.kind === "axis" ? replace(atom.axis) : undefined));
+}
+
+/** Replaces the step of every loop for which `replace` gives something. */
+export function substituteSteps(a: Affine, replace: (loop: number) => Affine | undefined): Affine {
+  return substituteAtoms(a, (atom) => (atom.kind === "step" ? replace(atom.loop) : undefined));
+}
+
+function substituteAtoms(
+  a: Affine,
+  replace: (atom: Exclude<Atom, { readonly base: Affine }>) => Affine | undefined,
+): Affine {
   let result = make(a.constant, a.batch, []);
-  for (const { coefficient, atom } of a.terms) {
-    result = addAffine(result, scaleAffine(substituteAtom(atom, replace), coefficient));
+  for (const term of a.terms) {
+    const { coefficient, atom } = term;
+    const replaced =
+      atom.kind === "div"
+        ? divAffine(substituteAtoms(atom.base, replace), atom.divisor)
+        : atom.kind === "mod"
+          ? modAffine(substituteAtoms(atom.base, replace), atom.divisor)
+          : (replace(atom) ?? atomAffine(atom));
+    result = addAffine(result, scaleAffine(replaced, coefficient));
   }
   return result;
 }
 
-function substituteAtom(atom: Atom, replace: (axis: number) => Affine): Affine {
-  switch (atom.kind) {
-    case "axis":
-      return replace(atom.axis);
-    case "div":
-      return divAffine(substituteAffine(atom.base, replace), atom.divisor);
-    case "mod":
-      return modAffine(substituteAffine(atom.base, replace), atom.divisor);
-  }
-}
+/** The step of each loop around a node, by the loop's number. */
+export type Steps = ReadonlyMap<number, number>;
+
+const outsideLoops: Steps = new Map();
 
 /** The value at a point of the iteration space. */
-export function evaluateAffine(a: Affine, point: ArrayLike<number>, n: number): number {
+export function evaluateAffine(
+  a: Affine,
+  point: ArrayLike<number>,
+  n: number,
+  steps: Steps = outsideLoops,
+): number {
   let value = a.constant + a.batch * n;
   for (const { coefficient, atom } of a.terms) {
-    value += coefficient * evaluateAtom(atom, point, n);
+    value += coefficient * evaluateAtom(atom, point, n, steps);
   }
   return value;
 }
 
-function evaluateAtom(atom: Atom, point: ArrayLike<number>, n: number): number {
+function evaluateAtom(atom: Atom, point: ArrayLike<number>, n: number, steps: Steps): number {
   if (atom.kind === "axis") return point[atom.axis]!;
-  const base = evaluateAffine(atom.base, point, n);
+  if (atom.kind === "step") return steps.get(atom.loop)!;
+  const base = evaluateAffine(atom.base, point, n, steps);
   const quotient = Math.floor(base / atom.divisor);
   return atom.kind === "div" ? quotient : base - atom.divisor * quotient;
 }
@@ -192,7 +230,16 @@ function evaluateAtom(atom: Atom, point: ArrayLike<number>, n: number): number {
 export function axesOf(a: Affine, into: Set<number> = new Set()): Set<number> {
   for (const { atom } of a.terms) {
     if (atom.kind === "axis") into.add(atom.axis);
-    else axesOf(atom.base, into);
+    else if (atom.kind !== "step") axesOf(atom.base, into);
+  }
+  return into;
+}
+
+/** Every loop whose step occurs, div and mod looked through. */
+export function loopsOf(a: Affine, into: Set<number> = new Set()): Set<number> {
+  for (const { atom } of a.terms) {
+    if (atom.kind === "step") into.add(atom.loop);
+    else if (isQuotient(atom)) loopsOf(atom.base, into);
   }
   return into;
 }
@@ -216,6 +263,7 @@ export function rangeAt(a: Affine, axes: readonly Extent[], n: number): Range {
 
 function atomRangeAt(atom: Atom, axes: readonly Extent[], n: number): Range {
   if (atom.kind === "axis") return { min: 0, max: sizeAt(axes[atom.axis]!, n) - 1 };
+  if (atom.kind === "step") return { min: 0, max: atom.length - 1 };
   return quotientRange(atom.kind, rangeAt(atom.base, axes, n), atom.divisor);
 }
 
@@ -237,14 +285,14 @@ export function rangeOf(a: Affine, axes: readonly Extent[], nmax: number): Range
   const linear = make(
     a.constant,
     a.batch,
-    a.terms.filter(({ atom }) => atom.kind === "axis"),
+    a.terms.filter(({ atom }) => !isQuotient(atom)),
   );
   const first = rangeAt(linear, axes, 1);
   const last = rangeAt(linear, axes, nmax);
   let min = Math.min(first.min, last.min);
   let max = Math.max(first.max, last.max);
   for (const { coefficient, atom } of a.terms) {
-    if (atom.kind === "axis") continue;
+    if (!isQuotient(atom)) continue;
     const base = rangeOf(atom.base, axes, nmax);
     const inner = quotientRange(atom.kind, base, atom.divisor);
     min += coefficient * (coefficient > 0 ? inner.min : inner.max);
@@ -258,7 +306,7 @@ export function rangeOf(a: Affine, axes: readonly Extent[], nmax: number): Range
  * the ranges tell, and those of quotients. `i1 div 28 -> 0` and `i1 mod 28 -> i1` for an axis below 28.
  */
 export function simplifyAffine(a: Affine, axes: readonly Extent[], nmax: number): Affine {
-  if (a.terms.every(({ atom }) => atom.kind === "axis")) return a;
+  if (a.terms.every(({ atom }) => !isQuotient(atom))) return a;
   let result = make(a.constant, a.batch, []);
   for (const { coefficient, atom } of a.terms) {
     result = addAffine(result, scaleAffine(simplifyAtom(atom, axes, nmax), coefficient));
@@ -288,7 +336,7 @@ function rejoinQuotients(a: Affine): Affine {
 }
 
 function simplifyAtom(atom: Atom, axes: readonly Extent[], nmax: number): Affine {
-  if (atom.kind === "axis") return axisAffine(atom.axis);
+  if (!isQuotient(atom)) return atomAffine(atom);
   const { divisor } = atom;
   const base = simplifyAffine(atom.base, axes, nmax);
   const { min, max } = rangeOf(base, axes, nmax);

@@ -8,8 +8,10 @@ import {
   axesOf,
   evaluateAffine,
   extentAffine,
+  loopsOf,
   offsetAffine,
   rangeOf,
+  type Steps,
   scaleAffine,
   substituteAffine,
   subtractAffine,
@@ -101,24 +103,29 @@ export function inRange(value: Affine, extent: Extent): Condition {
   return and(nonnegative(value), nonnegative(subtractAffine(last, value)));
 }
 
-export function evaluateCondition(c: Condition, point: ArrayLike<number>, n: number): boolean {
+export function evaluateCondition(
+  c: Condition,
+  point: ArrayLike<number>,
+  n: number,
+  steps?: Steps,
+): boolean {
   switch (c.kind) {
     case "true":
       return true;
     case "false":
       return false;
     case "nonnegative":
-      return evaluateAffine(c.value, point, n) >= 0;
+      return evaluateAffine(c.value, point, n, steps) >= 0;
     case "zero":
-      return evaluateAffine(c.value, point, n) === 0;
+      return evaluateAffine(c.value, point, n, steps) === 0;
     case "divides":
-      return evaluateAffine(c.value, point, n) % c.divisor === 0;
+      return evaluateAffine(c.value, point, n, steps) % c.divisor === 0;
     case "not":
-      return !evaluateCondition(c.of, point, n);
+      return !evaluateCondition(c.of, point, n, steps);
     case "and":
-      return c.of.every((part) => evaluateCondition(part, point, n));
+      return c.of.every((part) => evaluateCondition(part, point, n, steps));
     case "or":
-      return c.of.some((part) => evaluateCondition(part, point, n));
+      return c.of.some((part) => evaluateCondition(part, point, n, steps));
   }
 }
 
@@ -190,4 +197,13 @@ export function conditionAxes(c: Condition, into: Set<number> = new Set()): Set<
       for (const part of c.of) conditionAxes(part, into);
       return into;
   }
+}
+
+/** Every loop whose step a condition depends on. */
+export function conditionLoops(c: Condition, into: Set<number> = new Set()): Set<number> {
+  mapCondition(c, (value) => {
+    loopsOf(value, into);
+    return value;
+  });
+  return into;
 }

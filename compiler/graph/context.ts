@@ -5,12 +5,14 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
-import type { Affine } from "./affine.ts";
-import { always, type Condition } from "./condition.ts";
+import { type Affine, loopsOf } from "./affine.ts";
+import { always, type Condition, conditionLoops } from "./condition.ts";
 import type { DType } from "./dtype.ts";
-import { type Extent, printShape, type Shape } from "./extent.ts";
+import { type Extent, printShape, type Shape, stackedShape } from "./extent.ts";
 import type {
+  Carry,
   Compute,
+  GatherScalar,
   Graph,
   Leaf,
   LeafRole,
@@ -18,6 +20,9 @@ import type {
   Node,
   Origin,
   Scalar,
+  Scan,
+  Scatter,
+  Stack,
   Value,
 } from "./node.ts";
 import { type ReducerName, reducers } from "./reducers.ts";
@@ -34,10 +39,27 @@ export interface ComputeContent {
   readonly body: Scalar;
 }
 
+export interface ScatterContent {
+  readonly parallel: readonly Extent[];
+  readonly shape: Shape;
+  readonly index: readonly Scalar[];
+  readonly body: Scalar;
+}
+
+export interface ScanContent {
+  /** From `newLoop`. */
+  readonly loop: number;
+  readonly length: number;
+  readonly carries: readonly Carry[];
+  readonly stacks: readonly Stack[];
+  readonly recompute?: boolean;
+}
+
 export class GraphContext {
   readonly #scalars = new Map<string, Scalar>();
   readonly #nodes = new Map<string, Node>();
   readonly #origins = new Map<Node, Origin[]>();
+  #loops = 0;
   /** Whose place the nodes being made take. */
   #source: Node | undefined;
   readonly #originStack: Origin[] = [];
@@ -77,6 +99,21 @@ export class GraphContext {
       index,
       guard,
     }) as LoadScalar;
+  }
+
+  /** An element at a place that is computed; 0 where it is out of range. */
+  gather(value: Value, index: readonly Scalar[]): GatherScalar {
+    invariant(
+      index.length === value.shape.length && index.every(({ dtype }) => dtype === "i32"),
+      `a gather of ${printShape(value.shape)} takes an i32 for each dimension`,
+    );
+    const place = index.map(({ id }) => id).join(",");
+    return this.#scalar(`gather ${value.node.id}.${value.result} [${place}]`, {
+      kind: "gather",
+      dtype: value.dtype,
+      value,
+      index,
+    }) as GatherScalar;
   }
 
   random(stream: string, index: Affine): Scalar {
@@ -125,7 +162,9 @@ export class GraphContext {
       return known.values[0]!;
     }
     const values: Value[] = [];
-    const leaf = { kind: "leaf", id: this.#nodes.size, role, path, values } as unknown as Leaf;
+    const loops = role === "carry" ? new Set([Number(path.split("/")[0])]) : noLoops;
+    const id = this.#nodes.size;
+    const leaf = { kind: "leaf", id, loops, role, path, values } as unknown as Leaf;
     values.push({ node: leaf, result: 0, dtype, shape });
     this.#nodes.set(key, leaf);
     this.#addOrigin(leaf);
@@ -148,21 +187,97 @@ export class GraphContext {
     }
     const types = reducer === null ? [body.dtype] : reducers[reducer].resultTypes(body.dtype);
     const values: Value[] = [];
+    const operands = operandsOf(body);
     const node: Compute = {
       kind: "compute",
       id: this.#nodes.size,
+      loops: loopsAround(operands, [body], conditionLoops(where)),
       parallel,
       reduction,
       where,
       reducer,
       body,
       values,
-      operands: operandsOf(body),
+      operands,
     };
     invariant(types !== undefined, `${reducer} does not take ${body.dtype}`);
     types.forEach((dtype, result) => {
       values.push({ node, result, dtype, shape: parallel });
     });
+    return this.#enter(key, node);
+  }
+
+  scatter({ parallel, shape, index, body }: ScatterContent): Scatter {
+    invariant(index.length === shape.length, "a scatter has one index for each dimension");
+    const place = index.map(({ id }) => id).join(",");
+    const key = `scatter ${printShape(parallel)} ${printShape(shape)} [${place}] ${body.id}`;
+    const known = this.#nodes.get(key);
+    if (known !== undefined) {
+      this.#addOrigin(known);
+      return known as Scatter;
+    }
+    const values: Value[] = [];
+    const operands = [...new Set([...index, body].flatMap(operandsOf))];
+    const id = this.#nodes.size;
+    const loops = loopsAround(operands, [...index, body]);
+    const node = { kind: "scatter", id, loops, parallel, shape, index, body, values, operands };
+    values.push({ node: node as unknown as Scatter, result: 0, dtype: body.dtype, shape });
+    return this.#enter(key, node as unknown as Scatter);
+  }
+
+  /** The number of a loop about to be made. */
+  newLoop(): number {
+    return this.#loops++;
+  }
+
+  /** What a loop carries, as its body reads it. */
+  carry(loop: number, place: number, dtype: DType, shape: Shape): Value {
+    return this.leaf("carry", `${loop}/${place}`, dtype, shape);
+  }
+
+  scan({ loop, length, carries, stacks, recompute = false }: ScanContent): Scan {
+    const ofCarries = carries.map(
+      ({ leaf, init, next }) => `${valueKey(leaf)} ${valueKey(init)} ${valueKey(next)}`,
+    );
+    const ofStacks = stacks.map(({ value, place }) => `${valueKey(value)} [${place.key}]`);
+    const key = `scan ${loop} ${length} ${recompute} (${ofCarries.join(", ")}) (${ofStacks.join(", ")})`;
+    const known = this.#nodes.get(key);
+    if (known !== undefined) return known as Scan;
+    const ends = [...carries.map(({ next }) => next), ...stacks.map(({ value }) => value)];
+    const nodes = bodyNodes(loop, ends);
+    const inside = new Set<Node>(nodes);
+    const around = new Set(nodes.flatMap((node) => [...node.loops]));
+    const read = nodes.flatMap((node) => (node.kind === "leaf" ? [] : node.operands));
+    const outside = [...read, ...ends].filter(({ node }) => !inside.has(node));
+    const operands = [...new Set([...carries.map(({ init }) => init), ...outside])];
+    const values: Value[] = [];
+    const id = this.#nodes.size;
+    for (const { node } of operands) for (const other of node.loops) around.add(other);
+    around.delete(loop);
+    const node: Scan = {
+      kind: "scan",
+      id,
+      loops: around,
+      loop,
+      length,
+      carries,
+      stacks,
+      recompute,
+      nodes,
+      values,
+      operands,
+    };
+    for (const { init } of carries) {
+      values.push({ node, result: values.length, dtype: init.dtype, shape: init.shape });
+    }
+    for (const { value } of stacks) {
+      const shape = stackedShape(value.shape, length);
+      values.push({ node, result: values.length, dtype: value.dtype, shape });
+    }
+    return this.#enter(key, node);
+  }
+
+  #enter<T extends Node>(key: string, node: T): T {
     this.#nodes.set(key, node);
     this.#addOrigin(node);
     if (this.#source !== undefined) this.inheritOrigins(node, this.#source);
@@ -230,6 +345,8 @@ export function scalarChildren(scalar: Scalar): readonly Scalar[] {
       return [scalar.of];
     case "call":
       return scalar.args;
+    case "gather":
+      return scalar.index;
     default:
       return [];
   }
@@ -238,20 +355,78 @@ export function scalarChildren(scalar: Scalar): readonly Scalar[] {
 /** Every load of a body once, in order of first occurrence. */
 export function loadsOf(body: Scalar): LoadScalar[] {
   const loads: LoadScalar[] = [];
-  const seen = new Set<Scalar>();
-  const visit = (scalar: Scalar): void => {
-    if (seen.has(scalar)) return;
-    seen.add(scalar);
+  visitScalars(body, (scalar) => {
     if (scalar.kind === "load") loads.push(scalar);
-    for (const child of scalarChildren(scalar)) visit(child);
-  };
-  visit(body);
+  });
   return loads;
 }
 
-function operandsOf(body: Scalar): Value[] {
-  return [...new Set(loadsOf(body).map((load) => load.value))];
+/** Every gather of a body once, in order of first occurrence. */
+export function gathersOf(body: Scalar): GatherScalar[] {
+  const gathers: GatherScalar[] = [];
+  visitScalars(body, (scalar) => {
+    if (scalar.kind === "gather") gathers.push(scalar);
+  });
+  return gathers;
 }
+
+/** The distinct values that a body loads or gathers from, in order of first occurrence. */
+export function operandsOf(body: Scalar): Value[] {
+  const operands = new Set<Value>();
+  visitScalars(body, (scalar) => {
+    if (scalar.kind === "load" || scalar.kind === "gather") operands.add(scalar.value);
+  });
+  return [...operands];
+}
+
+/** Visits every scalar of a body once, users before children. */
+export function visitScalars(body: Scalar, visit: (scalar: Scalar) => void): void {
+  const seen = new Set<Scalar>();
+  const descend = (scalar: Scalar): void => {
+    if (seen.has(scalar)) return;
+    seen.add(scalar);
+    visit(scalar);
+    for (const child of scalarChildren(scalar)) descend(child);
+  };
+  descend(body);
+}
+
+const noLoops: ReadonlySet<number> = new Set();
+
+/** The loops that what is computed of these operands by these scalars depends on. */
+function loopsAround(
+  operands: readonly Value[],
+  scalars: readonly Scalar[],
+  mentioned: ReadonlySet<number> = noLoops,
+): ReadonlySet<number> {
+  const loops = new Set(mentioned);
+  for (const { node } of operands) for (const loop of node.loops) loops.add(loop);
+  for (const scalar of scalars) {
+    visitScalars(scalar, (part) => {
+      if (part.kind === "index" || part.kind === "random") loopsOf(part.index, loops);
+      else if (part.kind === "condition") conditionLoops(part.condition, loops);
+      else if (part.kind === "load") {
+        for (const index of part.index) loopsOf(index, loops);
+        conditionLoops(part.guard, loops);
+      }
+    });
+  }
+  return loops.size === 0 ? noLoops : loops;
+}
+
+/** The nodes that the ends of a loop's body reach and that depend on the loop, operands before users. */
+function bodyNodes(loop: number, ends: readonly Value[]): Node[] {
+  const seen = new Set<Node>();
+  const pending = ends.map(({ node }) => node);
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (seen.has(node) || !node.loops.has(loop)) continue;
+    seen.add(node);
+    if (node.kind !== "leaf") pending.push(...node.operands.map((value) => value.node));
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+const valueKey = ({ node, result }: Value): string => `${node.id}.${result}`;
 
 /** Every node that the roots reach, operands before users, in order of creation. */
 export function reachableNodes(roots: Iterable<Value>): Node[] {
@@ -260,7 +435,7 @@ export function reachableNodes(roots: Iterable<Value>): Node[] {
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
-    if (node.kind === "compute") pending.push(...node.operands.map((value) => value.node));
+    if (node.kind !== "leaf") pending.push(...node.operands.map((value) => value.node));
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }

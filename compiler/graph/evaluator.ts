@@ -65,7 +65,10 @@ export class GraphEvaluator {
     const values = new Map<Value, ArrayLike<number>>();
     for (const node of nodes) {
       if (node.kind === "leaf") values.set(node.values[0], this.#leaf(node.values[0], environment));
-      else this.#compute(node, environment, values);
+      else {
+        invariant(node.kind === "compute", `${node.kind} is not evaluated yet`);
+        this.#compute(node, environment, values);
+      }
       for (const value of releasable.get(node) ?? []) values.delete(value);
     }
     return values;

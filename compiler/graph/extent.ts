@@ -29,6 +29,17 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, i) => sameExtent(extent, b[i]!));
 }
 
+/** The shape of `length` tensors as one: the new dimension comes first, or second where N leads. */
+export function stackedShape(shape: Shape, length: number): Shape {
+  const at = stackedAxis(shape);
+  return [...shape.slice(0, at), fixed(length), ...shape.slice(at)];
+}
+
+/** Where tensors of a shape are stacked. */
+export function stackedAxis(shape: Shape): number {
+  return shape[0] !== undefined && !isFixed(shape[0]) ? 1 : 0;
+}
+
 /** The size at a given N. */
 export function sizeAt(extent: Extent, n: number): number {
   return extent.batch * n + extent.constant;

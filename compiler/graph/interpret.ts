@@ -6,13 +6,24 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
-import { type Affine, evaluateAffine } from "./affine.ts";
+import { type Affine, evaluateAffine, type Steps } from "./affine.ts";
 import { type Condition, evaluateCondition } from "./condition.ts";
 import { reachableNodes, scalarChildren } from "./context.ts";
 import type { DType } from "./dtype.ts";
-import { type Extent, elementsAt, printShape, sizeAt } from "./extent.ts";
+import { type Extent, elementsAt, printShape, sizeAt, stackedAxis } from "./extent.ts";
 import { roundToNarrow } from "./narrow-floats.ts";
-import type { Assignment, Compute, Graph, LeafRole, Scalar, Value } from "./node.ts";
+import type {
+  Assignment,
+  Compute,
+  Graph,
+  Leaf,
+  LeafRole,
+  Node,
+  Scalar,
+  Scan,
+  Scatter,
+  Value,
+} from "./node.ts";
 import { reducers } from "./reducers.ts";
 import { type Algebra, scalarFunctions } from "./scalar-functions.ts";
 import { hash32, uniformAt } from "./threefry.ts";
@@ -69,18 +80,103 @@ export function evaluateValues(
       );
       values.set(value, data instanceof Float64Array ? data : Float64Array.from(data));
     } else {
-      evaluateCompute(node, environment, values);
+      evaluateNode(node, { ...environment, steps: new Map() }, values);
     }
   }
   return values;
 }
 
-function evaluateCompute(
-  node: Compute,
-  environment: InterpretEnvironment,
+/** What nodes are evaluated in: the step of each loop around them. */
+interface Surroundings extends InterpretEnvironment {
+  readonly steps: Steps;
+}
+
+function evaluateNode(
+  node: Exclude<Node, Leaf>,
+  surroundings: Surroundings,
   values: Map<Value, Float64Array>,
 ): void {
-  const { n } = environment;
+  if (node.kind === "compute") evaluateCompute(node, surroundings, values);
+  else if (node.kind === "scatter") evaluateScatter(node, surroundings, values);
+  else evaluateScan(node, surroundings, values);
+}
+
+function evaluateScatter(
+  { parallel, shape, index, body, values: [value] }: Scatter,
+  surroundings: Surroundings,
+  values: Map<Value, Float64Array>,
+): void {
+  const { n } = surroundings;
+  const sizes = sizesAt(shape, n);
+  const points = sizesAt(parallel, n);
+  const point: number[] = new Array(points.length).fill(0);
+  const compiler = new BodyCompiler(point, surroundings, values);
+  const [element, ...place] = compiler.compileAll([body, ...index]);
+  const output = new Float64Array(elementsAt(shape, n));
+  values.set(value, output);
+  if (elementsAt(parallel, n) === 0) return;
+  do {
+    compiler.startPoint();
+    const offset = offsetOf(place, sizes);
+    if (offset !== undefined) output[offset]! += element!();
+  } while (advance(point, points, 0));
+}
+
+/** The row-major place of an element; nothing where an index is out of range. */
+function offsetOf(index: readonly (() => number)[], sizes: readonly number[]): number | undefined {
+  let offset = 0;
+  for (let d = 0; d < sizes.length; d++) {
+    const i = index[d]!();
+    if (i < 0 || i >= sizes[d]!) return undefined;
+    offset = offset * sizes[d]! + i;
+  }
+  return offset;
+}
+
+function evaluateScan(
+  { loop, length, carries, stacks, nodes, values: results }: Scan,
+  surroundings: Surroundings,
+  values: Map<Value, Float64Array>,
+): void {
+  const { n } = surroundings;
+  for (const { leaf, init } of carries) values.set(leaf, values.get(init)!);
+  const stacked = stacks.map((_, i) => {
+    const { shape } = results[carries.length + i]!;
+    return new Float64Array(elementsAt(shape, n));
+  });
+  for (let step = 0; step < length; step++) {
+    const steps = new Map([...surroundings.steps, [loop, step]]);
+    for (const node of nodes) {
+      if (node.kind !== "leaf") evaluateNode(node, { ...surroundings, steps }, values);
+    }
+    stacks.forEach(({ value, place }, i) => {
+      const at = evaluateAffine(place, [], n, steps);
+      const outer = elementsAt(value.shape.slice(0, stackedAxis(value.shape)), n);
+      const slice = values.get(value)!;
+      const row = slice.length / outer;
+      for (let o = 0; o < outer; o++) {
+        stacked[i]!.set(slice.subarray(o * row, (o + 1) * row), (o * length + at) * row);
+      }
+    });
+    const next = carries.map((carry) => values.get(carry.next)!);
+    carries.forEach(({ leaf }, i) => {
+      values.set(leaf, next[i]!);
+    });
+  }
+  carries.forEach(({ leaf }, i) => {
+    values.set(results[i]!, values.get(leaf)!);
+  });
+  stacked.forEach((data, i) => {
+    values.set(results[carries.length + i]!, data);
+  });
+}
+
+function evaluateCompute(
+  node: Compute,
+  environment: Surroundings,
+  values: Map<Value, Float64Array>,
+): void {
+  const { n, steps } = environment;
   const parallel = sizesAt(node.parallel, n);
   const reduction = sizesAt(node.reduction, n);
   const point: number[] = new Array(parallel.length + reduction.length).fill(0);
@@ -109,7 +205,7 @@ function evaluateCompute(
     let index = 0;
     if (!isEmpty) {
       do {
-        if (evaluateCondition(node.where, point, n)) {
+        if (evaluateCondition(node.where, point, n, steps)) {
           state = row.combine(f, state, row.lift(f, body(), index));
           count++;
         }
@@ -141,7 +237,7 @@ function advance(point: number[], sizes: readonly number[], first: number): bool
  */
 class BodyCompiler {
   readonly #point: readonly number[];
-  readonly #environment: InterpretEnvironment;
+  readonly #environment: Surroundings;
   readonly #values: ReadonlyMap<Value, Float64Array>;
   readonly #compiled = new Map<Scalar, () => number>();
   readonly #users = new Map<Scalar, number>();
@@ -149,7 +245,7 @@ class BodyCompiler {
 
   constructor(
     point: readonly number[],
-    environment: InterpretEnvironment,
+    environment: Surroundings,
     values: ReadonlyMap<Value, Float64Array>,
   ) {
     this.#point = point;
@@ -164,6 +260,16 @@ class BodyCompiler {
       this.#pointNumber++;
       return run();
     };
+  }
+
+  /** Several scalars of one point; `startPoint` comes before those of the next. */
+  compileAll(scalars: readonly Scalar[]): readonly (() => number)[] {
+    for (const scalar of scalars) this.#countUsers(scalar);
+    return scalars.map((scalar) => this.#scalar(scalar));
+  }
+
+  startPoint(): void {
+    this.#pointNumber++;
   }
 
   #countUsers(scalar: Scalar): void {
@@ -210,6 +316,15 @@ class BodyCompiler {
       }
       case "load":
         return this.#load(scalar.value, scalar.index, scalar.guard);
+      case "gather": {
+        const data = this.#values.get(scalar.value)!;
+        const sizes = sizesAt(scalar.value.shape, this.#environment.n);
+        const index = scalar.index.map((i) => this.#scalar(i));
+        return () => {
+          const offset = offsetOf(index, sizes);
+          return offset === undefined ? 0 : data[offset]!;
+        };
+      }
       case "random": {
         const { seed = 0, batch = 0 } = this.#environment;
         const stream = hash32(scalar.stream);
@@ -268,12 +383,12 @@ class BodyCompiler {
   }
 
   #condition(condition: Condition): () => boolean {
-    const { n } = this.#environment;
-    return () => evaluateCondition(condition, this.#point, n);
+    const { n, steps } = this.#environment;
+    return () => evaluateCondition(condition, this.#point, n, steps);
   }
 
   #affine(affine: Affine): () => number {
-    const { n } = this.#environment;
+    const { n, steps } = this.#environment;
     const point = this.#point;
     const offset = affine.constant + affine.batch * n;
     const [first, second] = affine.terms;
@@ -283,7 +398,7 @@ class BodyCompiler {
       const { coefficient } = first;
       return () => coefficient * point[axis]! + offset;
     }
-    return () => evaluateAffine(affine, point, n);
+    return () => evaluateAffine(affine, point, n, steps);
   }
 }
 

@@ -2,8 +2,8 @@
  * The graph: what a program means between lowering and scheduling.
  *
  * A **value** is one result of a node, with an element type and a shape. A **leaf** names a tensor that
- * exists before the step: a batch of an input, a parameter, a state. Everything else is `compute`, the one
- * tensor operation, in gather form:
+ * exists before the step: a batch of an input, a parameter, a state. Nearly everything else is `compute`, the
+ * tensor operation in gather form:
  *
  *     for each point p of the parallel box:
  *       s = identity
@@ -15,6 +15,13 @@
  * reduction axes, and reading order has the last axis run fastest. A body is a DAG of scalars; its loads
  * index values by affine functions of the axes, and a load whose guard is false reads 0 and touches nothing.
  * Every load is in range wherever `where` and its guard hold; the verifier proves it for 1 ≤ N ≤ Nmax.
+ *
+ * A load by index (`gather`) reads where integers computed from data say; one that is out of range reads 0. What
+ * gathers cannot say is a `scatter`, their derivative: for each point p of the parallel box, in reading order,
+ *
+ *     result[index(p)] += body(p)            nothing, where index(p) is out of range
+ *
+ * A `scan` is a loop over nodes: see `Scan`.
  *
  * Integers wrap at 32 bits; dividing one by zero gives 0. A cast of a float to an integer truncates and
  * saturates, NaN giving 0; of an integer to u8 it wraps; to bool it says whether the number is not 0.
@@ -38,21 +45,37 @@ import type { ScalarFunctionName } from "./scalar-functions.ts";
  * - `hyper`: a run-time number such as `learning_rate`, rank 0
  * - `counter`: `t`, the optimizer's updates from 1, or `batch`, trained batches from 0; rank 0
  * - `scalar`: a step scalar that the trainer computes and uploads, rank 0
+ * - `carry`: what a loop carries from one iteration to the next, `3/0` the first of loop 3
+ * - `outer`: a value from outside of a loop, in the graph of its body alone (see `loops.ts`)
  */
-export type LeafRole = "input" | "param" | "state" | "gradient" | "hyper" | "counter" | "scalar";
+export type LeafRole =
+  | "input"
+  | "param"
+  | "state"
+  | "gradient"
+  | "hyper"
+  | "counter"
+  | "scalar"
+  | "carry"
+  | "outer";
 
-export interface Leaf {
-  readonly kind: "leaf";
+/** What all nodes have. */
+interface NodeBase {
   readonly id: number;
+  /** The loops in whose bodies it is: it depends on their steps or carries. */
+  readonly loops: ReadonlySet<number>;
+}
+
+export interface Leaf extends NodeBase {
+  readonly kind: "leaf";
   readonly role: LeafRole;
   /** Unique within its role: `Digits/dense_1/kernel`. */
   readonly path: string;
   readonly values: readonly [Value];
 }
 
-export interface Compute {
+export interface Compute extends NodeBase {
   readonly kind: "compute";
-  readonly id: number;
   readonly parallel: readonly Extent[];
   readonly reduction: readonly Extent[];
   /** Points that take part in the reduction; `always` without a reducer. */
@@ -65,7 +88,62 @@ export interface Compute {
   readonly operands: readonly Value[];
 }
 
-export type Node = Leaf | Compute;
+export interface Scatter extends NodeBase {
+  readonly kind: "scatter";
+  /** The source points. */
+  readonly parallel: readonly Extent[];
+  /** Of the result. */
+  readonly shape: Shape;
+  /** An i32 for each dimension of the shape. */
+  readonly index: readonly Scalar[];
+  /** What is added there. */
+  readonly body: Scalar;
+  readonly values: readonly [Value];
+  readonly operands: readonly Value[];
+}
+
+/** One of the values that a loop carries. */
+export interface Carry {
+  /** Its value in the body: that of the iteration before. */
+  readonly leaf: Value;
+  /** From outside: its value in the first iteration. */
+  readonly init: Value;
+  /** What it becomes. */
+  readonly next: Value;
+}
+
+/** The values that a node of the body takes in all iterations, as one. */
+export interface Stack {
+  readonly value: Value;
+  /** Which place along the stacked axis an iteration fills; of the loop's step alone, and each place once. */
+  readonly place: Affine;
+}
+
+/**
+ * A loop that runs `length` times, its **step** counting from 0. The body is those nodes that depend on its carries
+ * or its step; it reads what lies outside as its own nodes do. Indexes in it may contain the step, and so may
+ * those of loops around it.
+ *
+ * The results are the carries after the last iteration, then the stacks. The stacked axis is the first one, or
+ * the second where N leads.
+ */
+export interface Scan extends NodeBase {
+  readonly kind: "scan";
+  /** Unique in a compilation. */
+  readonly loop: number;
+  readonly length: number;
+  readonly carries: readonly Carry[];
+  readonly stacks: readonly Stack[];
+  /** Whether its derivative computes the body again from the carries, saving them alone. */
+  readonly recompute: boolean;
+  /** The body, operands before users. */
+  readonly nodes: readonly Node[];
+  readonly values: readonly Value[];
+  /** Values from outside that the body reads, and the first carries. */
+  readonly operands: readonly Value[];
+}
+
+export type Node = Leaf | Compute | Scatter | Scan;
 
 export interface Value {
   readonly node: Node;
@@ -89,6 +167,8 @@ export type Scalar = {
       readonly index: readonly Affine[];
       readonly guard: Condition;
     }
+  /** An element at a place that integers say, one for each dimension; 0 where one of them is out of range. */
+  | { readonly kind: "gather"; readonly value: Value; readonly index: readonly Scalar[] }
   /**
    * Uniform in [0, 1), multiples of 2⁻²⁴: Threefry-2x32-20 with key (seed, hash32(stream)) and counter
    * (index >> 1, batch), of whose two words word index & 1 is taken.
@@ -97,6 +177,8 @@ export type Scalar = {
   | { readonly kind: "cast"; readonly of: Scalar }
   | { readonly kind: "call"; readonly fn: ScalarFunctionName; readonly args: readonly Scalar[] }
 );
+
+export type GatherScalar = Extract<Scalar, { kind: "gather" }>;
 
 export type LoadScalar = Extract<Scalar, { kind: "load" }>;
 

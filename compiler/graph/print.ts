@@ -17,7 +17,7 @@ import { type Affine, type Atom, soleAtom } from "./affine.ts";
 import type { Condition } from "./condition.ts";
 import { graphNodes, scalarChildren } from "./context.ts";
 import { printExtent, printShape } from "./extent.ts";
-import type { Graph, Node, Scalar, Value } from "./node.ts";
+import type { Graph, Node, Scalar, Scan, Value } from "./node.ts";
 import { scalarFunctions } from "./scalar-functions.ts";
 
 /** Names a value in the text; `%3`, or `%3.1` for the second result of a node with several. */
@@ -55,6 +55,12 @@ export function printNode(node: Node, names: ValueNames): string {
     .map((value) => `${names(value)}: ${value.dtype}${printShape(value.shape)}`)
     .join(", ");
   if (node.kind === "leaf") return `${definitions} = ${node.role} ${node.path}`;
+  if (node.kind === "scan") return `${definitions} = ${printScan(node, names)}`;
+  if (node.kind === "scatter") {
+    const box = node.parallel.map((extent, i) => `i${i} < ${printExtent(extent)}`);
+    const index = node.index.map((scalar) => printBody(scalar, names));
+    return `${definitions} = scatter[${box.join(", ")}] at [${index.join(", ")}]: ${printBody(node.body, names)}`;
+  }
   const body = printBody(node.body, names);
   if (node.reducer === null) return `${definitions} = ${body}`;
   const axes = node.reduction.map(
@@ -62,6 +68,26 @@ export function printNode(node: Node, names: ValueNames): string {
   );
   const where = node.where.kind === "true" ? "" : ` where ${printCondition(node.where)}:`;
   return `${definitions} = ${node.reducer}[${axes.join(", ")}]${where} ${body}`;
+}
+
+/** A loop: its body's nodes are indented lines above its end, named after the loop: `%t0.3`. */
+function printScan(scan: Scan, outer: ValueNames): string {
+  const numbers = new Map(scan.nodes.map((node, i) => [node, i]));
+  const names: ValueNames = (value) => {
+    const number = numbers.get(value.node);
+    if (number === undefined) return outer(value);
+    const part = value.node.values.length === 1 ? "" : `.${value.result}`;
+    return `%t${scan.loop}_${number}${part}`;
+  };
+  const indented = (text: string): string => text.replaceAll("\n", "\n  ");
+  return [
+    `scan t${scan.loop} < ${scan.length}${scan.recompute ? " recompute" : ""}`,
+    ...scan.nodes.map((node) => `  ${indented(printNode(node, names))}`),
+    ...scan.carries.map(
+      ({ leaf, init, next }) => `  carry ${names(leaf)} from ${outer(init)} <- ${names(next)}`,
+    ),
+    ...scan.stacks.map(({ value, place }) => `  stack ${names(value)} at ${printAffine(place)}`),
+  ].join("\n");
 }
 
 /** A body on one line, shared scalars first. */
@@ -125,6 +151,10 @@ function printScalar(
       if (scalar.guard.kind === "true") return place;
       return `${place}{${printCondition(scalar.guard)}}`;
     }
+    case "gather": {
+      const index = scalar.index.map((i) => printScalar(i, names, bound));
+      return `${names(scalar.value)}[[${index.join(", ")}]]`;
+    }
     case "random":
       return `random("${scalar.stream}", ${printAffine(scalar.index)})`;
     case "cast":
@@ -170,6 +200,7 @@ export function printAffine(a: Affine): string {
 
 function printAtom(atom: Atom): string {
   if (atom.kind === "axis") return `i${atom.axis}`;
+  if (atom.kind === "step") return `t${atom.loop}`;
   // A sole atom has its own parentheses.
   const text = printAffine(atom.base);
   const inner = soleAtom(atom.base) === undefined ? `(${text})` : text;

@@ -21,6 +21,7 @@ import {
   and,
   type Condition,
   conditionAxes,
+  conditionLoops,
   evaluateCondition,
   never,
   not,
@@ -206,6 +207,16 @@ class System {
       }
       return name;
     }
+    if (atom.kind === "step") {
+      const { loop, length } = atom;
+      const name = `t${loop}`;
+      if (!this.#known.has(name)) {
+        this.#known.add(name);
+        this.#add([[name, 1]], 0);
+        this.#add([[name, -1]], length - 1);
+      }
+      return name;
+    }
     // Both u div c and u mod c are bounded by their quotient: u = c·(u div c) + (u mod c).
     const { base, divisor } = atom;
     const quotient = `(${base.key})/${divisor}`;
@@ -319,6 +330,7 @@ function isExact({ constant, coefficients }: Inequality): boolean {
 
 /** Tries every value of the axes that the condition depends on, and of N; false if these are too many. */
 function holdsAtNoPoint(condition: Condition, box: readonly Extent[], batchMax: number): boolean {
+  if (conditionLoops(condition).size > 0) return false;
   const axes = [...conditionAxes(condition)].sort((a, b) => a - b);
   const points = axes.reduce((product, axis) => product * sizeAt(box[axis]!, batchMax), batchMax);
   if (points > enumerationLimit) return false;

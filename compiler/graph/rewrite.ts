@@ -6,7 +6,18 @@
 import { type Affine, axisAffine, substituteAffine } from "./affine.ts";
 import { type Condition, substituteCondition } from "./condition.ts";
 import { type GraphContext, graphNodes } from "./context.ts";
-import type { Compute, Graph, LoadScalar, Node, Scalar, Value } from "./node.ts";
+import type {
+  Compute,
+  GatherScalar,
+  Graph,
+  Leaf,
+  LoadScalar,
+  Node,
+  Scalar,
+  Scan,
+  Scatter,
+  Value,
+} from "./node.ts";
 
 /** What to do with the leaves of a body; what is left out stays as it is. */
 export interface ScalarMapping {
@@ -15,6 +26,8 @@ export interface ScalarMapping {
   readonly condition?: (condition: Condition) => Condition;
   /** A load, its places and guard mapped already. */
   readonly load?: (load: LoadScalar) => Scalar;
+  /** A gather, its indexes mapped already. */
+  readonly gather?: (gather: GatherScalar) => Scalar;
   /** A call, its arguments mapped already: where rules apply, from the leaves to the root. */
   readonly call?: (call: Extract<Scalar, { kind: "call" }>) => Scalar;
 }
@@ -27,7 +40,13 @@ export function mapScalar(context: GraphContext, body: Scalar, mapping: ScalarMa
 /** `mapScalar` for several bodies that share scalars. */
 export function scalarMapper(
   context: GraphContext,
-  { affine = (a) => a, condition = (c) => c, load = (l) => l, call = (c) => c }: ScalarMapping,
+  {
+    affine = (a) => a,
+    condition = (c) => c,
+    load = (l) => l,
+    gather = (g) => g,
+    call = (c) => c,
+  }: ScalarMapping,
 ): (body: Scalar) => Scalar {
   const mapped = new Map<Scalar, Scalar>();
   const visit = (scalar: Scalar): Scalar => {
@@ -49,6 +68,8 @@ export function scalarMapper(
         return load(context.load(scalar.value, scalar.index.map(affine), condition(scalar.guard)));
       case "random":
         return context.random(scalar.stream, affine(scalar.index));
+      case "gather":
+        return gather(context.gather(scalar.value, scalar.index.map(visit)));
       case "cast":
         return context.cast(visit(scalar.of), scalar.dtype);
       case "call": {
@@ -81,27 +102,84 @@ export function renumberAxes(
   return substituteAxes(context, body, (axis) => axisAffine(numbers[axis]!));
 }
 
-/** The same compute node over other operands. */
+/** The same node over other operands. */
+export function replaceOperands<T extends Exclude<Node, Leaf>>(
+  context: GraphContext,
+  node: T,
+  replacement: (value: Value) => Value,
+): T;
 export function replaceOperands(
   context: GraphContext,
-  node: Compute,
+  node: Exclude<Node, Leaf>,
   replacement: (value: Value) => Value,
-): Compute {
+): Node {
   if (node.operands.every((value) => replacement(value) === value)) return node;
-  const body = mapScalar(context, node.body, {
-    load: (load) => {
-      const value = replacement(load.value);
-      return value === load.value ? load : context.load(value, load.index, load.guard);
-    },
-  });
-  const { parallel, reduction, where, reducer } = node;
-  const replaced = context.compute({ parallel, reduction, where, reducer, body });
+  const replaced =
+    node.kind === "scan"
+      ? replaceInLoop(context, node, replacement)
+      : replaceLoads(context, node, replacement);
   context.inheritOrigins(replaced, node);
   return replaced;
 }
 
+function replaceLoads(
+  context: GraphContext,
+  node: Compute | Scatter,
+  replacement: (value: Value) => Value,
+): Node {
+  const map = scalarMapper(context, {
+    load: (load) => {
+      const value = replacement(load.value);
+      return value === load.value ? load : context.load(value, load.index, load.guard);
+    },
+    gather: (gather) => context.gather(replacement(gather.value), gather.index),
+  });
+  const body = map(node.body);
+  if (node.kind === "scatter") {
+    const { parallel, shape } = node;
+    return context.scatter({ parallel, shape, index: node.index.map(map), body });
+  }
+  const { parallel, reduction, where, reducer } = node;
+  return context.compute({ parallel, reduction, where, reducer, body });
+}
+
+/** Where the values of a loop's body are when it reads other ones from outside. */
+export function mapLoop(
+  context: GraphContext,
+  { nodes }: Scan,
+  outer: (value: Value) => Value,
+): (value: Value) => Value {
+  const inside = new Map<Value, Value>();
+  const map = (value: Value): Value => inside.get(value) ?? outer(value);
+  for (const node of nodes) {
+    if (node.kind === "leaf") continue;
+    const rebuilt = replaceOperands(context, node, map);
+    node.values.forEach((value, i) => {
+      inside.set(value, rebuilt.values[i]!);
+    });
+  }
+  return map;
+}
+
+/** A loop that reads other values from outside. */
+function replaceInLoop(
+  context: GraphContext,
+  node: Scan,
+  replacement: (value: Value) => Value,
+): Scan {
+  const map = mapLoop(context, node, replacement);
+  const { loop, length, carries, stacks, recompute } = node;
+  return context.scan({
+    loop,
+    length,
+    recompute,
+    carries: carries.map(({ leaf, init, next }) => ({ leaf, init: map(init), next: map(next) })),
+    stacks: stacks.map(({ value, place }) => ({ value: map(value), place })),
+  });
+}
+
 /**
- * Walks a graph from the leaves on. Each node is rebuilt over its rewritten operands and handed to `rewrite`,
+ * Walks a graph from the leaves on; of loops it sees the node alone, not the body (see `loops.ts`). Each node is rebuilt over its rewritten operands and handed to `rewrite`,
  * which gives the values to use in place of its own, result by result, or undefined to keep them. New nodes
  * inherit the origins of what they replace.
  */
@@ -119,7 +197,7 @@ export function rewriteGraph(
       const other = values[i]!;
       if (other === value) return;
       replacements.set(value, other);
-      if (other.node !== rebuilt && other.node.kind === "compute") {
+      if (other.node !== rebuilt && other.node.kind !== "leaf") {
         context.inheritOrigins(other.node, node);
       }
     });

@@ -10,7 +10,7 @@ import type { DType } from "./dtype.ts";
 import { type Extent, printShape, sizeAt } from "./extent.ts";
 import { castNumber } from "./interpret.ts";
 import { isNarrowFloat, narrowRounder } from "./narrow-floats.ts";
-import type { LoadScalar, Scalar, Value } from "./node.ts";
+import type { GatherScalar, LoadScalar, Scalar, Value } from "./node.ts";
 import { type Algebra, type ScalarFunctionName, scalarFunctions } from "./scalar-functions.ts";
 import { hash32, uniformAt } from "./threefry.ts";
 
@@ -120,6 +120,8 @@ export class ScalarWriter {
         return this.keep(`${conditionText(scalar.condition, n)} ? 1 : 0`);
       case "load":
         return this.keep(this.#load(scalar));
+      case "gather":
+        return this.keep(this.#gather(scalar));
       case "random": {
         const args = `seed, ${hash32(scalar.stream)}, batch, ${affineText(scalar.index, n)}`;
         return this.keep(`${this.#helper("uniformAt")}(${args})`);
@@ -142,6 +144,17 @@ export class ScalarWriter {
     }, "");
     const element = `operand${operands.indexOf(value)}[${offset === "" ? "0" : offset}]`;
     return guard.kind === "true" ? element : `${conditionText(guard, n)} ? ${element} : 0`;
+  }
+
+  /** An element where its indexes are in range, else 0. */
+  #gather({ value, index }: GatherScalar): string {
+    const { n, operands } = this.#space;
+    const places = index.map((i) => this.keep(this.scalar(i)));
+    const sizes = value.shape.map((extent) => sizeAt(extent, n));
+    const inRange = places.map((place, d) => `${place} >= 0 && ${place} < ${sizes[d]}`);
+    const offset = places.reduce((outer, place, d) => `(${outer}) * ${sizes[d]} + ${place}`, "0");
+    const element = `operand${operands.indexOf(value)}[${offset}]`;
+    return places.length === 0 ? element : `${inRange.join(" && ")} ? ${element} : 0`;
   }
 
   /** Checked at each point, as the interpreter does, unless the axes alone keep it in range. */
@@ -202,6 +215,7 @@ function affineText(affine: Affine, n: number): string {
 
 function atomText(atom: Affine["terms"][number]["atom"], n: number): string {
   if (atom.kind === "axis") return `i${atom.axis}`;
+  if (atom.kind === "step") return `step${atom.loop}`;
   const base = `(${affineText(atom.base, n)})`;
   const quotient = `Math.floor(${base} / ${atom.divisor})`;
   return atom.kind === "div" ? quotient : `(${base} - ${atom.divisor} * ${quotient})`;

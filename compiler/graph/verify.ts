@@ -7,16 +7,18 @@
  * - Extents are at least 0 for N ≥ 1; where N occurs in a shape it leads it; a tensor has less than 2³¹ elements.
  * - A load has one index a dimension, and each is in range wherever `where` and the load's guard hold, for every
  *   1 ≤ N ≤ Nmax. Numbers that index random streams are not negative.
- * - An assignment's target is a param or a state, assigned once, of the value's shape and type. Results have
+ * - A loop's carries keep their shapes and types; its body is verified as the graph is, and no node of it stands
+ *   outside.
+ * - An assignment's target is a param or a state (in the body of a loop a carry), assigned once, of the value's shape and type. Results have
  *   different names.
  */
 
 import { InvariantError } from "../diagnostics/diagnostic.ts";
-import { axesOf } from "./affine.ts";
-import { and, type Condition, conditionAxes, inRange, nonnegative } from "./condition.ts";
+import { axesOf, rangeOf } from "./affine.ts";
+import { always, and, type Condition, conditionAxes, inRange, nonnegative } from "./condition.ts";
 import { graphNodes, loadsOf, scalarChildren } from "./context.ts";
 import { type Extent, elementsAt, printExtent, type Shape, sameShape, sizeAt } from "./extent.ts";
-import type { Compute, Graph, LoadScalar, Node, Scalar } from "./node.ts";
+import type { Compute, Graph, LeafRole, LoadScalar, Node, Scalar, Scan, Scatter } from "./node.ts";
 import { nameValues, printAffine, printGraphLines } from "./print.ts";
 import { implies } from "./prove.ts";
 import { reducers } from "./reducers.ts";
@@ -48,17 +50,56 @@ export function findFaults(graph: Graph): GraphFault[] {
   const nodes = graphNodes(graph);
   const names = nameValues(nodes);
   for (const node of nodes) {
-    const report = (message: string): void => {
+    checkNode(node, graph.batchMax, (message) => {
       faults.push({ message: `${names(node.values[0]!)}: ${message}`, node });
-    };
-    for (const value of node.values) checkShape(value.shape, graph.batchMax, report);
-    if (node.kind === "compute") checkCompute(node, graph.batchMax, report);
+    });
+    const [loop] = node.loops;
+    if (loop !== undefined) faults.push({ message: `a node of loop ${loop} outside of it`, node });
   }
   checkEnds(graph, (message) => faults.push({ message, node: null }));
   return faults;
 }
 
 type Report = (message: string) => void;
+
+function checkNode(node: Node, batchMax: number, report: Report): void {
+  for (const value of node.values) checkShape(value.shape, batchMax, report);
+  if (node.kind === "compute") checkCompute(node, batchMax, report);
+  if (node.kind === "scatter") checkScatter(node, batchMax, report);
+  if (node.kind === "scan") checkScan(node, batchMax, report);
+}
+
+function checkScatter(node: Scatter, batchMax: number, report: Report): void {
+  const { parallel, shape, index, body, operands } = node;
+  if (operands.some((value) => value.node.id >= node.id))
+    report("an operand is made after its user");
+  if (index.length !== shape.length || index.some(({ dtype }) => dtype !== "i32")) {
+    report("a scatter takes an i32 for each dimension");
+  }
+  for (const scalar of [...index, body]) {
+    checkScalars(scalar, parallel, batchMax, report);
+    for (const load of loadsOf(scalar)) checkLoad(load, always, parallel, batchMax, report);
+  }
+}
+
+function checkScan(scan: Scan, batchMax: number, report: Report): void {
+  const { carries, stacks, nodes, length, loop } = scan;
+  if (!Number.isInteger(length) || length < 1) report(`a loop runs ${length} times`);
+  for (const { leaf, init, next } of carries) {
+    for (const value of [init, next]) {
+      if (value.dtype !== leaf.dtype || !sameShape(value.shape, leaf.shape)) {
+        report("a carry changes its shape or type");
+      }
+    }
+  }
+  for (const { place } of stacks) {
+    const { min, max } = rangeOf(place, [], batchMax);
+    if (min < 0 || max >= length || axesOf(place).size > 0) report("a stack leaves its axis");
+  }
+  for (const node of nodes) {
+    checkNode(node, batchMax, (message) => report(`in loop ${loop}, node ${node.id}: ${message}`));
+  }
+}
 
 function checkShape(shape: Shape, batchMax: number, report: Report): void {
   for (const extent of shape) {
@@ -164,6 +205,8 @@ function checkLoad(
   });
 }
 
+const assignable: ReadonlySet<LeafRole> = new Set(["param", "state", "carry"]);
+
 function checkEnds(graph: Graph, report: Report): void {
   const names = new Set<string>();
   for (const { name } of graph.results) {
@@ -173,7 +216,7 @@ function checkEnds(graph: Graph, report: Report): void {
   const targets = new Set<Node>();
   for (const { target, value } of graph.assignments) {
     const { node } = target;
-    if (node.kind !== "leaf" || (node.role !== "param" && node.role !== "state")) {
+    if (node.kind !== "leaf" || !assignable.has(node.role)) {
       report("an assignment's target is neither a param nor a state");
       continue;
     }

@@ -13,7 +13,7 @@ import { mapScalar, rewriteGraph, substituteAxes } from "../graph/rewrite.ts";
 export function composeMaps(context: GraphContext, graph: Graph): Graph {
   const readers = countLoads(graph);
   return rewriteGraph(context, graph, (node, original) => {
-    if (node.kind === "leaf" || original.kind === "leaf") return undefined;
+    if (node.kind !== "compute" || original.kind !== "compute") return undefined;
     const once = new Set(
       loadsOf(node.body)
         .map((load, i) => ({ load, before: loadsOf(original.body)[i] }))

@@ -22,7 +22,7 @@ const leastRepetitions = 4;
 export function hoistInvariants(context: GraphContext, graph: Graph): Graph {
   const scope: NodeScope = { context, batchMax: graph.batchMax };
   return rewriteGraph(context, graph, (node) => {
-    if (node.kind === "leaf") return undefined;
+    if (node.kind !== "compute") return undefined;
     const body = hoistFromBody(node, scope);
     return body === node.body ? undefined : context.compute({ ...node, body }).values;
   });

@@ -27,7 +27,7 @@ export function rewriteNodes(
   for (let walk = 0; walk < walkLimit; walk++) {
     const fired = new Set<string>();
     const next = rewriteGraph(context, current, (node) => {
-      if (node.kind === "leaf" || settled.has(node)) return undefined;
+      if (node.kind !== "compute" || settled.has(node)) return undefined;
       const simpler = simplifyBody(node, scope, scalarRules);
       if (simpler !== node) fired.add("scalar rules");
       for (const rule of nodeRules) {

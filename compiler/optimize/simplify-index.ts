@@ -10,10 +10,12 @@ import {
   type Affine,
   type Atom,
   addAffine,
+  atomAffine,
   axisAffine,
   constantAffine,
   divAffine,
   extentAffine,
+  isQuotient,
   modAffine,
   offsetAffine,
   rangeOf,
@@ -58,6 +60,8 @@ function simplifyAtom(atom: Atom, box: Box): Affine {
       const extent = box.axes[atom.axis]!;
       return isFixed(extent) && extent.constant === 1 ? zeroAffine : axisAffine(atom.axis);
     }
+    case "step":
+      return atom.length === 1 ? zeroAffine : atomAffine(atom);
     case "div":
       return simplifyDiv(simplifyAffine(atom.base, box), atom.divisor, box);
     case "mod":
@@ -114,7 +118,7 @@ function constantQuotient(base: Affine, divisor: number, box: Box): number | und
 /** Replaces the `div` or `mod` that `divAffine` and `modAffine` put last made, by what its base allows. */
 function replaceOwnAtom(affine: Affine, replacement: (base: Affine) => Affine | undefined): Affine {
   for (const term of affine.terms) {
-    if (term.atom.kind === "axis") continue;
+    if (!isQuotient(term.atom)) continue;
     const replaced = replacement(term.atom.base);
     if (replaced !== undefined && term.coefficient === 1) {
       return addAffine(subtractAffine(affine, termAffine(term)), replaced);
@@ -161,7 +165,7 @@ export function joinRemainders(affine: Affine, box: Box): Affine {
 export function quotients(affine: Affine): number {
   let count = 0;
   for (const { atom } of affine.terms) {
-    if (atom.kind !== "axis") count += 1 + quotients(atom.base);
+    if (isQuotient(atom)) count += 1 + quotients(atom.base);
   }
   return count;
 }
@@ -180,18 +184,6 @@ export function linearOffset(index: readonly Affine[], shape: Shape, box: Box): 
 
 function termAffine({ coefficient, atom }: Term): Affine {
   return scaleAffine(atomAffine(atom), coefficient);
-}
-
-/** An atom alone. */
-export function atomAffine(atom: Atom): Affine {
-  switch (atom.kind) {
-    case "axis":
-      return axisAffine(atom.axis);
-    case "div":
-      return divAffine(atom.base, atom.divisor);
-    case "mod":
-      return modAffine(atom.base, atom.divisor);
-  }
 }
 
 /** The atom of `atom + constant`. */

@@ -25,7 +25,7 @@ export function hoistStepScalars(context: GraphContext, graph: Graph): HoistedSt
       ? table.leafFor(scalar)
       : withChildren(scalar, { context }, rewrite);
   const rewritten = rewriteGraph(context, graph, (node) => {
-    if (node.kind === "leaf" || stepNodes.has(node)) return undefined;
+    if (node.kind !== "compute" || stepNodes.has(node)) return undefined;
     const body = rewrite(node.body);
     return body === node.body ? undefined : context.compute({ ...node, body }).values;
   });
@@ -58,7 +58,8 @@ function findStepNodes(graph: Graph): ReadonlySet<Node> {
     const isStep =
       node.kind === "leaf"
         ? node.role === "hyper" || node.role === "counter"
-        : node.parallel.length === 0 &&
+        : node.kind === "compute" &&
+          node.parallel.length === 0 &&
           node.reducer === null &&
           node.operands.length > 0 &&
           isStepScalar(node.body, found);

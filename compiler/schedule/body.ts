@@ -4,7 +4,7 @@
  * run of consecutive elements, or a gather, as its index has it.
  */
 
-import { invariant } from "../diagnostics/diagnostic.ts";
+import { InvariantError, invariant } from "../diagnostics/diagnostic.ts";
 import type { LoadScalar, Scalar } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
 import { and, broadcast, call, constant, convert, load, random } from "../kernel/build.ts";
@@ -54,6 +54,8 @@ export function lowerBody(
         return builder.let("holds", conditionValue(scalar.condition, point) ?? constant(1, "bool"));
       case "load":
         return options.fromRegister?.(scalar) ?? lowerLoad(builder, scalar, point, options);
+      case "gather":
+        throw new InvariantError("gathers have no kernels yet");
       case "random":
         return builder.let("uniform", random(scalar.stream, vectorIndex(scalar.index, point)));
       case "cast":

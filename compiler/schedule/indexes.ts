@@ -3,10 +3,12 @@
  * each axis, of which one may run over the lanes of a vector.
  */
 
+import { invariant } from "../diagnostics/diagnostic.ts";
 import {
   type Affine,
   type Atom,
   addAffine,
+  atomAffine,
   axesOf,
   extentAffine,
   rangeOf,
@@ -82,7 +84,7 @@ export function laneStep(a: Affine, point: Point): number | null {
   for (const { coefficient, atom } of a.terms) {
     if (atom.kind === "axis") {
       if (atom.axis === point.vector.axis) step = coefficient;
-    } else if (axesOf(atom.base).has(point.vector.axis)) {
+    } else if (axesOf(atomAffine(atom)).has(point.vector.axis)) {
       return null;
     }
   }
@@ -107,6 +109,7 @@ function lowerAffine(a: Affine, point: Point, axisValue: (axis: number) => Expre
 
 function lowerAtom(atom: Atom, point: Point, axisValue: (axis: number) => Expression): Expression {
   if (atom.kind === "axis") return axisValue(atom.axis);
+  invariant(atom.kind !== "step", "loops have no kernels yet");
   const base = lowerAffine(atom.base, point, axisValue);
   const isNonnegative = rangeOf(atom.base, point.extents, point.batchMax).min >= 0;
   if (atom.kind === "div") {

@@ -4,7 +4,7 @@
  */
 
 import type { GraphContext } from "../graph/context.ts";
-import type { Compute, Value } from "../graph/node.ts";
+import type { Leaf, Node, Value } from "../graph/node.ts";
 import { identifier } from "../kernel/block-builder.ts";
 import type { Group } from "../optimize/group.ts";
 
@@ -26,7 +26,9 @@ export function valueName(context: GraphContext, { node, result }: Value): strin
 }
 
 /** What a node does, where nothing in the model is known to have made it. */
-function operationName({ reducer, body }: Compute): string {
+function operationName(node: Exclude<Node, Leaf>): string {
+  if (node.kind !== "compute") return node.kind;
+  const { reducer, body } = node;
   if (reducer !== null) return reducer;
   return body.kind === "call" ? body.fn : body.kind;
 }

@@ -45,6 +45,10 @@ export function weighSamples(context: GraphContext, loss: Value, weight: Value):
   const weigh = (value: Value): Value => {
     const { node } = value;
     if (node.kind === "leaf" || !dependsOnBatch(value)) return value;
+    if (node.kind !== "compute") {
+      blocked.push(node);
+      return value;
+    }
     const axis = batchAxis(node);
     if (axis !== undefined) {
       const body = context.call("multiply", context.load(weight, [axisAffine(axis)]), node.body);
@@ -83,6 +87,8 @@ function degree(scalar: Scalar): 0 | 1 | 2 {
     case "condition":
     case "random":
       return 0;
+    case "gather":
+      return dependsOnBatch(scalar.value) || scalar.index.some((i) => degree(i) > 0) ? 2 : 0;
     case "load":
       return dependsOnBatch(scalar.value) ? 1 : 0;
     case "cast":
@@ -147,7 +153,7 @@ export function accumulateMeans(
   const compute = (value: Value): Value => {
     const { node } = value;
     if (!dependsOnBatch(value)) return value;
-    if (node.kind === "leaf" || (batchAxis(node) === undefined && readsBatchRows(node))) {
+    if (node.kind !== "compute" || (batchAxis(node) === undefined && readsBatchRows(node))) {
       blocked.push(node);
       return value;
     }

@@ -22,7 +22,7 @@ export function boundsOf(value: Value, known: Map<Value, Range> = new Map()): Ra
 }
 
 function computeBounds({ node, result, dtype }: Value, ofLoad: (load: LoadScalar) => Range): Range {
-  if (node.kind === "leaf" || result > 0) return typeRange[dtype];
+  if (node.kind !== "compute" || result > 0) return typeRange[dtype];
   const body = rangeOfScalar(node.body, ofLoad);
   switch (node.reducer) {
     case null:
@@ -58,7 +58,7 @@ function isShare(body: Scalar, ofLoad: (load: LoadScalar) => Range): boolean {
 
 /** Whether a param was added to all elements, or multiplied into a sum, last: then they may be any numbers. */
 export function isFree({ node }: Value): boolean {
-  if (node.kind === "leaf") return false;
+  if (node.kind !== "compute") return false;
   const { body, reducer } = node;
   if (body.kind === "load") return reducer === null && isFree(body.value);
   if (body.kind !== "call") return false;

@@ -42,7 +42,7 @@ function expectSameValues({ n, leaf }: RandomGraph, before: Graph, after: Graph)
 function costOf(context: GraphContext, graph: Graph): number {
   let cost = 0;
   for (const node of graphNodes(graph)) {
-    if (node.kind === "leaf") continue;
+    if (node.kind !== "compute") continue;
     const { reducer, body } = node;
     const results = reducer === null ? [body] : finishOne(context, reducer, body, body.dtype);
     const seen = new Set<Scalar>();

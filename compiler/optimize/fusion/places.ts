@@ -58,7 +58,7 @@ export function assignPlaces(context: GraphContext, graph: Graph): PlacedGraph {
   const remaining: Assignment[] = [];
   for (const { target, value } of graph.assignments) {
     const writer = value.node;
-    if (writer.kind === "leaf" || taken.has(value) || !readsOnlyOwnElement(writer, target)) {
+    if (writer.kind !== "compute" || taken.has(value) || !readsOnlyOwnElement(writer, target)) {
       remaining.push({ target, value });
       continue;
     }

@@ -15,9 +15,11 @@
 import {
   type Affine,
   addAffine,
+  atomAffine,
   axesOf,
   axisAffine,
   divAffine,
+  isQuotient,
   modAffine,
   rangeOf,
   scaleAffine,
@@ -268,7 +270,7 @@ function splitAxes(node: Compute, loads: readonly LoadScalar[], batchMax: number
 /** By what an axis is divided in an index, as a whole or for a remainder. */
 function divisorsOf(index: Affine, axis: number): number[] {
   return index.terms.flatMap(({ atom }) => {
-    if (atom.kind === "axis") return [];
+    if (!isQuotient(atom)) return [];
     const [term, ...others] = atom.base.terms;
     const isAxis = term?.atom.kind === "axis" && term.atom.axis === axis;
     return isAxis && term.coefficient === 1 && others.length === 0
@@ -310,7 +312,7 @@ function smallestStep({ value, index }: Factor, axis: number): number {
   let stride = 1;
   for (let d = index.length - 1; d >= 0; d--) {
     for (const { coefficient, atom } of index[d]!.terms) {
-      const moves = atom.kind === "axis" ? atom.axis === axis : axesOf(atom.base).has(axis);
+      const moves = axesOf(atomAffine(atom)).has(axis);
       if (moves) least = Math.min(least, Math.abs(coefficient) * stride);
     }
     stride *= value.shape[d]!.constant;

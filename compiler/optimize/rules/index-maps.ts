@@ -8,6 +8,7 @@ import {
   addAffine,
   axisAffine,
   bareAxis,
+  isQuotient,
   scaleAffine,
   substituteAffine,
 } from "../../graph/affine.ts";
@@ -98,7 +99,7 @@ function isReadable(composed: Scalar, node: Compute, scope: Scope): boolean {
   const index = composed.index.map((i) => simplifyAffine(i, scope));
   if (quotients(linearOffset(index, composed.value.shape, scope)) === 0) return true;
   return index.every((i) =>
-    i.terms.every((term) => term.atom.kind === "axis" || splittable(i, node) !== undefined),
+    i.terms.every((term) => !isQuotient(term.atom) || splittable(i, node) !== undefined),
   );
 }
 
@@ -112,7 +113,7 @@ function splittable(
   node: Compute,
 ): { readonly axis: number; readonly divisor: number } | undefined {
   for (const { atom } of index.terms) {
-    if (atom.kind === "axis") continue;
+    if (!isQuotient(atom)) continue;
     const axis = bareAxis(atom.base);
     if (axis === undefined || axis < node.parallel.length) continue;
     const extent = node.reduction[axis - node.parallel.length]!;

@@ -7,10 +7,12 @@
 import {
   type Affine,
   addAffine,
+  atomAffine,
   axesOf,
   axisAffine,
   divAffine,
   extentAffine,
+  isQuotient,
   modAffine,
   rangeOf,
   scaleAffine,
@@ -89,8 +91,8 @@ export function runAlong(
 function takeRunsOut(count: number, affine: Affine, box: Box): Affine {
   let result = extentAffine(affine);
   for (const { coefficient, atom } of affine.terms) {
-    if (atom.kind === "axis") {
-      result = addAffine(result, scaleAffine(axisAffine(atom.axis), coefficient));
+    if (!isQuotient(atom)) {
+      result = addAffine(result, scaleAffine(atomAffine(atom), coefficient));
       continue;
     }
     const base = takeRunsOut(count, atom.base, box);
@@ -112,7 +114,7 @@ function takeRunsOut(count: number, affine: Affine, box: Box): Affine {
 export function smallestStep(offset: Affine, axis: number): number {
   let least = Number.POSITIVE_INFINITY;
   for (const { coefficient, atom } of offset.terms) {
-    if (atom.kind === "axis" ? atom.axis !== axis : !axesOf(atom.base).has(axis)) continue;
+    if (!axesOf(atomAffine(atom)).has(axis)) continue;
     least = Math.min(least, Math.abs(coefficient));
   }
   return least;

@@ -7,6 +7,7 @@
 import {
   type Affine,
   addAffine,
+  atomAffine,
   axesOf,
   scaleAffine,
   subtractAffine,
@@ -25,7 +26,7 @@ import type {
   TiledContraction,
   TiledOperand,
 } from "../../optimize/fusion/tiled-contraction.ts";
-import { atomAffine, factsOf } from "../../optimize/simplify-index.ts";
+import { factsOf } from "../../optimize/simplify-index.ts";
 import { conditionValue, type Point, scalarIndex } from "../indexes.ts";
 import type { KernelBuilder } from "../kernel-builder.ts";
 import { extentValue } from "../micro-kernel.ts";
@@ -201,7 +202,7 @@ function splitIndex(offset: Affine, row: number, sum: number): SplitIndex {
   let sumStep: number | null = 0;
   let hasRow = false;
   for (const { coefficient, atom } of offset.terms) {
-    const used = atom.kind === "axis" ? new Set([atom.axis]) : axesOf(atom.base);
+    const used = axesOf(atomAffine(atom));
     if (used.has(sum)) {
       moving = addAffine(moving, scaleAffine(atomAffine(atom), coefficient));
       hasRow ||= used.has(row);

@@ -3,10 +3,11 @@
 import {
   type Affine,
   addAffine,
-  axisAffine,
+  atomAffine,
   constantAffine,
   divAffine,
   extentAffine,
+  isQuotient,
   modAffine,
   offsetAffine,
   rangeOf,
@@ -16,7 +17,7 @@ import type { Extent } from "../../graph/extent.ts";
 
 /** The same function over the box, for every 1 ≤ N ≤ nmax. */
 export function simplifyAffine(a: Affine, axes: readonly Extent[], nmax: number): Affine {
-  if (a.terms.every(({ atom }) => atom.kind === "axis")) return a;
+  if (a.terms.every(({ atom }) => !isQuotient(atom))) return a;
   let result = extentAffine(a);
   for (const term of a.terms) {
     result = addAffine(result, scaleAffine(simplifyTerm(term.atom, axes, nmax), term.coefficient));
@@ -29,9 +30,7 @@ function simplifyTerm(
   axes: readonly Extent[],
   nmax: number,
 ): Affine {
-  if (atom.kind === "axis") {
-    return axisAffine(atom.axis);
-  }
+  if (!isQuotient(atom)) return atomAffine(atom);
   const base = simplifyAffine(atom.base, axes, nmax);
   const range = rangeOf(base, axes, nmax);
   const low = Math.floor(range.min / atom.divisor);

@@ -68,14 +68,14 @@ class GraphWriter extends KernelBuilder {
   print(graph: Graph): JavaScriptGraph {
     const prelude: PreludeFunction[] = [];
     const printer = new CLikePrinter(javaScriptDialect((wanted) => prelude.push(wanted)));
-    const lines = graphNodes(graph).flatMap((node) =>
-      node.kind === "leaf"
-        ? [this.#declareLeaf(node)]
-        : [
-            ...this.#headOf(node),
-            ...printer.block(inlineSingleUses(this.block(() => this.#compute(node))), ""),
-          ],
-    );
+    const lines = graphNodes(graph).flatMap((node) => {
+      if (node.kind === "leaf") return [this.#declareLeaf(node)];
+      invariant(node.kind === "compute", `${node.kind} is not printed yet`);
+      return [
+        ...this.#headOf(node),
+        ...printer.block(inlineSingleUses(this.block(() => this.#compute(node))), ""),
+      ];
+    });
     const results = graph.results.map(({ name, value }) => {
       const known = this.#numbers.get(value);
       const text = known === undefined ? this.#arrays.get(value)! : printer.expression(known);
