@@ -53,7 +53,8 @@ export type DiagnosticCode =
   | "slice-of-batch"
   | "index-out-of-range"
   | "bad-index"
-  | "data-dependent-index"
+  | "data-dependent-slice"
+  | "index-type"
   | "too-many-indices"
   | "missing-indices"
   | "duplicate-axis"
@@ -828,19 +829,34 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x[:, 0]\n}\n",
     "files": {}
   },
-  "data-dependent-index": {
-    "code": "data-dependent-index",
+  "data-dependent-slice": {
+    "code": "data-dependent-slice",
     "area": "shapes",
     "severity": "error",
-    "title": "a tensor cannot be indexed by data yet",
+    "title": "a slice cannot begin where data say",
+    "label": "a tensor as index",
+    "notes": [],
+    "hints": [
+      "in index notation its elements are indexes, `y[n, d] = x[i[n], d]`; `take(x, i)` takes slices of the first axis"
+    ],
+    "why": "Outside of index notation an index is known when the program is built.",
+    "wrong": "model M {\n  param x: f32[4, 3] = zeros\n  input i: i32[N]\n  output y = x[i]\n}\n",
+    "right": "model M {\n  param x: f32[4, 3] = zeros\n  input i: i32[N]\n  output y = take(x, i)\n}\n",
+    "files": {}
+  },
+  "index-type": {
+    "code": "index-type",
+    "area": "shapes",
+    "severity": "error",
+    "title": "an index is an integer",
     "label": "{found}",
     "notes": [],
     "hints": [
-      "to pick one of few, compare and sum: `sum[c] (if c == label[n] then x[n, c] else 0)`"
+      "`i32(…)` makes integers of other numbers, towards zero"
     ],
-    "why": "Indices are affine functions of axes: sums and multiples of them, floor quotients and remainders.",
-    "wrong": "model M {\n  input x: i32[N]\n  z[n] = x[x[n]]\n  output y = z\n}\n",
-    "right": "model M {\n  input x: i32[N]\n  z[n] = x[n]\n  output y = z\n}\n",
+    "why": "Elements of type `i32` and `u8` are indexes, and what is computed from them in integers. Where one is out of range, 0 is read.",
+    "wrong": "model M {\n  param table: f32[8, 3] = zeros\n  input place: f32[N]\n  y[n, d] = table[place[n], d]\n  output y\n}\n",
+    "right": "model M {\n  param table: f32[8, 3] = zeros\n  input place: f32[N]\n  y[n, d] = table[i32(place[n]), d]\n  output y\n}\n",
     "files": {}
   },
   "too-many-indices": {
@@ -2097,9 +2113,12 @@ export const diagnostics = {
   /** error: {found} is no index */
   badIndex: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["bad-index"], place, values, more),
-  /** error: a tensor cannot be indexed by data yet */
-  dataDependentIndex: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
-    makeDiagnostic(catalogue["data-dependent-index"], place, values, more),
+  /** error: a slice cannot begin where data say */
+  dataDependentSlice: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["data-dependent-slice"], place, values, more),
+  /** error: an index is an integer */
+  indexType: (place: Place, values: { readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["index-type"], place, values, more),
   /** error: {found} for {shape} */
   tooManyIndices: (place: Place, values: { readonly found: string | number; readonly shape: string | number; readonly rank: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["too-many-indices"], place, values, more),

@@ -59,15 +59,19 @@ export function applyScalarFunction(
     extentFunction(env, operation, values) ??
     axisFunction(env.session.context, operation.fn, values, env.floors);
   if (known !== undefined) return known;
-  const types = argumentTypes(
-    operation.fn,
-    values.map((value) => argumentType(value)!),
-  );
+  const given = values.map((value) => argumentType(value)!);
+  // Integers read from tensors are divided as axes are.
+  const floors = env.floors && operation.fn === "divide" && given.every(isInteger);
+  const applied = floors ? { ...operation, fn: "floordivide" as const } : operation;
+  const types = argumentTypes(applied.fn, given);
   if (types === undefined) return reportTypes(env, operation, operands);
   return values.some((value) => value.kind === "element")
-    ? applyToElements(env, operation, operands, types)
-    : applyToTensors(env, operation, operands, types);
+    ? applyToElements(env, applied, operands, types)
+    : applyToTensors(env, applied, operands, types);
 }
+
+const isInteger = (type: ArgumentType): boolean =>
+  type === "i32" || type === "u8" || type === "weak-int";
 
 function argumentType(value: Value): ArgumentType | undefined {
   switch (value.kind) {

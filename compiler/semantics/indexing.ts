@@ -1,21 +1,26 @@
 /**
  * `x[…]`: slices of tensors and lists, and, where an index contains an axis, one element of a tensor at each
- * point of an index notation. A constant negative index counts from the end; one with an axis never wraps.
+ * point of an index notation. A constant negative index counts from the end; one with an axis never wraps. An index
+ * that is computed from data is an integer; where it is out of range, 0 is read.
  */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import { type Affine, constantAffine, extentAffine, offsetAffine } from "../graph/affine.ts";
-import { always, and, inRange } from "../graph/condition.ts";
+import { always, and, type Condition, inRange } from "../graph/condition.ts";
+import { isFloat } from "../graph/dtype.ts";
 import { type Extent, fixed, printExtent } from "../graph/extent.ts";
+import type { Scalar } from "../graph/node.ts";
 import type { Expression, IndexExpression, IndexItem, Slice } from "../syntax/ast.ts";
-import { element } from "./arithmetic.ts";
+import { asElement, element } from "./arithmetic.ts";
 import { evaluate } from "./evaluate.ts";
 import { type Environment, report } from "./session.ts";
+import { loadAt } from "./tensors/gathers.ts";
 import { type SlicePart, slice } from "./tensors/layout.ts";
 import {
   asExtent,
   type DimensionSource,
   describe,
+  type ElementValue,
   errorValue,
   type ListValue,
   listValue,
@@ -118,7 +123,15 @@ function staticSlice(item: Slice, length: number, env: Environment): StaticSlice
 
 // Tensors
 
-type Part = SlicePart & { readonly span: IndexItem["span"]; readonly hasAxis: boolean };
+type Part = (
+  | SlicePart
+  | {
+      readonly kind: "data";
+      readonly index: Scalar;
+      /** Where every load that the index executes is in range. */
+      readonly inRange: Condition;
+    }
+) & { readonly span: IndexItem["span"]; readonly hasAxis: boolean };
 
 function indexTensor(expression: IndexExpression, object: TensorValue, env: Environment): Value {
   const { shape } = object.value;
@@ -144,11 +157,14 @@ function indexTensor(expression: IndexExpression, object: TensorValue, env: Envi
     else dimension++;
   }
   const isElement = parts.some(({ hasAxis }) => hasAxis);
-  if (!isElement) return tensorValue(slice(env.session.context, object.value, parts), sources);
-  const index: Affine[] = [];
+  if (!isElement) {
+    const ranges = parts.filter((part) => part.kind !== "data");
+    return tensorValue(slice(env.session.context, object.value, ranges), sources);
+  }
+  const index: (Affine | Scalar)[] = [];
   let executed = always;
   for (const part of parts) {
-    if (part.kind !== "at") {
+    if (part.kind !== "at" && part.kind !== "data") {
       return report(
         env,
         diagnostics.missingIndices(expression.span, {
@@ -157,10 +173,11 @@ function indexTensor(expression: IndexExpression, object: TensorValue, env: Envi
         }),
       );
     }
-    executed = and(executed, inRange(part.index, shape[index.length]!));
+    const here = part.kind === "at" ? inRange(part.index, shape[index.length]!) : part.inRange;
+    executed = and(executed, here);
     index.push(part.index);
   }
-  return element(env.session.context.load(object.value, index, executed), executed);
+  return element(loadAt(env.session.context, object.value, index, executed), executed);
 }
 
 function wholeDimension(extent: Extent): SlicePart {
@@ -236,10 +253,11 @@ function elementPart(item: Expression, extent: Extent, env: Environment): Part |
     case "error":
       return undefined;
     case "element":
-      if (index.affine !== null) return at(index.affine, true);
-      break;
+      return index.affine === null ? dataPart(index, span, env) : at(index.affine, true);
     case "tensor":
-      break;
+      if (index.value.shape.length === 0 && env.indexed !== null) return dataPart(index, span, env);
+      report(env, diagnostics.dataDependentSlice(span, {}));
+      return undefined;
     case "int": {
       const affine =
         index.value < 0
@@ -259,12 +277,27 @@ function elementPart(item: Expression, extent: Extent, env: Environment): Part |
       return undefined;
     }
     default: {
-      if (asExtent(index) === undefined) {
-        report(env, diagnostics.badIndex(span, { found: describe(index) }));
-        return undefined;
-      }
+      const size = asExtent(index);
+      if (size !== undefined && env.indexed !== null) return at(extentAffine(size), true);
+      report(env, diagnostics.badIndex(span, { found: describe(index) }));
+      return undefined;
     }
   }
-  report(env, diagnostics.dataDependentIndex(span, { found: describe(index) }));
-  return undefined;
+}
+
+/** An element of a tensor, or what is computed from some, as an index. */
+function dataPart(
+  value: ElementValue | TensorValue,
+  span: IndexItem["span"],
+  env: Environment,
+): Part | undefined {
+  const index = asElement(env, { value, span });
+  if (index === undefined) return undefined;
+  const { scalar, inRange } = index;
+  if (isFloat(scalar.dtype) || scalar.dtype === "bool") {
+    report(env, diagnostics.indexType(span, { found: describe(value) }));
+    return undefined;
+  }
+  const { context } = env.session;
+  return { kind: "data", index: context.cast(scalar, "i32"), inRange, span, hasAxis: true };
 }

@@ -3,6 +3,7 @@
 import { boundBuiltins } from "./bounds.ts";
 import type { Builtin } from "./builtin.ts";
 import { elementwiseBuiltins } from "./elementwise.ts";
+import { gatherBuiltins } from "./gathers.ts";
 import { listBuiltins } from "./lists.ts";
 import { reductionBuiltins } from "./reductions.ts";
 import { shapeBuiltins } from "./shapes.ts";
@@ -13,6 +14,7 @@ const table: ReadonlyMap<string, Builtin> = new Map(
     ...elementwiseBuiltins,
     ...reductionBuiltins,
     ...shapeBuiltins,
+    ...gatherBuiltins,
     ...valueBuiltins,
     ...listBuiltins,
     ...boundBuiltins,
