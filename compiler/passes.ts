@@ -2,6 +2,7 @@
 
 import { differentiate } from "./autodiff/differentiate.ts";
 import type { Span } from "./diagnostics/diagnostic.ts";
+import { inlineCalls } from "./graph/calls.ts";
 import type { Graph } from "./graph/node.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
@@ -51,6 +52,13 @@ const differentiation: Pass<Graph, Graph> = {
   name: "autodiff",
   why: "needs contractions, maps and reductions apart, so that derivatives of contractions are contractions",
   run: differentiate,
+  form: graphForm,
+};
+
+const inlining: Pass<Graph, Graph> = {
+  name: "inline-calls",
+  why: "after differentiation, which needs their own derivatives; all that follows sees what they compute",
+  run: inlineCalls,
   form: graphForm,
 };
 
@@ -153,7 +161,8 @@ export function runPasses(
   };
   const onDevice = (graph: Graph): GroupedGraph => {
     const { name } = graph;
-    const hoisted = run(scalarHoisting, name, run(simplification, name, graph));
+    const inlined = run(inlining, name, graph);
+    const hoisted = run(scalarHoisting, name, run(simplification, name, inlined));
     stepScalars.set(name, hoisted.scalars);
     const rounded = run(rounding(target), name, hoisted.graph);
     return run(grouping(target, fusion), name, rounded);
@@ -176,8 +185,11 @@ export function runPasses(
     scheduled,
     alternative: alternative && run(scheduling(alternative, program), "alternative", graphs),
     stepScalars,
-    init: run(composition, "init", run(lowering, "init", lowered.init)),
-    readout: training === null ? null : run(lowering, "readout", training.readout),
+    init: run(composition, "init", run(inlining, "init", run(lowering, "init", lowered.init))),
+    readout:
+      training === null
+        ? null
+        : run(inlining, "readout", run(lowering, "readout", training.readout)),
     timings: monitor.timings,
   };
 }

@@ -5,11 +5,12 @@
 
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { axisAffine } from "../graph/affine.ts";
+import { gradientsOfCall } from "../graph/calls.ts";
 import { type GraphContext, graphNodes, reachableNodes } from "../graph/context.ts";
 import { isFloat } from "../graph/dtype.ts";
 import type { Compute, Graph, Node, Scalar, Value } from "../graph/node.ts";
 import { rewriteGraph } from "../graph/rewrite.ts";
-import { contributionsOf } from "./node-derivative.ts";
+import { contributionsOf, scatterContributions } from "./node-derivative.ts";
 
 /**
  * Replaces each `gradient` leaf by the derivative of the result `loss` by the param of the same path; zeros
@@ -64,19 +65,25 @@ export function gradientsOf(
     return total;
   };
   for (const node of nodes.reverse()) {
-    if (node.kind !== "compute" || !node.values.some((value) => active.has(value))) continue;
+    if (node.kind === "call" && node.values.some((value) => active.has(value))) {
+      const incoming = node.values.map(totalOf);
+      if (incoming.every((cotangent) => cotangent === null)) continue;
+      const given = (result: number, leaf: Value) => incoming[result] ?? zeros(context, leaf);
+      gradientsOfCall(context, node, given, batchMax).forEach((gradient, i) => {
+        if (active.has(node.inputs[i]!)) contribute(node.inputs[i]!, gradient);
+      });
+      continue;
+    }
+    if (node.kind !== "compute" && node.kind !== "scatter") continue;
+    if (!node.values.some((value) => active.has(value))) continue;
     const cotangents = node.values.map((value) => (active.has(value) ? totalOf(value) : null));
     if (cotangents.every((cotangent) => cotangent === null)) continue;
     const isActive = (value: Value) => active.has(value);
-    for (const { operand, value } of contributionsOf(
-      context,
-      node,
-      cotangents,
-      isActive,
-      batchMax,
-    )) {
-      contribute(operand, value);
-    }
+    const parts =
+      node.kind === "compute"
+        ? contributionsOf(context, node, cotangents, isActive, batchMax)
+        : scatterContributions(context, node, cotangents[0]!, isActive, batchMax);
+    for (const { operand, value } of parts) contribute(operand, value);
   }
   return new Map(wanted.map((value) => [value, totalOf(value) ?? zeros(context, value)]));
 }
@@ -85,7 +92,9 @@ export function gradientsOf(
 function activeValues(nodes: readonly Node[], wanted: readonly Value[]): ReadonlySet<Value> {
   const active = new Set(wanted);
   for (const node of nodes) {
-    if (node.kind !== "compute" || !node.operands.some((value) => active.has(value))) continue;
+    if (node.kind !== "compute" && node.kind !== "call") continue;
+    const read = node.kind === "call" ? node.inputs : node.operands;
+    if (!read.some((value) => active.has(value))) continue;
     for (const value of node.values) if (isFloat(value.dtype)) active.add(value);
   }
   return active;

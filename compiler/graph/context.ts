@@ -7,13 +7,13 @@
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { type Affine, loopsOf } from "./affine.ts";
 import { always, type Condition, conditionLoops } from "./condition.ts";
-import type { DType } from "./dtype.ts";
+import { type DType, isFloat } from "./dtype.ts";
 import { type Extent, printShape, type Shape, stackedShape } from "./extent.ts";
 import type {
+  Call,
   Carry,
   Compute,
   GatherScalar,
-  Graph,
   Leaf,
   LeafRole,
   LoadScalar,
@@ -27,6 +27,9 @@ import type {
 } from "./node.ts";
 import { type ReducerName, reducers } from "./reducers.ts";
 import { type ScalarFunctionName, scalarFunctions } from "./scalar-functions.ts";
+import { operandsOf, visitScalars } from "./traversal.ts";
+
+export * from "./traversal.ts";
 
 /** Distributes `Omit` over a union, so that each kind keeps its own fields. */
 type Unnumbered<T> = T extends unknown ? Omit<T, "id"> : never;
@@ -55,11 +58,20 @@ export interface ScanContent {
   readonly recompute?: boolean;
 }
 
+export interface CallContent {
+  readonly primal: readonly Value[];
+  readonly inputs: readonly Value[];
+  /** From `cotangent`, all of one call. */
+  readonly cotangents: readonly (Value | null)[];
+  readonly gradients: readonly Value[];
+}
+
 export class GraphContext {
   readonly #scalars = new Map<string, Scalar>();
   readonly #nodes = new Map<string, Node>();
   readonly #origins = new Map<Node, Origin[]>();
   #loops = 0;
+  #calls = 0;
   /** Whose place the nodes being made take. */
   #source: Node | undefined;
   readonly #originStack: Origin[] = [];
@@ -277,6 +289,33 @@ export class GraphContext {
     return this.#enter(key, node);
   }
 
+  /** Leaves for the derivatives by the results of a call about to be made. */
+  cotangents(results: readonly Value[]): (Value | null)[] {
+    const call = this.#calls++;
+    return results.map(({ dtype, shape }, i) =>
+      isFloat(dtype) ? this.leaf("cotangent", `${call}/${i}`, dtype, shape) : null,
+    );
+  }
+
+  callNode({ primal, inputs, cotangents, gradients }: CallContent): Call {
+    const keys = [primal, inputs, cotangents, gradients].map((values) =>
+      values.map((value) => (value === null ? "-" : valueKey(value))).join(" "),
+    );
+    const key = `call ${keys.join(", ")}`;
+    const known = this.#nodes.get(key);
+    if (known !== undefined) return known as Call;
+    const values: Value[] = [];
+    const operands = [...new Set([...primal, ...inputs, ...gradients])];
+    const id = this.#nodes.size;
+    const loops = loopsAround(operands, []);
+    const content = { primal, inputs, cotangents, gradients };
+    const node: Call = { kind: "call", id, loops, ...content, values, operands };
+    for (const { dtype, shape } of primal) {
+      values.push({ node, result: values.length, dtype, shape });
+    }
+    return this.#enter(key, node);
+  }
+
   #enter<T extends Node>(key: string, node: T): T {
     this.#nodes.set(key, node);
     this.#addOrigin(node);
@@ -338,59 +377,6 @@ export class GraphContext {
   }
 }
 
-/** The scalars directly below one. */
-export function scalarChildren(scalar: Scalar): readonly Scalar[] {
-  switch (scalar.kind) {
-    case "cast":
-      return [scalar.of];
-    case "call":
-      return scalar.args;
-    case "gather":
-      return scalar.index;
-    default:
-      return [];
-  }
-}
-
-/** Every load of a body once, in order of first occurrence. */
-export function loadsOf(body: Scalar): LoadScalar[] {
-  const loads: LoadScalar[] = [];
-  visitScalars(body, (scalar) => {
-    if (scalar.kind === "load") loads.push(scalar);
-  });
-  return loads;
-}
-
-/** Every gather of a body once, in order of first occurrence. */
-export function gathersOf(body: Scalar): GatherScalar[] {
-  const gathers: GatherScalar[] = [];
-  visitScalars(body, (scalar) => {
-    if (scalar.kind === "gather") gathers.push(scalar);
-  });
-  return gathers;
-}
-
-/** The distinct values that a body loads or gathers from, in order of first occurrence. */
-export function operandsOf(body: Scalar): Value[] {
-  const operands = new Set<Value>();
-  visitScalars(body, (scalar) => {
-    if (scalar.kind === "load" || scalar.kind === "gather") operands.add(scalar.value);
-  });
-  return [...operands];
-}
-
-/** Visits every scalar of a body once, users before children. */
-export function visitScalars(body: Scalar, visit: (scalar: Scalar) => void): void {
-  const seen = new Set<Scalar>();
-  const descend = (scalar: Scalar): void => {
-    if (seen.has(scalar)) return;
-    seen.add(scalar);
-    visit(scalar);
-    for (const child of scalarChildren(scalar)) descend(child);
-  };
-  descend(body);
-}
-
 const noLoops: ReadonlySet<number> = new Set();
 
 /** The loops that what is computed of these operands by these scalars depends on. */
@@ -427,23 +413,3 @@ function bodyNodes(loop: number, ends: readonly Value[]): Node[] {
 }
 
 const valueKey = ({ node, result }: Value): string => `${node.id}.${result}`;
-
-/** Every node that the roots reach, operands before users, in order of creation. */
-export function reachableNodes(roots: Iterable<Value>): Node[] {
-  const seen = new Set<Node>();
-  const pending = [...roots].map((value) => value.node);
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (node.kind !== "leaf") pending.push(...node.operands.map((value) => value.node));
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
-}
-
-/** Every node of a graph, operands before users. */
-export function graphNodes(graph: Graph): Node[] {
-  return reachableNodes([
-    ...graph.results.map((result) => result.value),
-    ...graph.assignments.map((assignment) => assignment.value),
-  ]);
-}

@@ -65,7 +65,11 @@ export class GraphEvaluator {
     const values = new Map<Value, ArrayLike<number>>();
     for (const node of nodes) {
       if (node.kind === "leaf") values.set(node.values[0], this.#leaf(node.values[0], environment));
-      else {
+      else if (node.kind === "call") {
+        node.values.forEach((value, i) => {
+          values.set(value, values.get(node.primal[i]!)!);
+        });
+      } else {
         invariant(node.kind === "compute", `${node.kind} is not evaluated yet`);
         this.#compute(node, environment, values);
       }
@@ -77,8 +81,9 @@ export class GraphEvaluator {
   #leaf(value: Value, environment: Omit<InterpretEnvironment, "n">): ArrayLike<number> {
     const { node } = value;
     invariant(node.kind === "leaf", "only leaves are read");
-    const data = environment.leaf(node.role, node.path);
     const size = elementsAt(value.shape, this.#n);
+    if (node.role === "cotangent") return new Float64Array(size);
+    const data = environment.leaf(node.role, node.path);
     invariant(
       data.length >= size,
       `${node.role} ${node.path}: ${data.length} elements given, ${size} needed`,

@@ -9,11 +9,10 @@ import { invariant } from "../diagnostics/diagnostic.ts";
 import { type Affine, evaluateAffine, type Steps } from "./affine.ts";
 import { type Condition, evaluateCondition } from "./condition.ts";
 import { reachableNodes, scalarChildren } from "./context.ts";
-import type { DType } from "./dtype.ts";
 import { type Extent, elementsAt, printShape, sizeAt, stackedAxis } from "./extent.ts";
-import { roundToNarrow } from "./narrow-floats.ts";
 import type {
   Assignment,
+  Call,
   Compute,
   Graph,
   Leaf,
@@ -24,8 +23,9 @@ import type {
   Scatter,
   Value,
 } from "./node.ts";
+import { castNumber, numberAlgebra } from "./number-algebra.ts";
 import { reducers } from "./reducers.ts";
-import { type Algebra, scalarFunctions } from "./scalar-functions.ts";
+import { scalarFunctions } from "./scalar-functions.ts";
 import { hash32, uniformAt } from "./threefry.ts";
 
 export interface InterpretEnvironment {
@@ -72,8 +72,9 @@ export function evaluateValues(
   for (const node of reachableNodes(roots)) {
     if (node.kind === "leaf") {
       const [value] = node.values;
-      const data = environment.leaf(node.role, node.path);
       const size = elementsAt(value.shape, environment.n);
+      const data =
+        node.role === "cotangent" ? new Float64Array(size) : environment.leaf(node.role, node.path);
       invariant(
         data.length >= size,
         `${node.role} ${node.path}: ${data.length} elements given, ${size} needed`,
@@ -98,7 +99,14 @@ function evaluateNode(
 ): void {
   if (node.kind === "compute") evaluateCompute(node, surroundings, values);
   else if (node.kind === "scatter") evaluateScatter(node, surroundings, values);
+  else if (node.kind === "call") evaluateCall(node, values);
   else evaluateScan(node, surroundings, values);
+}
+
+function evaluateCall({ primal, values: results }: Call, values: Map<Value, Float64Array>): void {
+  results.forEach((result, i) => {
+    values.set(result, values.get(primal[i]!)!);
+  });
 }
 
 function evaluateScatter(
@@ -400,47 +408,4 @@ class BodyCompiler {
     }
     return () => evaluateAffine(affine, point, n, steps);
   }
-}
-
-/**
- * Floats to integers truncate and saturate, NaN giving 0; integers to u8 wrap; anything but 0 is true.
- * Floats are rounded to narrow floats, and otherwise stay as they are.
- */
-export function castNumber(value: number, from: DType, to: DType): number {
-  switch (to) {
-    case "bool":
-      return value !== 0 ? 1 : 0;
-    case "i32":
-      return Math.max(-2147483648, Math.min(2147483647, Math.trunc(value))) || 0;
-    case "u8":
-      return from === "i32" ? value & 255 : Math.max(0, Math.min(255, Math.trunc(value))) || 0;
-    case "f16":
-    case "bf16":
-      return roundToNarrow(value, to);
-    case "f32":
-      return value;
-  }
-}
-
-/** Numbers as a representation of scalars: with it a reducer's formulas compute. */
-export function numberAlgebra(dtype: DType): Algebra<number> {
-  const wrap = dtype === "i32" ? (x: number) => x | 0 : (x: number) => x;
-  return {
-    dtype,
-    constant: (value) => value,
-    cast: (of, to) => castNumber(of, "f32", to),
-    call: (fn, ...args) => {
-      const row = scalarFunctions[fn];
-      return dtype === "i32" ? row.evaluateInteger(...args) | 0 : row.evaluate(...args);
-    },
-    number: (value) => value,
-    add: (a, b) => wrap(a + b),
-    subtract: (a, b) => wrap(a - b),
-    multiply: dtype === "i32" ? Math.imul : (a, b) => a * b,
-    divide: (a, b) => a / b,
-    negate: (a) => wrap(-a),
-    equal: (a, b) => (a === b ? 1 : 0),
-    less: (a, b) => (a < b ? 1 : 0),
-    select: (condition, a, b) => (condition !== 0 ? a : b),
-  };
 }

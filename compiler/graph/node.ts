@@ -21,7 +21,7 @@
  *
  *     result[index(p)] += body(p)            nothing, where index(p) is out of range
  *
- * A `scan` is a loop over nodes: see `Scan`.
+ * A `scan` is a loop over nodes: see `Scan`. A `call` is a region with a derivative of its own: see `Call`.
  *
  * Integers wrap at 32 bits; dividing one by zero gives 0. A cast of a float to an integer truncates and
  * saturates, NaN giving 0; of an integer to u8 it wraps; to bool it says whether the number is not 0.
@@ -47,6 +47,8 @@ import type { ScalarFunctionName } from "./scalar-functions.ts";
  * - `scalar`: a step scalar that the trainer computes and uploads, rank 0
  * - `carry`: what a loop carries from one iteration to the next, `3/0` the first of loop 3
  * - `outer`: a value from outside of a loop, in the graph of its body alone (see `loops.ts`)
+ * - `cotangent`: the derivative of the loss by a result of a call, in that call's own derivative alone; `3/0` is by
+ *   the first result of call 3. It has zeros where a graph is evaluated before it is differentiated
  */
 export type LeafRole =
   | "input"
@@ -57,7 +59,8 @@ export type LeafRole =
   | "counter"
   | "scalar"
   | "carry"
-  | "outer";
+  | "outer"
+  | "cotangent";
 
 /** What all nodes have. */
 interface NodeBase {
@@ -143,7 +146,27 @@ export interface Scan extends NodeBase {
   readonly operands: readonly Value[];
 }
 
-export type Node = Leaf | Compute | Scatter | Scan;
+/**
+ * A region with a derivative of its own. Its results are the `primal` values; the derivative of the loss by each of
+ * its inputs is the `gradient` at the same place, an expression over anything and the call's cotangents. Differentiation
+ * puts the derivatives by its results in their place and never looks into the primal values; `inlineCalls` then does
+ * away with calls.
+ */
+export interface Call extends NodeBase {
+  readonly kind: "call";
+  readonly primal: readonly Value[];
+  /** Float values from outside that the primal values depend on. */
+  readonly inputs: readonly Value[];
+  /** A `cotangent` leaf for each result; null for a result that is not a float. */
+  readonly cotangents: readonly (Value | null)[];
+  /** One for each input, of its shape and type. */
+  readonly gradients: readonly Value[];
+  readonly values: readonly Value[];
+  /** The primal values, the inputs and the gradients. */
+  readonly operands: readonly Value[];
+}
+
+export type Node = Leaf | Compute | Scatter | Scan | Call;
 
 export interface Value {
   readonly node: Node;

@@ -17,7 +17,7 @@ import { type Affine, type Atom, soleAtom } from "./affine.ts";
 import type { Condition } from "./condition.ts";
 import { graphNodes, scalarChildren } from "./context.ts";
 import { printExtent, printShape } from "./extent.ts";
-import type { Graph, Node, Scalar, Scan, Value } from "./node.ts";
+import type { Call, Graph, Node, Scalar, Scan, Value } from "./node.ts";
 import { scalarFunctions } from "./scalar-functions.ts";
 
 /** Names a value in the text; `%3`, or `%3.1` for the second result of a node with several. */
@@ -56,6 +56,7 @@ export function printNode(node: Node, names: ValueNames): string {
     .join(", ");
   if (node.kind === "leaf") return `${definitions} = ${node.role} ${node.path}`;
   if (node.kind === "scan") return `${definitions} = ${printScan(node, names)}`;
+  if (node.kind === "call") return `${definitions} = ${printCall(node, names)}`;
   if (node.kind === "scatter") {
     const box = node.parallel.map((extent, i) => `i${i} < ${printExtent(extent)}`);
     const index = node.index.map((scalar) => printBody(scalar, names));
@@ -68,6 +69,13 @@ export function printNode(node: Node, names: ValueNames): string {
   );
   const where = node.where.kind === "true" ? "" : ` where ${printCondition(node.where)}:`;
   return `${definitions} = ${node.reducer}[${axes.join(", ")}]${where} ${body}`;
+}
+
+/** `call %4, derivative of %0: %7 by %5`: the gradients, from the derivatives by its results. */
+function printCall({ primal, inputs, cotangents, gradients }: Call, names: ValueNames): string {
+  const list = (values: readonly (Value | null)[]): string =>
+    values.map((value) => (value === null ? "none" : names(value))).join(", ");
+  return `call ${list(primal)}, derivative of ${list(inputs)}: ${list(gradients)} by ${list(cotangents)}`;
 }
 
 /** A loop: its body's nodes are indented lines above its end, named after the loop: `%t0.3`. */

@@ -7,6 +7,7 @@ import { type Affine, axisAffine, substituteAffine } from "./affine.ts";
 import { type Condition, substituteCondition } from "./condition.ts";
 import { type GraphContext, graphNodes } from "./context.ts";
 import type {
+  Call,
   Compute,
   GatherScalar,
   Graph,
@@ -117,7 +118,9 @@ export function replaceOperands(
   const replaced =
     node.kind === "scan"
       ? replaceInLoop(context, node, replacement)
-      : replaceLoads(context, node, replacement);
+      : node.kind === "call"
+        ? replaceInCall(context, node, replacement)
+        : replaceLoads(context, node, replacement);
   context.inheritOrigins(replaced, node);
   return replaced;
 }
@@ -141,6 +144,19 @@ function replaceLoads(
   }
   const { parallel, reduction, where, reducer } = node;
   return context.compute({ parallel, reduction, where, reducer, body });
+}
+
+function replaceInCall(
+  context: GraphContext,
+  { primal, inputs, cotangents, gradients }: Call,
+  replacement: (value: Value) => Value,
+): Call {
+  return context.callNode({
+    primal: primal.map(replacement),
+    inputs: inputs.map(replacement),
+    cotangents,
+    gradients: gradients.map(replacement),
+  });
 }
 
 /** Where the values of a loop's body are when it reads other ones from outside. */

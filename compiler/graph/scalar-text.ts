@@ -8,9 +8,9 @@ import { type Affine, rangeAt } from "./affine.ts";
 import type { Condition } from "./condition.ts";
 import type { DType } from "./dtype.ts";
 import { type Extent, printShape, sizeAt } from "./extent.ts";
-import { castNumber } from "./interpret.ts";
 import { isNarrowFloat, narrowRounder } from "./narrow-floats.ts";
 import type { GatherScalar, LoadScalar, Scalar, Value } from "./node.ts";
+import { castNumber } from "./number-algebra.ts";
 import { type Algebra, type ScalarFunctionName, scalarFunctions } from "./scalar-functions.ts";
 import { hash32, uniformAt } from "./threefry.ts";
 

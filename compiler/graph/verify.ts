@@ -9,16 +9,31 @@
  *   1 ≤ N ≤ Nmax. Numbers that index random streams are not negative.
  * - A loop's carries keep their shapes and types; its body is verified as the graph is, and no node of it stands
  *   outside.
+ * - A call has cotangents of its results' shapes and types, which nothing but its gradients reads, and gradients of its
+ *   inputs'.
  * - An assignment's target is a param or a state (in the body of a loop a carry), assigned once, of the value's shape and type. Results have
  *   different names.
  */
 
 import { InvariantError } from "../diagnostics/diagnostic.ts";
 import { axesOf, rangeOf } from "./affine.ts";
+import { freeCotangents } from "./calls.ts";
 import { always, and, type Condition, conditionAxes, inRange, nonnegative } from "./condition.ts";
 import { graphNodes, loadsOf, scalarChildren } from "./context.ts";
+import { isFloat } from "./dtype.ts";
 import { type Extent, elementsAt, printExtent, type Shape, sameShape, sizeAt } from "./extent.ts";
-import type { Compute, Graph, LeafRole, LoadScalar, Node, Scalar, Scan, Scatter } from "./node.ts";
+import type {
+  Call,
+  Compute,
+  Graph,
+  LeafRole,
+  LoadScalar,
+  Node,
+  Scalar,
+  Scan,
+  Scatter,
+  Value,
+} from "./node.ts";
 import { nameValues, printAffine, printGraphLines } from "./print.ts";
 import { implies } from "./prove.ts";
 import { reducers } from "./reducers.ts";
@@ -67,6 +82,20 @@ function checkNode(node: Node, batchMax: number, report: Report): void {
   if (node.kind === "compute") checkCompute(node, batchMax, report);
   if (node.kind === "scatter") checkScatter(node, batchMax, report);
   if (node.kind === "scan") checkScan(node, batchMax, report);
+  if (node.kind === "call") checkCall(node, report);
+}
+
+function checkCall({ primal, inputs, cotangents, gradients }: Call, report: Report): void {
+  const like = (a: Value, b: Value | null | undefined): boolean =>
+    b !== undefined && (b === null || (a.dtype === b.dtype && sameShape(a.shape, b.shape)));
+  if (
+    primal.length !== cotangents.length ||
+    !primal.every((value, i) => like(value, cotangents[i]))
+  )
+    report("a call's cotangents are not like its results");
+  if (inputs.length !== gradients.length || !inputs.every((value, i) => like(value, gradients[i])))
+    report("a call's gradients are not like its inputs");
+  if (!inputs.every(({ dtype }) => isFloat(dtype))) report("an input of a call is not a float");
 }
 
 function checkScatter(node: Scatter, batchMax: number, report: Report): void {
@@ -208,6 +237,8 @@ function checkLoad(
 const assignable: ReadonlySet<LeafRole> = new Set(["param", "state", "carry"]);
 
 function checkEnds(graph: Graph, report: Report): void {
+  const ends = [...graph.results, ...graph.assignments].map(({ value }) => value);
+  if (freeCotangents(ends).size > 0) report("a cotangent is read outside of its call's gradients");
   const names = new Set<string>();
   for (const { name } of graph.results) {
     if (names.has(name)) report(`two results are named ${name}`);

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { castNumber } from "../../compiler/graph/interpret.ts";
+import { castNumber } from "../../compiler/graph/number-algebra.ts";
 import {
   type NarrowFloat,
   narrowRounder,

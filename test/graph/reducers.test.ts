@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DType } from "../../compiler/graph/dtype.ts";
-import { numberAlgebra } from "../../compiler/graph/interpret.ts";
+import { numberAlgebra } from "../../compiler/graph/number-algebra.ts";
 import { type ReducerName, reducerNames, reducers } from "../../compiler/graph/reducers.ts";
 
 /** Reduces by the row, in reading order, or as a tree cut at the given places. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { DType } from "../../compiler/graph/dtype.ts";
-import { castNumber, numberAlgebra } from "../../compiler/graph/interpret.ts";
+import { castNumber, numberAlgebra } from "../../compiler/graph/number-algebra.ts";
 import {
   type ScalarFunction,
   scalarFunctionNames,

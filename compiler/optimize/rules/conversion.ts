@@ -9,7 +9,7 @@ import {
   subtractAffine,
 } from "../../graph/affine.ts";
 import type { DType } from "../../graph/dtype.ts";
-import { castNumber } from "../../graph/interpret.ts";
+import { castNumber } from "../../graph/number-algebra.ts";
 import type { Scalar } from "../../graph/node.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
 import { simplifyAffine, simplifyGuard } from "../simplify-index.ts";

@@ -4,7 +4,7 @@ import { type Affine, axisAffine, constantValue } from "../../graph/affine.ts";
 import { and, inRange } from "../../graph/condition.ts";
 import { loadsOf, scalarChildren } from "../../graph/context.ts";
 import { type Extent, sameExtent } from "../../graph/extent.ts";
-import { castNumber } from "../../graph/interpret.ts";
+import { castNumber } from "../../graph/number-algebra.ts";
 import type { Compute, LoadScalar, Scalar } from "../../graph/node.ts";
 import { mapScalar, renumberAxes } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";

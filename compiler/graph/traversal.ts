@@ -1,0 +1,76 @@
+/** What bodies and graphs consist of, in a fixed order. */
+
+import type { GatherScalar, Graph, LoadScalar, Node, Scalar, Value } from "./node.ts";
+
+/** The scalars directly below one. */
+export function scalarChildren(scalar: Scalar): readonly Scalar[] {
+  switch (scalar.kind) {
+    case "cast":
+      return [scalar.of];
+    case "call":
+      return scalar.args;
+    case "gather":
+      return scalar.index;
+    default:
+      return [];
+  }
+}
+
+/** Every load of a body once, in order of first occurrence. */
+export function loadsOf(body: Scalar): LoadScalar[] {
+  const loads: LoadScalar[] = [];
+  visitScalars(body, (scalar) => {
+    if (scalar.kind === "load") loads.push(scalar);
+  });
+  return loads;
+}
+
+/** Every gather of a body once, in order of first occurrence. */
+export function gathersOf(body: Scalar): GatherScalar[] {
+  const gathers: GatherScalar[] = [];
+  visitScalars(body, (scalar) => {
+    if (scalar.kind === "gather") gathers.push(scalar);
+  });
+  return gathers;
+}
+
+/** The distinct values that a body loads or gathers from, in order of first occurrence. */
+export function operandsOf(body: Scalar): Value[] {
+  const operands = new Set<Value>();
+  visitScalars(body, (scalar) => {
+    if (scalar.kind === "load" || scalar.kind === "gather") operands.add(scalar.value);
+  });
+  return [...operands];
+}
+
+/** Visits every scalar of a body once, users before children. */
+export function visitScalars(body: Scalar, visit: (scalar: Scalar) => void): void {
+  const seen = new Set<Scalar>();
+  const descend = (scalar: Scalar): void => {
+    if (seen.has(scalar)) return;
+    seen.add(scalar);
+    visit(scalar);
+    for (const child of scalarChildren(scalar)) descend(child);
+  };
+  descend(body);
+}
+
+/** Every node that the roots reach, operands before users, in order of creation. */
+export function reachableNodes(roots: Iterable<Value>): Node[] {
+  const seen = new Set<Node>();
+  const pending = [...roots].map((value) => value.node);
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (node.kind !== "leaf") pending.push(...node.operands.map((value) => value.node));
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** Every node of a graph, operands before users. */
+export function graphNodes(graph: Graph): Node[] {
+  return reachableNodes([
+    ...graph.results.map((result) => result.value),
+    ...graph.assignments.map((assignment) => assignment.value),
+  ]);
+}
