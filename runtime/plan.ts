@@ -45,10 +45,12 @@ export interface GraphPlan {
 /** Where the rows of one column come from. */
 export interface ColumnSource {
   readonly column: ColumnPlan;
-  readonly reader: "idx" | "csv" | "npy" | "npz" | "jsonl";
+  readonly reader: "idx" | "csv" | "npy" | "npz" | "jsonl" | "binary";
   /** As written in the model, relative to the model's folder. */
   readonly path: string;
   readonly options: Readonly<Record<string, OptionValue>>;
+  /** The training column that a text column's words are numbered by, if it is another and no file lists them. */
+  readonly vocabulary?: ColumnSource;
 }
 
 export type OptionValue = string | number | boolean | null | readonly OptionValue[];

@@ -13,6 +13,7 @@ import type { TensorData } from "./data/column.ts";
 import { columnsOfFiles } from "./data/columns-of-files.ts";
 import { DataError, messageOf } from "./data/data-error.ts";
 import { openDataFile } from "./data/gunzip.ts";
+import { filesOf } from "./data/source-files.ts";
 import type { DataPlan, TrainerPlan } from "./plan.ts";
 
 export { DataError, type DataProblem } from "./data/data-error.ts";
@@ -31,7 +32,7 @@ export interface LoadedColumn {
 
 /** Paths of the files that a block of the model's data consists of, each once. */
 export function dataFiles(plan: TrainerPlan, block: DataBlock): readonly string[] {
-  return [...new Set(sourcesOf(plan, block).map(({ path }) => path))];
+  return [...new Set(sourcesOf(plan, block).flatMap(filesOf))];
 }
 
 /**

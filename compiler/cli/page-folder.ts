@@ -5,6 +5,7 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
+import { filesOf } from "../../runtime/data/source-files.ts";
 import type { TrainerPlan } from "../../runtime/plan.ts";
 import { formatBytes } from "../../runtime/training/report/quantities.ts";
 import { CommandError } from "./failure.ts";
@@ -86,7 +87,7 @@ function findData(
   dataFolder: string,
 ): { readonly present: readonly PresentFile[]; readonly missing: readonly string[] } {
   const sources = Object.values(data?.blocks ?? {}).flat();
-  const paths = [...new Set(sources.map(({ path }) => path))];
+  const paths = [...new Set(sources.flatMap(filesOf))];
   const taken = new Set<string>();
   const present: PresentFile[] = [];
   const missing: string[] = [];

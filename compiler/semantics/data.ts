@@ -220,15 +220,21 @@ export function dataPlan(
 }
 
 function columnSource(
-  { readings }: LoweredData,
+  data: LoweredData,
   source: DataColumn,
   column: ColumnPlan,
   env: Environment,
 ): ColumnSource | undefined {
-  const call = readings.get(source);
+  const call = data.readings.get(source);
   if (call === undefined) return undefined;
   const { path, ...options } = call.arguments;
   const { columns } = options;
+  const training = data.blocks.get("train")?.columns.find(({ name }) => name.name === column.name);
+  const countsOwn = options.split === undefined || options.vocabulary !== undefined;
+  const counted =
+    countsOwn || training === undefined || training === source
+      ? undefined
+      : columnSource(data, training, column, env);
   const size = column.shape.reduce((product, extent) => product * extent, 1);
   if (Array.isArray(columns) && columns.length !== size) {
     report(
@@ -242,5 +248,6 @@ function columnSource(
     );
     return undefined;
   }
-  return { column, reader: call.name as ReaderName, path: String(path), options };
+  const read = { column, reader: call.name as ReaderName, path: String(path), options };
+  return counted === undefined ? read : { ...read, vocabulary: counted };
 }

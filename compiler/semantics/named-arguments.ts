@@ -21,6 +21,23 @@ export interface ArgumentRow {
 
 const path: ArgumentRow = { name: "path", kind: "string", isRequired: true };
 
+/** Which rows, from `start` to before `stop`. */
+const rows: readonly ArgumentRow[] = [
+  { name: "start", kind: "int" },
+  { name: "stop", kind: "int" },
+];
+
+/** Fields of text: Keras' arguments of TextVectorization and `pad_sequences`. */
+const text: readonly ArgumentRow[] = [
+  { name: "split", kind: "string" },
+  { name: "standardize", kind: "string" },
+  { name: "max_tokens", kind: "int" },
+  { name: "output_mode", kind: "string" },
+  { name: "padding", kind: "string" },
+  { name: "truncating", kind: "string" },
+  { name: "vocabulary", kind: "string" },
+];
+
 export type ReaderName = ColumnSource["reader"];
 
 /** Readers of data files; the first argument is the file. */
@@ -32,10 +49,19 @@ export const readers: { readonly [R in ReaderName]: readonly ArgumentRow[] } = {
     { name: "columns", kind: "fields" },
     { name: "delimiter", kind: "string" },
     { name: "header", kind: "bool" },
+    { name: "quote", kind: "string" },
+    ...text,
   ],
-  npy: [path],
-  npz: [path, { name: "key", kind: "string" }],
-  jsonl: [path, { name: "key", kind: "string" }],
+  npy: [path, ...rows],
+  npz: [
+    path,
+    { name: "key", kind: "string" },
+    { name: "row_starts", kind: "string" },
+    { name: "fill", kind: "float" },
+    ...rows,
+  ],
+  jsonl: [path, { name: "key", kind: "string" }, ...text],
+  binary: [path, { name: "offset", kind: "int" }, { name: "stride", kind: "int" }, ...rows],
 };
 
 /** Callbacks of Keras 3 by name, with Keras' arguments. */

@@ -4,29 +4,38 @@
  */
 
 import type { ColumnSource } from "../plan.ts";
+import { readBinary } from "./binary-records.ts";
 import type { Column } from "./column.ts";
-import { csvPassKey, readCsv } from "./csv.ts";
+import { csvPassKey, readCsv, readCsvTexts } from "./csv.ts";
 import { DataError } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
 import { readIdx } from "./idx.ts";
-import { readJsonLines } from "./json-lines.ts";
+import { readJsonLines, readJsonTexts } from "./json-lines.ts";
 import { readNpy } from "./npy.ts";
 import { readNpz } from "./npz.ts";
 import { checkOptionNames } from "./reader-options.ts";
+import { type ReadTexts, type TextEncodings, textEncodings } from "./text/encodings.ts";
 
 interface Reader {
   /** The columns of the sources, in their order. Throws DataError. */
-  readonly read: (file: DataFile, sources: readonly ColumnSource[]) => readonly Column[];
+  readonly read: (
+    file: DataFile,
+    sources: readonly ColumnSource[],
+    encodings: TextEncodings,
+  ) => readonly Column[];
+  /** The texts of one column, if its files have texts. */
+  readonly readTexts?: ReadTexts;
   /** Sources of one file with different keys cannot be read in one pass. */
   readonly passKey?: (source: ColumnSource) => string;
 }
 
 const readers: { readonly [R in ColumnSource["reader"]]: Reader } = {
   idx: { read: readIdx },
-  csv: { read: readCsv, passKey: csvPassKey },
+  csv: { read: readCsv, passKey: csvPassKey, readTexts: readCsvTexts },
   npy: { read: readNpy },
   npz: { read: readNpz },
-  jsonl: { read: readJsonLines },
+  jsonl: { read: readJsonLines, readTexts: readJsonTexts },
+  binary: { read: readBinary },
 };
 
 /**
@@ -39,13 +48,16 @@ export async function columnsOfFiles(
   readFile: (path: string) => Promise<DataFile>,
 ): Promise<readonly Column[]> {
   for (const source of sources) checkOptionNames(source);
+  const encodings = await textEncodings(sources, readFile, (file, source, visit) =>
+    readers[source.reader].readTexts?.(file, source, visit),
+  );
   const columns = new Map<ColumnSource, Column>();
   for (const [path, ofFile] of groupBy(sources, (source) => source.path)) {
     // One file at a time, so that only one is in memory beside the columns.
     const file = await readFile(path);
     for (const pass of groupBy(ofFile, passKeyOf).values()) {
       const [first] = pass;
-      const read = first === undefined ? [] : readers[first.reader].read(file, pass);
+      const read = first === undefined ? [] : readers[first.reader].read(file, pass, encodings);
       pass.forEach((source, index) => {
         const column = read[index];
         if (column !== undefined) columns.set(source, column);

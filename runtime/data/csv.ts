@@ -3,6 +3,8 @@
  * elements: those named by `columns`, or adjacent ones from `column` on. Without either it begins
  * at the field of its own name; a file that has exactly its fields needs no names.
  *
+ * A column of text takes one field, whole (see `text/tokens.ts`).
+ *
  * All columns that name the file are filled in one pass, and no text of a row outlives the row.
  */
 
@@ -11,19 +13,25 @@ import type { ColumnPlan, ColumnSource } from "../plan.ts";
 import { type Column, elementCount } from "./column.ts";
 import { DataError, messageOf, quoted } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
-import { ColumnBuilder, describeRange } from "./element-values.ts";
+import { ColumnBuilder, describeRange, pushText } from "./element-values.ts";
 import {
   booleanOption,
+  choiceOption,
   type FieldReference,
   fieldOption,
   fieldsOption,
+  givesOption,
   stringOption,
 } from "./reader-options.ts";
+
+import type { ReadTexts, TextEncoding, TextEncodings } from "./text/encodings.ts";
 
 /** A column and the numbers of the fields that fill it. */
 interface Target {
   readonly builder: ColumnBuilder;
   readonly fields: readonly number[];
+  /** Of a column of text. */
+  readonly encode: TextEncoding | undefined;
 }
 
 /** Sources with the same key are read in one pass. */
@@ -31,22 +39,46 @@ export function csvPassKey(source: ColumnSource): string {
   return JSON.stringify([
     stringOption(source, "delimiter", ","),
     booleanOption(source, "header", true),
+    quoteOption(source),
   ]);
 }
 
+/** What encloses fields; nothing where quotes are text like any other. */
+function quoteOption(source: ColumnSource): string | null {
+  if (!givesOption(source, "quote")) return '"';
+  return choiceOption(source, "quote", ['"', "'", ""], '"') || null;
+}
+
+/** The texts of one column, in order of the lines. */
+export const readCsvTexts: ReadTexts = (file, source, visit) => {
+  const encode = (text: string): Float64Array => {
+    visit(text);
+    return nothing;
+  };
+  readCsv(file, [source], new Map([[source, encode]]));
+};
+
+const nothing = new Float64Array(0);
+
 /** Reads the file as the columns that name it; all have the same `csvPassKey`. */
-export function readCsv(file: DataFile, sources: readonly ColumnSource[]): readonly Column[] {
+export function readCsv(
+  file: DataFile,
+  sources: readonly ColumnSource[],
+  encodings: TextEncodings,
+): readonly Column[] {
   const [first] = sources;
   if (first === undefined) return [];
   const hasHeader = booleanOption(first, "header", true);
   let names: readonly string[] | undefined;
   let width: number | undefined;
   let targets: readonly Target[] = [];
-  forEachRecord(file, stringOption(first, "delimiter", ","), (record, line) => {
+  forEachRecord(file, first, (record, line) => {
     if (width === undefined) {
       width = record.length;
       if (hasHeader) names = record.map((name) => name.trim());
-      targets = sources.map((source) => createTarget(source, record.length, names));
+      targets = sources.map((source) =>
+        createTarget(source, record.length, names, encodings.get(source)),
+      );
       if (hasHeader) return;
     }
     if (record.length !== width) {
@@ -65,13 +97,14 @@ export function readCsv(file: DataFile, sources: readonly ColumnSource[]): reado
 
 function forEachRecord(
   { name, bytes }: DataFile,
-  delimiter: string,
+  source: ColumnSource,
   visit: (record: readonly string[], line: number) => void,
 ): void {
   try {
     parse(parserInput(bytes), {
       bom: true,
-      delimiter,
+      delimiter: stringOption(source, "delimiter", ","),
+      quote: quoteOption(source),
       relax_column_count: true,
       skip_empty_lines: true,
       on_record: (record: readonly string[], { lines }) => {
@@ -105,8 +138,9 @@ function createTarget(
   source: ColumnSource,
   width: number,
   names: readonly string[] | undefined,
+  encode: TextEncoding | undefined,
 ): Target {
-  const count = elementCount(source.column.shape);
+  const count = encode === undefined ? elementCount(source.column.shape) : 1;
   const list = fieldsOption(source, "columns");
   if (list !== undefined && list.length !== count) {
     const expected = `${count} columns for ${describe(source.column)}`;
@@ -120,7 +154,7 @@ function createTarget(
   const fields =
     list?.map((reference) => findField(source, reference, width, names)) ??
     adjacentFields(source, count, width, names);
-  return { builder: new ColumnBuilder(source.column), fields };
+  return { builder: new ColumnBuilder(source.column), fields, encode };
 }
 
 function adjacentFields(
@@ -173,7 +207,7 @@ function findField(
 }
 
 function pushFields(
-  { builder, fields }: Target,
+  { builder, fields, encode }: Target,
   record: readonly string[],
   file: string,
   line: number,
@@ -181,6 +215,10 @@ function pushFields(
 ): void {
   for (const field of fields) {
     const text = record[field] ?? "";
+    if (encode !== undefined) {
+      pushText(builder, encode(text), file, `line ${line}`);
+      continue;
+    }
     const value = parseNumber(text);
     if (value !== undefined && builder.push(value)) continue;
     const column = names?.[field];

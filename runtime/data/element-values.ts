@@ -6,6 +6,7 @@
 
 import type { ColumnPlan, ElementType } from "../plan.ts";
 import { type Column, createArray, elementCount, type TensorData } from "./column.ts";
+import { DataError } from "./data-error.ts";
 
 interface ElementRange {
   /** As in "expected …". */
@@ -41,6 +42,26 @@ export function fits(dtype: ElementType, value: number): boolean {
 /** What the type holds, as in "expected …". */
 export function describeRange(dtype: ElementType): string {
   return ranges[dtype].description;
+}
+
+/** Appends the numbers of a text's words. */
+export function pushText(
+  builder: ColumnBuilder,
+  numbers: Iterable<number>,
+  file: string,
+  place: string,
+): void {
+  for (const number of numbers) {
+    if (builder.push(number)) continue;
+    const { name, dtype } = builder.plan;
+    throw new DataError({
+      file,
+      place,
+      expected: `words numbered by ${describeRange(dtype)} for the column ${name}`,
+      found: `the number ${number}`,
+      hint: "declare the column as i32, or give `max_tokens`",
+    });
+  }
 }
 
 /** A column whose number of rows is known only at the end of its file. */

@@ -8,30 +8,50 @@ import type { ColumnPlan, ColumnSource } from "../plan.ts";
 import type { Column } from "./column.ts";
 import { DataError, messageOf, shown } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
-import { ColumnBuilder, describeRange } from "./element-values.ts";
+import { ColumnBuilder, describeRange, pushText } from "./element-values.ts";
 import { stringOption } from "./reader-options.ts";
+import type { ReadTexts, TextEncoding, TextEncodings } from "./text/encodings.ts";
 
 interface Target {
   readonly builder: ColumnBuilder;
   readonly key: string;
+  /** Of a column of text. */
+  readonly encode: TextEncoding | undefined;
 }
 
+/** The texts of one column, in order of the lines. */
+export const readJsonTexts: ReadTexts = (file, source, visit) => {
+  const encode = (text: string): Float64Array => {
+    visit(text);
+    return new Float64Array(0);
+  };
+  readJsonLines(file, [source], new Map([[source, encode]]));
+};
+
 /** Reads the file as the columns that name it, in one pass. */
-export function readJsonLines(file: DataFile, sources: readonly ColumnSource[]): readonly Column[] {
+export function readJsonLines(
+  file: DataFile,
+  sources: readonly ColumnSource[],
+  encodings: TextEncodings,
+): readonly Column[] {
   const targets: readonly Target[] = sources.map((source) => ({
     builder: new ColumnBuilder(source.column),
     key: stringOption(source, "key", source.column.name),
+    encode: encodings.get(source),
   }));
   forEachLine(file, (text, line) => {
     const sample = parseObject(file.name, text, line);
-    for (const { builder, key } of targets) {
+    for (const { builder, key, encode } of targets) {
       const place = `line ${line}, key ${JSON.stringify(key)}`;
       if (!Object.hasOwn(sample, key)) {
         const found = Object.keys(sample).slice(0, 20).join(", ") || "an empty object";
         const hint = "name the member with `key`; every line must have it";
         throw new DataError({ file: file.name, place, expected: "this key", found, hint });
       }
-      pushNested(builder, sample[key], 0, file.name, place);
+      const value = sample[key];
+      if (encode === undefined) pushNested(builder, value, 0, file.name, place);
+      else if (typeof value === "string") pushText(builder, encode(value), file.name, place);
+      else throw wrongValue(builder.plan, file.name, place, "a text", value);
     }
   });
   return targets.map(({ builder }) => builder.finish());

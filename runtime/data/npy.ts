@@ -6,7 +6,8 @@
  */
 
 import type { ColumnSource } from "../plan.ts";
-import { type BinaryArray, columnOfArray, type StoredType, storedTypes } from "./binary-array.ts";
+import { selectedRows } from "./array-rows.ts";
+import { type BinaryArray, type StoredType, storedTypes } from "./binary-array.ts";
 import { type Column, elementCount } from "./column.ts";
 import { DataError, quoted } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
@@ -32,7 +33,7 @@ const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** Reads the file as each of the columns that name it. */
 export function readNpy(file: DataFile, sources: readonly ColumnSource[]): readonly Column[] {
   const array = parseNpy(file);
-  return sources.map(({ column }) => columnOfArray(array, column));
+  return sources.map((source) => selectedRows(array, source));
 }
 
 /** @throws DataError if it is not an NPY file of numbers, or not as long as its header says. */

@@ -1,37 +1,48 @@
 /**
  * NumPy's NPZ format: a zip archive of NPY files, stored or deflated. A column takes the array
- * named by `key`, by default that of its own name; what no column asks for is not unpacked.
+ * named by `key`, by default that of its own name; what no column asks for is not unpacked. Rows of
+ * different lengths are said by a second array (see `array-rows.ts`).
  */
 
 import { type UnzipFileInfo, unzipSync } from "fflate";
 import type { ColumnSource } from "../plan.ts";
-import { columnOfArray } from "./binary-array.ts";
+import { raggedRows, selectedRows } from "./array-rows.ts";
+import type { BinaryArray } from "./binary-array.ts";
 import type { Column } from "./column.ts";
 import { DataError, messageOf, quoted, shortened } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
 import { parseNpy } from "./npy.ts";
-import { stringOption } from "./reader-options.ts";
+import { givesOption, stringOption } from "./reader-options.ts";
 
 /** Deflate cannot do better than this, so a member that claims more lies about its size. */
 const maximalDeflateRatio = 1032;
 
 /** Reads the file as the columns that name it. */
 export function readNpz(file: DataFile, sources: readonly ColumnSource[]): readonly Column[] {
-  const wanted = new Set(sources.map((source) => `${keyOf(source)}.npy`));
-  const { members, present } = unpack(file, wanted);
-  return sources.map((source) => {
-    const key = keyOf(source);
+  const keys = sources.flatMap((source) => [keyOf(source), rowStartsOf(source) ?? keyOf(source)]);
+  const { members, present } = unpack(file, new Set(keys.map((key) => `${key}.npy`)));
+  const arrayOf = (key: string, { column }: ColumnSource): BinaryArray => {
     const bytes = members.get(`${key}.npy`);
     if (bytes === undefined) {
       throw new DataError({
         file: file.name,
-        expected: `an array named ${quoted(key)} for the column ${source.column.name}`,
+        expected: `an array named ${quoted(key)} for the column ${column.name}`,
         found: present.slice(0, 20).map(shortened).join(", ") || "none",
         hint: "name the array with `key`",
       });
     }
-    return columnOfArray(parseNpy({ name: `${file.name}, array ${key}`, bytes }), source.column);
+    return parseNpy({ name: `${file.name}, array ${key}`, bytes });
+  };
+  return sources.map((source) => {
+    const array = arrayOf(keyOf(source), source);
+    const starts = rowStartsOf(source);
+    if (starts === undefined) return selectedRows(array, source);
+    return raggedRows(array, arrayOf(starts, source), source);
   });
+}
+
+function rowStartsOf(source: ColumnSource): string | undefined {
+  return givesOption(source, "row_starts") ? stringOption(source, "row_starts", "") : undefined;
 }
 
 function keyOf(source: ColumnSource): string {

@@ -5,6 +5,7 @@
 
 import type { ColumnSource, OptionValue } from "../plan.ts";
 import { DataError, shown } from "./data-error.ts";
+import { textOptionNames } from "./text/option-names.ts";
 
 /** A column of a text file: by its name in the header, or by its number from 0. */
 export type FieldReference = string | number;
@@ -12,10 +13,11 @@ export type FieldReference = string | number;
 /** The arguments of each reader; a new reader adds a row. */
 const optionsOf: { readonly [R in ColumnSource["reader"]]: readonly string[] } = {
   idx: [],
-  csv: ["column", "columns", "delimiter", "header"],
-  npy: [],
-  npz: ["key"],
-  jsonl: ["key"],
+  csv: ["column", "columns", "delimiter", "header", "quote", ...textOptionNames],
+  npy: ["start", "stop"],
+  npz: ["key", "row_starts", "start", "stop", "fill"],
+  jsonl: ["key", ...textOptionNames],
+  binary: ["offset", "stride", "start", "stop"],
 };
 
 /** @throws DataError if the source has an argument that its reader does not know. */
@@ -33,6 +35,43 @@ export function stringOption(source: ColumnSource, name: string, fallback: strin
   const value = givenOption(source, name) ?? fallback;
   if (typeof value === "string" && value !== "") return value;
   throw wrongOption(source, name, "a text that is not empty", value);
+}
+
+/** Whether the model gives the argument, other than as none. */
+export function givesOption(source: ColumnSource, name: string): boolean {
+  return givenOption(source, name) !== undefined;
+}
+
+export function choiceOption<T extends string>(
+  source: ColumnSource,
+  name: string,
+  choices: readonly T[],
+  fallback: T,
+): T {
+  const value = givenOption(source, name) ?? fallback;
+  const known = choices.find((choice) => choice === value);
+  if (known !== undefined) return known;
+  throw wrongOption(
+    source,
+    name,
+    choices.map((choice) => JSON.stringify(choice)).join(" or "),
+    value,
+  );
+}
+
+export function numberOption(source: ColumnSource, name: string): number | undefined {
+  const value = givenOption(source, name);
+  if (value === undefined || (typeof value === "number" && Number.isFinite(value))) return value;
+  throw wrongOption(source, name, "a number", value);
+}
+
+/** An integer from 0 on. */
+export function countOption(source: ColumnSource, name: string): number | undefined {
+  const value = givenOption(source, name);
+  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)) {
+    return value as number | undefined;
+  }
+  throw wrongOption(source, name, "an integer from 0 on", value);
 }
 
 export function booleanOption(source: ColumnSource, name: string, fallback: boolean): boolean {

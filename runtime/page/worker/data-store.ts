@@ -6,7 +6,9 @@
 import type { Column, TensorData } from "../../data/column.ts";
 import { columnsOfFiles } from "../../data/columns-of-files.ts";
 import { DataError } from "../../data/data-error.ts";
+import type { DataFile } from "../../data/data-file.ts";
 import { openDataFile } from "../../data/gunzip.ts";
+import { filesOf } from "../../data/source-files.ts";
 import type { ColumnSource, DataPlan, TrainerPlan } from "../../plan.ts";
 import type { FileSource, FileStatus } from "../protocol.ts";
 import { fetchFile } from "./fetch-file.ts";
@@ -51,7 +53,7 @@ export class DataStore {
       ]),
     );
     this.#served = new Map(served.map((file) => [file.path, file]));
-    const paths = new Set([...this.#blocks.values()].flat().map(({ path }) => path));
+    const paths = new Set([...this.#blocks.values()].flat().flatMap(filesOf));
     this.#entries = new Map([...paths].map((path) => [path, this.#createEntry(path)]));
     this.#onStatus = onStatus;
   }
@@ -67,7 +69,7 @@ export class DataStore {
   /** Whether all files of a block can be read without the user's help. */
   isAvailable(block: BlockName): boolean {
     const sources = this.#blocks.get(block) ?? [];
-    const entries = sources.map(({ path }) => this.#entries.get(path)!);
+    const entries = sources.flatMap(filesOf).map((path) => this.#entries.get(path)!);
     return entries.length > 0 && entries.every(({ source }) => source !== null);
   }
 
@@ -86,7 +88,7 @@ export class DataStore {
   async block(name: BlockName): Promise<readonly Column[]> {
     const sources = this.#blocks.get(name) ?? [];
     const entries = [...new Set(sources.map(({ path }) => this.#entry(path)))];
-    this.#requireAll(entries);
+    this.#requireAll(sources.flatMap(filesOf).map((path) => this.#entry(path)));
     const found = new Map<ColumnSource, Column>();
     // One after the other: only one file's bytes are in memory beside the columns.
     for (const entry of entries) {
@@ -125,7 +127,9 @@ export class DataStore {
     const columns = new Map<ColumnSource, Column>();
     const rows: Record<string, number> = {};
     for (const [block, sources] of entry.sources) {
-      const read = await columnsOfFiles(sources, async () => file);
+      const read = await columnsOfFiles(sources, async (other) =>
+        other === path ? file : this.#openOther(other),
+      );
       for (const [index, column] of read.entries()) columns.set(sources[index]!, column);
       rows[block] = read[0]?.rows ?? 0;
     }
@@ -133,6 +137,13 @@ export class DataStore {
     if (entry.source === source)
       this.#update(entry, { state: "loaded", rows, bytes: packed.length });
     return columns;
+  }
+
+  /** A file that numbers the words of another one's texts. */
+  async #openOther(path: string): Promise<DataFile> {
+    const entry = this.#entry(path);
+    this.#requireAll([entry]);
+    return openDataFile(path, await this.#bytes(entry, entry.source!));
   }
 
   #bytes(entry: Entry, source: FileSource): Promise<Uint8Array<ArrayBuffer>> {

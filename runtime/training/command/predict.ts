@@ -53,6 +53,7 @@ const READERS: Readonly<Record<string, ColumnSource["reader"]>> = {
   npy: "npy",
   npz: "npz",
   jsonl: "jsonl",
+  tsv: "csv",
   idx: "idx",
 };
 
@@ -87,20 +88,28 @@ function readerFor(
   plan: Pick<TrainerPlan, "inputs" | "data">,
   column: ColumnPlan,
   path: string,
-): Pick<ColumnSource, "reader" | "options"> {
+): Omit<ColumnSource, "column" | "path"> {
   const extension = /\.(\w+)(?:\.gz)?$/.exec(path)?.[1]?.toLowerCase() ?? "";
   const reader = path.endsWith("ubyte.gz") || path.endsWith("ubyte") ? "idx" : READERS[extension];
   if (reader === undefined) {
     throw new TrainingError(
       `the format of ${path} is not known by its name`,
-      "give a file that ends in .csv, .npy, .npz, .jsonl or .idx",
+      "give a file that ends in .csv, .tsv, .npy, .npz, .jsonl or .idx",
     );
   }
   // The model's own data says which fields of a file of this format are the column.
   const trained = Object.values(plan.data?.blocks ?? {})
     .flat()
     .find((source) => source.column.name === column.name && source.reader === reader);
-  if (trained !== undefined) return { reader, options: trained.options };
+  if (trained !== undefined) {
+    const { options, vocabulary } = trained;
+    // Words of new texts have the numbers that they had in training.
+    return {
+      reader,
+      options,
+      ...(options.split !== undefined && { vocabulary: vocabulary ?? trained }),
+    };
+  }
   return { reader, options: defaultOptions(plan, column, reader) };
 }
 
@@ -122,6 +131,7 @@ function defaultOptions(
       return { key: name };
     case "idx":
     case "npy":
+    case "binary":
       return {};
   }
 }

@@ -204,7 +204,7 @@ describe("a column that cannot be found", () => {
       "a,b\n1,2\n",
       [],
       { colum: "a" },
-      "expected column, columns, delimiter, header, found colum",
+      "vocabulary, found colum",
     ],
   ])("%s", async (_, text, shape, options, message) => {
     expect(await problem({ p: text }, source("csv", "p", "x", "f32", shape, options))).toContain(

@@ -14,6 +14,7 @@ import { readJsonLines } from "../../../runtime/data/json-lines.ts";
 import { readNpy } from "../../../runtime/data/npy.ts";
 import { readNpz } from "../../../runtime/data/npz.ts";
 import { readColumns } from "../../../runtime/data/read-columns.ts";
+import type { TextEncodings } from "../../../runtime/data/text/encodings.ts";
 import type { ColumnSource } from "../../../runtime/plan.ts";
 import { idxFile, npyFile, problem, read, source } from "./fixtures.ts";
 
@@ -59,7 +60,11 @@ describe("a damaged file gives a DataError or columns, in bounded time", () => {
   );
   const examples: readonly {
     readonly name: string;
-    readonly read: (file: DataFile, sources: readonly ColumnSource[]) => unknown;
+    readonly read: (
+      file: DataFile,
+      sources: readonly ColumnSource[],
+      encodings: TextEncodings,
+    ) => unknown;
     readonly bytes: Uint8Array;
     readonly source: ColumnSource;
   }[] = [
@@ -112,7 +117,7 @@ describe("a damaged file gives a DataError or columns, in bounded time", () => {
           ];
           for (const candidate of candidates) {
             try {
-              readFile({ name: "f", bytes: candidate }, [wanted]);
+              readFile({ name: "f", bytes: candidate }, [wanted], new Map());
             } catch (error) {
               if (!(error instanceof DataError)) throw error;
             }
