@@ -42,7 +42,7 @@ export type ReaderName = ColumnSource["reader"];
 
 /** Readers of data files; the first argument is the file. */
 export const readers: { readonly [R in ReaderName]: readonly ArgumentRow[] } = {
-  idx: [path],
+  idx: [path, ...rows],
   csv: [
     path,
     { name: "column", kind: "field" },

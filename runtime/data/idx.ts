@@ -5,7 +5,8 @@
  */
 
 import type { ColumnSource } from "../plan.ts";
-import { columnOfArray, type StoredType, storedTypes } from "./binary-array.ts";
+import { selectedRows } from "./array-rows.ts";
+import { type StoredType, storedTypes } from "./binary-array.ts";
 import { type Column, elementCount } from "./column.ts";
 import { DataError } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
@@ -44,12 +45,15 @@ export function readIdx(file: DataFile, sources: readonly ColumnSource[]): reado
     throw damaged(name, `byte ${start}`, expected, `${bytes.length - start}`);
   }
   const elements = bytes.subarray(start);
-  return sources.map(({ column }) =>
-    columnOfArray(
-      { file: name, type, littleEndian: false, shape, columnMajor: false, bytes: elements },
-      column,
-    ),
-  );
+  const array = {
+    file: name,
+    type,
+    littleEndian: false,
+    shape,
+    columnMajor: false,
+    bytes: elements,
+  };
+  return sources.map((source) => selectedRows(array, source));
 }
 
 function startOf(bytes: Uint8Array): string {

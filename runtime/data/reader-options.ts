@@ -12,7 +12,7 @@ export type FieldReference = string | number;
 
 /** The arguments of each reader; a new reader adds a row. */
 const optionsOf: { readonly [R in ColumnSource["reader"]]: readonly string[] } = {
-  idx: [],
+  idx: ["start", "stop"],
   csv: ["column", "columns", "delimiter", "header", "quote", ...textOptionNames],
   npy: ["start", "stop"],
   npz: ["key", "row_starts", "start", "stop", "fill"],
@@ -25,7 +25,7 @@ export function checkOptionNames({ reader, path, options }: ColumnSource): void 
   const known = optionsOf[reader];
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
-      const expected = known.length === 0 ? "no arguments but the path" : known.join(", ");
+      const expected = known.join(", ");
       throw problem(path, reader, expected, name, "remove or correct the argument");
     }
   }

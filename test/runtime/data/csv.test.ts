@@ -199,13 +199,7 @@ describe("a column that cannot be found", () => {
       { delimiter: "" },
       "argument delimiter: expected a text that is not empty",
     ],
-    [
-      "unknown argument",
-      "a,b\n1,2\n",
-      [],
-      { colum: "a" },
-      "vocabulary, found colum",
-    ],
+    ["unknown argument", "a,b\n1,2\n", [], { colum: "a" }, "vocabulary, found colum"],
   ])("%s", async (_, text, shape, options, message) => {
     expect(await problem({ p: text }, source("csv", "p", "x", "f32", shape, options))).toContain(
       message,

@@ -48,7 +48,7 @@ describe("a block", () => {
 
   test("names arguments that its reader does not take", async () => {
     expect(await problem({}, source("idx", "a", "x", "u8", [], { key: "x" }))).toContain(
-      "a: idx: expected no arguments but the path, found key",
+      "a: idx: expected start, stop, found key",
     );
   });
 });

@@ -1,6 +1,6 @@
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { npyFile, problem, read, source } from "./fixtures.ts";
+import { idxFile, npyFile, problem, read, source } from "./fixtures.ts";
 
 const bytes = (values: readonly number[], shape: string): Uint8Array =>
   npyFile(`{'descr': '|u1', 'fortran_order': False, 'shape': ${shape}, }`, Uint8Array.from(values));
@@ -17,6 +17,11 @@ describe("rows of arrays", () => {
     expect(await elements({ a: pairs }, part)).toEqual([[3, 4]]);
     const none = source("npy", "a", "x", "u8", [2], { start: 2, stop: 5 });
     expect(await problem({ a: pairs }, none)).toContain("expected rows 2 to 5, found 3 rows");
+  });
+
+  test("of MNIST's format, too", async () => {
+    const x = source("idx", "a", "x", "u8", [2], { start: 2 });
+    expect(await elements({ a: idxFile(0x08, [3, 2], [1, 2, 3, 4, 5, 6]) }, x)).toEqual([[5, 6]]);
   });
 
   const ragged = zipSync({ "x.npy": pairs, "at.npy": bytes([0, 0, 2], "(3,)") });
