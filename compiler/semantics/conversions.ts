@@ -4,7 +4,7 @@ import type { DType } from "../graph/dtype.ts";
 import { element } from "./arithmetic.ts";
 import type { Environment } from "./session.ts";
 import { broadcastIndex } from "./tensors/layout.ts";
-import { type ElementValue, type TensorValue, tensorValue } from "./values.ts";
+import type { ElementValue, TensorValue } from "./values.ts";
 
 export function convertTensor(env: Environment, tensor: TensorValue, dtype: DType): TensorValue {
   const { value, sources } = tensor;
@@ -12,7 +12,7 @@ export function convertTensor(env: Environment, tensor: TensorValue, dtype: DTyp
   const { context } = env.session;
   const load = context.load(value, broadcastIndex(value.shape, value.shape));
   const body = context.cast(load, dtype);
-  return tensorValue(context.compute({ parallel: value.shape, body }).values[0]!, sources);
+  return { ...tensor, value: context.compute({ parallel: value.shape, body }).values[0]!, sources };
 }
 
 export function convertElement(env: Environment, value: ElementValue, dtype: DType): ElementValue {

@@ -98,13 +98,15 @@ export function lowerMetric(
   const own = [...env.pass.assigned].filter(([leaf]) => isMetricState(env, leaf));
   const assignments = own.map(([target, assigned]) => ({ target, value: assigned }));
   if (!dependsOnBatch(atReadout)) return { assignments, readout: atReadout };
-  const attempt = accumulateMeans(context, atReadout, weight, (index, mean) => {
+  const totals = (index: number, mean: GraphValue) => {
     const suffix = index === 0 ? "" : `_${index}`;
     return {
       total: metricState(env, joinPath(env.owner.path, `total${suffix}`), mean.shape, span),
       weight: metricState(env, joinPath(env.owner.path, `weight${suffix}`), [], span),
     };
-  });
+  };
+  const masked = env.maskedMeans ?? undefined;
+  const attempt = accumulateMeans(context, atReadout, weight, totals, masked);
   if (attempt.kind === "blocked") {
     const [origin] = context.origins(attempt.at);
     report(

@@ -8,6 +8,7 @@ import { applyScalarFunction, broadcast, type Operand, shapeLabels } from "./ari
 import { convertTensor } from "./conversions.ts";
 import { promote } from "./dtypes.ts";
 import { evaluate } from "./evaluate.ts";
+import { keepMask } from "./masks.ts";
 import { type Environment, report } from "./session.ts";
 import { matrixProduct } from "./tensors/reduce.ts";
 import {
@@ -173,5 +174,7 @@ function evaluateMatrixProduct(
   if (batch === undefined) return errorValue;
   const value = matrixProduct(env.session.context, a.value, b.value, batch.extents);
   const columns = b.value.shape.length > 1 ? b.sources.slice(-1) : [];
-  return tensorValue(value, [...batch.sources, ...a.sources.slice(-2, -1), ...columns]);
+  const result = tensorValue(value, [...batch.sources, ...a.sources.slice(-2, -1), ...columns]);
+  const sumsMasked = (a.mask?.shape.length ?? 0) === a.value.shape.length;
+  return sumsMasked ? result : keepMask(result, [a]);
 }

@@ -11,6 +11,7 @@ import { type GraphContext, reachableNodes } from "../graph/context.ts";
 import { batchExtent, isFixed } from "../graph/extent.ts";
 import type { Assignment, Compute, Node, Scalar, Value } from "../graph/node.ts";
 import { replaceOperands } from "../graph/rewrite.ts";
+import type { MaskedMeans } from "./masked-means.ts";
 
 /** The transformed value, or the node that is in the way. */
 export type Attempt<T> =
@@ -132,13 +133,15 @@ export interface AccumulatedMetric {
 /**
  * Turns a metric into totals over batches and an expression of them: each mean over the batch becomes
  * Σ w·v / Σ w over the whole epoch, each sum Σ w·v, and what is computed from them is computed at read-out.
- * `totals(i, mean)` makes the states of the i-th mean; `weight` is f32[N], or null for 1.
+ * `totals(i, mean)` makes the states of the i-th mean; `weight` is f32[N], or null for 1. Of means over masked values
+ * Σ w·mask is what they are divided by.
  */
 export function accumulateMeans(
   context: GraphContext,
   metric: Value,
   weight: Value | null,
   totals: (index: number, mean: Value) => Totals,
+  masked: MaskedMeans = new Map(),
 ): Attempt<AccumulatedMetric> {
   const blocked: Node[] = [];
   const assignments: Assignment[] = [];
@@ -160,8 +163,12 @@ export function accumulateMeans(
     const axis = batchAxis(node);
     if (axis === undefined) return replaceOperands(context, node, finish).values[value.result]!;
     const places = totals(assignments.length / 2, value);
-    const sum = perSampleSum(context, node, axis, weight);
-    const count = weight === null ? null : total(context, weight);
+    const mean = masked.get(value);
+    const sum = perSampleSum(context, mean?.terms ?? node, axis, weight);
+    const count =
+      mean === undefined
+        ? weight && total(context, weight)
+        : perSampleSum(context, mean.share, 0, weight);
     assignments.push(
       { target: places.total, value: sumOf(context, places.total, sum) },
       { target: places.weight, value: countOf(context, places.weight, count) },

@@ -34,6 +34,8 @@ export interface TensorValue {
   readonly value: GraphValue;
   /** One a dimension; null where nothing better is known than the expression itself. */
   readonly sources: readonly (DimensionSource | null)[];
+  /** The mask it carries; null where it was said to carry none, nothing where nothing was said. */
+  readonly mask?: GraphValue | null;
 }
 
 export interface ElementValue {
@@ -61,6 +63,8 @@ export interface LayerValue {
   readonly kind: "layer";
   readonly declaration: LayerDeclaration | ModelDeclaration;
   readonly module: Module;
+  /** Arguments that are given for good, which its declaration no longer takes. */
+  readonly given?: ReadonlyMap<string, Value>;
 }
 
 export interface InstanceValue {

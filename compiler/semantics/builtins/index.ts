@@ -5,6 +5,7 @@ import type { Builtin } from "./builtin.ts";
 import { elementwiseBuiltins } from "./elementwise.ts";
 import { gatherBuiltins } from "./gathers.ts";
 import { listBuiltins } from "./lists.ts";
+import { maskBuiltins } from "./masks.ts";
 import { reductionBuiltins } from "./reductions.ts";
 import { shapeBuiltins } from "./shapes.ts";
 import { valueBuiltins } from "./values.ts";
@@ -18,6 +19,7 @@ const table: ReadonlyMap<string, Builtin> = new Map(
     ...valueBuiltins,
     ...listBuiltins,
     ...boundBuiltins,
+    ...maskBuiltins,
   ].map((builtin) => [builtin.name, builtin]),
 );
 

@@ -6,6 +6,7 @@ import { type Extent, fixed, printShape, sameExtent } from "../../graph/extent.t
 import { broadcast, shapeLabels } from "../arithmetic.ts";
 import { convertTensor } from "../conversions.ts";
 import { promote } from "../dtypes.ts";
+import { keepMask } from "../masks.ts";
 import { report } from "../session.ts";
 import { broadcastTo, concatenate, reshape, slice, stack, transpose } from "../tensors/layout.ts";
 import {
@@ -93,7 +94,7 @@ function reshapeTensor(call: BuiltinCall): Value {
       ? (x.sources[d] ?? null)
       : null,
   );
-  return tensorValue(value, sources);
+  return keepMask(tensorValue(value, sources), [x]);
 }
 
 function quotient(total: Extent, rest: Extent): Extent | undefined {
@@ -131,10 +132,12 @@ function transposeTensor(call: BuiltinCall): Value {
   if (leading > 0) {
     return report(call.env, diagnostics.batchMustLead(call.span, { found: describe(x) }));
   }
-  return tensorValue(
+  const result = tensorValue(
     transpose(call.env.session.context, x.value, axes),
     axes.map((axis) => x.sources[axis] ?? null),
   );
+  const staysInPlace = axes.slice(0, x.mask?.shape.length).every((axis, d) => axis === d);
+  return staysInPlace ? keepMask(result, [x]) : result;
 }
 
 /** Tensors in one element type. */
@@ -233,7 +236,8 @@ function splitTensor(call: BuiltinCall): Value {
       extent: d === axis ? fixed(size) : whole,
     }));
     const sources = x.sources.map((source, d) => (d === axis ? null : source));
-    return tensorValue(slice(call.env.session.context, x.value, picks), sources);
+    const part = tensorValue(slice(call.env.session.context, x.value, picks), sources);
+    return axis >= (x.mask?.shape.length ?? 0) ? keepMask(part, [x]) : part;
   });
   return listValue(parts, true);
 }
@@ -250,7 +254,7 @@ function broadcastTensor(call: BuiltinCall): Value {
   ];
   const met = broadcast(call.env, operands, call.name, call.span);
   if (met === undefined) return errorValue;
-  return tensorValue(broadcastTo(context, x.value, met.extents), met.sources);
+  return keepMask(tensorValue(broadcastTo(context, x.value, met.extents), met.sources), [x]);
 }
 
 export const shapeBuiltins: readonly Builtin[] = [
