@@ -19,6 +19,12 @@ export type DiagnosticCode =
   | "unused-column"
   | "block-without-column"
   | "column-count"
+  | "cotangent-count"
+  | "gradient-count"
+  | "gradient-type"
+  | "gradient-of-integer"
+  | "gradient-of-element"
+  | "gradient-without-float"
   | "duplicate-input"
   | "duplicate-output"
   | "input-without-batch"
@@ -32,6 +38,18 @@ export type DiagnosticCode =
   | "initial-value-reads"
   | "state-rebound"
   | "state-never-assigned"
+  | "scan-with-type"
+  | "loop-length"
+  | "carry-without-next"
+  | "next-without-carry"
+  | "carry-changes"
+  | "no-name-of-loop"
+  | "unknown-member"
+  | "unstacked-name"
+  | "name-of-loop"
+  | "assigned-in-loop"
+  | "penalty-in-loop"
+  | "statistic-in-loop"
   | "unknown-name"
   | "duplicate-declaration"
   | "file-not-found"
@@ -59,6 +77,7 @@ export type DiagnosticCode =
   | "missing-indices"
   | "duplicate-axis"
   | "axis-without-extent"
+  | "axis-list-without-sizes"
   | "axis-extent-conflict"
   | "axis-escapes"
   | "axis-out-of-range"
@@ -88,8 +107,6 @@ export type DiagnosticCode =
   | "optimizer-without-update"
   | "duplicate-procedure"
   | "missing-initial-value"
-  | "scan-not-available"
-  | "gradient-not-available"
   | "unknown-train-key"
   | "duplicate-train-key"
   | "single-train-value"
@@ -342,6 +359,94 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n}\n",
     "files": {}
   },
+  "cotangent-count": {
+    "code": "cotangent-count",
+    "area": "derivatives",
+    "severity": "error",
+    "title": "`{name}` has {results}, but its `gradient` names {found}",
+    "label": "one name for each result",
+    "notes": [],
+    "hints": [],
+    "why": "`gradient(d)` names the derivative of the loss by the function's result; a function that returns a tuple has one for each of its values.",
+    "wrong": "fn halves(x) {\n  (a, b) = split(x, 2)\n  return (a, b)\n} gradient(d) {\n  return d\n}\n\nmodel M {\n  input x: f32[N, 4]\n  (a, b) = halves(x)\n  output y = a * b\n}\n",
+    "right": "fn halves(x) {\n  (a, b) = split(x, 2)\n  return (a, b)\n} gradient(da, db) {\n  return concat([da, db])\n}\n\nmodel M {\n  input x: f32[N, 4]\n  (a, b) = halves(x)\n  output y = a * b\n}\n",
+    "files": {}
+  },
+  "gradient-count": {
+    "code": "gradient-count",
+    "area": "derivatives",
+    "severity": "error",
+    "title": "`{name}` has {parameters}, but its `gradient` returns {found}",
+    "label": "one derivative for each parameter",
+    "notes": [],
+    "hints": [
+      "return `none` for a parameter that is not a float"
+    ],
+    "why": "The block returns the derivative by each parameter, in order, as a tuple.",
+    "wrong": "fn scaled(x, k) = x * k gradient(d) {\n  return d * k\n}\n\nmodel M {\n  input x: f32[N, 4]\n  input k: f32[N, 4]\n  output y = scaled(x, k)\n}\n",
+    "right": "fn scaled(x, k) = x * k gradient(d) {\n  return (d * k, d * x)\n}\n\nmodel M {\n  input x: f32[N, 4]\n  input k: f32[N, 4]\n  output y = scaled(x, k)\n}\n",
+    "files": {}
+  },
+  "gradient-type": {
+    "code": "gradient-type",
+    "area": "derivatives",
+    "severity": "error",
+    "title": "the derivative by `{name}` must be {expected}, not {found}",
+    "label": "returned here",
+    "notes": [],
+    "hints": [
+      "a number stands for that number everywhere"
+    ],
+    "why": "A derivative has an element for each element of the parameter.",
+    "wrong": "fn scaled(x) = 3 * x gradient(d) {\n  return sum(3 * d)\n}\n\nmodel M {\n  input x: f32[N, 4]\n  output y = scaled(x)\n}\n",
+    "right": "fn scaled(x) = 3 * x gradient(d) {\n  return 3 * d\n}\n\nmodel M {\n  input x: f32[N, 4]\n  output y = scaled(x)\n}\n",
+    "files": {}
+  },
+  "gradient-of-integer": {
+    "code": "gradient-of-integer",
+    "area": "derivatives",
+    "severity": "error",
+    "title": "`{name}` is {found} and has no derivative",
+    "label": "must be `none`",
+    "notes": [],
+    "hints": [
+      "return `none` in its place"
+    ],
+    "why": "Only floats can change a little.",
+    "wrong": "fn chosen(x, keep: bool[N, 4]) = if keep then x else 0 gradient(d) {\n  return (if keep then d else 0, d)\n}\n\nmodel M {\n  input x: f32[N, 4]\n  output y = chosen(x, x > 1)\n}\n",
+    "right": "fn chosen(x, keep: bool[N, 4]) = if keep then x else 0 gradient(d) {\n  return (if keep then d else 0, none)\n}\n\nmodel M {\n  input x: f32[N, 4]\n  output y = chosen(x, x > 1)\n}\n",
+    "files": {}
+  },
+  "gradient-of-element": {
+    "code": "gradient-of-element",
+    "area": "derivatives",
+    "severity": "error",
+    "title": "`{name}` has a derivative of its own and takes whole tensors",
+    "label": "given an element",
+    "notes": [],
+    "hints": [
+      "call it outside of the index notation"
+    ],
+    "why": "In index notation functions take single elements, of which no derivative is kept.",
+    "wrong": "fn soft(x) = x / (1 + abs(x)) gradient(d) {\n  return d / (1 + abs(x))^2\n}\n\nmodel M {\n  input x: f32[N, 4]\n  y[n, i] = soft(x[n, i])\n  output y\n}\n",
+    "right": "fn soft(x) = x / (1 + abs(x)) gradient(d) {\n  return d / (1 + abs(x))^2\n}\n\nmodel M {\n  input x: f32[N, 4]\n  output y = soft(x)\n}\n",
+    "files": {}
+  },
+  "gradient-without-float": {
+    "code": "gradient-without-float",
+    "area": "derivatives",
+    "severity": "error",
+    "title": "`{name}` has no parameter with a derivative",
+    "label": "nothing to derive by",
+    "notes": [],
+    "hints": [
+      "leave the block out"
+    ],
+    "why": "Every parameter is declared with a type that has no derivative: an integer, a truth value, or one known at build time.",
+    "wrong": "fn next(token: i32[N]) = token + 1 gradient(_d) {\n  return none\n}\n\nmodel M {\n  input token: i32[N]\n  output y = next(token)\n}\n",
+    "right": "fn next(token: i32[N]) = token + 1\n\nmodel M {\n  input token: i32[N]\n  output y = next(token)\n}\n",
+    "files": {}
+  },
   "duplicate-input": {
     "code": "duplicate-input",
     "area": "layers",
@@ -529,6 +634,179 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "A state that nothing assigns is a constant.",
     "wrong": "layer Shift()(x: f32[N, C]) {\n  state shift: f32[C] = ones\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
     "right": "layer Shift()(x: f32[N, C]) {\n  shift = full([C], 1.0)\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
+    "files": {}
+  },
+  "scan-with-type": {
+    "code": "scan-with-type",
+    "area": "loops",
+    "severity": "error",
+    "title": "a name that a loop carries is declared without a type",
+    "label": "leave the type out",
+    "notes": [],
+    "hints": [
+      "give the type to the first value instead"
+    ],
+    "why": "What is carried has the shape and type of its first value.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  h: f32[N] = scan t in 5 from x[:, 0] { h' = 0.5 * h + x[:, t] }\n  output y = h\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  first: f32[N] = x[:, 0]\n  h = scan t in 5 from first { h' = 0.5 * h + x[:, t] }\n  output y = h\n}\n",
+    "files": {}
+  },
+  "loop-length": {
+    "code": "loop-length",
+    "area": "loops",
+    "severity": "error",
+    "title": "{what} is {found}, where an int of at least 1 is needed",
+    "label": "not a number of steps",
+    "notes": [],
+    "hints": [],
+    "why": "A loop's steps are counted when the program is built.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  h = scan t in N from x[:, 0] { h' = 0.5 * h + x[:, t] }\n  output y = h\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  h = scan t in shape(x)[1] from x[:, 0] { h' = 0.5 * h + x[:, t] }\n  output y = h\n}\n",
+    "files": {}
+  },
+  "carry-without-next": {
+    "code": "carry-without-next",
+    "area": "loops",
+    "severity": "error",
+    "title": "the loop does not say what becomes of `{name}`",
+    "label": "carried from step to step",
+    "notes": [],
+    "hints": [
+      "bind `{name}'` in the loop's body: it is `{name}` in the next step"
+    ],
+    "why": "The body of a loop gives the next value of everything that the loop carries.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from x[:, 0] { _next = 0.5 * h + x[:, t] }\n  output y = h\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from x[:, 0] { h' = 0.5 * h + x[:, t] }\n  output y = h\n}\n",
+    "files": {}
+  },
+  "next-without-carry": {
+    "code": "next-without-carry",
+    "area": "loops",
+    "severity": "error",
+    "title": "`{name}` is the next value of nothing that the loop carries",
+    "label": "bound here",
+    "notes": [],
+    "hints": [
+      "in a loop a prime says what a carried name becomes; this loop has {known}"
+    ],
+    "why": "A name with a prime that the loop does not carry is most likely a slip.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from x[:, 0] {\n    z' = 0.5 * x[:, t]\n    h' = h + z'\n  }\n  output y = h\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from x[:, 0] {\n    z = 0.5 * x[:, t]\n    h' = h + z\n  }\n  output y = h\n}\n",
+    "files": {}
+  },
+  "carry-changes": {
+    "code": "carry-changes",
+    "area": "loops",
+    "severity": "error",
+    "title": "the loop begins with {expected} for `{name}`, and goes on with {found}",
+    "label": "its next value",
+    "notes": [],
+    "hints": [
+      "{advice?}"
+    ],
+    "why": "What a loop carries keeps its shape and its element type.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from 0.0 { h' = 0.5 * h + x[:, t] }\n  output y = h\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from zeros([N]) { h' = 0.5 * h + x[:, t] }\n  output y = h\n}\n",
+    "files": {}
+  },
+  "no-name-of-loop": {
+    "code": "no-name-of-loop",
+    "area": "loops",
+    "severity": "error",
+    "title": "no loop bound `{name}`",
+    "label": "`.all` and `.last` belong to names of loops",
+    "notes": [],
+    "hints": [],
+    "why": "After a loop `z.all` holds the values of a name of its body in all steps, and `z.last` that in the last step.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  h = 0.5 * x\n  output y = h.all\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  _h = scan t in 5 from x[:, 0] { _h' = 0.5 * _h + x[:, t] }\n  output y = _h.all\n}\n",
+    "files": {}
+  },
+  "unknown-member": {
+    "code": "unknown-member",
+    "area": "loops",
+    "severity": "error",
+    "title": "`{name}` is nothing that a name of a loop has",
+    "label": "not known here",
+    "notes": [],
+    "hints": [
+      "did you mean `{nearest?}`?",
+      "`.all` holds the values of all steps, `.last` that of the last one"
+    ],
+    "why": "After a loop its names have two parts.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  _h = scan t in 5 from x[:, 0] { _h' = 0.5 * _h + x[:, t] }\n  output y = _h.states\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  _h = scan t in 5 from x[:, 0] { _h' = 0.5 * _h + x[:, t] }\n  output y = _h.all\n}\n",
+    "files": {}
+  },
+  "unstacked-name": {
+    "code": "unstacked-name",
+    "area": "loops",
+    "severity": "error",
+    "title": "`{name}` is {found} in the loop, and not a tensor",
+    "label": "nothing to stack",
+    "notes": [],
+    "hints": [],
+    "why": "What a loop keeps of its steps are tensors.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from x[:, 0] {\n    rate = 0.5\n    h' = rate * h + x[:, t]\n  }\n  output y = h * rate.last\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  rate = 0.5\n  h = scan t in 5 from x[:, 0] { h' = rate * h + x[:, t] }\n  output y = h * rate\n}\n",
+    "files": {}
+  },
+  "name-of-loop": {
+    "code": "name-of-loop",
+    "area": "loops",
+    "severity": "error",
+    "title": "`{name}` is bound in a loop, and ends with it",
+    "label": "read after the loop",
+    "notes": [],
+    "hints": [
+      "`{name}.last` is its value in the last step, `{name}.all` holds those of all steps"
+    ],
+    "why": "The body of a loop is a scope of its own.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from x[:, 0] {\n    z = 0.5 * x[:, t]\n    h' = h + z\n  }\n  output y = h + z\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  h = scan t in 5 from x[:, 0] {\n    z = 0.5 * x[:, t]\n    h' = h + z\n  }\n  output y = h + z.last\n}\n",
+    "files": {}
+  },
+  "assigned-in-loop": {
+    "code": "assigned-in-loop",
+    "area": "loops",
+    "severity": "error",
+    "title": "the state `{name}` is assigned in a loop",
+    "label": "once a step of training, not once a step of the loop",
+    "notes": [],
+    "hints": [
+      "carry the value through the loop, and assign it after the loop"
+    ],
+    "why": "A state has one new value at the end of a step of training.",
+    "wrong": "layer Counting()(x: f32[N, T]) {\n  state total: f32[] = 0.0\n  h = scan t in T from x[:, 0] {\n    total <- total + mean(x[:, t])\n    h' = h + x[:, t] + total\n  }\n  return h\n}\n\nmodel M {\n  input x: f32[N, 5]\n  output y = x |> Counting\n}\n",
+    "right": "layer Counting()(x: f32[N, T]) {\n  state total: f32[] = 0.0\n  (h, sum) = scan t in T from (x[:, 0], total) {\n    sum' = sum + mean(x[:, t])\n    h' = h + x[:, t] + sum\n  }\n  total <- sum\n  return h\n}\n\nmodel M {\n  input x: f32[N, 5]\n  output y = x |> Counting\n}\n",
+    "files": {}
+  },
+  "penalty-in-loop": {
+    "code": "penalty-in-loop",
+    "area": "loops",
+    "severity": "error",
+    "title": "this penalty depends on the step of a loop",
+    "label": "one for each step",
+    "notes": [],
+    "hints": [
+      "bind it to a name, and add `penalty sum(name.all)` after the loop"
+    ],
+    "why": "A penalty is one number in a step of training.",
+    "wrong": "layer Bounded()(x: f32[N, T]) {\n  h = scan t in T from x[:, 0] {\n    penalty mean(h^2)\n    h' = h + x[:, t]\n  }\n  return h\n}\n\nmodel M {\n  input x: f32[N, 5]\n  output y = x |> Bounded\n}\n",
+    "right": "layer Bounded()(x: f32[N, T]) {\n  h = scan t in T from x[:, 0] {\n    size = mean(h^2)\n    h' = h + x[:, t]\n  }\n  penalty sum(size.all)\n  return h\n}\n\nmodel M {\n  input x: f32[N, 5]\n  output y = x |> Bounded\n}\n",
+    "files": {}
+  },
+  "statistic-in-loop": {
+    "code": "statistic-in-loop",
+    "area": "loops",
+    "severity": "error",
+    "title": "the statistic `{name}` depends on the step of a loop",
+    "label": "another value in each step",
+    "notes": [],
+    "hints": [],
+    "why": "A statistic is one value for the training data.",
+    "wrong": "layer Centred()(x: f32[N, T]) {\n  h = scan t in T from x[:, 0] {\n    statistic centre: f32[] = mean(x[:, t])\n    h' = h + x[:, t] - centre\n  }\n  return h\n}\n\nmodel M {\n  input x: f32[N, 5]\n  output y = x |> Centred\n}\n",
+    "right": "layer Centred()(x: f32[N, T]) {\n  statistic centre: f32[] = mean(x)\n  h = scan t in T from x[:, 0] {\n    h' = h + x[:, t] - centre\n  }\n  return h\n}\n\nmodel M {\n  input x: f32[N, 5]\n  output y = x |> Centred\n}\n",
     "files": {}
   },
   "unknown-name": {
@@ -911,6 +1189,21 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "An axis that stands alone in some dimension takes its size; any other is given one.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  z[n, i] = x[n, i + 1]\n  output y = z\n}\n",
     "right": "model M {\n  input x: f32[N, 4]\n  z[n, i < 3] = x[n, i + 1]\n  output y = z\n}\n",
+    "files": {}
+  },
+  "axis-list-without-sizes": {
+    "code": "axis-list-without-sizes",
+    "area": "shapes",
+    "severity": "error",
+    "title": "the list of axes `{name}` has no sizes",
+    "label": "",
+    "notes": [],
+    "hints": [
+      "give them: `{name}... < sizes`"
+    ],
+    "why": "A list of axes has as many as there are sizes for it.",
+    "wrong": "model M {\n  input x: f32[N, 4, 5]\n  z[n, p...] = 2 * x[n, p...]\n  output y = z\n}\n",
+    "right": "model M {\n  input x: f32[N, 4, 5]\n  z[n, p... < shape(x)[1:]] = 2 * x[n, p...]\n  output y = z\n}\n",
     "files": {}
   },
   "axis-extent-conflict": {
@@ -1327,36 +1620,6 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "A parameter or state begins training with some value, and a statistic is what its expression says.",
     "wrong": "layer Scale()(x: f32[..., C]) -> f32[..., C] {\n  param gain: f32[C]\n  return gain * x\n}\n",
     "right": "layer Scale()(x: f32[..., C]) -> f32[..., C] {\n  param gain: f32[C] = ones\n  return gain * x\n}\n",
-    "files": {}
-  },
-  "scan-not-available": {
-    "code": "scan-not-available",
-    "area": "syntax",
-    "severity": "error",
-    "title": "`scan` is not available yet",
-    "label": "recurrences come in a later version",
-    "notes": [],
-    "hints": [
-      "a recurrence over few steps can be written as a static `for`"
-    ],
-    "why": "The word is reserved for recurrences over an axis with carried state.",
-    "wrong": "layer Cumulative(T: int)(x: f32[N, T]) {\n  h = scan t in T from 0 {\n    h' = h + x[:, t]\n  }\n  return h\n}\n",
-    "right": "layer Cumulative(T: int)(x: f32[N, T]) {\n  h = x[:, 0]\n  for t in 1..T {\n    h = h + x[:, t]\n  }\n  return h\n}\n",
-    "files": {}
-  },
-  "gradient-not-available": {
-    "code": "gradient-not-available",
-    "area": "syntax",
-    "severity": "error",
-    "title": "hand-written derivatives are not available yet",
-    "label": "leave the block out",
-    "notes": [],
-    "hints": [
-      "the compiler differentiates the function itself"
-    ],
-    "why": "`gradient` after a function's body is reserved for a better derivative than the symbolic one.",
-    "wrong": "fn square(x) = x^2\ngradient (dy) {\n  dx = 2 * x * dy\n}\n",
-    "right": "fn square(x) = x^2\n",
     "files": {}
   },
   "unknown-train-key": {
@@ -2011,6 +2274,24 @@ export const diagnostics = {
   /** error: `{name}` reads {count} columns of the file into {shape}, which takes {size} */
   columnCount: (place: Place, values: { readonly name: string | number; readonly count: string | number; readonly shape: string | number; readonly size: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["column-count"], place, values, more),
+  /** error: `{name}` has {results}, but its `gradient` names {found} */
+  cotangentCount: (place: Place, values: { readonly name: string | number; readonly results: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["cotangent-count"], place, values, more),
+  /** error: `{name}` has {parameters}, but its `gradient` returns {found} */
+  gradientCount: (place: Place, values: { readonly name: string | number; readonly parameters: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["gradient-count"], place, values, more),
+  /** error: the derivative by `{name}` must be {expected}, not {found} */
+  gradientType: (place: Place, values: { readonly name: string | number; readonly expected: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["gradient-type"], place, values, more),
+  /** error: `{name}` is {found} and has no derivative */
+  gradientOfInteger: (place: Place, values: { readonly name: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["gradient-of-integer"], place, values, more),
+  /** error: `{name}` has a derivative of its own and takes whole tensors */
+  gradientOfElement: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["gradient-of-element"], place, values, more),
+  /** error: `{name}` has no parameter with a derivative */
+  gradientWithoutFloat: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["gradient-without-float"], place, values, more),
   /** error: the input `{name}` is named twice */
   duplicateInput: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["duplicate-input"], place, values, more),
@@ -2050,6 +2331,42 @@ export const diagnostics = {
   /** warning: the state `{name}` is never assigned */
   stateNeverAssigned: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["state-never-assigned"], place, values, more),
+  /** error: a name that a loop carries is declared without a type */
+  scanWithType: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["scan-with-type"], place, values, more),
+  /** error: {what} is {found}, where an int of at least 1 is needed */
+  loopLength: (place: Place, values: { readonly what: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["loop-length"], place, values, more),
+  /** error: the loop does not say what becomes of `{name}` */
+  carryWithoutNext: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["carry-without-next"], place, values, more),
+  /** error: `{name}` is the next value of nothing that the loop carries */
+  nextWithoutCarry: (place: Place, values: { readonly name: string | number; readonly known: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["next-without-carry"], place, values, more),
+  /** error: the loop begins with {expected} for `{name}`, and goes on with {found} */
+  carryChanges: (place: Place, values: { readonly expected: string | number; readonly name: string | number; readonly found: string | number; readonly advice: string | number | undefined }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["carry-changes"], place, values, more),
+  /** error: no loop bound `{name}` */
+  noNameOfLoop: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["no-name-of-loop"], place, values, more),
+  /** error: `{name}` is nothing that a name of a loop has */
+  unknownMember: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["unknown-member"], place, values, more),
+  /** error: `{name}` is {found} in the loop, and not a tensor */
+  unstackedName: (place: Place, values: { readonly name: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["unstacked-name"], place, values, more),
+  /** error: `{name}` is bound in a loop, and ends with it */
+  nameOfLoop: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["name-of-loop"], place, values, more),
+  /** error: the state `{name}` is assigned in a loop */
+  assignedInLoop: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["assigned-in-loop"], place, values, more),
+  /** error: this penalty depends on the step of a loop */
+  penaltyInLoop: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["penalty-in-loop"], place, values, more),
+  /** error: the statistic `{name}` depends on the step of a loop */
+  statisticInLoop: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["statistic-in-loop"], place, values, more),
   /** error: `{name}` is not defined */
   unknownName: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined; readonly dimension: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-name"], place, values, more),
@@ -2131,6 +2448,9 @@ export const diagnostics = {
   /** error: the axis `{name}` has no range */
   axisWithoutExtent: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["axis-without-extent"], place, values, more),
+  /** error: the list of axes `{name}` has no sizes */
+  axisListWithoutSizes: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["axis-list-without-sizes"], place, values, more),
   /** error: the axis `{name}` has two sizes, {first} and {second} */
   axisExtentConflict: (place: Place, values: { readonly name: string | number; readonly first: string | number; readonly second: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["axis-extent-conflict"], place, values, more),
@@ -2218,12 +2538,6 @@ export const diagnostics = {
   /** error: {role} `{name}` has no initial value */
   missingInitialValue: (place: Place, values: { readonly role: string | number; readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["missing-initial-value"], place, values, more),
-  /** error: `scan` is not available yet */
-  scanNotAvailable: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
-    makeDiagnostic(catalogue["scan-not-available"], place, values, more),
-  /** error: hand-written derivatives are not available yet */
-  gradientNotAvailable: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
-    makeDiagnostic(catalogue["gradient-not-available"], place, values, more),
   /** error: a train block has no `{name}` */
   unknownTrainKey: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined; readonly known: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-train-key"], place, values, more),

@@ -14,6 +14,8 @@ import type { Scalar } from "../graph/node.ts";
 import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 import { axisFunction } from "./axis-values.ts";
 import { type ArgumentType, argumentTypes } from "./dtypes.ts";
+import { keepMask } from "./masks.ts";
+import { dependsOnAxes } from "./notation-nodes.ts";
 import { type Environment, report } from "./session.ts";
 import { extentFunction, staticFunction } from "./static-numbers.ts";
 import { broadcastIndex } from "./tensors/layout.ts";
@@ -65,7 +67,7 @@ export function applyScalarFunction(
   const applied = floors ? { ...operation, fn: "floordivide" as const } : operation;
   const types = argumentTypes(applied.fn, given);
   if (types === undefined) return reportTypes(env, operation, operands);
-  return values.some((value) => value.kind === "element")
+  return values.some((value) => value.kind === "element" && !isStepElement(env, value))
     ? applyToElements(env, applied, operands, types)
     : applyToTensors(env, applied, operands, types);
 }
@@ -104,7 +106,12 @@ function reportTypes(env: Environment, operation: Operation, operands: readonly 
   );
 }
 
-/** A static number, or an extent, as a scalar of the type asked for. */
+/** A number that only loops around the place change: their variables, and what is made of those alone. */
+export function isStepElement({ loops }: Environment, value: ElementValue): boolean {
+  return loops.length > 0 && !dependsOnAxes(value);
+}
+
+/** A static number, an extent or a loop's variable as a scalar of the type asked for. */
 export function numberScalar(env: Environment, value: Value, dtype: DType): Scalar | undefined {
   const { context } = env.session;
   switch (value.kind) {
@@ -115,6 +122,8 @@ export function numberScalar(env: Environment, value: Value, dtype: DType): Scal
       return context.constant(value.value ? 1 : 0, dtype);
     case "extent":
       return context.cast(context.index(extentAffine(value.extent)), dtype);
+    case "element":
+      return isStepElement(env, value) ? context.cast(value.scalar, dtype) : undefined;
     default:
       return undefined;
   }
@@ -191,7 +200,9 @@ function applyToTensors(
     return context.cast(context.load(value.value, index), types[i]!);
   });
   const body = context.call(operation.fn, ...scalars);
-  return tensorValue(context.compute({ parallel: shape.extents, body }).values[0]!, shape.sources);
+  const [result] = context.compute({ parallel: shape.extents, body }).values;
+  const values = operands.map(({ value }) => value);
+  return keepMask(tensorValue(result!, shape.sources), values);
 }
 
 export interface SourcedShape {

@@ -1,21 +1,23 @@
-/** Constants of files: evaluated where first needed, once; one that needs itself is an error. */
+/** Constants and derived layers of files: evaluated where first needed, once; one that needs itself is an error. */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
-import type { ConstDeclaration } from "../syntax/ast.ts";
+import type { ConstDeclaration, DerivedLayerDeclaration } from "../syntax/ast.ts";
+import { deriveLayer } from "./derived-layers.ts";
 import { evaluate } from "./evaluate.ts";
+import { usualTuning } from "./layer-options.ts";
 import type { Resolved } from "./modules.ts";
 import { Scope } from "./scope.ts";
 import { type Environment, newOwner, newPass, type Session } from "./session.ts";
 import { conform } from "./types.ts";
-import { errorValue, type Value } from "./values.ts";
+import { errorValue, noneValue, type Value } from "./values.ts";
 
 export class ConstantTable {
   /** null while a constant is being evaluated. */
-  readonly values = new Map<ConstDeclaration, Value | null>();
+  readonly values = new Map<ConstDeclaration | DerivedLayerDeclaration, Value | null>();
 }
 
 export function evaluateConstant(session: Session, { module, declaration }: Resolved): Value {
-  if (declaration.kind !== "const") return errorValue;
+  if (declaration.kind !== "const" && declaration.kind !== "derived-layer") return errorValue;
   const { values } = session.constants;
   const known = values.get(declaration);
   if (known !== undefined && known !== null) return known;
@@ -29,6 +31,11 @@ export function evaluateConstant(session: Session, { module, declaration }: Reso
   }
   values.set(declaration, null);
   const env = topEnvironment(session, module);
+  if (declaration.kind === "derived-layer") {
+    const layer = deriveLayer(declaration, env);
+    values.set(declaration, layer);
+    return layer;
+  }
   let value = evaluate(declaration.value, env);
   if (declaration.type !== null) {
     value = conform(env, value, declaration.type, {
@@ -51,9 +58,14 @@ export function topEnvironment(session: Session, module: Resolved["module"]): En
     body: "top",
     model: null,
     stateRole: "state",
+    tuning: usualTuning,
     stateShape: null,
     metricWeight: null,
+    maskedMeans: null,
+    batchWeight: noneValue,
+    measuring: false,
     floors: false,
+    loops: [],
     indexed: null,
   };
 }

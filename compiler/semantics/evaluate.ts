@@ -12,6 +12,7 @@ import { evaluateConstant } from "./constants.ts";
 import { evaluateIndex } from "./indexing.ts";
 import { evaluateReduce } from "./notation.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
+import { evaluateMember } from "./scan-names.ts";
 import { type Environment, report } from "./session.ts";
 import {
   asExtent,
@@ -50,6 +51,8 @@ export function evaluate(expression: Expression, env: Environment): Value {
       return evaluatePipe(expression, env);
     case "index":
       return evaluateIndex(expression, env);
+    case "member":
+      return evaluateMember(expression, env);
     case "unary":
       return evaluateUnary(expression, env);
     case "binary":
@@ -72,6 +75,9 @@ export function findName(name: string, env: Environment): Value | undefined {
   const bound = env.scope.get(name);
   if (bound !== undefined) return bound.value;
   if (name === "training") return boolValue(env.pass.training);
+  if (name === "trainable") return boolValue(env.tuning.isTrained);
+  if (name === "measuring") return boolValue(env.measuring);
+  if (name === "batch_weight") return env.batchWeight;
   const { modules } = env.session;
   const builtin = findBuiltin(name);
   // The library may be built on a function of the same name, but a user's own hides it.
@@ -84,6 +90,7 @@ export function findName(name: string, env: Environment): Value | undefined {
   const { module, declaration } = resolved;
   switch (declaration.kind) {
     case "const":
+    case "derived-layer":
       return evaluateConstant(env.session, resolved);
     case "fn":
       return {
@@ -104,12 +111,24 @@ export function findName(name: string, env: Environment): Value | undefined {
 }
 
 function reportUnknown(identifier: Identifier, env: Environment): Value {
+  if (env.scope.loopName(identifier.name) !== undefined) {
+    const { name, span } = identifier;
+    return report(env, diagnostics.nameOfLoop(span, { name }));
+  }
   const names = [...env.scope.names(), ...env.session.modules.visibleNames(env.module)];
   return report(env, unknownName(identifier, names, env.floors));
 }
 
 /** Words that are values. */
-const words = ["training", "true", "false", "none"] as const;
+const words = [
+  "training",
+  "trainable",
+  "measuring",
+  "batch_weight",
+  "true",
+  "false",
+  "none",
+] as const;
 
 /** A name that is none of those in sight, nor of the language's own. */
 export function unknownName(

@@ -20,10 +20,13 @@ export function childExpressions(expression: Expression): readonly Expression[] 
         expression.object,
         ...expression.items.flatMap((item): Expression[] => {
           if (item.kind === "ellipsis") return [];
+          if (item.kind === "spread") return [item.list];
           if (item.kind !== "slice") return [item];
           return [item.start, item.stop, item.step].filter((part) => part !== null);
         }),
       ];
+    case "member":
+      return [expression.object];
     case "unary":
       return [expression.operand];
     case "binary":

@@ -5,14 +5,16 @@
  */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Span } from "../diagnostics/diagnostic.ts";
 import { type Affine, constantAffine, extentAffine, offsetAffine } from "../graph/affine.ts";
-import { always, and, type Condition, inRange } from "../graph/condition.ts";
+import { always, and, type Condition, inRange, simplifyCondition } from "../graph/condition.ts";
 import { isFloat } from "../graph/dtype.ts";
-import { type Extent, fixed, printExtent } from "../graph/extent.ts";
+import { type Extent, fixed, printExtent, sameExtent } from "../graph/extent.ts";
 import type { Scalar } from "../graph/node.ts";
-import type { Expression, IndexExpression, IndexItem, Slice } from "../syntax/ast.ts";
-import { asElement, element } from "./arithmetic.ts";
+import type { Ellipsis, IndexExpression, IndexItem, Slice, Spread } from "../syntax/ast.ts";
+import { asElement, element, isStepElement } from "./arithmetic.ts";
 import { evaluate } from "./evaluate.ts";
+import { keepMask } from "./masks.ts";
 import { type Environment, report } from "./session.ts";
 import { loadAt } from "./tensors/gathers.ts";
 import { type SlicePart, slice } from "./tensors/layout.ts";
@@ -50,7 +52,8 @@ export function evaluateIndex(expression: IndexExpression, env: Environment): Va
 
 function indexList({ items, span }: IndexExpression, list: ListValue, env: Environment): Value {
   const [item] = items;
-  if (items.length !== 1 || item === undefined || item.kind === "ellipsis") {
+  const isOne = items.length === 1 && item?.kind !== "ellipsis" && item?.kind !== "spread";
+  if (!isOne || item === undefined) {
     return report(env, diagnostics.listIndex(span, { found: `${items.length} indices` }));
   }
   if (item.kind === "slice") {
@@ -159,7 +162,14 @@ function indexTensor(expression: IndexExpression, object: TensorValue, env: Envi
   const isElement = parts.some(({ hasAxis }) => hasAxis);
   if (!isElement) {
     const ranges = parts.filter((part) => part.kind !== "data");
-    return tensorValue(slice(env.session.context, object.value, ranges), sources);
+    const guard = sliceGuard(parts, shape, env);
+    if (guard === undefined) return errorValue;
+    const part = tensorValue(slice(env.session.context, object.value, ranges, guard), sources);
+    const isWhole = object.mask?.shape.every((extent, d) => {
+      const at = parts[d];
+      return at?.kind === "range" && at.step === 1 && sameExtent(at.extent, extent);
+    });
+    return isWhole ? keepMask(part, [object]) : part;
   }
   const index: (Affine | Scalar)[] = [];
   let executed = always;
@@ -180,16 +190,82 @@ function indexTensor(expression: IndexExpression, object: TensorValue, env: Envi
   return element(loadAt(env.session.context, object.value, index, executed), executed);
 }
 
+/** Where the indexes of a slice that loops move are in range; elsewhere it reads 0. Reports one that never is. */
+function sliceGuard(
+  parts: readonly Part[],
+  shape: readonly Extent[],
+  env: Environment,
+): Condition | undefined {
+  let guard = always;
+  let dimension = 0;
+  for (const part of parts) {
+    if (part.kind === "new") continue;
+    const extent = shape[dimension++]!;
+    if (part.kind !== "at") continue;
+    const here = simplifyCondition(inRange(part.index, extent), [], env.session.batchMax);
+    if (here.kind === "false") {
+      const values = { index: "this index", extent: printExtent(extent), what: "the dimension" };
+      report(env, diagnostics.indexOutOfRange(part.span, values));
+      return undefined;
+    }
+    guard = and(guard, here);
+  }
+  return guard;
+}
+
 function wholeDimension(extent: Extent): SlicePart {
   return { kind: "range", start: constantAffine(0), step: 1, extent };
 }
 
+/** An item of a list that was spread. */
+interface SpreadItem {
+  readonly kind: "item";
+  readonly value: Value;
+  readonly span: Span;
+}
+
+type SingleItem = Exclude<IndexItem, Ellipsis | Spread> | SpreadItem;
+
+/** The items with those of spread lists in their place; nothing after an error. */
+function expandSpreads(
+  items: readonly IndexItem[],
+  env: Environment,
+): (SingleItem | Ellipsis)[] | undefined {
+  const expanded: (SingleItem | Ellipsis)[] = [];
+  for (const item of items) {
+    if (item.kind !== "spread") {
+      expanded.push(item);
+      continue;
+    }
+    const list = evaluateSpread(item, env);
+    if (list === undefined) return undefined;
+    expanded.push(...list.map((value) => ({ kind: "item" as const, value, span: item.span })));
+  }
+  return expanded;
+}
+
+/** The items of `list...`; reports anything but a list. */
+export function evaluateSpread(
+  { list, span }: Pick<Spread, "list" | "span">,
+  env: Environment,
+): readonly Value[] | undefined {
+  const value = evaluate(list, { ...env, floors: true });
+  if (value.kind === "list") return value.items;
+  if (value.kind !== "error") {
+    const what = "what `...` spreads";
+    report(env, diagnostics.wrongType(span, { what, expected: "a list", found: describe(value) }));
+  }
+  return undefined;
+}
+
 /** The items with `...`, and what is missing at the end, written out as whole dimensions. */
 function expandEllipsis(
-  { items, span }: IndexExpression,
+  { items: given, span }: IndexExpression,
   object: TensorValue,
   env: Environment,
-): (Exclude<IndexItem, { kind: "ellipsis" }> | "all")[] | undefined {
+): (SingleItem | "all")[] | undefined {
+  const items = expandSpreads(given, env);
+  if (items === undefined) return undefined;
   const rank = object.value.shape.length;
   const consumed = items.filter(({ kind }) => kind !== "ellipsis" && kind !== "none").length;
   const ellipses = items.filter(({ kind }) => kind === "ellipsis");
@@ -199,7 +275,7 @@ function expandEllipsis(
     return undefined;
   }
   const missing = new Array<"all">(rank - consumed).fill("all");
-  const expanded: (Exclude<IndexItem, { kind: "ellipsis" }> | "all")[] = [];
+  const expanded: (SingleItem | "all")[] = [];
   for (const item of items) {
     if (item.kind === "ellipsis") expanded.push(...missing);
     else expanded.push(item);
@@ -208,7 +284,7 @@ function expandEllipsis(
 }
 
 function indexPart(
-  item: Exclude<IndexItem, { kind: "ellipsis" }>,
+  item: SingleItem,
   object: TensorValue,
   dimension: number,
   env: Environment,
@@ -220,7 +296,8 @@ function indexPart(
     const part = slicePart(item, extent, env);
     return part === undefined ? undefined : { ...part, span, hasAxis: false };
   }
-  return elementPart(item, extent, env);
+  const index = item.kind === "item" ? item.value : evaluate(item, { ...env, floors: true });
+  return elementPart(index, span, extent, env);
 }
 
 function slicePart(item: Slice, extent: Extent, env: Environment): SlicePart | undefined {
@@ -240,9 +317,7 @@ function slicePart(item: Slice, extent: Extent, env: Environment): SlicePart | u
   return undefined;
 }
 
-function elementPart(item: Expression, extent: Extent, env: Environment): Part | undefined {
-  const index = evaluate(item, { ...env, floors: true });
-  const { span } = item;
+function elementPart(index: Value, span: Span, extent: Extent, env: Environment): Part | undefined {
   const at = (affine: Affine, hasAxis: boolean): Part => ({
     kind: "at",
     index: affine,
@@ -253,7 +328,8 @@ function elementPart(item: Expression, extent: Extent, env: Environment): Part |
     case "error":
       return undefined;
     case "element":
-      return index.affine === null ? dataPart(index, span, env) : at(index.affine, true);
+      if (index.affine === null) return dataPart(index, span, env);
+      return at(index.affine, !isStepElement(env, index));
     case "tensor":
       if (index.value.shape.length === 0 && env.indexed !== null) return dataPart(index, span, env);
       report(env, diagnostics.dataDependentSlice(span, {}));

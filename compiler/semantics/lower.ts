@@ -11,6 +11,7 @@ import { graphNodes, scalarChildren } from "../graph/context.ts";
 import type { DType } from "../graph/dtype.ts";
 import { batchExtent, elementsAt } from "../graph/extent.ts";
 import type { Graph, Value as GraphValue, Node, Scalar } from "../graph/node.ts";
+import { pruneLoops } from "../graph/prune-loops.ts";
 import type { TrainDeclaration } from "../syntax/ast.ts";
 import { evaluateConstant, topEnvironment } from "./constants.ts";
 import { columnPlan, dataPlan, type LoweredData, lowerData } from "./data.ts";
@@ -157,12 +158,8 @@ function lowerModel(
   const inputs = plans(evaluated.inputs, ({ leaf }) => leaf, top);
   const columns = [...inputs, ...(training?.columns ?? [])];
   const persistent = session.persistent.entries;
-  const graph = (name: string, results: Graph["results"]): Graph => ({
-    name,
-    batchMax,
-    results,
-    assignments: [],
-  });
+  const graph = (name: string, results: Graph["results"]): Graph =>
+    pruneLoops(context, { name, batchMax, results, assignments: [] });
   const program: LoweredProgram = {
     context,
     model: model.declaration.name.name,
@@ -239,7 +236,7 @@ function lowerTraining(
   top: Environment,
   options: LowerOptions,
 ): { training: LoweredTraining; columns: readonly ColumnPlan[] } | null {
-  const { batchMax } = top.session;
+  const { batchMax, context } = top.session;
   const columns = trainingColumns(entries, data, trained, top);
   const env = lossEnvironment(trained, data, columns, top);
   checkLossNames(entries, trained, data, env);
@@ -263,13 +260,13 @@ function lowerTraining(
   const training: LoweredTraining = {
     plan,
     hypers: step.hypers,
-    train: step.graph,
-    evaluate: {
+    train: pruneLoops(context, step.graph),
+    evaluate: pruneLoops(context, {
       name: "evaluate",
       batchMax,
       results: [{ name: "loss", value: evaluation.loss }],
       assignments: evaluation.assignments,
-    },
+    }),
     readout: { name: "readout", batchMax, results: losses.readout, assignments: [] },
   };
   const graphs = [training.train, training.evaluate];
@@ -283,11 +280,12 @@ function statistics(pass: Pass, { session }: Environment): LoweredProgram["stati
     const state = leaf.node.kind === "leaf" ? leaf.node.path : "";
     const index = batch.shape.map((_, d) => axisAffine(d));
     const rows = context.cast(context.index(extentAffine(batchExtent)), batch.dtype);
-    const body = context.call("multiply", context.load(batch, index), rows);
-    const value = context.compute({ parallel: batch.shape, body }).values[0]!;
+    const sum = context.call("multiply", context.load(batch, index), rows);
+    const value = context.compute({ parallel: batch.shape, body: sum }).values[0]!;
     const name = `statistic_${i}`;
     const results = [{ name: state, value }];
-    return { state, graph: name, body: { name, batchMax, results, assignments: [] } };
+    const body = pruneLoops(context, { name, batchMax, results, assignments: [] });
+    return { state, graph: name, body };
   });
 }
 

@@ -19,12 +19,19 @@ import { childExpressions } from "./expression-children.ts";
 import type { Module } from "./modules.ts";
 import type { Session } from "./session.ts";
 import { checkStates } from "./state-check.ts";
-import { blocksOf, expressionsOf, namesBoundBy } from "./statement-parts.ts";
+import {
+  blocksOf,
+  expressionsOf,
+  namesBoundBy,
+  nextName,
+  patternNames,
+} from "./statement-parts.ts";
 
 export function checkNames(session: Session, module: Module): void {
   if (module.isStd) return;
   for (const declaration of module.parsed.declarations) {
-    for (const { parameters, statements, checked } of bodies(declaration)) {
+    checkGradient(session, declaration);
+    for (const { parameters, statements, checked, alsoReads } of bodies(declaration)) {
       const read = new Set<string>();
       for (const { type, default: usual } of parameters) {
         if (type !== null) readType(type, read);
@@ -32,7 +39,10 @@ export function checkNames(session: Session, module: Module): void {
       }
       readTypeOf(declaration, read);
       readStatements(statements, read);
+      const readBesides = new Set<string>();
+      readStatements(alsoReads ?? [], readBesides);
       for (const { name } of checked) {
+        if (readBesides.has(name.name)) continue;
         if (!read.has(name.name) && !name.name.startsWith("_")) {
           session.report(diagnostics.unusedParameter(name.span, { name: name.name }));
         }
@@ -58,12 +68,31 @@ export function checkNames(session: Session, module: Module): void {
   }
 }
 
+/** A derivative by parameters of which none can have one was meant otherwise. */
+function checkGradient(session: Session, declaration: Declaration): void {
+  if (declaration.kind !== "fn" || declaration.gradient === null) return;
+  const { parameters, gradient, name } = declaration;
+  if (parameters.some(({ type }) => type === null || mayHoldFloat(type))) return;
+  session.report(diagnostics.gradientWithoutFloat(gradient.header, { name: name.name }));
+}
+
+function mayHoldFloat(type: TypeNode): boolean {
+  if (type.kind === "tuple-type") return type.elements.some(mayHoldFloat);
+  const name = type.name?.name;
+  return (
+    name === undefined ||
+    !["i32", "u8", "bool", "int", "float", "string", "fn", "layer"].includes(name)
+  );
+}
+
 interface Body {
   /** All parameters in sight. */
   readonly parameters: readonly Parameter[];
   /** Those that the body should read. */
   readonly checked: readonly Parameter[];
   readonly statements: readonly Statement[];
+  /** What reads the parameters besides. */
+  readonly alsoReads?: readonly Statement[];
 }
 
 /** The parts of a declaration that share names. What is called with fixed arguments may ignore some. */
@@ -71,7 +100,26 @@ function bodies(declaration: Declaration): Body[] {
   switch (declaration.kind) {
     case "fn": {
       const parameters = [...(declaration.config ?? []), ...declaration.parameters];
-      return [{ parameters, checked: parameters, statements: declaration.body }];
+      const { body: statements, gradient } = declaration;
+      const body = { parameters, checked: parameters, statements };
+      if (gradient === null) return [body];
+      const cotangents = gradient.cotangents.map(
+        (name): Parameter => ({
+          kind: "parameter",
+          name,
+          type: null,
+          default: null,
+          span: name.span,
+        }),
+      );
+      return [
+        { ...body, alsoReads: gradient.body },
+        {
+          parameters: [...parameters, ...cotangents],
+          checked: cotangents,
+          statements: gradient.body,
+        },
+      ];
     }
     case "layer": {
       const parameters = [...declaration.config, ...declaration.inputs];
@@ -86,9 +134,11 @@ function bodies(declaration: Declaration): Body[] {
       return [{ parameters: [...config, ...inputs], checked: config, statements: body }];
     }
     case "optimizer": {
-      const { config, body, prepare, update } = declaration;
-      const statements = [...body, ...(prepare?.body ?? []), ...(update?.body ?? [])];
-      return [{ parameters: config, checked: config, statements }];
+      const { config, body, procedures } = declaration;
+      const own = Object.values(procedures).flatMap((procedure) => procedure?.body ?? []);
+      // What an optimizer around another is called for, and other defaults for what its base reads.
+      const checked = declaration.base === null ? config : [];
+      return [{ parameters: config, checked, statements: [...body, ...own] }];
     }
     default:
       return [];
@@ -107,7 +157,8 @@ function readType(type: TypeNode, read: Set<string>): void {
     return;
   }
   for (const dimension of type.dimensions ?? []) {
-    if (dimension.kind !== "ellipsis") readExpression(dimension, read);
+    const size = dimension.kind === "spread" ? dimension.list : dimension;
+    if (size.kind !== "ellipsis") readExpression(size, read);
   }
 }
 
@@ -120,6 +171,10 @@ function readStatements(statements: readonly Statement[], read: Set<string>): vo
   for (const statement of statements) {
     for (const expression of expressionsOf(statement)) readExpression(expression, read);
     if ("type" in statement && statement.type !== null) readType(statement.type, read);
+    // The loop itself reads what becomes of its carries.
+    if (statement.kind === "scan") {
+      for (const { name } of patternNames(statement.pattern)) read.add(nextName(name));
+    }
     // A state that is assigned is of use beyond this step; an output is read outside.
     if (statement.kind === "assign") read.add(statement.target.name);
     if (statement.kind === "output") read.add(statement.name.name);
@@ -178,7 +233,7 @@ function knownNames(
   parameters: readonly Parameter[],
   statements: readonly Statement[],
 ): Set<string> {
-  const known = new Set<string>(["N", "training"]);
+  const known = new Set<string>(["N", "training", "trainable", "measuring", "batch_weight"]);
   const addDimensions = (type: TypeNode | null): void => {
     if (type !== null) readType(type, known);
   };
@@ -188,12 +243,15 @@ function knownNames(
   }
   if (declaration.kind === "fn" || declaration.kind === "layer") addDimensions(declaration.result);
   if (declaration.kind === "optimizer") {
-    for (const procedure of [declaration.prepare, declaration.update]) {
-      for (const { name } of procedure?.parameters ?? []) known.add(name.name);
+    for (const [call, procedure] of Object.entries(declaration.procedures)) {
+      if (procedure === null) continue;
+      known.add(call);
+      for (const { name } of procedure.parameters) known.add(name.name);
     }
   }
   const visit = (statement: Statement): void => {
     for (const { name } of namesBoundBy(statement)) known.add(name);
+    if (statement.kind === "scan") known.add(statement.step.name);
     if (statement.kind === "output") known.add(statement.name.name);
     if (statement.kind === "bind" || statement.kind === "output") addDimensions(statement.type);
     if (statement.kind === "indexed-bind")
@@ -231,7 +289,8 @@ function identifiersIn(
     const isDeclared = statement.kind === "declare" || statement.kind === "input";
     if (isDeclared && statement.type?.kind === "named-type") {
       for (const dimension of statement.type.dimensions ?? []) {
-        if (dimension.kind !== "ellipsis") inExpression(dimension, true);
+        const size = dimension.kind === "spread" ? dimension.list : dimension;
+        if (size.kind !== "ellipsis") inExpression(size, true);
       }
     }
     for (const block of blocksOf(statement)) block.forEach(inStatement);

@@ -100,6 +100,13 @@ function numbering(session: Session, axes: readonly number[]) {
   };
 }
 
+/** Whether an element is another number at each point of an index notation, and not just at each step of a loop. */
+export function dependsOnAxes({ scalar, inRange, affine, condition }: ElementValue): boolean {
+  if (affine !== null) return axesOf(affine).size > 0;
+  if (condition !== null) return conditionAxes(condition).size > 0;
+  return conditionAxes(inRange, scalarAxes(scalar)).size > 0;
+}
+
 /** Every axis that a scalar depends on, through indices, guards and conditions. */
 function scalarAxes(root: Scalar): Set<number> {
   const axes = new Set<number>();

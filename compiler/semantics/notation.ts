@@ -12,7 +12,9 @@ import { reducers } from "../graph/reducers.ts";
 import type {
   AxisBinder,
   Expression,
+  Identifier,
   IndexedBindStatement,
+  IndexItem,
   ReduceExpression,
 } from "../syntax/ast.ts";
 import { asElement, element } from "./arithmetic.ts";
@@ -21,7 +23,8 @@ import { convertElement } from "./conversions.ts";
 import { widensTo } from "./dtypes.ts";
 import { evaluate } from "./evaluate.ts";
 import { childExpressions } from "./expression-children.ts";
-import { mapOver, reduceOver } from "./notation-nodes.ts";
+import { evaluateSpread } from "./indexing.ts";
+import { dependsOnAxes, mapOver, reduceOver } from "./notation-nodes.ts";
 import { Scope } from "./scope.ts";
 import { type Environment, report } from "./session.ts";
 import {
@@ -119,10 +122,12 @@ function openAxes(
   const indexed = new Map(env.indexed ?? []);
   const inner: Environment = { ...env, scope, indexed };
   const ids = new Map<string, number>();
-  for (const { name } of binders) {
+  const lists = new Map<string, readonly NotationAxis[]>();
+  for (const binder of binders) {
+    const { name } = binder;
     const bound = env.scope.get(name.name);
-    const isAxis = bound?.value.kind === "element";
-    if (ids.has(name.name) || isAxis) {
+    const isAxis = bound !== undefined && holdsAxis(bound.value);
+    if (ids.has(name.name) || lists.has(name.name) || isAxis) {
       report(
         env,
         diagnostics.duplicateAxis(
@@ -133,6 +138,12 @@ function openAxes(
       );
       return undefined;
     }
+    if (binder.isList) {
+      const axes = openList(binder, env, scope);
+      if (axes === undefined) return undefined;
+      lists.set(name.name, axes);
+      continue;
+    }
     const id = env.session.freshAxis();
     ids.set(name.name, id);
     const value = affineElement(env.session.context, axisAffine(id));
@@ -142,18 +153,50 @@ function openAxes(
   const found = new Map<string, FoundExtent>();
   if (open.length > 0 && !findExtents(term, new Set(open), found, indexed, inner)) return undefined;
   const axes: NotationAxis[] = [];
-  for (const binder of binders) {
-    const { name, span } = binder.name;
+  for (const { name: identifier, ...binder } of binders) {
+    const { name, span } = identifier;
+    const known = lists.get(name);
+    if (known !== undefined) {
+      axes.push(...known);
+      continue;
+    }
     const given = binder.extent === null ? found.get(name) : givenExtent(binder.extent, env);
     if (given === undefined) {
       if (binder.extent === null) report(env, diagnostics.axisWithoutExtent(span, { name }));
       return undefined;
     }
-    const id = ids.get(name)!;
-    env.session.setAxisExtent(id, given.extent);
-    axes.push({ id, name, span, extent: given.extent, source: given.source });
+    axes.push(openAxis(env, identifier, ids.get(name)!, given));
   }
   return { axes, env: inner };
+}
+
+function openAxis(
+  env: Environment,
+  { name, span }: Identifier,
+  id: number,
+  { extent, source }: FoundExtent,
+): NotationAxis {
+  env.session.setAxisExtent(id, extent);
+  return { id, name, span, extent, source };
+}
+
+/** `p... < sizes`: as many axes as there are sizes; the name stands for the list of them. */
+function openList({ name, extent }: AxisBinder, env: Environment, scope: Scope) {
+  if (extent === null) {
+    report(env, diagnostics.axisListWithoutSizes(name.span, { name: name.name }));
+    return undefined;
+  }
+  const sizes = evaluateSpread({ list: extent, span: extent.span }, env);
+  if (sizes === undefined) return undefined;
+  const axes: NotationAxis[] = [];
+  for (const size of sizes) {
+    const given = rangeOf(size, extent.span, env);
+    if (given === undefined) return undefined;
+    axes.push(openAxis(env, name, env.session.freshAxis(), given));
+  }
+  const elements = axes.map(({ id }) => affineElement(env.session.context, axisAffine(id)));
+  scope.set(name.name, { value: listValue(elements), span: name.span });
+  return axes;
 }
 
 interface FoundExtent {
@@ -162,15 +205,18 @@ interface FoundExtent {
 }
 
 function givenExtent(expression: Expression, env: Environment): FoundExtent | undefined {
-  const value = evaluate(expression, { ...env, floors: true });
+  return rangeOf(evaluate(expression, { ...env, floors: true }), expression.span, env);
+}
+
+function rangeOf(value: Value, span: Span, env: Environment): FoundExtent | undefined {
   const extent = asExtent(value);
   if (extent === undefined || extent.batch + extent.constant < 0) {
     if (value.kind !== "error") {
-      report(env, diagnostics.notADimension(expression.span, { found: describe(value) }));
+      report(env, diagnostics.notADimension(span, { found: describe(value) }));
     }
     return undefined;
   }
-  return { extent, source: { span: expression.span, text: "from this range" } };
+  return { extent, source: { span, text: "from this range" } };
 }
 
 /**
@@ -193,11 +239,10 @@ function findExtents(
       indexed.set(expression.object, object);
       if (object.kind === "error") return false;
       const rank = object.kind === "tensor" ? object.value.shape.length : 0;
-      const ellipsis = expression.items.findIndex(({ kind }) => kind === "ellipsis");
       for (const [i, item] of expression.items.entries()) {
         if (item.kind !== "identifier" || !open.has(item.name) || object.kind !== "tensor")
           continue;
-        const at = ellipsis >= 0 && i > ellipsis ? rank - expression.items.length + i : i;
+        const at = dimensionOf(expression.items, i, rank);
         const extent = object.value.shape[at];
         if (extent === undefined) continue;
         const source = object.sources[at] ?? { span: item.span, text: "from this index" };
@@ -229,10 +274,21 @@ function findExtents(
   );
 }
 
+/** The dimension that item i indexes; an ellipsis or a spread list stands for those that others leave. */
+function dimensionOf(items: readonly IndexItem[], i: number, rank: number): number {
+  const open = items.findIndex(({ kind }) => kind === "ellipsis" || kind === "spread");
+  return open >= 0 && i > open ? rank - items.length + i : i;
+}
+
+const holdsAxis = (value: Value): boolean =>
+  (value.kind === "element" && dependsOnAxes(value)) ||
+  (value.kind === "list" && value.items.some(holdsAxis));
+
 /** Whether an expression contains a name that is an axis here. */
 function mentionsAxis(expression: Expression, env: Environment): boolean {
   if (expression.kind === "identifier") {
-    return env.scope.get(expression.name)?.value.kind === "element";
+    const bound = env.scope.get(expression.name);
+    return bound !== undefined && holdsAxis(bound.value);
   }
   return childExpressions(expression).some((child) => mentionsAxis(child, env));
 }

@@ -12,12 +12,14 @@ import type { DType } from "../graph/dtype.ts";
 import { printExtent, type Shape, sameShape } from "../graph/extent.ts";
 import type { Value as GraphValue } from "../graph/node.ts";
 import type { Argument, DeclareStatement, NamedType } from "../syntax/ast.ts";
+import { resolveString } from "./arguments.ts";
 import { callValue } from "./calls.ts";
 import { evaluateStatic } from "./conditional.ts";
 import { convertTensor } from "./conversions.ts";
 import { widensTo } from "./dtypes.ts";
 import { evaluate } from "./evaluate.ts";
 import { declaredShape } from "./inputs.ts";
+import { rateFactor } from "./layer-options.ts";
 import { joinPath } from "./paths.ts";
 import { type Environment, newOwner, newPass, report } from "./session.ts";
 import { addPenalty } from "./statements.ts";
@@ -31,6 +33,7 @@ import {
   listValue,
   printTensorType,
   tensorValue,
+  type Value,
 } from "./values.ts";
 
 export type PersistentRole = "param" | "slot" | "state" | "metric";
@@ -40,10 +43,20 @@ export interface PersistentEntry {
   readonly leaf: GraphValue;
   readonly role: PersistentRole;
   readonly trainable: boolean;
+  /** By what learning rates are multiplied. */
+  readonly rate: number;
+  /** What the param is put through after each update. */
+  readonly constraint: { readonly value: Value; readonly span: Span } | null;
+  /** Of a slot: the param whose place it takes when training ends. */
+  readonly finalOf: GraphValue | null;
   readonly span: Span;
   /** In the init graph; of the leaf's shape. */
   readonly initial: GraphValue;
 }
+
+/** An entry; what only a few have may be left out. */
+export type GivenEntry = Omit<PersistentEntry, "rate" | "constraint" | "finalOf"> &
+  Partial<Pick<PersistentEntry, "rate" | "constraint" | "finalOf">>;
 
 export class PersistentTable {
   readonly #entries = new Map<string, PersistentEntry>();
@@ -52,8 +65,8 @@ export class PersistentTable {
     return this.#entries.get(path);
   }
 
-  add(entry: PersistentEntry): void {
-    this.#entries.set(entry.path, entry);
+  add(entry: GivenEntry): void {
+    this.#entries.set(entry.path, { rate: 1, constraint: null, finalOf: null, ...entry });
   }
 
   /** In order of declaration. */
@@ -63,8 +76,8 @@ export class PersistentTable {
 }
 
 const optionsOf: Readonly<Record<DeclareStatement["role"], readonly string[]>> = {
-  param: ["regularizer", "trainable"],
-  state: [],
+  param: ["regularizer", "constraint", "trainable", "learning_rate"],
+  state: ["final"],
   statistic: [],
 };
 
@@ -161,18 +174,50 @@ function declareLeaf(statement: DeclareStatement, env: Environment): GraphValue 
       ? filled(env, 0, dtype, shape)
       : initialValue(env, statement, path, dtype, shape);
   if (initial === undefined) return undefined;
-  const trainable = option(statement, "trainable");
   env.session.persistent.add({
     path,
     leaf,
     role: role === "param" ? "param" : env.stateRole,
-    trainable:
-      role === "param" &&
-      (trainable === undefined || evaluateStatic(trainable.value, env) !== false),
+    trainable: role === "param" && env.tuning.isTrained && flag(statement, "trainable", true, env),
+    ...(role === "param" ? { rate: rateOf(statement, env) } : {}),
+    constraint: constraintOf(statement, env),
+    finalOf: flag(statement, "final", false, env) ? env.stateShape : null,
     span,
     initial,
   });
   return rememberStatistic(statement, leaf, env);
+}
+
+function flag(
+  statement: DeclareStatement,
+  name: string,
+  usual: boolean,
+  env: Environment,
+): boolean {
+  const given = option(statement, name);
+  return given === undefined ? usual : (evaluateStatic(given.value, env) ?? usual);
+}
+
+/** What learning rates are multiplied by: the param's own factor and those of the layers around it. */
+function rateOf(statement: DeclareStatement, env: Environment): number {
+  const given = option(statement, "learning_rate");
+  if (given === undefined) return env.tuning.rate;
+  const factor = rateFactor(evaluate(given.value, env), given.value.span, env);
+  return env.tuning.rate * factor;
+}
+
+function constraintOf(
+  statement: DeclareStatement,
+  env: Environment,
+): PersistentEntry["constraint"] {
+  const given = option(statement, "constraint");
+  if (given === undefined) return null;
+  const { span } = given.value;
+  let value = resolveString(evaluate(given.value, env), span, env);
+  if (value.kind === "none" || value.kind === "error") return null;
+  // MaxNorm stands for MaxNorm().
+  if (value.kind === "function" && value.config === null) value = callValue(value, [], span, env);
+  return { value, span };
 }
 
 /** Says which dimensions of a type stand for the batch size, if they do not say so themselves. */
@@ -202,6 +247,10 @@ function rememberStatistic(
     report(env, diagnostics.wrongType(value.span, { what, expected, found: describe(batch) }));
     return undefined;
   }
+  if (batch.value.node.loops.size > 0) {
+    report(env, diagnostics.statisticInLoop(value.span, { name: name.name }));
+    return undefined;
+  }
   env.pass.statistics.set(leaf, { batch: convertTensor(env, batch, leaf.dtype).value, span });
   return leaf;
 }
@@ -227,7 +276,7 @@ function initialValue(
   shape: Shape,
 ): GraphValue | undefined {
   if (source === null) return undefined;
-  const inner: Environment = { ...env, pass: newPass(true), owner: newOwner(path) };
+  const inner: Environment = { ...env, pass: newPass(true), owner: newOwner(path), loops: [] };
   let value = evaluate(source, inner);
   const isFunction =
     value.kind === "function" || value.kind === "builtin" || value.kind === "string";

@@ -17,8 +17,17 @@ export interface Binding {
   readonly source?: DimensionSource | null;
 }
 
+/** A name of a loop's body, after the loop. */
+export interface LoopName {
+  /** Its values in all iterations; nothing if it is none that could be stacked. */
+  readonly all: Value | null;
+  /** Its value in the last iteration. */
+  last(): Value;
+}
+
 export class Scope {
   readonly #bindings = new Map<string, Binding>();
+  readonly #loopNames = new Map<string, LoopName>();
   readonly #parent: Scope | null;
 
   constructor(parent: Scope | null = null) {
@@ -31,6 +40,19 @@ export class Scope {
 
   set(name: string, binding: Binding): void {
     this.#bindings.set(name, binding);
+  }
+
+  /** What was bound here, and not around. */
+  own(): ReadonlyMap<string, Binding> {
+    return this.#bindings;
+  }
+
+  loopName(name: string): LoopName | undefined {
+    return this.#loopNames.get(name) ?? this.#parent?.loopName(name);
+  }
+
+  setLoopName(name: string, of: LoopName): void {
+    this.#loopNames.set(name, of);
   }
 
   /** Sets a name where it was bound, or here. */

@@ -6,6 +6,7 @@
 
 import { type DiagnosticCode, diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Diagnostic, DiagnosticSink, Span } from "../diagnostics/diagnostic.ts";
+import type { Affine } from "../graph/affine.ts";
 import { GraphContext } from "../graph/context.ts";
 import { type Extent, fixed } from "../graph/extent.ts";
 import type { Value as GraphValue } from "../graph/node.ts";
@@ -13,6 +14,8 @@ import type { Declaration, Expression } from "../syntax/ast.ts";
 import type { Operand } from "./arithmetic.ts";
 import { ConstantTable } from "./constants.ts";
 import type { Instance } from "./instances.ts";
+import type { Tuning } from "./layer-options.ts";
+import type { MaskedMeans } from "./masked-means.ts";
 import { type Module, type ModuleLoader, stdPrefix } from "./modules.ts";
 import { NameRegistry } from "./paths.ts";
 import { PersistentTable } from "./persistent.ts";
@@ -209,8 +212,24 @@ export interface ModelFrame {
   readonly leaves: Map<string, { readonly leaf: GraphValue; readonly span: Span }>;
 }
 
+/** A loop whose body is being run. */
+export interface LoopFrame {
+  /** Its variable: the place of this iteration along what is stacked. */
+  readonly place: Affine;
+  readonly length: number;
+}
+
 /** What the body being run may contain. */
-export type BodyKind = "fn" | "layer" | "model" | "optimizer" | "prepare" | "metric" | "top";
+export type BodyKind =
+  | "fn"
+  | "layer"
+  | "model"
+  | "optimizer"
+  | "scale"
+  | "gradient"
+  | "prepare"
+  | "metric"
+  | "top";
 
 export interface Environment {
   readonly session: Session;
@@ -226,8 +245,18 @@ export interface Environment {
   readonly stateShape: GraphValue | null;
   /** Sample weights that a metric may take; null outside a train block. */
   readonly metricWeight: Value | null;
+  /** Means over masked values, in a loss or a metric: there the masks weigh, elsewhere (null) they do not. */
+  readonly maskedMeans: MaskedMeans | null;
+  /** `batch_weight`: the weights of the samples where a train block gives any, else none. */
+  readonly batchWeight: Value;
+  /** `measuring`: whether a metric is being computed. */
+  readonly measuring: boolean;
   /** Whether `/` floors: in dimensions, ranges and indices. */
   readonly floors: boolean;
+  /** Loops around this place, the outermost first. */
+  readonly loops: readonly LoopFrame[];
+  /** How params declared here are trained. */
+  readonly tuning: Tuning;
   /** Values of indexed expressions that were evaluated to find the extents of axes. */
   readonly indexed: ReadonlyMap<Expression, Value> | null;
 }

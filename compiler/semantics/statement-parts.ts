@@ -28,27 +28,43 @@ export function expressionsOf(statement: Statement): readonly Expression[] {
       return statement.branches.map(({ condition }) => condition);
     case "for":
       return [statement.list];
+    case "scan": {
+      const { length, from, checkpoint } = statement;
+      return checkpoint === null ? [length, from] : [length, from, checkpoint];
+    }
     case "input":
       return [];
   }
 }
 
 export function blocksOf(statement: Statement): readonly (readonly Statement[])[] {
-  if (statement.kind === "for") return [statement.body];
+  if (statement.kind === "for" || statement.kind === "scan") return [statement.body];
   if (statement.kind !== "if") return [];
   const blocks = statement.branches.map(({ body }) => body);
   return statement.otherwise === null ? blocks : [...blocks, statement.otherwise];
 }
 
-function patternNames(pattern: Pattern): Identifier[] {
+export function patternNames(pattern: Pattern): Identifier[] {
   return pattern.kind === "identifier" ? [pattern] : pattern.elements.flatMap(patternNames);
 }
 
-/** Names that the statement itself binds, outputs aside. */
+/** The statements of a body that share its scope: those in its static `if` and `for`, not those in its loops. */
+export function statementsInScope(statements: readonly Statement[]): Statement[] {
+  return statements.flatMap((statement) => [
+    statement,
+    ...(statement.kind === "scan" ? [] : blocksOf(statement).flatMap(statementsInScope)),
+  ]);
+}
+
+/** What the body of a loop calls the next value of what it carries. */
+export const nextName = (name: string): string => `${name}'`;
+
+/** Names that the statement itself binds, outputs and the variables of loops aside. */
 export function namesBoundBy(statement: Statement): Identifier[] {
   switch (statement.kind) {
     case "bind":
     case "for":
+    case "scan":
       return patternNames(statement.pattern);
     case "indexed-bind":
     case "declare":

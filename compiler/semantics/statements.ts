@@ -15,7 +15,8 @@ import type {
   PenaltyStatement,
   Statement,
 } from "../syntax/ast.ts";
-import { evaluateStatic } from "./conditional.ts";
+import { evaluateStatic, staticTruth } from "./conditional.ts";
+import { runConditionally } from "./conditional-assignments.ts";
 import { convertTensor } from "./conversions.ts";
 import { widensTo } from "./dtypes.ts";
 import { evaluate, lookUp } from "./evaluate.ts";
@@ -24,6 +25,7 @@ import { declareInput } from "./inputs.ts";
 import { nameInstance } from "./instances.ts";
 import { evaluateIndexedBind } from "./notation.ts";
 import { declarePersistent } from "./persistent.ts";
+import { runScan } from "./scan.ts";
 import { type BodyKind, type Environment, report } from "./session.ts";
 import { singleNumber } from "./single-number.ts";
 import { broadcastTo } from "./tensors/layout.ts";
@@ -33,12 +35,12 @@ import { describe, errorValue, printTensorType, tensorValue, type Value } from "
 
 /** Where each kind of statement may stand, for those that may not stand everywhere. */
 const places: Readonly<Partial<Record<Statement["kind"], readonly BodyKind[]>>> = {
-  declare: ["layer", "model", "optimizer", "metric"],
-  assign: ["layer", "model", "optimizer", "metric"],
+  declare: ["layer", "model", "optimizer", "gradient", "metric"],
+  assign: ["layer", "model", "optimizer", "gradient", "prepare", "metric"],
   penalty: ["layer", "model"],
   input: ["model"],
   output: ["model"],
-  return: ["fn", "layer", "metric", "prepare"],
+  return: ["fn", "layer", "metric", "scale", "gradient", "prepare"],
 };
 
 /** The value returned, or null where the body ends without `return`. */
@@ -80,6 +82,8 @@ const bodyWords: Readonly<Record<BodyKind, string>> = {
   layer: "a layer",
   model: "a model",
   optimizer: "an optimizer's update",
+  scale: "an optimizer's scale",
+  gradient: "an optimizer's gradient",
   prepare: "an optimizer's prepare",
   metric: "a metric",
   top: "the top level",
@@ -98,6 +102,9 @@ function runStatement(statement: Statement, env: Environment): Value | null {
       env.scope.set(name, { value, span });
       return null;
     }
+    case "scan":
+      runScan(statement, env);
+      return null;
     case "declare":
       declarePersistent(statement, env);
       return null;
@@ -127,12 +134,12 @@ function runStatement(statement: Statement, env: Environment): Value | null {
 }
 
 /** Nodes made outside any call stand for the statement; those of the library for the user's call. */
-function withOrigin(
+export function withOrigin<T>(
   env: Environment,
   span: Statement["span"],
   label: string,
-  run: () => Value,
-): Value {
+  run: () => T,
+): T {
   if (env.module.isStd) return run();
   return env.session.context.from({ span, label, path: env.owner.path, backward: false }, run);
 }
@@ -148,7 +155,12 @@ function runBind({ pattern, type, value: source, span }: BindStatement, env: Env
 }
 
 /** Binds the names of a pattern. A layer takes the first name it is bound to, but not that of a loop. */
-function bindPattern(pattern: Pattern, value: Value, env: Environment, isLoop = false): void {
+export function bindPattern(
+  pattern: Pattern,
+  value: Value,
+  env: Environment,
+  isLoop = false,
+): void {
   if (pattern.kind === "identifier") {
     if (value.kind === "instance" && !isLoop) nameInstance(value.instance, pattern.name, env);
     env.scope.set(pattern.name, { value, span: pattern.span });
@@ -195,6 +207,10 @@ function runAssign({ target, value: source, span }: AssignStatement, env: Enviro
     return;
   }
   const value = withOrigin(env, span, target.name, () => evaluate(source, env));
+  if (env.loops.length > 0) {
+    report(env, diagnostics.assignedInLoop(span, { name: target.name }));
+    return;
+  }
   const tensor = scalarTensor(env, value, cell.dtype);
   if (tensor === undefined) {
     if (value.kind === "error") return;
@@ -241,6 +257,10 @@ function runPenalty({ value: source, span }: PenaltyStatement, env: Environment)
 /** Adds a term to every loss. */
 export function addPenalty(value: Value, span: Statement["span"], env: Environment): void {
   const penalty = singleNumber(env, value, { what: "a penalty", span });
+  if (penalty !== undefined && penalty.node.loops.size > 0) {
+    report(env, diagnostics.penaltyInLoop(span, {}));
+    return;
+  }
   if (penalty !== undefined) env.pass.penalties.push({ value: penalty, span });
 }
 
@@ -274,9 +294,24 @@ function factsOf(expression: Expression, env: Environment): string[] {
   return [...new Set(childExpressions(expression).flatMap((child) => factsOf(child, env)))];
 }
 
-function runIf({ branches, otherwise }: IfStatement, env: Environment): Value | null {
-  for (const { condition, body } of branches) {
-    const holds = evaluateStatic(condition, env);
+/** Where an `if` may ask for a number of the step: in what runs once a step. */
+const steppedBodies: readonly BodyKind[] = ["optimizer", "gradient", "prepare"];
+
+function runIf({ branches, otherwise, span }: IfStatement, env: Environment): Value | null {
+  for (const [i, { condition, body }] of branches.entries()) {
+    const value = evaluate(condition, env);
+    const isStepped = steppedBodies.includes(env.body) && value.kind === "tensor";
+    if (isStepped && value.value.shape.length === 0 && value.value.dtype === "bool") {
+      const rest: IfStatement = { kind: "if", branches: branches.slice(i + 1), otherwise, span };
+      const run = (statements: readonly Statement[]) => (inner: Environment) => {
+        const result = runBody(statements, inner);
+        if (result === null || result.kind === "error") return;
+        report(env, diagnostics.returnOnSomeSteps(condition.span, {}));
+      };
+      runConditionally(env, value, span, run(body), run([rest]));
+      return null;
+    }
+    const holds = staticTruth(value, condition, env);
     // After an error neither side would tell anything new.
     if (holds === undefined) return errorValue;
     if (holds) return runBody(body, env);

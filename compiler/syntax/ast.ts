@@ -12,6 +12,7 @@ import type {
   Ellipsis,
   Expression,
   Identifier,
+  Spread,
   StringLiteral,
 } from "./expressions.ts";
 
@@ -36,6 +37,7 @@ export type Declaration =
   | ConstDeclaration
   | FnDeclaration
   | LayerDeclaration
+  | DerivedLayerDeclaration
   | ModelDeclaration
   | OptimizerDeclaration
   | MetricDeclaration
@@ -86,6 +88,19 @@ export interface FnDeclaration extends DeclarationBase {
   readonly result: TypeNode | null;
   /** An expression body `= e` is a block of one `return`. */
   readonly body: readonly Statement[];
+  /** Its own derivative, if it has one. */
+  readonly gradient: GradientBlock | null;
+}
+
+/** `gradient(d) { … return (dx, dk) }` after a fn's body. */
+export interface GradientBlock {
+  readonly kind: "gradient";
+  /** The derivatives by the fn's results, by these names. */
+  readonly cotangents: readonly Identifier[];
+  readonly body: readonly Statement[];
+  /** From the word to the end of the names. */
+  readonly header: Span;
+  readonly span: Span;
 }
 
 /** `layer Dense(units: int, activation = linear)(x: f32[..., I]) -> f32[..., units] { … }` */
@@ -98,6 +113,14 @@ export interface LayerDeclaration extends DeclarationBase {
   readonly body: readonly Statement[];
 }
 
+/** `layer Conv2D = Convolution(dimensions = 2)`: another layer with some of its arguments given for good. */
+export interface DerivedLayerDeclaration extends DeclarationBase {
+  readonly kind: "derived-layer";
+  readonly name: Identifier;
+  /** A layer's name, or a call of one. */
+  readonly base: Expression;
+}
+
 /** `model Digits { input … output … }`, optionally with a config list after the name. */
 export interface ModelDeclaration extends DeclarationBase {
   readonly kind: "model";
@@ -106,17 +129,28 @@ export interface ModelDeclaration extends DeclarationBase {
   readonly body: readonly Statement[];
 }
 
-/** `optimizer Adam(learning_rate = 0.001) { prepare(gs, t) { … } update(w, g, t) { … } }` */
+/** `optimizer Adam(learning_rate = 0.001) extends Optimizer { prepare(gs, t) { … } update(w, g, t) { … } }` */
 export interface OptimizerDeclaration extends DeclarationBase {
   readonly kind: "optimizer";
   readonly name: Identifier;
   readonly config: readonly Parameter[];
-  /** Statements beside the procedures: bindings both procedures see. */
+  /** What it is made of besides its own procedures. */
+  readonly base: OptimizerBase | null;
+  /** Statements beside the procedures: bindings and states that all procedures see. */
   readonly body: readonly Statement[];
-  readonly prepare: Procedure | null;
-  /** null only after the error `optimizer-without-update`. */
-  readonly update: Procedure | null;
+  readonly procedures: { readonly [P in ProcedureName]: Procedure | null };
 }
+
+/** `extends Adam`: the optimizer whose procedures stand around its own. `around inner`: the parameter whose optimizer it stands around. */
+export interface OptimizerBase {
+  readonly relation: "extends" | "around";
+  readonly name: Identifier;
+}
+
+/** In the order in which they run. */
+export const procedureNames = ["scale", "gradient", "prepare", "update"] as const;
+
+export type ProcedureName = (typeof procedureNames)[number];
 
 /** `update(w, g, t) { … }` */
 export interface Procedure {
@@ -218,13 +252,14 @@ export interface TupleType {
   readonly span: Span;
 }
 
-export type Dimension = Expression | Ellipsis;
+export type Dimension = Expression | Ellipsis | Spread;
 
 // ------------------------------------------------------------------------------------ statements
 
 export type Statement =
   | BindStatement
   | IndexedBindStatement
+  | ScanStatement
   | DeclareStatement
   | AssignStatement
   | PenaltyStatement
@@ -258,6 +293,26 @@ export interface IndexedBindStatement {
   readonly name: Identifier;
   readonly axes: readonly AxisBinder[];
   readonly value: Expression;
+  readonly span: Span;
+}
+
+/**
+ * `(h, c) = scan t in T from (h0, c0) { … }`: the body runs for t = 0 … T−1, or T−1 … 0 with `reversed` after T, and
+ * gives the next value of each carried name under the name with a prime. `checkpoint every k` after the first values
+ * keeps the carries of every k-th step alone for the derivative.
+ */
+export interface ScanStatement {
+  readonly kind: "scan";
+  readonly pattern: Pattern;
+  readonly step: Identifier;
+  readonly length: Expression;
+  readonly isReversed: boolean;
+  readonly from: Expression;
+  /** k */
+  readonly checkpoint: Expression | null;
+  readonly body: readonly Statement[];
+  /** From the pattern to the last word before `{`. */
+  readonly header: Span;
   readonly span: Span;
 }
 

@@ -5,11 +5,14 @@ import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import type {
+  GradientBlock,
   Identifier,
   ImportedName,
+  OptimizerBase,
   OptimizerDeclaration,
   Parameter,
   Procedure,
+  ProcedureName,
   SourceFile,
   Statement,
 } from "./ast.ts";
@@ -129,10 +132,9 @@ export class DeclarationGrammar extends TrainingGrammar {
       },
       { ALT: () => this.SUBRULE(this.block) },
     ]);
-    this.OPTION3(() => {
+    const gradient = this.OPTION3(() => {
       this.OPTION4(() => this.CONSUME(T.EndOfLine));
-      const gradient = this.CONSUME(T.Gradient);
-      this.ACTION(() => this.fail(diagnostics.gradientNotAvailable(this.spanOf(gradient), {})));
+      return this.SUBRULE(this.gradientBlock);
     });
     return this.ACTION(() => ({
       kind: "fn",
@@ -141,13 +143,48 @@ export class DeclarationGrammar extends TrainingGrammar {
       parameters: second ?? first,
       result: result ?? null,
       body,
+      gradient: gradient ?? null,
       ...this.spans({ keyword, last }),
     }));
+  });
+
+  /** `gradient(d) { … }` */
+  readonly gradientBlock = this.RULE("gradientBlock", (): GradientBlock => {
+    const cotangents: Identifier[] = [];
+    const keyword = this.CONSUME(T.Gradient);
+    this.CONSUME(T.LeftParenthesis);
+    this.MANY_SEP({
+      SEP: T.Comma,
+      DEF: () => cotangents.push(this.SUBRULE(this.identifier)),
+    });
+    this.OPTION(() => this.CONSUME(T.TrailingComma));
+    const close = this.CONSUME(T.RightParenthesis);
+    const body = this.SUBRULE(this.block);
+    return this.ACTION(() => {
+      const header = spanOfTokens(this.file, keyword, close);
+      const span = spanOfTokens(this.file, keyword, this.LA(0));
+      return { kind: "gradient", cotangents, body, header, span };
+    });
   });
 
   readonly layerDeclaration = this.RULE("layerDeclaration", (): Undocumented => {
     const keyword = this.CONSUME(T.Layer);
     const name = this.SUBRULE(this.identifier);
+    return this.OR<Undocumented>([
+      { ALT: () => this.SUBRULE(this.layerBase, { ARGS: [keyword, name] }) },
+      { ALT: () => this.SUBRULE(this.layerBody, { ARGS: [keyword, name] }) },
+    ]);
+  });
+
+  readonly layerBase = this.RULE("layerBase", (keyword: IToken, name: Identifier): Undocumented => {
+    this.CONSUME(T.Assign);
+    const base = this.SUBRULE(this.expression);
+    return this.ACTION(() => {
+      return { kind: "derived-layer", name, base, ...this.spans({ keyword, last: this.LA(0) }) };
+    });
+  });
+
+  readonly layerBody = this.RULE("layerBody", (keyword: IToken, name: Identifier): Undocumented => {
     const lists = this.SUBRULE(this.twoLists, { ARGS: ["layer", name, "inputs"] });
     const result = this.OPTION(() => {
       this.CONSUME(T.ResultArrow);
@@ -200,6 +237,7 @@ export class DeclarationGrammar extends TrainingGrammar {
     const keyword = this.CONSUME(T.Optimizer);
     const name = this.SUBRULE(this.identifier);
     const config = this.OPTION(() => this.SUBRULE(this.parameters));
+    const base = this.OPTION3(() => this.SUBRULE(this.optimizerBase));
     const last = this.LA(0);
     const body: Statement[] = [];
     const procedures: Procedure[] = [];
@@ -228,15 +266,33 @@ export class DeclarationGrammar extends TrainingGrammar {
     });
     this.CONSUME(T.RightBrace);
     return this.ACTION((): OptimizerDeclaration | Undocumented => {
-      const { prepare, update } = this.proceduresOf(name, procedures, isComplete);
-      const spans = this.spans({ keyword, last });
-      return { kind: "optimizer", name, config: config ?? [], body, prepare, update, ...spans };
+      const found = this.proceduresOf(name, procedures);
+      if (found.update === null && base === undefined && isComplete) {
+        this.sink.report(diagnostics.optimizerWithoutUpdate(name.span, { name: name.name }));
+      }
+      const parts = { config: config ?? [], base: base ?? null, body, procedures: found };
+      return { kind: "optimizer", name, ...parts, ...this.spans({ keyword, last }) };
+    });
+  });
+
+  /** `extends Adam`, `around inner` */
+  readonly optimizerBase = this.RULE("optimizerBase", (): OptimizerBase => {
+    const word = this.CONSUME(T.Identifier);
+    const name = this.SUBRULE(this.identifier);
+    return this.ACTION((): OptimizerBase => {
+      const relation = word.image;
+      if (relation !== "extends" && relation !== "around") {
+        this.failAt(word, "`extends`, `around` or `{`");
+      }
+      return { relation: relation === "around" ? "around" : "extends", name };
     });
   });
 
   /** `update(w, g, t) { … }` */
   readonly procedure = this.RULE("procedure", (): Procedure => {
     const keyword = this.OR<IToken>([
+      { ALT: () => this.CONSUME(T.Scale) },
+      { ALT: () => this.CONSUME(T.Gradient) },
       { ALT: () => this.CONSUME(T.Prepare) },
       { ALT: () => this.CONSUME(T.Update) },
     ]);
@@ -253,9 +309,8 @@ export class DeclarationGrammar extends TrainingGrammar {
   private proceduresOf(
     name: Identifier,
     procedures: readonly Procedure[],
-    isComplete: boolean,
-  ): { prepare: Procedure | null; update: Procedure | null } {
-    const [prepare, update] = ["prepare", "update"].map((word) => {
+  ): OptimizerDeclaration["procedures"] {
+    const one = (word: ProcedureName): Procedure | null => {
       const [first, second] = procedures.filter((procedure) => procedure.name.name === word);
       if (second !== undefined) {
         const labels = [{ span: first!.name.span, text: "the first one" }];
@@ -263,11 +318,13 @@ export class DeclarationGrammar extends TrainingGrammar {
         this.sink.report(diagnostics.duplicateProcedure(second.name.span, values, { labels }));
       }
       return first ?? null;
-    });
-    if (update === null && isComplete) {
-      this.sink.report(diagnostics.optimizerWithoutUpdate(name.span, { name: name.name }));
-    }
-    return { prepare: prepare ?? null, update: update ?? null };
+    };
+    return {
+      scale: one("scale"),
+      gradient: one("gradient"),
+      prepare: one("prepare"),
+      update: one("update"),
+    };
   }
 
   private failMissingDeclaration(token: IToken): never {

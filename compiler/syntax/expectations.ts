@@ -105,6 +105,8 @@ function hintFor(
   if (tokenMatcher(token, Then) && expected === "`{`") {
     return "an `if` that begins a statement has blocks; to choose between values, bind it: `y = if … then … else …`";
   }
+  if (token.image === "scan")
+    return "a loop is what a name is bound to: `h = scan t in T from h0 { … }`";
   if (token.image === "*" && previous.image === "*") return "a power is written `x^2`";
   if (rules.includes("trainEntry") && (tokenMatcher(token, Assign) || token.image === ":")) {
     return "a setting is a key and its value, with nothing between: `epochs 5`";

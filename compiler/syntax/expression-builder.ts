@@ -103,6 +103,7 @@ export class ExpressionBuilder {
   index(object: Part, items: readonly IndexItem[], end: Span): Part {
     const children = items.flatMap((item): readonly (Expression | null)[] => {
       if (item.kind === "ellipsis") return [];
+      if (item.kind === "spread") return [item.list];
       return item.kind === "slice" ? [item.start, item.stop, item.step] : [item];
     });
     const draft = { kind: "index", object: object.node, items } as const;

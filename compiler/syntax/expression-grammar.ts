@@ -13,7 +13,9 @@ import type {
   Expression,
   Identifier,
   IndexItem,
+  MemberExpression,
   SourceFile,
+  Spread,
   StringLiteral,
 } from "./ast.ts";
 import { expectationProvider } from "./expectations.ts";
@@ -136,17 +138,15 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
       {
         ALT: () => {
           const name = this.SUBRULE(this.identifier);
-          return this.ACTION(() => this.builder.leaf(name));
+          const member = this.OPTION(() => {
+            this.CONSUME(T.Dot);
+            return this.SUBRULE2(this.identifier);
+          });
+          return this.ACTION(() => this.builder.leaf(member ? memberOf(name, member) : name));
         },
       },
       { ALT: () => this.SUBRULE(this.parenthesized) },
       { ALT: () => this.SUBRULE(this.list) },
-      {
-        ALT: () => {
-          const scan = this.CONSUME(T.Scan);
-          return this.ACTION(() => this.fail(diagnostics.scanNotAvailable(this.spanOf(scan), {})));
-        },
-      },
     ]);
   });
 
@@ -274,8 +274,13 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
       {
         ALT: () => {
           const start = this.SUBRULE(this.expression);
-          const slice = this.OPTION(() => this.SUBRULE2(this.sliceRest, { ARGS: [start] }));
-          return slice ?? start;
+          const item = this.OPTION(() =>
+            this.OR2<IndexItem>([
+              { ALT: () => this.SUBRULE2(this.sliceRest, { ARGS: [start] }) },
+              { ALT: () => this.spreadOf(start, this.CONSUME2(T.Ellipsis)) },
+            ]),
+          );
+          return item ?? start;
         },
       },
     ]);
@@ -325,13 +330,14 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
 
   readonly axis = this.RULE("axis", (): AxisBinder => {
     const name = this.SUBRULE(this.identifier);
-    const extent = this.OPTION(() => {
+    const dots = this.OPTION(() => this.CONSUME(T.Ellipsis));
+    const extent = this.OPTION2(() => {
       this.CONSUME(T.Less);
       return this.SUBRULE(this.part);
     });
     return this.ACTION(() => {
-      const span = joinSpans(name.span, extent?.span ?? name.span);
-      return { kind: "axis", name, extent: extent?.node ?? null, span };
+      const span = joinSpans(name.span, extent?.span ?? (dots ? this.spanOf(dots) : name.span));
+      return { kind: "axis", name, isList: dots !== undefined, extent: extent?.node ?? null, span };
     });
   });
 
@@ -368,7 +374,17 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
     return this.ACTION(() => ({ kind: "boolean", value, span: this.spanOf(token) }));
   }
 
+  protected spreadOf(list: Expression, dots: IToken): Spread {
+    return this.ACTION(() => {
+      return { kind: "spread", list, span: joinSpans(list.span, this.spanOf(dots)) };
+    });
+  }
+
   protected ellipsisOf(token: IToken): { readonly kind: "ellipsis"; readonly span: Span } {
     return this.ACTION(() => ({ kind: "ellipsis", span: this.spanOf(token) }));
   }
+}
+
+function memberOf(object: Identifier, member: Identifier): MemberExpression {
+  return { kind: "member", object, member, span: joinSpans(object.span, member.span) };
 }

@@ -21,6 +21,7 @@ export type Expression =
   | TupleExpression
   | CallExpression
   | IndexExpression
+  | MemberExpression
   | UnaryExpression
   | BinaryExpression
   | RangeExpression
@@ -93,7 +94,15 @@ export interface IndexExpression {
   readonly span: Span;
 }
 
-export type IndexItem = Expression | Slice | Ellipsis;
+/** `h.all`: of a name that a loop bound. */
+export interface MemberExpression {
+  readonly kind: "member";
+  readonly object: Identifier;
+  readonly member: Identifier;
+  readonly span: Span;
+}
+
+export type IndexItem = Expression | Slice | Ellipsis | Spread;
 
 /** `1:3`, `:`, `::2` */
 export interface Slice {
@@ -193,11 +202,22 @@ export interface ReduceExpression {
   readonly span: Span;
 }
 
-/** `n` or `h < OH`, on the left of an index-notation binding or after a reducer. */
+/**
+ * `n` or `h < OH`, on the left of an index-notation binding or after a reducer; `p...` or `p... < sizes` is a
+ * list of axes.
+ */
 export interface AxisBinder {
   readonly kind: "axis";
   readonly name: Identifier;
+  readonly isList: boolean;
   readonly extent: Expression | null;
+  readonly span: Span;
+}
+
+/** `sizes...` in a type or an index: the items of a list, one after the other. */
+export interface Spread {
+  readonly kind: "spread";
+  readonly list: Expression;
   readonly span: Span;
 }
 

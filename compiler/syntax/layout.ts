@@ -23,9 +23,11 @@ import {
   Assign,
   Colon,
   Comma,
+  Dot,
   declarationKeywords,
   Else,
   EndOfLine,
+  False,
   Gradient,
   Identifier,
   If,
@@ -38,8 +40,10 @@ import {
   Less,
   LineBreak,
   Minus,
+  None,
   Not,
-  Prepare,
+  NumberToken,
+  procedureKeywords,
   Reducer,
   ResultArrow,
   RightBrace,
@@ -50,6 +54,7 @@ import {
   Then,
   TrailingComma,
   Train,
+  True,
   Update,
 } from "./tokens.ts";
 
@@ -379,19 +384,21 @@ class Layout {
     const next = this.#raw[at + 1]?.tokenType;
     const keyword = statementKeywords.get(token.image);
     if (keyword !== undefined && next === Identifier) return retyped(token, keyword);
-    if (token.image === "prepare" && next === LeftParenthesis) return retyped(token, Prepare);
+    const procedure = procedureKeywords.get(token.image);
+    if (procedure !== undefined && next === LeftParenthesis) return retyped(token, procedure);
     if (token.image !== "update") return token;
     const opensBlock = next === Identifier && this.#raw[at + 2]?.tokenType === LeftBrace;
-    return opensBlock || next === LeftParenthesis ? retyped(token, Update) : token;
+    return opensBlock ? retyped(token, Update) : token;
   }
 
   /** A token that is not the first of its statement. */
   #inPlace(token: IToken, at: number): IToken {
-    if (token.tokenType !== Identifier) return token;
+    if (token.tokenType !== Identifier || this.#tokens.at(-1)?.tokenType === Dot) return token;
     if (this.#raw[at + 1]?.tokenType === LeftBracket && reducers.has(token.image)) {
       return retyped(token, Reducer);
     }
-    const followsBody = this.#open.length === 0 && this.#tokens.at(-1)?.tokenType === RightBrace;
+    const last = this.#tokens.at(-1);
+    const followsBody = this.#open.length === 0 && last !== undefined && endsOperand(last);
     return followsBody && isGradient(token) ? retyped(token, Gradient) : token;
   }
 
@@ -401,6 +408,15 @@ class Layout {
     while (this.#raw[next]?.tokenType === LineBreak) next++;
     return this.#raw[next] ?? this.#raw[at]!;
   }
+}
+
+/** Whether no operand can follow, so that a word does not belong to the expression before it. */
+function endsOperand(token: IToken): boolean {
+  return (
+    token.tokenType === Identifier ||
+    closers.has(token.tokenType) ||
+    [NumberToken, StringToken, True, False, None].some((type) => tokenMatcher(token, type))
+  );
 }
 
 function isGradient(token: IToken): boolean {

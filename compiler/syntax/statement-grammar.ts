@@ -20,6 +20,7 @@ import type {
   Expression,
   IfBranch,
   Pattern,
+  ScanStatement,
   Statement,
   StringLiteral,
 } from "./ast.ts";
@@ -88,15 +89,84 @@ export class StatementGrammar extends TypeGrammar {
     ]);
   });
 
-  /** `y = e`, `y: type = e`, `(a, b) = e` */
+  /** `y = e`, `y: type = e`, `(a, b) = e`, `h = scan …` */
   readonly bind = this.RULE("bind", (): Statement => {
     const pattern = this.SUBRULE(this.pattern);
     const type = this.SUBRULE(this.optionalType);
     this.CONSUME(T.Assign);
-    const part = this.SUBRULE(this.part);
+    return this.OR<Statement>([
+      {
+        ALT: () => {
+          const scan = this.SUBRULE(this.scan);
+          return this.ACTION(() => {
+            if (type !== null) this.fail(diagnostics.scanWithType(type.span, {}));
+            const { start } = pattern.span;
+            return {
+              pattern,
+              ...scan,
+              header: { ...scan.header, start },
+              span: { ...scan.span, start },
+            };
+          });
+        },
+      },
+      {
+        ALT: () => {
+          const part = this.SUBRULE(this.part);
+          return this.ACTION(() => {
+            const span = joinSpans(pattern.span, part.span);
+            return { kind: "bind", pattern, type, value: part.node, span };
+          });
+        },
+      },
+    ]);
+  });
+
+  /** `scan t in T reversed from h0 checkpoint every k { … }` */
+  readonly scan = this.RULE("scan", (): Omit<ScanStatement, "pattern"> => {
+    const keyword = this.CONSUME(T.Scan);
+    const step = this.SUBRULE(this.identifier);
+    this.CONSUME(T.In);
+    const length = this.SUBRULE(this.expression);
+    let isReversed = false;
+    this.OPTION({
+      GATE: () => this.LA(1).image === "reversed",
+      DEF: () => {
+        this.CONSUME(T.Identifier);
+        isReversed = true;
+      },
+    });
+    this.SUBRULE(this.wordOf, { ARGS: ["from"] });
+    const from = this.SUBRULE2(this.expression);
+    const checkpoint = this.OPTION2(() => {
+      this.SUBRULE2(this.wordOf, { ARGS: ["checkpoint"] });
+      this.SUBRULE3(this.wordOf, { ARGS: ["every"] });
+      return this.SUBRULE3(this.expression);
+    });
+    const last = this.ACTION(() => this.LA(0));
+    const body = this.SUBRULE(this.block);
     return this.ACTION(() => {
-      const span = joinSpans(pattern.span, part.span);
-      return { kind: "bind", pattern, type, value: part.node, span };
+      const header = spanOfTokens(this.file, keyword, last);
+      const span = spanOfTokens(this.file, keyword, this.LA(0));
+      return {
+        kind: "scan",
+        step,
+        length,
+        isReversed,
+        from,
+        checkpoint: checkpoint ?? null,
+        body,
+        header,
+        span,
+      };
+    });
+  });
+
+  /** A word that is one only where it stands. */
+  readonly wordOf = this.RULE("wordOf", (word: string): void => {
+    const token = this.CONSUME(T.Identifier);
+    this.ACTION(() => {
+      if (token.image !== word) this.failAt(token, `\`${word}\``);
     });
   });
 

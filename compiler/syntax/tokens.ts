@@ -79,6 +79,8 @@ export const Not = word("not");
 // Longer symbols first: the lexer takes the first that fits.
 export const Ellipsis = symbol("...");
 export const Range = symbol("..", InfixOperator);
+/** Before the name of a part: `h.all`. */
+export const Dot = symbol(".");
 export const Pipe = symbol("|>", InfixOperator);
 /** Only a statement's arrow after `layout.ts`; elsewhere `a <-1` is `a < -1`. */
 export const Arrow = symbol("<-");
@@ -179,6 +181,7 @@ export const State = contextualWord("state");
 export const Statistic = contextualWord("statistic");
 export const Input = contextualWord("input");
 export const Output = contextualWord("output");
+export const Scale = contextualWord("scale");
 export const Prepare = contextualWord("prepare");
 export const Update = contextualWord("update");
 
@@ -193,6 +196,14 @@ export const declarationKeywords: ReadonlyMap<string, TokenType> = new Map([
   ["metric", Metric],
   ["data", Data],
   ["train", Train],
+]);
+
+/** What begins a procedure of an optimizer if its parameters follow. */
+export const procedureKeywords: ReadonlyMap<string, TokenType> = new Map([
+  ["scale", Scale],
+  ["gradient", Gradient],
+  ["prepare", Prepare],
+  ["update", Update],
 ]);
 
 /** What begins a statement if a name follows. */

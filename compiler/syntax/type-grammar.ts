@@ -50,7 +50,12 @@ export class TypeGrammar extends ExpressionGrammar {
       DEF: () => {
         const dimension = this.OR<Dimension>([
           { ALT: () => this.ellipsisOf(this.CONSUME(T.Ellipsis)) },
-          { ALT: () => this.SUBRULE(this.expression) },
+          {
+            ALT: () => {
+              const size = this.SUBRULE(this.expression);
+              return this.OPTION2(() => this.spreadOf(size, this.CONSUME2(T.Ellipsis))) ?? size;
+            },
+          },
         ]);
         dimensions.push(dimension);
       },

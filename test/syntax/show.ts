@@ -79,6 +79,8 @@ export function show(node: IndexItem): string {
       return `${show(node.callee)}(${node.arguments.map(showArgument).join(", ")})`;
     case "index":
       return `${show(node.object)}[${node.items.map(show).join(", ")}]`;
+    case "member":
+      return `${node.object.name}.${node.member.name}`;
     case "unary":
       return `(${node.operator} ${show(node.operand)})`;
     case "binary":
@@ -102,6 +104,12 @@ export function showStatement(node: Statement): string {
       return `${showPattern(node.pattern)}${typed(node.type)} = ${show(node.value)}`;
     case "indexed-bind":
       return `${node.name.name}${showAxes(node.axes)} = ${show(node.value)}`;
+    case "scan": {
+      const direction = node.isReversed ? " reversed" : "";
+      const every = node.checkpoint === null ? "" : ` checkpoint every ${show(node.checkpoint)}`;
+      const head = `scan ${node.step.name} in ${show(node.length)}${direction} from ${show(node.from)}${every}`;
+      return `${showPattern(node.pattern)} = ${head} ${block(node.body)}`;
+    }
     case "declare": {
       const options = node.options.map((option) => `, ${showArgument(option)}`).join("");
       return `${node.role} ${node.name.name}${typed(node.type)} = ${show(node.value)}${options}`;

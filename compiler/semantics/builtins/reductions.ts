@@ -1,11 +1,14 @@
 /** Reducers as functions of a tensor: `sum(x, axis = -1, keepdims = true)`; of static numbers at build time. */
 
 import { diagnostics } from "../../diagnostics/catalogue.generated.ts";
+import type { Value as GraphValue } from "../../graph/node.ts";
 import { type ReducerName, reducerNames, reducers } from "../../graph/reducers.ts";
-import { asElement } from "../arithmetic.ts";
+import { asElement, isStepElement } from "../arithmetic.ts";
 import { convertTensor } from "../conversions.ts";
 import { widensTo } from "../dtypes.ts";
-import { report } from "../session.ts";
+import { reduceMasked } from "../masked-means.ts";
+import { keepMask } from "../masks.ts";
+import { type Environment, report } from "../session.ts";
 import { reduceAxes } from "../tensors/reduce.ts";
 import {
   type DimensionSource,
@@ -14,6 +17,7 @@ import {
   floatValue,
   intValue,
   listValue,
+  type TensorValue,
   tensorValue,
   type Value,
 } from "../values.ts";
@@ -26,7 +30,8 @@ function reduce(call: BuiltinCall, reducer: ReducerName): Value {
   const { env } = call;
   const operand = argument(call, "x");
   // Inside an index notation an element is a tensor of rank 0: reducing it changes nothing.
-  if (operand.value.kind === "element") return asElement(env, operand) ?? errorValue;
+  if (operand.value.kind === "element" && !isStepElement(env, operand.value))
+    return asElement(env, operand) ?? errorValue;
   const x = tensorArgument(call, "x");
   if (x === undefined) return errorValue;
   const { dtype, shape } = x.value;
@@ -44,10 +49,31 @@ function reduce(call: BuiltinCall, reducer: ReducerName): Value {
   const sources: (DimensionSource | null)[] = keepDims
     ? x.sources.map((source, d) => (axes.includes(d) ? null : source))
     : x.sources.filter((_, d) => !axes.includes(d));
-  const results = reduceAxes(env.session.context, reducer, converted.value, axes, keepDims);
-  const values = results.map((value) => tensorValue(value, sources));
+  const results = reduceOver(env, reducer, converted, axes, keepDims);
+  // What was reduced behind the masked axes leaves them in place; `keepMask` sees that the others are gone.
+  const isBehind = axes.every((axis) => axis >= (x.mask?.shape.length ?? 0));
+  const values = results
+    .map((value) => tensorValue(value, sources))
+    .map((value) => (isBehind ? keepMask(value, [x]) : value));
   // max and min also give where; as functions they give the value.
   return reducer === "moments" ? listValue(values, true) : values[0]!;
+}
+
+/** In a loss or a metric, what a mask leaves out counts nothing. */
+function reduceOver(
+  env: Environment,
+  reducer: ReducerName,
+  { value, mask }: TensorValue,
+  axes: readonly number[],
+  keepDims: boolean,
+): readonly GraphValue[] {
+  const { context } = env.session;
+  const weighs = (reducer === "sum" || reducer === "mean") && value.dtype === "f32";
+  const covers = mask?.shape.every((_, d) => axes.includes(d));
+  if (!env.maskedMeans || !mask || !weighs || !covers) {
+    return reduceAxes(context, reducer, value, axes, keepDims);
+  }
+  return reduceMasked(context, reducer, { value, mask }, axes, keepDims, env.maskedMeans);
 }
 
 /** `max(1.0, n)`, `sum([2, 3])`: of numbers, or of one list of them. */

@@ -1,10 +1,10 @@
 /** Builtins that make or convert values: tensors filled with a number or drawn at random, other types. */
 
 import { type DType, dtypes } from "../../graph/dtype.ts";
-import { numberScalar } from "../arithmetic.ts";
+import { isStepElement, numberScalar } from "../arithmetic.ts";
 import { convertElement, convertTensor } from "../conversions.ts";
 import { broadcastTo } from "../tensors/layout.ts";
-import { readingOrder } from "../tensors/reduce.ts";
+import { stackedOrder } from "../tensors/reduce.ts";
 import { boolValue, errorValue, floatValue, intValue, tensorValue, type Value } from "../values.ts";
 import { argument, type Builtin, type BuiltinCall, required } from "./builtin.ts";
 import { shapeArgument, tensorArgument, wrongArgument } from "./checks.ts";
@@ -12,7 +12,9 @@ import { shapeArgument, tensorArgument, wrongArgument } from "./checks.ts";
 /** `f32(x)`: towards zero from floats to integers, 0 and 1 from truth values. */
 function cast(call: BuiltinCall, dtype: DType): Value {
   const { value } = argument(call, "x");
-  if (value.kind === "element") return convertElement(call.env, value, dtype);
+  if (value.kind === "element" && !isStepElement(call.env, value)) {
+    return convertElement(call.env, value, dtype);
+  }
   if (value.kind === "int" || value.kind === "float" || value.kind === "bool") {
     return staticCast(Number(value.value), dtype);
   }
@@ -56,13 +58,13 @@ function fullTensor(call: BuiltinCall): Value {
 
 /** One draw an element, from a stream that belongs to the layer or param around the call. */
 function uniformTensor(call: BuiltinCall): Value {
-  const { session, pass, owner } = call.env;
+  const { session, pass, owner, loops } = call.env;
   const shape = shapeArgument(call, "shape");
   if (shape === undefined) return errorValue;
   const count = pass.draws.get(owner.path) ?? 0;
   pass.draws.set(owner.path, count + 1);
   const stream = count === 0 ? owner.path : `${owner.path}#${count}`;
-  const body = session.context.random(stream, readingOrder(shape));
+  const body = session.context.random(stream, stackedOrder(shape, loops));
   return tensorValue(session.context.compute({ parallel: shape, body }).values[0]!);
 }
 

@@ -15,7 +15,14 @@ import {
   subtractAffine,
   zeroAffine,
 } from "../../graph/affine.ts";
-import { inRange, nonnegative, not, simplifyCondition } from "../../graph/condition.ts";
+import {
+  always,
+  type Condition,
+  inRange,
+  nonnegative,
+  not,
+  simplifyCondition,
+} from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
 import { type Extent, fixed, type Shape, sameExtent, sameShape } from "../../graph/extent.ts";
 import type { Scalar, Value } from "../../graph/node.ts";
@@ -37,8 +44,13 @@ export type SlicePart =
     }
   | { readonly kind: "new" };
 
-/** `x[parts]`; parts that are not "new" correspond to the dimensions of x one by one. */
-export function slice(context: GraphContext, x: Value, parts: readonly SlicePart[]): Value {
+/** `x[parts]`, 0 where the guard is false; parts that are not "new" correspond to the dimensions of x one by one. */
+export function slice(
+  context: GraphContext,
+  x: Value,
+  parts: readonly SlicePart[],
+  guard: Condition = always,
+): Value {
   const parallel: Extent[] = [];
   const index: Affine[] = [];
   for (const part of parts) {
@@ -55,7 +67,7 @@ export function slice(context: GraphContext, x: Value, parts: readonly SlicePart
         break;
     }
   }
-  return map(context, parallel, context.load(x, index));
+  return map(context, parallel, context.load(x, index, guard));
 }
 
 /** Result dimension d is dimension permutation[d] of x. */

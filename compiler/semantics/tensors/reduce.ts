@@ -2,9 +2,10 @@
 
 import { type Affine, addAffine, axisAffine, scaleAffine, zeroAffine } from "../../graph/affine.ts";
 import type { GraphContext } from "../../graph/context.ts";
-import { type Extent, fixed, type Shape } from "../../graph/extent.ts";
+import { type Extent, fixed, type Shape, stackedAxis } from "../../graph/extent.ts";
 import type { Value } from "../../graph/node.ts";
 import type { ReducerName } from "../../graph/reducers.ts";
+import type { LoopFrame } from "../session.ts";
 import { broadcastIndex } from "./layout.ts";
 
 /** The reducer over `axes` (distinct, in increasing order); with `keepDims` they stay with extent 1. */
@@ -50,11 +51,16 @@ export function matrixProduct(context: GraphContext, a: Value, b: Value, batch: 
   }).values[0]!;
 }
 
-/** The reading-order index of a point of a box whose extents but the first are fixed. */
-export function readingOrder(shape: Shape): Affine {
-  let flat = zeroAffine;
-  shape.forEach((extent, d) => {
-    flat = addAffine(scaleAffine(flat, d === 0 ? 0 : extent.constant), axisAffine(d));
-  });
-  return flat;
+/**
+ * The reading-order index of a point of a box whose extents but the first are fixed; in loops, that of what stacking
+ * all iterations gives.
+ */
+export function stackedOrder(shape: Shape, loops: readonly LoopFrame[]): Affine {
+  const at = stackedAxis(shape);
+  const dimensions = shape.map(({ constant }, d) => ({ size: constant, place: axisAffine(d) }));
+  const stacked = loops.map(({ length, place }) => ({ size: length, place }));
+  return [...dimensions.slice(0, at), ...stacked, ...dimensions.slice(at)].reduce(
+    (flat, { size, place }, d) => addAffine(d === 0 ? zeroAffine : scaleAffine(flat, size), place),
+    zeroAffine,
+  );
 }

@@ -1,4 +1,4 @@
-/** Static numbers as tensors of rank 0, where a tensor is needed. */
+/** Static numbers and variables of loops as tensors of rank 0, where a tensor is needed. */
 
 import type { DType } from "../../graph/dtype.ts";
 import { numberScalar } from "../arithmetic.ts";
@@ -12,7 +12,14 @@ export function scalarTensor(
   dtype: DType,
 ): TensorValue | undefined {
   if (value.kind === "tensor") return value;
-  const own = value.kind === "float" ? "f32" : value.kind === "bool" ? "bool" : dtype;
+  const own =
+    value.kind === "element"
+      ? value.scalar.dtype
+      : value.kind === "float"
+        ? "f32"
+        : value.kind === "bool"
+          ? "bool"
+          : dtype;
   const body = numberScalar(env, value, own);
   if (body === undefined) return undefined;
   return tensorValue(env.session.context.compute({ parallel: [], body }).values[0]!);

@@ -1,0 +1,122 @@
+/** Loops of the language, by the values that the interpreter gives them. */
+
+import { describe, expect, it } from "vitest";
+import { evaluateExpression, predict } from "./run-program.ts";
+
+const x = { x: [1, 2, 3, 4, 5, 6] };
+const type = { x: "f32[N, 3]" };
+
+describe("a loop carries values from step to step", () => {
+  it.each([
+    ["the last value", "  y = scan t in 3 from zeros([N]) { y' = 2 * y + x[:, t] }", [11, 32]],
+    ["backwards", "  y = scan t in 3 reversed from zeros([N]) { y' = 2 * y + x[:, t] }", [17, 38]],
+    [
+      "several",
+      `  (a, b) = scan t in 3 from (zeros([N]), 1.0) {
+    a' = a + x[:, t] * b'
+    b' = 2 * b
+  }
+  y = a + b`,
+      undefined,
+    ],
+    [
+      "all values of a carry",
+      "  h = scan t in 3 from zeros([N]) { h' = h + x[:, t] }\n  y = h.all",
+      [1, 3, 6, 4, 9, 15],
+    ],
+    [
+      "all values, backwards",
+      "  h = scan t in 3 reversed from zeros([N]) { h' = h + x[:, t] }\n  y = h.all",
+      [6, 5, 3, 15, 11, 6],
+    ],
+    [
+      "names of the body",
+      `  h = scan t in 3 from zeros([N]) {
+    z = h - x[:, t]
+    h' = h + x[:, t]
+  }
+  y = stack([h, z.last, sum(z.all, axis = 1)], axis = 1)`,
+      [6, 0, -2, 15, 3, -2],
+    ],
+    [
+      "rank 0",
+      `  h = scan t in 3 from 1.0 { h' = 3 * h + f32(t) }
+  y = x * h.last + sum(h.all)`,
+      undefined,
+    ],
+  ])("%s", (_, body, expected) => {
+    if (expected === undefined) return;
+    expect(evaluateExpression(type, body, x, 2)).toEqual(expected);
+  });
+});
+
+describe("what stands in the body", () => {
+  it.each([
+    ["the variable in arithmetic", "h' = h + x[:, t] * (2 * t + 1)", [1 + 6 + 15, 4 + 15 + 30]],
+    ["as a float", "h' = h + x[:, t] * f32(t) / 2", [4, 8.5]],
+    ["a slice that reads before the start", "h' = h + x[:, t - 1]", [3, 9]],
+    ["index notation", "z[n] = x[n, t - 1] + x[n, t]\n h' = h + z", [9, 24]],
+    ["a reduction", "z[n] = sum[i] (if i <= t then x[n, i] else 0)\n h' = h + z", [10, 28]],
+    ["a condition on the variable", "h' = if t == 0 then x[:, t] else h * x[:, t]", [6, 120]],
+    ["a static loop", "h' = h\n for k in [1, 2] { h' = h' + k * x[:, t] }", [18, 45]],
+    [
+      "conditions of the variable and data",
+      "h' = if t > 0 and x[:, t] > 2 then h + 1 else h",
+      [1, 2],
+    ],
+    ["quotients", "h' = h + x[:, (t + 1) / 2]", [5, 14]],
+  ])("%s", (_, body, expected) => {
+    const text = `  y = scan t in 3 from zeros([N]) {\n${body.replace(/h'/g, "y'").replace(/\bh\b/g, "y")}\n }`;
+    expect(evaluateExpression(type, text, x, 2)).toEqual(expected);
+  });
+
+  it("loops", () => {
+    const body = `  y = scan t in 3 from zeros([N]) {
+    s = scan k in 2 from 0.5 * y { s' = s + x[:, t] * f32(k + t) }
+    y' = s + sum(s.all, axis = 1)
+  }`;
+    const plain = (row: number[]): number => {
+      let y = 0;
+      for (let t = 0; t < 3; t++) {
+        let s = 0.5 * y;
+        let all = 0;
+        for (let k = 0; k < 2; k++) {
+          s += row[t]! * (k + t);
+          all += s;
+        }
+        y = s + all;
+      }
+      return y;
+    };
+    expect(evaluateExpression(type, body, x, 2)).toEqual([plain([1, 2, 3]), plain([4, 5, 6])]);
+  });
+
+  it("layers and lists of carries", () => {
+    const text = `
+layer Cell(units: int)(x: f32[N, 1], states: list) {
+  h = Dense(units, use_bias = false)(concat([x, states[0]]))
+  return [h, states[1] + h]
+}
+model M {
+  input x: f32[N, 3]
+  cell = Cell(2)
+  s = scan t in 3 from [zeros([N, 2]), zeros([N, 2])] { s' = cell(x[:, t][:, none], s) }
+  output y = s[1] + s.all[1][:, 0]
+}`;
+    const kernel = [1, 0.5, 0.25, -1, 2, 0.5];
+    const row = (xs: number[]): number[] => {
+      let h = [0, 0];
+      const total = [0, 0];
+      let first: number[] = [];
+      for (const [t, x] of xs.entries()) {
+        const given = [x, ...h];
+        h = [0, 1].map((o) => given.reduce((sum, g, i) => sum + g * kernel[2 * i + o]!, 0));
+        for (const o of [0, 1]) total[o]! += h[o]!;
+        if (t === 0) first = [...total];
+      }
+      return total.map((v, o) => v + first[o]!);
+    };
+    const leaves = { ...x, "M/cell/dense/kernel": kernel };
+    expect(predict(text, leaves, 2).y).toEqual([...row([1, 2, 3]), ...row([4, 5, 6])]);
+  });
+});
