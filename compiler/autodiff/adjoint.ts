@@ -6,24 +6,27 @@
 
 import { type GraphContext, scalarChildren } from "../graph/context.ts";
 import { isFloat } from "../graph/dtype.ts";
-import type { LoadScalar, Scalar } from "../graph/node.ts";
+import type { GatherScalar, LoadScalar, Scalar } from "../graph/node.ts";
 import { algebraOf, scalarFunctions } from "../graph/scalar-functions.ts";
 
+/** What reads an element of an operand. */
+export type Read = LoadScalar | GatherScalar;
+
 /**
- * The adjoint of each active load: `seed`, the adjoint of the body, times the derivative of the body by the
- * load. `result`, if given, is a cheaper scalar with the body's value: the node's own result, loaded.
+ * The adjoint of each active read: `seed`, the adjoint of the body, times the derivative of the body by the
+ * read. `result`, if given, is a cheaper scalar with the body's value: the node's own result, loaded.
  */
 export function adjointsOf(
   context: GraphContext,
   body: Scalar,
   seed: Scalar,
-  isActive: (load: LoadScalar) => boolean,
+  isActive: (read: Read) => boolean,
   result: Scalar | null,
-): ReadonlyMap<LoadScalar, Scalar> {
+): ReadonlyMap<Read, Scalar> {
   const order = activeScalars(body, isActive);
   const active = new Set(order);
   const adjoints = new Map<Scalar, Scalar>();
-  const loads = new Map<LoadScalar, Scalar>();
+  const reads = new Map<Read, Scalar>();
   const flow = (scalar: Scalar, adjoint: Scalar): void => {
     const known = adjoints.get(scalar);
     adjoints.set(scalar, known === undefined ? adjoint : plus(context, known, adjoint));
@@ -32,7 +35,7 @@ export function adjointsOf(
   for (const scalar of order.reverse()) {
     const adjoint = adjoints.get(scalar);
     if (adjoint === undefined || isConstant(adjoint, 0)) continue;
-    if (scalar.kind === "load") loads.set(scalar, adjoint);
+    if (scalar.kind === "load" || scalar.kind === "gather") reads.set(scalar, adjoint);
     else if (scalar.kind === "cast") flow(scalar.of, context.cast(adjoint, scalar.of.dtype));
     else if (scalar.kind === "call") {
       const { derivative } = scalarFunctions[scalar.fn];
@@ -46,11 +49,11 @@ export function adjointsOf(
       });
     }
   }
-  return loads;
+  return reads;
 }
 
-/** Scalars through which a derivative flows to an active load, children before users. */
-function activeScalars(body: Scalar, isActive: (load: LoadScalar) => boolean): Scalar[] {
+/** Scalars through which a derivative flows to an active read, children before users. */
+function activeScalars(body: Scalar, isActive: (read: Read) => boolean): Scalar[] {
   const order: Scalar[] = [];
   const known = new Map<Scalar, boolean>();
   const visit = (scalar: Scalar): boolean => {
@@ -59,7 +62,7 @@ function activeScalars(body: Scalar, isActive: (load: LoadScalar) => boolean): S
     // Integers and booleans are steps: nothing flows through them.
     let reaches = false;
     if (isFloat(scalar.dtype)) {
-      reaches = scalar.kind === "load" && isActive(scalar);
+      reaches = (scalar.kind === "load" || scalar.kind === "gather") && isActive(scalar);
       for (const child of scalarChildren(scalar)) reaches = visit(child) || reaches;
     }
     known.set(scalar, reaches);

@@ -92,7 +92,7 @@ export function gradientsOf(
 function activeValues(nodes: readonly Node[], wanted: readonly Value[]): ReadonlySet<Value> {
   const active = new Set(wanted);
   for (const node of nodes) {
-    if (node.kind !== "compute" && node.kind !== "call") continue;
+    if (node.kind === "leaf" || node.kind === "scan") continue;
     const read = node.kind === "call" ? node.inputs : node.operands;
     if (!read.some((value) => active.has(value))) continue;
     for (const value of node.values) if (isFloat(value.dtype)) active.add(value);

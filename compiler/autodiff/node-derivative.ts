@@ -1,10 +1,12 @@
 /**
- * The derivative of one compute node: from the derivative of the loss by its results to what it contributes to
+ * The derivative of one node: from the derivative of the loss by its results to what it contributes to
  * those by its operands. For each load X[A(p, r)] of the body b,
  *
  *     dX[q] += Σ over (p, r) with A(p, r) = q, where(p, r) and the load's guard of dY[p] · ρ(p, r) · ∂b/∂load
  *
- * which is a compute node over q, by inverting A. ρ is the reducer's factor.
+ * which is a compute node over q, by inverting A. ρ is the reducer's factor. For a gather from X at places that data
+ * say the same terms are scattered there, in reading order of (p, r). A scatter is differentiated as the map of its
+ * body, whose cotangent is gathered.
  */
 
 import {
@@ -20,6 +22,7 @@ import {
   zeroAffine,
 } from "../graph/affine.ts";
 import {
+  always,
   and,
   type Condition,
   conditionAxes,
@@ -29,10 +32,10 @@ import {
 } from "../graph/condition.ts";
 import type { ComputeContent, GraphContext } from "../graph/context.ts";
 import { type Extent, isFixed } from "../graph/extent.ts";
-import type { Compute, LoadScalar, Scalar, Value } from "../graph/node.ts";
+import type { Compute, GatherScalar, LoadScalar, Scalar, Scatter, Value } from "../graph/node.ts";
 import { assuming, withoutRedundancy } from "../graph/prove.ts";
 import { reducers } from "../graph/reducers.ts";
-import { mapScalar } from "../graph/rewrite.ts";
+import { mapScalar, scalarMapper } from "../graph/rewrite.ts";
 import { algebraOf } from "../graph/scalar-functions.ts";
 import { adjointsOf, isConstant, plus, times } from "./adjoint.ts";
 import { invertIndexMap } from "./invert-index.ts";
@@ -54,20 +57,40 @@ export function contributionsOf(
   isActive: (value: Value) => boolean,
   batchMax: number,
 ): Contribution[] {
-  return new NodeDerivative(context, node, batchMax).contributions(cotangents, isActive);
+  return new NodeDerivative(context, node, node, batchMax).contributions(cotangents, isActive);
 }
+
+/** What a scatter contributes to its active operands, `cotangent` being the derivative of the loss by its result. */
+export function scatterContributions(
+  context: GraphContext,
+  node: Scatter,
+  cotangent: Value,
+  isActive: (value: Value) => boolean,
+  batchMax: number,
+): Contribution[] {
+  const { parallel, body, index } = node;
+  const points = { parallel, reduction: [], where: always, reducer: null, body, values: [] };
+  const derivative = new NodeDerivative(context, points, node, batchMax);
+  return derivative.pulledBack(context.gather(cotangent, index), isActive, null);
+}
+
+/** A compute node, or a map that is none. */
+type Points = Pick<Compute, "parallel" | "reduction" | "where" | "reducer" | "body" | "values">;
 
 class NodeDerivative {
   readonly #context: GraphContext;
-  readonly #node: Compute;
+  readonly #node: Points;
+  /** Whose derivative it is. */
+  readonly #source: Compute | Scatter;
   readonly #batchMax: number;
   readonly #extents: readonly Extent[];
   /** The node's own parallel indices. */
   readonly #place: readonly Affine[];
 
-  constructor(context: GraphContext, node: Compute, batchMax: number) {
+  constructor(context: GraphContext, node: Points, source: Compute | Scatter, batchMax: number) {
     this.#context = context;
     this.#node = node;
+    this.#source = source;
     this.#batchMax = batchMax;
     this.#extents = [...node.parallel, ...node.reduction];
     this.#place = node.parallel.map((_, axis) => axisAffine(axis));
@@ -79,16 +102,21 @@ class NodeDerivative {
   ): Contribution[] {
     const node = this.#node;
     const result = node.reducer === null ? this.#context.load(node.values[0]!, this.#place) : null;
-    const adjoints = adjointsOf(
-      this.#context,
-      node.body,
-      this.#seed(cotangents),
-      (load) => isActive(load.value),
-      result,
-    );
-    return [...adjoints].flatMap(([load, adjoint]) => {
-      const value = this.#pullBack(load, adjoint);
-      return value === null ? [] : [{ operand: load.value, value }];
+    return this.pulledBack(this.#seed(cotangents), isActive, result);
+  }
+
+  /** The contributions where `seed` is the adjoint of the body. */
+  pulledBack(
+    seed: Scalar,
+    isActive: (value: Value) => boolean,
+    result: Scalar | null,
+  ): Contribution[] {
+    const { body } = this.#node;
+    const adjoints = adjointsOf(this.#context, body, seed, ({ value }) => isActive(value), result);
+    return [...adjoints].flatMap(([read, adjoint]) => {
+      const value =
+        read.kind === "load" ? this.#pullBack(read, adjoint) : this.#scatter(read, adjoint);
+      return value === null ? [] : [{ operand: read.value, value }];
     });
   }
 
@@ -223,6 +251,32 @@ class NodeDerivative {
     });
   }
 
+  /** Σ of the adjoint over the points where the gather reads q, by adding it there. */
+  #scatter({ value: { shape }, index }: GatherScalar, adjoint: Scalar): Value {
+    const context = this.#context;
+    const { where, parallel, reduction } = this.#node;
+    // Points that are skipped read nothing and add nothing.
+    const guarded = scalarMapper(context, {
+      load: (load) => context.load(load.value, load.index, and(load.guard, where)),
+    });
+    const kept = (scalar: Scalar, otherwise: number): Scalar =>
+      context.call(
+        "select",
+        context.condition(where),
+        guarded(scalar),
+        context.constant(otherwise, scalar.dtype),
+      );
+    const isSkipping = where.kind !== "true";
+    const made = context.scatter({
+      parallel: [...parallel, ...reduction],
+      shape,
+      index: isSkipping ? index.map((i) => kept(i, -1)) : index,
+      body: isSkipping ? kept(adjoint, 0) : adjoint,
+    });
+    context.inheritOrigins(made, this.#source, true);
+    return made.values[0];
+  }
+
   /**
    * An adjoint that is more than a product of loads, and would be computed again for every term of a sum over
    * a map's axes, becomes a map of its own, which other operands of the node share.
@@ -238,7 +292,7 @@ class NodeDerivative {
 
   #make(content: ComputeContent): Value {
     const made = this.#context.compute(content);
-    this.#context.inheritOrigins(made, this.#node, true);
+    this.#context.inheritOrigins(made, this.#source, true);
     return made.values[0]!;
   }
 }
