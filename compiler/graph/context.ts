@@ -327,12 +327,19 @@ export class GraphContext {
 
   /** Nodes made by `make` come from `origin`, innermost first. */
   from<T>(origin: Origin, make: () => T): T {
-    this.#originStack.push(origin);
+    const around = this.#originStack.at(-1);
+    this.#originStack.push(around?.backward ? { ...origin, backward: true } : origin);
     try {
       return make();
     } finally {
       this.#originStack.pop();
     }
+  }
+
+  /** Nodes made by `make` belong to the derivative of what is being made. */
+  backward<T>(make: () => T): T {
+    const origin = this.#originStack.at(-1);
+    return origin === undefined ? make() : this.from({ ...origin, backward: true }, make);
   }
 
   /** Nodes that `make` makes anew inherit the origins of `source`. */

@@ -15,6 +15,8 @@ import type { Builtin } from "./builtins/builtin.ts";
 import { evaluate, findName } from "./evaluate.ts";
 import { applyInstance, makeInstance, sharedModel } from "./instances.ts";
 import { applyMetric } from "./metrics.ts";
+import { withOwnDerivative } from "./own-derivative.ts";
+import { optimizerParameters } from "./optimizer-levels.ts";
 import { Scope } from "./scope.ts";
 import { type Environment, report } from "./session.ts";
 import { runBody } from "./statements.ts";
@@ -159,13 +161,19 @@ export function callFunction(
   for (const [key, value] of fn.config ?? []) scope.set(key, { value, span: name.span });
   return env.session.called(span, name.name, env.module, env.owner.path, () => {
     if (!bindParameters(env, inner, callee, declaration.parameters, args)) return errorValue;
-    const result = runBody(declaration.body, inner);
+    // A body that rebinds a parameter leaves it to the derivative as it was.
+    const { gradient } = declaration;
+    const own = gradient === null ? inner : { ...inner, scope: new Scope(scope) };
+    const result = runBody(declaration.body, own);
     if (result === null) {
       return report(inner, diagnostics.missingReturn(declaration.header, { name: name.name }));
     }
-    if (declaration.result === null) return result;
     const what = `the result of \`${name.name}\``;
-    return conform(inner, result, declaration.result, { span: declaration.result.span, what });
+    const checked =
+      declaration.result === null
+        ? result
+        : conform(own, result, declaration.result, { span: declaration.result.span, what });
+    return gradient === null ? checked : withOwnDerivative(fn, gradient, checked, span, inner);
   });
 }
 
@@ -194,9 +202,16 @@ function callTemplate(
   if (isApplied) return report(env, diagnostics.notCallable(span, { found: describe(template) }));
   const inner: Environment = { ...env, module, scope: new Scope(), floors: false, indexed: null };
   const callee: Callee = { name, span, declaredAt: declaration.header };
-  if (!bindParameters(env, inner, callee, declaration.config, args)) return errorValue;
+  const found =
+    declaration.kind === "optimizer" ? optimizerParameters(declaration, module, env) : [];
+  const parameters =
+    declaration.kind === "optimizer"
+      ? found.map(({ parameter }) => parameter)
+      : declaration.config;
+  const moduleOf = new Map(found.map((one) => [one.parameter, one.module]));
+  if (!bindParameters(env, inner, callee, parameters, args, moduleOf)) return errorValue;
   const config = new Map(
-    declaration.config.map((parameter) => [
+    parameters.map((parameter) => [
       parameter.name.name,
       inner.scope.get(parameter.name.name)!.value,
     ]),

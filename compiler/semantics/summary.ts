@@ -83,7 +83,7 @@ export class SummaryRecorder {
       seen.add(node);
       const maker = this.#makers.get(node);
       if (maker !== undefined) found.push(maker);
-      else if (node.kind === "compute") pending.push(...node.operands.map((o) => o.node).reverse());
+      else if (node.kind !== "leaf") pending.push(...node.operands.map((o) => o.node).reverse());
     }
     return [...new Set(found)];
   }

@@ -58,7 +58,7 @@ function resultsOf(graph: Graph): Record<string, number[]> {
   const { results } = interpret(graph, environment);
   const evaluated = new GraphEvaluator(1).run(graph, environment);
   for (const [name, data] of results)
-    expect([...evaluated.results.get(name)!].map((x) => x + 0)).toEqual(
+    expect(Array.from(evaluated.results.get(name)!).map((x) => x + 0)).toEqual(
       [...data].map((x) => x + 0),
     );
   return Object.fromEntries([...results].map(([name, data]) => [name, [...data]]));
