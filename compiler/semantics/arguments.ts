@@ -148,7 +148,7 @@ export function bindParameters(
   return isSound;
 }
 
-function bindOne(
+export function bindOne(
   caller: Environment,
   inner: Environment,
   parameter: Parameter,

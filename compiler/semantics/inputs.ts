@@ -4,6 +4,7 @@ import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Extent } from "../graph/extent.ts";
 import type { InputStatement, NamedType } from "../syntax/ast.ts";
 import { evaluate } from "./evaluate.ts";
+import { evaluateSpread } from "./indexing.ts";
 import { type Environment, report } from "./session.ts";
 import { conform, elementType, reportDimension } from "./types.ts";
 import { asExtent, errorValue, tensorValue, type Value } from "./values.ts";
@@ -71,13 +72,19 @@ export function declaredShape(type: NamedType, env: Environment): readonly Exten
       report(env, diagnostics.openShape(dimension.span, {}));
       return undefined;
     }
-    const value = evaluate(dimension, { ...env, floors: true });
-    const extent = asExtent(value);
-    if (extent === undefined || extent.batch + extent.constant < 0) {
-      if (value.kind !== "error") reportDimension(env, dimension, value);
-      return undefined;
+    const values =
+      dimension.kind === "spread"
+        ? evaluateSpread(dimension, env)
+        : [evaluate(dimension, { ...env, floors: true })];
+    if (values === undefined) return undefined;
+    for (const value of values) {
+      const extent = asExtent(value);
+      if (extent === undefined || extent.batch + extent.constant < 0) {
+        if (value.kind !== "error") reportDimension(env, dimension.span, value);
+        return undefined;
+      }
+      shape.push(extent);
     }
-    shape.push(extent);
   }
   return shape;
 }

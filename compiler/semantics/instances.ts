@@ -81,18 +81,20 @@ export function makeInstance(
   span: Span,
   env: Environment,
 ): Value {
-  const { declaration, module } = layer;
+  const { declaration, module, given = new Map<string, Value>() } = layer;
   const name = declaration.name.name;
   const inner: Environment = { ...env, module, scope: new Scope(), floors: false, indexed: null };
   const callee: Callee = { name, span, declaredAt: declaration.header };
   if (args.some(({ value }) => value.kind === "error")) return errorValue;
+  for (const [key, value] of given) inner.scope.set(key, { value, span });
   if (!bindParameters(env, inner, callee, declaration.config, args)) return errorValue;
-  const config = new Map(
-    declaration.config.map((parameter) => [
+  const config = new Map([
+    ...given,
+    ...declaration.config.map((parameter): [string, Value] => [
       parameter.name.name,
       inner.scope.get(parameter.name.name)!.value,
     ]),
-  );
+  ]);
   const place = `${span.file}:${span.start}`;
   const count = env.owner.made.get(place) ?? 0;
   env.owner.made.set(place, count + 1);

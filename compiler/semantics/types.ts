@@ -8,11 +8,12 @@ import type { Span } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { type DType, dtypes } from "../graph/dtype.ts";
 import { type Extent, fixed, printExtent, sameExtent } from "../graph/extent.ts";
-import type { Dimension, Expression, NamedType, TypeNode } from "../syntax/ast.ts";
+import type { Dimension, Ellipsis, Expression, NamedType, TypeNode } from "../syntax/ast.ts";
 import { element, numberScalar } from "./arithmetic.ts";
 import { convertTensor } from "./conversions.ts";
 import { widensTo } from "./dtypes.ts";
 import { evaluate } from "./evaluate.ts";
+import { evaluateSpread } from "./indexing.ts";
 import { type Environment, report } from "./session.ts";
 import {
   asExtent,
@@ -166,7 +167,7 @@ function conformTensor(env: Environment, given: Value, type: NamedType, checked:
   }
   const sources = matchDimensions(env, value, type, checked);
   if (sources === undefined) return errorValue;
-  return convertTensor(env, tensorValue(value.value, sources), dtype ?? value.value.dtype);
+  return convertTensor(env, { ...value, sources }, dtype ?? value.value.dtype);
 }
 
 function numberAsTensor(
@@ -189,7 +190,8 @@ function matchDimensions(
   checked: Checked,
 ): (DimensionSource | null)[] | undefined {
   const { shape } = value.value;
-  const dimensions = type.dimensions ?? [];
+  const dimensions = expandDimensions(env, type.dimensions ?? []);
+  if (dimensions === undefined) return undefined;
   const open = dimensions.findIndex(({ kind }) => kind === "ellipsis");
   const fixedCount = open < 0 ? dimensions.length : dimensions.length - 1;
   const fits = open < 0 ? shape.length === fixedCount : shape.length >= fixedCount;
@@ -205,15 +207,20 @@ function matchDimensions(
     );
     return undefined;
   }
-  const pairs: { dimension: Expression; at: number }[] = [];
-  dimensions.forEach((dimension: Dimension, d) => {
-    if (dimension.kind === "ellipsis") return;
+  const pairs: { dimension: Expression | KnownSize; at: number }[] = [];
+  dimensions.forEach((dimension, d) => {
+    if (dimension.kind === "ellipsis") {
+      const { name } = dimension;
+      const sizes = shape.slice(d, shape.length - fixedCount + d).map(extentValue);
+      if (name !== null) env.scope.set(name, { value: listValue(sizes), span: dimension.span });
+      return;
+    }
     const at = open >= 0 && d > open ? shape.length - dimensions.length + d : d;
     pairs.push({ dimension, at });
   });
   const sources = [...value.sources];
   // Bare names first: they bind what arithmetic on them, anywhere in the type, needs.
-  const isBare = ({ dimension }: { dimension: Expression }) => dimension.kind === "identifier";
+  const isBare = ({ dimension }: (typeof pairs)[number]) => dimension.kind === "identifier";
   for (const { dimension, at } of [
     ...pairs.filter(isBare),
     ...pairs.filter((pair) => !isBare(pair)),
@@ -256,6 +263,38 @@ function matchDimensions(
   return sources;
 }
 
+/** An item of a list of sizes. */
+interface KnownSize {
+  readonly kind: "size";
+  readonly value: Value;
+  readonly span: Span;
+}
+
+/** Dimensions with lists of sizes written out. A list's name that is not bound takes what `...` stands for. */
+function expandDimensions(
+  env: Environment,
+  dimensions: readonly Dimension[],
+): (Expression | KnownSize | (Ellipsis & { readonly name: string | null }))[] | undefined {
+  const expanded: (Expression | KnownSize | (Ellipsis & { readonly name: string | null }))[] = [];
+  for (const dimension of dimensions) {
+    if (dimension.kind === "ellipsis") {
+      expanded.push({ ...dimension, name: null });
+    } else if (dimension.kind !== "spread") {
+      expanded.push(dimension);
+    } else {
+      const { list, span } = dimension;
+      if (list.kind === "identifier" && unboundNames(env, list).length > 0) {
+        expanded.push({ kind: "ellipsis", span, name: list.name });
+        continue;
+      }
+      const sizes = evaluateSpread(dimension, env);
+      if (sizes === undefined) return undefined;
+      expanded.push(...sizes.map((value) => ({ kind: "size" as const, value, span })));
+    }
+  }
+  return expanded;
+}
+
 function withSource(value: Value, source: DimensionSource | null | undefined): string {
   return source ? `${describe(value)}, ${source.text}` : describe(value);
 }
@@ -271,10 +310,11 @@ function checkedSource({ span, what }: Checked): DimensionSource {
 /** A dimension's size in this scope; an unbound name takes the size it meets. */
 function dimensionExtent(
   env: Environment,
-  dimension: Expression,
+  dimension: Expression | KnownSize,
   met: Extent,
   source: DimensionSource,
 ): { extent: Extent; source: DimensionSource | null } | undefined {
+  if (dimension.kind === "size") return knownExtent(env, dimension.value, dimension.span);
   const unbound = unboundNames(env, dimension);
   const [unknown] = unbound;
   if (unknown !== undefined) {
@@ -288,18 +328,24 @@ function dimensionExtent(
     env.scope.set(unknown, { value: extentValue(solution), span: dimension.span, source });
     return { extent: met, source };
   }
-  const value = evaluate(dimension, { ...env, floors: true });
-  const extent = asExtent(value);
-  if (extent === undefined) {
-    if (value.kind !== "error") reportDimension(env, dimension, value);
-    return undefined;
-  }
   const bound = dimension.kind === "identifier" ? env.scope.get(dimension.name)?.source : null;
-  return { extent, source: bound ?? null };
+  const value = evaluate(dimension, { ...env, floors: true });
+  return knownExtent(env, value, dimension.span, bound ?? null);
 }
 
-export function reportDimension(env: Environment, dimension: Expression, value: Value): Value {
-  return report(env, diagnostics.notADimension(dimension.span, { found: describe(value) }));
+function knownExtent(
+  env: Environment,
+  value: Value,
+  span: Span,
+  source: DimensionSource | null = null,
+): { extent: Extent; source: DimensionSource | null } | undefined {
+  const extent = asExtent(value);
+  if (extent === undefined && value.kind !== "error") reportDimension(env, span, value);
+  return extent === undefined ? undefined : { extent, source };
+}
+
+export function reportDimension(env: Environment, span: Span, value: Value): Value {
+  return report(env, diagnostics.notADimension(span, { found: describe(value) }));
 }
 
 /** The dimension's names that nothing in sight defines. */

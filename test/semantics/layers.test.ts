@@ -227,6 +227,6 @@ describe("errors in the library", () => {
     expect(messages(diagnostics)).toHaveLength(1);
     const [first] = diagnostics;
     expect(first?.primary.span.file).toBe("model.nn");
-    expect(first?.labels.at(-1)?.span.file).toBe("std:core.nn");
+    expect(first?.labels.at(-1)?.span.file).toBe("std:reshaping.nn");
   });
 });

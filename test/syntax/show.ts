@@ -69,6 +69,8 @@ export function show(node: IndexItem): string {
       return "none";
     case "ellipsis":
       return "...";
+    case "spread":
+      return `${show(node.list)}...`;
     case "slice":
       return [node.start, node.stop, node.step].map((part) => (part ? show(part) : "")).join(":");
     case "list":
@@ -154,6 +156,9 @@ function showPattern(pattern: Pattern): string {
 }
 
 function showAxes(axes: readonly AxisBinder[]): string {
-  const shown = axes.map(({ name, extent }) => `${name.name}${extent ? ` < ${show(extent)}` : ""}`);
+  const shown = axes.map(
+    ({ name, isList, extent }) =>
+      `${name.name}${isList ? "..." : ""}${extent ? ` < ${show(extent)}` : ""}`,
+  );
   return `[${shown.join(", ")}]`;
 }

@@ -1,6 +1,6 @@
 /** Builtins on static lists. */
 
-import { errorValue, intValue, listValue, type Value } from "../values.ts";
+import { boolValue, errorValue, intValue, listValue, type Value } from "../values.ts";
 import { argument, type Builtin, type BuiltinCall, required } from "./builtin.ts";
 import { wrongArgument } from "./checks.ts";
 
@@ -8,6 +8,11 @@ function lengthOf(call: BuiltinCall): Value {
   const { value } = argument(call, "list");
   if (value.kind === "list") return intValue(value.items.length);
   return wrongArgument(call, "list", "a list") ?? errorValue;
+}
+
+/** Tells `strides = 2` from `strides = (2, 1)`. */
+function isList(call: BuiltinCall): Value {
+  return boolValue(argument(call, "value").value.kind === "list");
 }
 
 /** Pairs of the items of two lists, as many as the shorter has. */
@@ -35,6 +40,12 @@ export const listBuiltins: readonly Builtin[] = [
     parameters: [required("a"), required("b")],
     doc: "the pairs of two lists' items",
     call: zipLists,
+  },
+  {
+    name: "is_list",
+    parameters: [required("value")],
+    doc: "whether a value is a list or tuple",
+    call: isList,
   },
   { name: "path", parameters: [required("w")], doc: "a parameter's path", call: pathOf },
 ];
