@@ -5,8 +5,9 @@
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
+import { constantAffine } from "../graph/affine.ts";
 import { reachableNodes } from "../graph/context.ts";
-import { batchExtent } from "../graph/extent.ts";
+import { batchExtent, isFixed } from "../graph/extent.ts";
 import type { Assignment, Value as GraphValue } from "../graph/node.ts";
 import { replaceOperands } from "../graph/rewrite.ts";
 import { bindParameters, type Callee, type EvaluatedArgument } from "./arguments.ts";
@@ -70,6 +71,24 @@ export function unitWeights(env: Environment): Value {
   const { context } = env.session;
   const body = context.constant(1, "f32");
   return tensorValue(context.compute({ parallel: [batchExtent], body }).values[0]!);
+}
+
+/** A metric of several numbers, f32[K], shows each under its place: `recall_0`, `recall_1`. */
+export function numbersOf(
+  env: Environment,
+  name: string,
+  value: Value,
+): { readonly name: string; readonly value: Value }[] {
+  const extent = value.kind === "tensor" ? value.value.shape[0] : undefined;
+  if (value.kind !== "tensor" || value.value.shape.length !== 1 || !extent || !isFixed(extent)) {
+    return [{ name, value }];
+  }
+  const { context } = env.session;
+  return Array.from({ length: extent.constant }, (_, i) => {
+    const body = context.load(value.value, [constantAffine(i)]);
+    const number = context.compute({ parallel: [], body }).values[0]!;
+    return { name: `${name}_${i}`, value: tensorValue(number) };
+  });
 }
 
 export interface LoweredMetric {

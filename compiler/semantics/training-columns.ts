@@ -121,8 +121,10 @@ export function lossEnvironment(
   for (const name of outputNames(run.declaration)) {
     if (scope.get(name) === undefined) bind(name, errorValue, run.declaration.header);
   }
-  const env: Environment = { ...top, pass: run.env.pass, scope, owner: newOwner("") };
-  return { ...env, metricWeight: weight === null ? unitWeights(env) : tensorValue(weight) };
+  const maskedMeans = new Map();
+  const env: Environment = { ...top, pass: run.env.pass, scope, owner: newOwner(""), maskedMeans };
+  if (weight === null) return { ...env, metricWeight: unitWeights(env) };
+  return { ...env, metricWeight: tensorValue(weight), batchWeight: tensorValue(weight) };
 }
 
 /** The columns that the graphs read, after the model's inputs; warns of those that nothing uses. */

@@ -11,7 +11,7 @@ import { applyScalarFunction } from "./arithmetic.ts";
 import { callValue } from "./calls.ts";
 import { evaluate } from "./evaluate.ts";
 import { declareLossScale, scaleDerivatives, unscaled, updateWhereFinite } from "./loss-scale.ts";
-import { lowerMetric, metricState } from "./metrics.ts";
+import { lowerMetric, metricState, numbersOf } from "./metrics.ts";
 import type { ModelRun } from "./model-run.ts";
 import { lowerUpdates } from "./optimizer.ts";
 import { snakeCase } from "./paths.ts";
@@ -58,15 +58,19 @@ export function lowerLosses(
     let name = argument.name === null ? snakeCase(base) : base;
     for (let k = 1; names.has(name); k++) name = `${base}_${k}`;
     names.add(name);
-    const inner = { ...env, owner: newOwner(`metrics/${name}`) };
+    const inner = { ...env, measuring: true, owner: newOwner(`metrics/${name}`) };
     const origin = { span: argument.span, label: name, path: "", backward: false };
-    const metric = env.session.context.from(origin, () => {
-      const value = evaluate(argument.value, inner);
-      return lowerMetric(inner, value, argument.value.span, name, weight);
+    env.session.context.from(origin, () => {
+      for (const number of numbersOf(inner, name, evaluate(argument.value, inner))) {
+        const part = { ...inner, owner: newOwner(`metrics/${number.name}`) };
+        const { span } = argument.value;
+        const metric = lowerMetric(part, number.value, span, number.name, weight);
+        if (metric === undefined) continue;
+        names.add(number.name);
+        assignments.push(...metric.assignments);
+        readout.push({ name: number.name, value: metric.readout });
+      }
     });
-    if (metric === undefined) continue;
-    assignments.push(...metric.assignments);
-    readout.push({ name, value: metric.readout });
   }
   return { loss, span, assignments: distinct(assignments), readout };
 }
