@@ -44,6 +44,8 @@ export interface KernelReport {
   readonly apart: readonly { readonly kernel: string; readonly why: string }[];
   /** Independent kernels that run in the same launch. */
   readonly launchedWith: readonly string[];
+  /** How often a step launches it: more than once in a loop. */
+  readonly times: number;
   /** Places in the source, `digits.nn:5:30`. */
   readonly origins: readonly string[];
   /** Of one launch with a full batch. */

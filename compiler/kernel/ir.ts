@@ -4,8 +4,8 @@
  *
  * A **kernel** is run as `tasks` independent tasks, numbered by the symbol `task`, in any order and at the
  * same time; no task may read what another writes. Its parameters are **windows** (one tensor each, row-major,
- * indexed in elements from 0), **columns** of the data (indexed within one row of the batch, see `load`) and
- * step **scalars**. Shapes and strides are literals taken at N = Nmax; the symbol `n` is the current batch
+ * indexed in elements from 0), **columns** of the data (indexed within one row of the batch, see `load`),
+ * step **scalars** and **steps** of loops around it. Shapes and strides are literals taken at N = Nmax; the symbol `n` is the current batch
  * size. A written window overlaps no other one: memory that is read and written is one parameter.
  *
  * A task is run by one thread, or by a **workgroup** of `threads` threads that all run the body, told apart by the
@@ -284,6 +284,8 @@ export type KernelParameter =
       readonly rowElements: number;
     }
   | { readonly kind: "scalar"; readonly name: string }
+  /** The number of the current iteration of a loop that launches the kernel again and again, an i32. */
+  | { readonly kind: "step"; readonly name: string }
   /** How boxes of a tensor are copied by the machine itself; only intrinsics take it, by its address at index 0. */
   | TensorMapParameter;
 

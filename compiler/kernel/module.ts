@@ -15,7 +15,9 @@ export type Placement =
   /** A column of the data, by its slot in the plan. */
   | { readonly kind: "column"; readonly slot: number }
   /** One of the numbers uploaded for the step. */
-  | { readonly kind: "scalar"; readonly slot: number };
+  | { readonly kind: "scalar"; readonly slot: number }
+  /** The number of the current iteration of a loop around the launch: 0 is the outermost. */
+  | { readonly kind: "step"; readonly depth: number };
 
 export interface Launch {
   readonly kernel: Kernel;
@@ -27,12 +29,52 @@ export interface Launch {
   readonly withPrevious: boolean;
 }
 
+/**
+ * A loop: launches `first` to `end`, the latter excluded, run one after the other, `count` times. There is at least one.
+ * Loops are nested in each other or have no launch in common, and launches that run together are in the same ones.
+ */
+export interface LaunchLoop {
+  readonly first: number;
+  readonly end: number;
+  readonly count: number;
+}
+
 export interface GraphFunction {
   /** `train`, `evaluate`, `predict` or the name of a statistic. */
   readonly graph: string;
   /** The exported symbol. */
   readonly symbol: string;
   readonly launches: readonly Launch[];
+  /** Outer ones before those in them, and those that have no launch in common in order. */
+  readonly loops: readonly LaunchLoop[];
+}
+
+/** A launch, by its number, or a loop over such. */
+export type LaunchTree =
+  | { readonly kind: "launch"; readonly launch: number }
+  | { readonly kind: "loop"; readonly count: number; readonly body: readonly LaunchTree[] };
+
+/** Launches in their loops. */
+export function launchTrees({
+  launches,
+  loops,
+}: Pick<GraphFunction, "launches" | "loops">): LaunchTree[] {
+  const between = (first: number, end: number, inside: readonly LaunchLoop[]): LaunchTree[] => {
+    const trees: LaunchTree[] = [];
+    for (let at = first; at < end; ) {
+      const index = inside.findIndex((loop) => loop.first === at);
+      const loop = inside[index];
+      if (loop === undefined) {
+        trees.push({ kind: "launch", launch: at++ });
+        continue;
+      }
+      const body = between(at, loop.end, inside.slice(index + 1));
+      trees.push({ kind: "loop", count: loop.count, body });
+      at = loop.end;
+    }
+    return trees;
+  };
+  return between(0, launches.length, loops);
 }
 
 export interface KernelModule {

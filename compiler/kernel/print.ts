@@ -19,7 +19,13 @@ import type {
   Statement,
   Type,
 } from "./ir.ts";
-import type { KernelModule, Launch, Placement } from "./module.ts";
+import {
+  type KernelModule,
+  type Launch,
+  type LaunchTree,
+  launchTrees,
+  type Placement,
+} from "./module.ts";
 
 export function printType({ dtype, lanes }: Type): string {
   return lanes === 1 ? dtype : `${dtype}x${lanes}`;
@@ -134,7 +140,8 @@ function printParameter(parameter: KernelParameter): string {
     case "column":
       return `${parameter.name}: column ${parameter.dtype}[${parameter.rowElements}]`;
     case "scalar":
-      return `${parameter.name}: scalar`;
+    case "step":
+      return `${parameter.name}: ${parameter.kind}`;
     case "tensorMap": {
       const { name, dtype, extents, strides, box, swizzleBytes, roundsToTf32 } = parameter;
       const axes = extents.map(
@@ -168,9 +175,19 @@ function printPlacement(placement: Placement): string {
     case "column":
     case "scalar":
       return `${placement.kind} ${placement.slot}`;
+    case "step":
+      return `step of loop ${placement.depth}`;
     default:
       return assertExhaustive(placement);
   }
+}
+
+function printTrees(trees: readonly LaunchTree[], launches: readonly Launch[]): string[] {
+  return trees.flatMap((tree) =>
+    tree.kind === "launch"
+      ? [printLaunch(launches[tree.launch]!)]
+      : [`  ${tree.count} times`, ...printTrees(tree.body, launches).map((line) => `  ${line}`)],
+  );
 }
 
 function printLaunch({ kernel, placements, isParallel, withPrevious }: Launch): string {
@@ -184,6 +201,9 @@ export function printModule({ model, functions }: KernelModule): string {
   return [
     `module ${model}`,
     ...[...kernels].map(printKernel),
-    ...functions.flatMap(({ graph, launches }) => [`graph ${graph}`, ...launches.map(printLaunch)]),
+    ...functions.flatMap((fn) => [
+      `graph ${fn.graph}`,
+      ...printTrees(launchTrees(fn), fn.launches),
+    ]),
   ].join("\n");
 }

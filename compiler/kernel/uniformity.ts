@@ -1,5 +1,5 @@
 /**
- * What is the same in all threads of a workgroup: what is computed of literals, step scalars and symbols other than
+ * What is the same in all threads of a workgroup: what is computed of literals, step scalars, steps of loops and symbols other than
  * `thread`, and not of memory. Statements under conditions and loop bounds of such values are run by all threads
  * together, as barriers demand.
  */

@@ -13,7 +13,8 @@
  * 7. threads are a power of two or a multiple of 32; what is said of other threads (`thread`, `subgroup`, shared buffers, barriers and
  *    `shuffleDown`, `shuffleFirst`) stands in kernels of more than one;
  * 8. all threads of a workgroup come to every barrier and `shuffleDown`: conditions and loop bounds around one are
- *    made of literals, symbols other than `thread`, step scalars, and names of such values.
+ *    made of literals, symbols other than `thread`, step scalars, steps of loops, and names of such values;
+ * 9. a launch that asks for the step of a loop is in it.
  */
 
 import { InvariantError } from "../diagnostics/diagnostic.ts";
@@ -39,12 +40,16 @@ import { Uniformity } from "./uniformity.ts";
 export function verifyModule({ functions }: KernelModule): void {
   const kernels = new Set(functions.flatMap(({ launches }) => launches.map((l) => l.kernel)));
   for (const kernel of kernels) verifyKernel(kernel);
-  for (const { graph, launches } of functions) {
-    for (const { kernel, placements } of launches) {
+  for (const { graph, launches, loops } of functions) {
+    launches.forEach(({ kernel, placements }, at) => {
       if (placements.length !== kernel.parameters.length) {
         throw new InvariantError(`${graph} launches ${kernel.name} with other parameters`);
       }
-    }
+      const around = loops.filter(({ first, end }) => first <= at && at < end).length;
+      if (placements.some((place) => place.kind === "step" && place.depth >= around)) {
+        throw new InvariantError(`${graph} launches ${kernel.name} outside of its loop`);
+      }
+    });
   }
 }
 
@@ -114,8 +119,9 @@ class Verifier {
   declareParameter(parameter: KernelParameter): void {
     const { name } = parameter;
     this.#claim(name);
-    if (parameter.kind === "scalar") {
-      this.#scope.set(name, { type: { dtype: "f32", lanes: 1 }, isMutable: false });
+    if (parameter.kind === "scalar" || parameter.kind === "step") {
+      const dtype = parameter.kind === "scalar" ? "f32" : "i32";
+      this.#scope.set(name, { type: { dtype, lanes: 1 }, isMutable: false });
       this.#uniformity.add(name);
       return;
     }

@@ -13,7 +13,7 @@
  */
 
 import type { Extent } from "../graph/extent.ts";
-import type { Compute, Graph, Value } from "../graph/node.ts";
+import type { Compute, Graph, Leaf, Scan, Value } from "../graph/node.ts";
 
 /**
  * Where a value made in a group lives:
@@ -35,7 +35,7 @@ export type Scope = "register" | "tile" | "global";
 export type GroupKind = "contraction" | "rows" | "map" | "reduction";
 
 export interface Group {
-  /** Position in the order of execution. */
+  /** Position among the groups of its graph, in the order of execution. */
   readonly index: number;
   readonly kind: GroupKind;
   /** The leading parallel axes that all stages of a `rows` group share: each point of them is a row. */
@@ -61,17 +61,33 @@ export interface Saved {
   readonly bytes: number;
 }
 
-/** A graph cut into groups, in an order of execution that keeps data and overwriting dependences. */
+/** A loop, whose body is cut into groups as a graph of its own. */
+export interface GroupedLoop {
+  readonly kind: "loop";
+  readonly scan: Scan;
+  /**
+   * What `openLoop` makes of the loop: results `0`, `1`, … are its stacks, each computed by a node of its own that nothing
+   * reads; carries are assigned.
+   */
+  readonly body: GroupedGraph;
+  /** What the leaves of the role `outer` stand for. */
+  readonly outside: ReadonlyMap<Leaf, Value>;
+}
+
+/** A graph cut into groups and loops, in an order of execution that keeps data and overwriting dependences. */
 export interface GroupedGraph {
   /**
    * The graph that the groups compute. It is the one that came in but for identity maps: every assigned
-   * value and every result is computed by a node of its own, so that each has exactly one place.
+   * value, every result and what a loop carries first is computed by a node of its own, so that each has exactly one place.
    */
   readonly graph: Graph;
+  readonly order: readonly (Group | GroupedLoop)[];
+  /** Those of the order that are no loops. */
   readonly groups: readonly Group[];
   /**
-   * Values stored straight into the memory of the param or state they are assigned to; they have no other
-   * memory. Every assignment of the graph is one of these. The order of groups makes it safe.
+   * Values stored straight into the memory of the param, state or carry that they are assigned to, or of the last value
+   * of what a loop carries, whose first value they are; they have no other memory. Every assignment of the graph is one
+   * of these. The order of groups makes it safe.
    */
   readonly stored: ReadonlyMap<Value, Value>;
 }

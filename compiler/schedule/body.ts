@@ -17,7 +17,7 @@ import {
   scalarIndex,
   vectorIndex,
 } from "./indexes.ts";
-import { isStepScalar, type KernelBuilder, linearIndex } from "./kernel-builder.ts";
+import { isStepScalar, type KernelBuilder } from "./kernel-builder.ts";
 
 export interface BodyOptions {
   /** A load that needs no memory; undefined where it does. Its guard is the caller's to apply. */
@@ -82,7 +82,7 @@ export function lowerLoad(
     return builder.scalar(value);
   }
   const buffer = builder.buffer(value, "read");
-  const at = linearIndex(value, index, point.batchMax);
+  const at = builder.indexOf(value, index);
   const offset = recombine(at.offset);
   const step = laneStep(offset, point);
   const isRowUniform = at.row === null || laneStep(at.row, point) === 0;

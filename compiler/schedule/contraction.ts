@@ -30,6 +30,7 @@ import { emitEpilogue, type FinishedTile } from "./contraction-epilogue.ts";
 import { packPanel } from "./contraction-pack.ts";
 import { type ContractionPlan, planContraction } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup } from "./cost.ts";
+import { scalarIndex } from "./indexes.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
 import { emitTile, extentValue, type TileOperand } from "./micro-kernel.ts";
 
@@ -133,7 +134,7 @@ function emitRows(
   const { broadcast, run, vectorAxis } = contraction;
   const startOf = (access: LinearAccess, hint: string): TileOperand => ({
     buffer: builder.buffer(access.load.value, "read"),
-    start: builder.let(hint, startExpression(access, at)),
+    start: builder.let(hint, startExpression(access, at, builder.batchMax)),
   });
   const source = startOf(run, "run_start");
   const { operand, sums } = plan.packed
@@ -169,11 +170,14 @@ function emitRows(
 }
 
 /** Where an operand is at the given parallel axes, before the first step of the sum. */
-function startExpression(access: LinearAccess, axes: readonly Expression[]): Expression {
-  let start: Expression = constant(access.constant);
-  if (access.batch !== 0) start = add(multiply(symbol("n"), constant(access.batch)), start);
-  axes.forEach((value, axis) => {
-    start = add(start, multiply(value, constant(access.steps[axis]!)));
-  });
-  return start;
+function startExpression(
+  { start, steps }: LinearAccess,
+  axes: readonly Expression[],
+  batchMax: number,
+): Expression {
+  const first = scalarIndex(start, { extents: [], batchMax, axes: [], vector: null });
+  return axes.reduce(
+    (sum, value, axis) => add(sum, multiply(value, constant(steps[axis]!))),
+    first,
+  );
 }

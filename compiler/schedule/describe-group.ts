@@ -79,6 +79,7 @@ function isParam(scalar: Scalar): boolean {
   return node.kind === "leaf" && node.role === "param";
 }
 
-function lastName({ path }: Leaf): string {
+function lastName({ role, path }: Leaf): string {
+  if (role === "carry") return "carry";
   return path.slice(path.lastIndexOf("/") + 1);
 }

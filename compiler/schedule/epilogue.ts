@@ -19,7 +19,7 @@ import {
   scalarIndex,
   vectorIndex,
 } from "./indexes.ts";
-import { type KernelBuilder, linearIndex } from "./kernel-builder.ts";
+import type { KernelBuilder } from "./kernel-builder.ts";
 
 /** The values of a group at one vector of points, as far as they are known there. */
 export type Registers = Map<Value, Expression>;
@@ -102,7 +102,7 @@ export function storeValue(
   { active, mask = null }: EpilogueOptions,
 ): void {
   const index = identityIndex(value.shape.length);
-  const offset = recombine(linearIndex(value, index, point.batchMax).offset);
+  const offset = recombine(builder.indexOf(value, index).offset);
   const buffer = builder.buffer(value, "write");
   const lanes = point.vector?.lanes ?? 1;
   const step = laneStep(offset, point);

@@ -3,7 +3,6 @@
  * each axis, of which one may run over the lanes of a vector.
  */
 
-import { invariant } from "../diagnostics/diagnostic.ts";
 import {
   type Affine,
   type Atom,
@@ -34,6 +33,7 @@ import {
 } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { joinRemainders, simplifyAffine, simplifyGuard } from "../optimize/simplify-index.ts";
+import { stepVariable } from "./step-parameters.ts";
 
 export interface Point {
   /** Extents of the axes, for what is known about the signs of indexes. */
@@ -109,7 +109,7 @@ function lowerAffine(a: Affine, point: Point, axisValue: (axis: number) => Expre
 
 function lowerAtom(atom: Atom, point: Point, axisValue: (axis: number) => Expression): Expression {
   if (atom.kind === "axis") return axisValue(atom.axis);
-  invariant(atom.kind !== "step", "loops have no kernels yet");
+  if (atom.kind === "step") return stepVariable(atom.loop);
   const base = lowerAffine(atom.base, point, axisValue);
   const isNonnegative = rangeOf(atom.base, point.extents, point.batchMax).min >= 0;
   if (atom.kind === "div") {

@@ -6,7 +6,7 @@
 
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { type Affine, addAffine, scaleAffine, zeroAffine } from "../graph/affine.ts";
-import { elementsAt, type Shape, sizeAt } from "../graph/extent.ts";
+import { elementsAt, type Shape, sizeAt, stackedAxis } from "../graph/extent.ts";
 import type { Leaf, Value } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
 import { BlockBuilder, identifier } from "../kernel/block-builder.ts";
@@ -20,6 +20,7 @@ import type {
   KernelParameter,
   TensorMapParameter,
 } from "../kernel/ir.ts";
+import { nameSteps, stepsIn } from "./step-parameters.ts";
 
 /** Memory that a kernel needs beside graph values: partial results, packed operands. Known by identity. */
 export interface Scratch {
@@ -33,6 +34,8 @@ export type Binding =
   | { readonly kind: "tensor"; readonly value: Value }
   | { readonly kind: "column"; readonly leaf: Value }
   | { readonly kind: "scalar"; readonly leaf: Value }
+  /** The number of the iteration of that loop. */
+  | { readonly kind: "step"; readonly loop: number }
   | { readonly kind: "scratch"; readonly scratch: Scratch }
   /** Memory of a value from element `offset` on, read by boxes. */
   | { readonly kind: "tensorMap"; readonly value: Value; readonly offset: number };
@@ -43,10 +46,17 @@ export interface ScheduledKernel {
   readonly bindings: readonly Binding[];
 }
 
-/** What all kernels of one graph share. */
+/** Where a value lies. */
+export interface ValuePlace {
+  /** The value whose memory it is: a param that it is assigned to, what a loop carries or stacks, or itself. */
+  readonly memory: Value;
+  /** Which place it takes along the stacked axis of that memory; null if it is all of it. */
+  readonly stacked: Affine | null;
+}
+
+/** What all kernels of one graph, or of the body of a loop, share. */
 export interface Surroundings {
-  /** Values that live in the memory of the param or state they are assigned to. */
-  readonly stored: ReadonlyMap<Value, Value>;
+  readonly placeOf: (value: Value) => ValuePlace;
   /** The largest N. */
   readonly batchMax: number;
   /** An identifier for a value, from the model's names. */
@@ -92,15 +102,23 @@ export class KernelBuilder extends BlockBuilder {
       invariant(node.role !== "gradient", `${node.path} has no derivative yet`);
       if (node.role === "input") return this.#column(value);
     }
-    const root = this.surroundings.stored.get(value) ?? value;
+    const { memory } = this.surroundings.placeOf(value);
     return this.#window(
-      root,
-      { kind: "tensor", value: root },
+      memory,
+      { kind: "tensor", value: memory },
       access,
       elementType(value.dtype),
-      elementsAt(value.shape, this.batchMax),
-      this.surroundings.nameOf(root),
+      elementsAt(memory.shape, this.batchMax),
+      this.surroundings.nameOf(memory),
     );
+  }
+
+  /** Where in that memory an element of the value is. */
+  indexOf(value: Value, index: readonly Affine[]): LinearIndex {
+    const { memory, stacked } = this.surroundings.placeOf(value);
+    if (stacked === null) return linearIndex(value, index, this.batchMax);
+    const place = index.toSpliced(stackedAxis(value.shape), 0, stacked);
+    return linearIndex(memory, place, this.batchMax);
   }
 
   scratch(scratch: Scratch, access: Access): string {
@@ -119,12 +137,12 @@ export class KernelBuilder extends BlockBuilder {
   ): string {
     const { node } = value;
     invariant(node.kind !== "leaf" || node.role !== "input", "a tensor map of a column");
-    const root = this.surroundings.stored.get(value) ?? value;
-    const name = this.name(`${this.surroundings.nameOf(root)}_boxes`);
+    const { memory } = this.surroundings.placeOf(value);
+    const name = this.name(`${this.surroundings.nameOf(memory)}_boxes`);
     const dtype = elementType(value.dtype);
-    const elements = elementsAt(value.shape, this.batchMax) - offset;
+    const elements = elementsAt(memory.shape, this.batchMax) - offset;
     this.#parameters.push({ kind: "tensorMap", name, dtype, elements, ...box });
-    this.#bindings.push({ kind: "tensorMap", value: root, offset });
+    this.#bindings.push({ kind: "tensorMap", value: memory, offset });
     return name;
   }
 
@@ -180,6 +198,11 @@ export class KernelBuilder extends BlockBuilder {
 
   /** The kernel of all statements emitted outside blocks, for tasks of so many threads. */
   finish(name: string, tasks: Expression, comment: KernelComment, threads = 1): ScheduledKernel {
+    const steps = new Map(stepsIn(this.statements).map((loop) => [loop, this.name("t")]));
+    for (const [loop, step] of steps) {
+      this.#parameters.push({ kind: "step", name: step });
+      this.#bindings.push({ kind: "step", loop });
+    }
     return {
       kernel: {
         name: identifier(name),
@@ -187,7 +210,7 @@ export class KernelBuilder extends BlockBuilder {
         parameters: this.#parameters,
         tasks,
         threads,
-        body: this.statements,
+        body: nameSteps(this.statements, steps),
       },
       bindings: this.#bindings,
     };
@@ -203,7 +226,7 @@ export interface LinearIndex {
   readonly offset: Affine;
 }
 
-export function linearIndex(value: Value, index: readonly Affine[], batchMax: number): LinearIndex {
+function linearIndex(value: Value, index: readonly Affine[], batchMax: number): LinearIndex {
   const strides = stridesOf(value.shape, batchMax);
   const isColumn = value.node.kind === "leaf" && value.node.role === "input";
   let offset = zeroAffine;

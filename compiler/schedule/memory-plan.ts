@@ -9,6 +9,7 @@ import { elementsAt } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
 import type { ElementType } from "../kernel/ir.ts";
+import type { LaunchLoop } from "../kernel/module.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { Binding, ScheduledKernel, Scratch } from "./kernel-builder.ts";
 
@@ -105,22 +106,38 @@ export function packBlocks<K>(blocks: readonly Block<K>[], rules: MemoryRules): 
 /** What lives within one step of a graph: values that are neither kept nor returned, and scratch. */
 export type Temporary = Value | Scratch;
 
-/** Lays out the temporaries of one graph's launches, given in order. */
+/** A kernel and the loops that launch it, outermost first. */
+export interface LoopedKernel extends ScheduledKernel {
+  readonly around: readonly Pick<LaunchLoop, "first" | "end">[];
+}
+
+export interface TemporaryRules {
+  readonly isTemporary: (value: Value) => boolean;
+  /** How many of the loops around a use make the value anew in each iteration. */
+  readonly depthOf: (value: Value) => number;
+}
+
+/**
+ * Lays out the temporaries of one graph's launches, given in order. What a loop reads or writes that is made outside of
+ * it lives for all of the loop.
+ */
 export function planTemporaries(
-  launches: readonly ScheduledKernel[],
-  isTemporary: (value: Value) => boolean,
+  launches: readonly LoopedKernel[],
+  { isTemporary, depthOf }: TemporaryRules,
   batchMax: number,
   rules: MemoryRules,
 ): Layout<Temporary> {
   const blocks = new Map<Temporary, Block<Temporary>>();
-  launches.forEach(({ kernel, bindings }, at) => {
+  launches.forEach(({ kernel, bindings, around }, at) => {
     bindings.forEach((binding, i) => {
       const memory = temporaryOf(binding, isTemporary);
       if (memory === undefined) return;
       const parameter = kernel.parameters[i]!;
+      const loop = binding.kind === "scratch" ? undefined : around[depthOf(memory as Value)];
+      const [first, last] = loop === undefined ? [at, at] : [loop.first, loop.end - 1];
       const known = blocks.get(memory);
       if (known !== undefined) {
-        blocks.set(memory, { ...known, last: at });
+        blocks.set(memory, { ...known, last: Math.max(known.last, last) });
         return;
       }
       const isRead = parameter.kind !== "window" || parameter.access === "read";
@@ -129,7 +146,7 @@ export function planTemporaries(
         binding.kind === "scratch"
           ? binding.scratch.elements * elementBytes(binding.scratch.dtype, rules)
           : tensorBytes(memory as Value, batchMax, rules);
-      blocks.set(memory, { key: memory, bytes, first: at, last: at });
+      blocks.set(memory, { key: memory, bytes, first, last });
     });
   });
   return packBlocks([...blocks.values()], rules);

@@ -14,6 +14,7 @@ import { describeGroup } from "./describe-group.ts";
 export interface ReportContext {
   readonly nameOfGroup: (index: number) => string;
   readonly launchedWith: readonly string[];
+  readonly times: number;
   readonly stored: ReadonlyMap<Value, Value>;
   readonly batchMax: number;
   readonly target: TargetDescription;
@@ -24,7 +25,7 @@ export function reportKernel(
   graph: string,
   { name, comment: { flops, bytes, sources } }: Kernel,
   group: Group,
-  { nameOfGroup, launchedWith, stored, batchMax, target }: ReportContext,
+  { nameOfGroup, launchedWith, times, stored, batchMax, target }: ReportContext,
 ): KernelReport {
   const { seconds, boundBy } = predictedTime(group, batchMax, target);
   return {
@@ -37,6 +38,7 @@ export function reportKernel(
     savedBytes: group.saved.bytes,
     apart: group.apart.map(({ group: other, why }) => ({ kernel: nameOfGroup(other), why })),
     launchedWith,
+    times,
     origins: sources,
     flops,
     bytes,

@@ -19,9 +19,10 @@ import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
 import { predictedSeconds } from "./cost.ts";
 import { joinLaunches } from "./join-launches.ts";
-import type { Binding, Surroundings } from "./kernel-builder.ts";
+import type { Binding } from "./kernel-builder.ts";
+import { type LoopAround, levelGroups } from "./loop-levels.ts";
 import { type Layout, layoutInOrder, planTemporaries, type Temporary } from "./memory-plan.ts";
-import { libraryFunctions, updateName, valueName } from "./names.ts";
+import { libraryFunctions, updateName } from "./names.ts";
 import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
 import { scheduleGroup } from "./schedule-group.ts";
 
@@ -119,22 +120,22 @@ interface GraphSchedule {
 
 function scheduleGraph(
   context: GraphContext,
-  { graph, groups, stored }: GroupedGraph,
+  grouped: GroupedGraph,
   target: TargetDescription,
   options: ProgramOptions,
   persistent: Layout<Value>,
   kernels: KernelTable,
 ): GraphSchedule {
+  const { graph } = grouped;
   const { batchMax } = graph;
-  const nameOf = (value: Value): string => valueName(context, value);
-  const surroundings: Surroundings = { stored, batchMax, nameOf };
   const origins = (group: Group): string[] => originsOf(context, group, options.locate);
-  const scheduled = groups.map((group) => {
+  const { groups, loops, depths } = levelGroups(context, grouped);
+  const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
     const { kernel, bindings } = scheduleGroup(group, surroundings, target);
     const comment = { ...kernel.comment, sources: origins(group) };
     const name = updateName(context, group, stored) ?? kernel.name;
     const body = removeDeadCode(kernel.body);
-    return { kernel: kernels.intern({ ...kernel, name, comment, body }), bindings };
+    return { kernel: kernels.intern({ ...kernel, name, comment, body }), bindings, around };
   });
 
   const results = layoutInOrder(
@@ -142,25 +143,42 @@ function scheduleGraph(
     batchMax,
     target,
   );
-  const isTemporary = (value: Value): boolean =>
-    value.node.kind === "compute" && !results.offsets.has(value);
-  const temporaries = planTemporaries(scheduled, isTemporary, batchMax, target);
+  const temporaries = planTemporaries(
+    scheduled,
+    {
+      isTemporary: (value) => value.node.kind !== "leaf" && !results.offsets.has(value),
+      depthOf: (value) => depths.get(value) ?? 0,
+    },
+    batchMax,
+    target,
+  );
   const columns = new Set<number>();
-  const place = (binding: Binding): Placement => {
-    const placement = placeBinding(binding, persistent, temporaries, results, options);
+  const place = (binding: Binding, around: readonly LoopAround[]): Placement => {
+    const placement =
+      binding.kind === "step"
+        ? ({ kind: "step", depth: around.findIndex(({ loop }) => loop === binding.loop) } as const)
+        : placeBinding(binding, persistent, temporaries, results, options);
     if (placement.kind === "column") columns.add(placement.slot);
     return placement;
   };
-  const timed = scheduled.map(({ kernel, bindings }, i) => ({
-    launch: { kernel, placements: bindings.map(place) },
-    predictedSeconds: predictedSeconds(groups[i]!, batchMax, target),
+  const timed = scheduled.map(({ kernel, bindings, around }, i) => ({
+    launch: { kernel, placements: bindings.map((binding) => place(binding, around)) },
+    predictedSeconds: predictedSeconds(groups[i]!.group, batchMax, target),
+    around,
   }));
-  const launches = joinLaunches(timed, target, options.joinLaunches);
+  const launches = runsBetweenLoops(timed).flatMap((run) =>
+    joinLaunches(run, target, options.joinLaunches),
+  );
 
   const symbol = `nnc_${graph.name}`;
-  const nameOfGroup = (index: number): string => scheduled[index]!.kernel.name;
+  const nameOf = new Map(groups.map(({ group }, i) => [group, scheduled[i]!.kernel.name]));
   return {
-    fn: { graph: graph.name, symbol, launches },
+    fn: {
+      graph: graph.name,
+      symbol,
+      launches,
+      loops: loops.map(({ first, end, count }) => ({ first, end, count })),
+    },
     graph: {
       name: graph.name,
       symbol,
@@ -171,10 +189,11 @@ function scheduleGraph(
         offset: results.offsets.get(value)!,
       })),
     },
-    reports: scheduled.map(({ kernel }, i) =>
-      reportKernel(context, graph.name, kernel, groups[i]!, {
-        nameOfGroup,
+    reports: groups.map(({ group, grouped: { groups: level, stored }, around }, i) =>
+      reportKernel(context, graph.name, scheduled[i]!.kernel, group, {
+        nameOfGroup: (index) => nameOf.get(level[index]!)!,
         launchedWith: companyOf(launches, i),
+        times: around.reduce((times, { count }) => times * count, 1),
         stored,
         batchMax,
         target,
@@ -183,6 +202,19 @@ function scheduleGraph(
     temporaryBytes: temporaries.bytes,
     resultBytes: results.bytes,
   };
+}
+
+/** Launches that follow each other in the same loops. */
+function runsBetweenLoops<T extends { readonly around: readonly LoopAround[] }>(
+  launches: readonly T[],
+): T[][] {
+  const runs: T[][] = [];
+  for (const launch of launches) {
+    const run = runs.at(-1);
+    if (run?.[0]?.around === launch.around) run.push(launch);
+    else runs.push([launch]);
+  }
+  return runs;
 }
 
 /** The kernels of a program: those that differ in names alone are one, and each has a name of its own. */
@@ -204,7 +236,7 @@ class KernelTable {
 }
 
 function placeBinding(
-  binding: Binding,
+  binding: Exclude<Binding, { kind: "step" }>,
   persistent: Layout<Value>,
   temporaries: Layout<Temporary>,
   results: Layout<Value>,

@@ -162,7 +162,7 @@ class JoinedKernel {
 
   /** The name of what is bound to a place; members that read and write it share it. */
   #parameter({ parameter, placement }: PlacedParameter): string {
-    const key = JSON.stringify([placement, parameter.kind === "scalar" ? null : parameter.dtype]);
+    const key = JSON.stringify([placement, "dtype" in parameter ? parameter.dtype : null]);
     const known = this.#parameters.get(key);
     if (known === undefined) {
       const name = this.#builder.name(parameter.name);

@@ -76,7 +76,7 @@ export function launch(
 export function moduleOf(...launches: readonly Launch[]): KernelModule {
   const module = {
     model: "Test",
-    functions: [{ graph: "predict", symbol: "nnc_predict", launches }],
+    functions: [{ graph: "predict", symbol: "nnc_predict", launches, loops: [] }],
   };
   verifyModule(module);
   return module;

@@ -77,6 +77,7 @@ function moduleOf(name: string): KernelModule {
       {
         graph: "predict",
         symbol: "nnc_predict",
+        loops: [],
         launches: [
           {
             kernel: scaleKernel(name),

@@ -70,6 +70,7 @@ function moduleOf(lanes: number, names: readonly ScalarFunctionName[]): KernelMo
       {
         graph: "all",
         symbol: "nnc_all",
+        loops: [],
         launches: names.map((fn, k) => {
           const { arity } = scalarFunctions[fn];
           return {
@@ -165,6 +166,7 @@ test("integer rows wrap, floor and never trap", async () => {
         {
           graph: "all",
           symbol: "nnc_all",
+          loops: [],
           launches: names.map((fn, k) => ({
             isParallel: false,
             withPrevious: false,

@@ -76,7 +76,7 @@ function readValues({ results, assignments }: Graph): ReadonlySet<Value> {
   const visit = (value: Value): void => {
     if (read.has(value)) return;
     read.add(value);
-    if (value.node.kind === "compute") value.node.operands.forEach(visit);
+    if (value.node.kind !== "leaf") value.node.operands.forEach(visit);
   };
   for (const { value } of [...results, ...assignments]) visit(value);
   return read;

@@ -2,7 +2,7 @@
 
 import { type Affine, axisAffine } from "../../graph/affine.ts";
 import { type GraphContext, graphNodes } from "../../graph/context.ts";
-import type { Compute, Graph, LoadScalar, Node, Scalar, Value } from "../../graph/node.ts";
+import type { Compute, Graph, LoadScalar, Node, Scalar, Scan, Value } from "../../graph/node.ts";
 import { mapScalar } from "../../graph/rewrite.ts";
 
 /** The axes in order: where an identity map reads and writes. */
@@ -32,7 +32,14 @@ export function replaceLoads(
   return made;
 }
 
-/** The compute nodes of a graph, operands before users. */
-export function computeNodes(graph: Graph): Compute[] {
-  return graphNodes(graph).filter((node: Node) => node.kind === "compute");
+/** What a device has to do: nodes that kernels compute, and loops over such. */
+export type Work = Compute | Scan;
+
+/** The work of a graph, operands before users. */
+export function workOf(graph: Graph): Work[] {
+  return graphNodes(graph).filter(isWork);
+}
+
+export function isWork(node: Node): node is Work {
+  return node.kind === "compute" || node.kind === "scan";
 }

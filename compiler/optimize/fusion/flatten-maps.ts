@@ -20,11 +20,17 @@ import {
   modAffine,
   scaleAffine,
 } from "../../graph/affine.ts";
-import { type GraphContext, graphNodes, loadsOf, scalarChildren } from "../../graph/context.ts";
+import {
+  type GraphContext,
+  gathersOf,
+  graphNodes,
+  loadsOf,
+  scalarChildren,
+} from "../../graph/context.ts";
 import { type Extent, fixed, isFixed, sameShape } from "../../graph/extent.ts";
 import { isNarrowFloat } from "../../graph/narrow-floats.ts";
 import type { Compute, Graph, LoadScalar, Scalar, Value } from "../../graph/node.ts";
-import { mapScalar, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
+import { mapScalar, replaceOperands, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
 import { type Box, linearOffset, quotients, simplifyAffine } from "../simplify-index.ts";
 import { boxOf, isColumn } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
@@ -57,16 +63,27 @@ interface Read {
 }
 
 function flattenOnce(context: GraphContext, graph: Graph): Graph {
-  const kept = new Set([...graph.results, ...graph.assignments].map(({ value }) => value));
+  const nodes = graphNodes(graph);
+  // Loops, scatters and loads by index read operands as they are.
+  const others = nodes.flatMap((node) => {
+    if (node.kind === "leaf") return [];
+    return node.kind === "compute" ? gathersOf(node.body).map(({ value }) => value) : node.operands;
+  });
+  const ends = [...graph.results, ...graph.assignments].map(({ value }) => value);
+  const kept = new Set([...ends, ...others]);
   const reads = readsByValue(graph);
   const flattened = new Map<Value, Flattened>();
   const replaced = new Map<Value, Value>();
-  for (const node of graphNodes(graph)) {
-    if (node.kind !== "compute") continue;
-    const rebuilt = rereadOperands(context, node, graph.batchMax, flattened, replaced);
+  for (const node of nodes) {
+    if (node.kind === "leaf") continue;
+    const rebuilt =
+      node.kind === "compute"
+        ? rereadOperands(context, node, graph.batchMax, flattened, replaced)
+        : replaceOperands(context, node, (value) => replaced.get(value) ?? value);
     node.values.forEach((value, i) => {
       if (rebuilt.values[i] !== value) replaced.set(value, rebuilt.values[i]!);
     });
+    if (rebuilt.kind !== "compute") continue;
     const [value] = node.values;
     const readers = reads.get(value!) ?? [];
     if (rebuilt.reducer !== null || kept.has(value!) || !readers.every(isSplit)) continue;

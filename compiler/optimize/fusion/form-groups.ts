@@ -5,9 +5,11 @@
  */
 
 import type { GraphContext } from "../../graph/context.ts";
-import type { Compute, Graph, Value } from "../../graph/node.ts";
-import type { Group, GroupedGraph, Saved, Scope } from "../group.ts";
+import { openLoop, throughLoops } from "../../graph/loops.ts";
+import type { Compute, Graph, Scan, Value } from "../../graph/node.ts";
+import type { Group, GroupedGraph, GroupedLoop, Saved, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
+import { isWork, type Work } from "./copies.ts";
 import { countBuffers } from "./count-buffers.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import { flattenMaps } from "./flatten-maps.ts";
@@ -40,16 +42,40 @@ export function formGroups(
   context: GraphContext,
   graph: Graph,
   target: TargetDescription,
-  { fusion }: GroupingOptions,
+  options: GroupingOptions,
 ): GroupedGraph {
-  let prepared = flattenMaps(context, divideBytes(context, prepareProducts(context, graph)));
-  prepared = splitContractions(context, prepared, target);
-  if (fusion) prepared = splitReductions(context, inlineMaps(context, prepared, target), target);
-  if (target.workgroup !== null) prepared = limitColumns(context, prepared, target.workgroup);
-  const placed = assignPlaces(context, prepared);
+  // On the bodies of loops first: what is made there and does not depend on the loop is then made before it.
+  const prepare = throughLoops((_, each) => prepared(context, each, target, options));
+  return groupsOf(context, prepare(context, graph), target, options);
+}
+
+function prepared(
+  context: GraphContext,
+  graph: Graph,
+  target: TargetDescription,
+  { fusion }: GroupingOptions,
+): Graph {
+  let current = flattenMaps(context, divideBytes(context, prepareProducts(context, graph)));
+  current = splitContractions(context, current, target);
+  if (fusion) current = splitReductions(context, inlineMaps(context, current, target), target);
+  return target.workgroup === null ? current : limitColumns(context, current, target.workgroup);
+}
+
+function groupsOf(
+  context: GraphContext,
+  graph: Graph,
+  target: TargetDescription,
+  options: GroupingOptions,
+  areParts = false,
+): GroupedGraph {
+  const placed = assignPlaces(context, graph, { areParts });
   const former = new GroupFormer(placed, target);
-  if (fusion) former.mergeGreedily();
-  return former.finish();
+  if (options.fusion) former.mergeGreedily();
+  return former.finish((scan) => {
+    const { graph: body, outside } = openLoop(context, scan, placed.graph);
+    const grouped = groupsOf(context, body, target, options, true);
+    return { kind: "loop", scan, body: grouped, outside };
+  });
 }
 
 /** A group while it is being formed. */
@@ -59,6 +85,12 @@ interface Draft {
   readonly stages: readonly Compute[];
   readonly structure: Structure;
   readonly saved: Saved;
+}
+
+/** A loop among the drafts; it is never merged. */
+interface LoopDraft {
+  readonly id: number;
+  readonly scan: Scan;
 }
 
 interface Merge {
@@ -77,13 +109,14 @@ class GroupFormer {
   readonly #placed: PlacedGraph;
   readonly #target: TargetDescription;
   readonly #options: StructureOptions;
-  readonly #position: ReadonlyMap<Compute, number>;
-  readonly #readers = new Map<Value, Compute[]>();
+  readonly #position: ReadonlyMap<Work, number>;
+  readonly #readers = new Map<Value, Work[]>();
   /** Values that must be in memory at the end of the step. */
   readonly #kept: ReadonlySet<Value>;
-  readonly #precedence: Precedence<Draft>;
-  readonly #drafts: Map<number, Draft>;
-  readonly #draftOf = new Map<Compute, Draft>();
+  readonly #precedence: Precedence<Draft | LoopDraft>;
+  readonly #drafts = new Map<number, Draft>();
+  readonly #loops: readonly LoopDraft[];
+  readonly #draftOf = new Map<Work, Draft | LoopDraft>();
   /** What is tried once need not be tried again: drafts never change. */
   readonly #tried = new Map<string, Merge | string>();
   #nextId: number;
@@ -111,9 +144,11 @@ class GroupFormer {
       ...placed.stored.keys(),
       ...placed.graph.results.map(({ value }) => value),
     ]);
-    this.#drafts = new Map();
     this.#nextId = nodes.length;
+    this.#loops = nodes.flatMap((scan, id) => (scan.kind === "scan" ? [{ id, scan }] : []));
+    for (const loop of this.#loops) this.#draftOf.set(loop.scan, loop);
     nodes.forEach((node, id) => {
+      if (node.kind === "scan") return;
       this.#add({
         id,
         stages: [node],
@@ -121,7 +156,7 @@ class GroupFormer {
         saved: { values: 0, bytes: 0 },
       });
     });
-    this.#precedence = new Precedence(this.#drafts.values());
+    this.#precedence = new Precedence([...this.#drafts.values(), ...this.#loops]);
     this.#addEdges(placed.order);
   }
 
@@ -210,8 +245,8 @@ class GroupFormer {
     };
     join([...this.#drafts.values()].filter(isOfNumbers));
     for (const [value, readers] of this.#readers) {
-      const drafts = readers.map((reader) => this.#draftOf.get(reader)!);
-      const maker = value.node.kind === "compute" ? this.#draftOf.get(value.node) : undefined;
+      const drafts = readers.flatMap((reader) => this.#draftOfStage(reader) ?? []);
+      const maker = isWork(value.node) ? this.#draftOfStage(value.node) : undefined;
       if (bytesOf(value, this.#options.batchMax) >= leastSharedBytes) join(drafts);
       if (maker === undefined) continue;
       for (const reader of drafts) if (reader !== maker) join([maker, reader]);
@@ -219,8 +254,14 @@ class GroupFormer {
     return neighbours;
   }
 
-  #firstOf(draft: Draft): number {
-    return this.#position.get(draft.stages[0]!)!;
+  /** The draft that a node is a stage of; loops are of none. */
+  #draftOfStage(node: Work): Draft | undefined {
+    const draft = this.#draftOf.get(node)!;
+    return "scan" in draft ? undefined : draft;
+  }
+
+  #firstOf(draft: Draft | LoopDraft): number {
+    return this.#position.get("scan" in draft ? draft.scan : draft.stages[0]!)!;
   }
 
   #try(first: Draft, second: Draft): Merge | string {
@@ -243,7 +284,7 @@ class GroupFormer {
   #lackOfBuffers(stages: readonly Compute[], structure: Structure): string | undefined {
     const { workgroup } = this.#target;
     if (workgroup === null) return undefined;
-    const inside = new Set(stages);
+    const inside = new Set<Work>(stages);
     const isGlobal = (value: Value) => this.#isGlobal(value, inside);
     const buffers = countBuffers(stages, structure, isGlobal, this.#options);
     if (buffers <= workgroup.buffers) return undefined;
@@ -251,7 +292,7 @@ class GroupFormer {
   }
 
   /** Whether a value has to be in memory if its maker runs together with `inside`. */
-  #isGlobal(value: Value, inside: ReadonlySet<Compute>): boolean {
+  #isGlobal(value: Value, inside: ReadonlySet<Work>): boolean {
     const readers = this.#readers.get(value) ?? [];
     return this.#kept.has(value) || readers.some((reader) => !inside.has(reader));
   }
@@ -263,7 +304,7 @@ class GroupFormer {
   }
 
   #passages(first: Draft, second: Draft): Passage[] {
-    const inside = new Set<Compute>([...first.stages, ...second.stages]);
+    const inside = new Set<Work>([...first.stages, ...second.stages]);
     const passages: Passage[] = [];
     const theirs = readsOf(second);
     for (const value of readsOf(first)) {
@@ -288,8 +329,10 @@ class GroupFormer {
    * Drafts in an order of execution: by the longest path that leads to them, so that drafts which could run at
    * the same time stand side by side, then by order of nodes.
    */
-  #inLevels(): readonly Draft[] {
-    const drafts = [...this.#drafts.values()].sort((a, b) => this.#firstOf(a) - this.#firstOf(b));
+  #inLevels(): readonly (Draft | LoopDraft)[] {
+    const drafts = [...this.#drafts.values(), ...this.#loops].sort(
+      (a, b) => this.#firstOf(a) - this.#firstOf(b),
+    );
     const number = new Map(drafts.map((draft, i) => [draft, i]));
     const successors = drafts.map(
       (draft) => new Set([...this.#precedence.successors(draft)].map((next) => number.get(next)!)),
@@ -298,22 +341,28 @@ class GroupFormer {
     for (const i of sortTopologically(successors)!) {
       for (const j of successors[i]!) levels[j] = Math.max(levels[j]!, levels[i]! + 1);
     }
-    const level = (draft: Draft) => levels[number.get(draft)!]!;
+    const level = (draft: Draft | LoopDraft) => levels[number.get(draft)!]!;
     return drafts.sort((a, b) => level(a) - level(b) || this.#firstOf(a) - this.#firstOf(b));
   }
 
-  finish(): GroupedGraph {
-    const order = this.#inLevels();
-    const apart = this.#apart(order);
+  finish(openLoop: (scan: Scan) => GroupedLoop): GroupedGraph {
+    const inOrder = this.#inLevels();
+    const drafts = inOrder.filter((draft): draft is Draft => !("scan" in draft));
+    const apart = this.#apart(drafts);
+    const groups = drafts.map((draft, index) => this.#group(draft, index, apart[index]!));
+    const groupOf = new Map<Draft | LoopDraft, Group>(
+      drafts.map((draft, i) => [draft, groups[i]!]),
+    );
     return {
       graph: this.#placed.graph,
-      groups: order.map((draft, index) => this.#group(draft, index, apart[index]!)),
+      order: inOrder.map((draft) => ("scan" in draft ? openLoop(draft.scan) : groupOf.get(draft)!)),
+      groups,
       stored: this.#placed.stored,
     };
   }
 
   #group(draft: Draft, index: number, apart: Group["apart"]): Group {
-    const inside = new Set(draft.stages);
+    const inside = new Set<Work>(draft.stages);
     const scopes = new Map<Value, Scope>();
     for (const value of draft.stages.flatMap((stage) => stage.values)) {
       const readers = this.#readers.get(value) ?? [];

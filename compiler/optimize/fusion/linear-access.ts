@@ -4,16 +4,23 @@
  * are not.
  */
 
-import { type Affine, axesOf } from "../../graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  atomAffine,
+  axesOf,
+  extentAffine,
+  scaleAffine,
+} from "../../graph/affine.ts";
 import type { Extent } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
 import { type Box, linearOffset, simplifyAffine } from "../simplify-index.ts";
 
-/** `memory[constant + batch·N + Σ steps[axis]·axis]`, in elements. */
+/** `memory[start + Σ steps[axis]·axis]`, in elements. */
 export interface LinearAccess {
   readonly load: LoadScalar;
-  readonly constant: number;
-  readonly batch: number;
+  /** Of literals, N and the steps of loops. */
+  readonly start: Affine;
   /** One for each axis of the node, 0 where the element does not depend on it or the axis has one point. */
   readonly steps: readonly number[];
 }
@@ -52,16 +59,19 @@ export function memorySteps({ value, index }: LoadScalar, box: Box): readonly nu
   return within.steps.map((step, axis) => (chosen.has(axis) ? Number.POSITIVE_INFINITY : step));
 }
 
-/** The coefficients of an affine, or undefined if it has quotients or remainders. */
+/** The coefficients of an affine, or undefined if it has quotients or remainders of the axes. */
 export function linearSteps(
   affine: Affine,
   box: Box,
-): Pick<LinearAccess, "constant" | "batch" | "steps"> | undefined {
+): Pick<LinearAccess, "start" | "steps"> | undefined {
   const { constant, batch, terms } = simplifyAffine(affine, box);
+  let start = extentAffine({ constant, batch });
   const steps = box.axes.map(() => 0);
   for (const { coefficient, atom } of terms) {
-    if (atom.kind !== "axis") return undefined;
-    steps[atom.axis] = coefficient;
+    const alone = atomAffine(atom);
+    if (atom.kind === "axis") steps[atom.axis] = coefficient;
+    else if (axesOf(alone).size === 0) start = addAffine(start, scaleAffine(alone, coefficient));
+    else return undefined;
   }
-  return { constant, batch, steps };
+  return { start, steps };
 }

@@ -2,25 +2,25 @@
  * Who must run before whom: by data, and because old values are read before they are overwritten.
  */
 
-import type { Compute } from "../../graph/node.ts";
+import { isWork, type Work } from "./copies.ts";
 
 export interface Order {
   /** Operands before users, readers of old values before their writers; ties by creation. */
-  readonly nodes: readonly Compute[];
+  readonly nodes: readonly Work[];
   /** Direct successors of each node, as positions in `nodes`. */
   readonly successors: readonly ReadonlySet<number>[];
 }
 
 /** The order of nodes under their data and the given pairs, or undefined if that is a cycle. */
 export function orderOf(
-  nodes: readonly Compute[],
-  precedence: readonly (readonly [before: Compute, after: Compute])[],
+  nodes: readonly Work[],
+  precedence: readonly (readonly [before: Work, after: Work])[],
 ): Order | undefined {
   const number = new Map(nodes.map((node, i) => [node, i]));
   const next = nodes.map(() => new Set<number>());
   nodes.forEach((node, i) => {
     for (const { node: operand } of node.operands) {
-      if (operand.kind === "compute") next[number.get(operand)!]!.add(i);
+      if (isWork(operand)) next[number.get(operand)!]!.add(i);
     }
   });
   for (const [before, after] of precedence) next[number.get(before)!]!.add(number.get(after)!);

@@ -1,7 +1,8 @@
 /**
  * Gives every assigned value and every result a place of its own. A value that is assigned is stored straight
  * into the memory of its target where every reader of the target's old value can run before; elsewhere, and
- * where a value is wanted in several places, it is copied by an identity map of its own, which can run last.
+ * where a value is wanted in several places, it is copied by an identity map of its own, which can run last. What a
+ * loop carries lies where its result does, and its first value is stored there.
  *
  * From here on a graph carries order besides data: a reader of an old value precedes the node that
  * overwrites it.
@@ -12,42 +13,64 @@ import { bareAxis, constantValue } from "../../graph/affine.ts";
 import { type GraphContext, loadsOf } from "../../graph/context.ts";
 import { isFixed } from "../../graph/extent.ts";
 import type { Assignment, Compute, Graph, LoadScalar, Value } from "../../graph/node.ts";
-import { computeNodes, copyOf } from "./copies.ts";
+import { copyOf, isWork, type Work, workOf } from "./copies.ts";
+import { ownFirstCarries } from "./first-carries.ts";
 import { type Order, orderOf, Precedence } from "./order.ts";
 
 export interface PlacedGraph {
   readonly graph: Graph;
-  /** Assigned values and the params and states whose memory they are stored into. */
+  /** See `GroupedGraph.stored`. */
   readonly stored: ReadonlyMap<Value, Value>;
   readonly order: Order;
 }
 
+export interface PlaceOptions {
+  /** Whether the results are parts of larger tensors: then nothing reads them where they are. */
+  readonly areParts?: boolean;
+}
+
 /** Needs nothing; guarantees `GroupedGraph.graph` and `stored`; adds identity maps only. */
-export function assignPlaces(context: GraphContext, graph: Graph): PlacedGraph {
+export function assignPlaces(
+  context: GraphContext,
+  given: Graph,
+  { areParts = false }: PlaceOptions = {},
+): PlacedGraph {
+  const graph = ownFirstCarries(context, given);
   const targets = new Set(graph.assignments.map(({ target }) => target));
   const taken = new Set<Value>();
+  const stored = new Map<Value, Value>();
 
+  const read = new Set<Value>();
+  const copy = (value: Value): Value => {
+    read.add(value);
+    return copyOf(context, value);
+  };
   const free = (value: Value): Value => {
     let place = value;
-    while (taken.has(place) || place.node.kind === "leaf") place = copyOf(context, place);
+    while (taken.has(place) || place.node.kind === "leaf") place = copy(place);
     taken.add(place);
     return place;
   };
   // A leaf that is overwritten itself is saved first: `a <- b` beside `b <- a`.
-  const copied = (value: Value): Value =>
-    free(copyOf(context, targets.has(value) ? copyOf(context, value) : value));
+  const copied = (value: Value): Value => free(copy(targets.has(value) ? copy(value) : value));
 
-  const stored = new Map<Value, Value>();
   const assignments: Assignment[] = [];
-  const nodes = computeNodes(graph);
+  const nodes = workOf(graph);
   const precedence = new Precedence(nodes);
-  const readersOf = new Map<Value, Compute[]>();
+  const readersOf = new Map<Value, Work[]>();
   for (const node of nodes) {
+    if (node.kind === "scan") {
+      node.carries.forEach(({ init }, i) => {
+        taken.add(init);
+        stored.set(init, node.values[i]!);
+      });
+    }
     for (const value of node.operands) {
       const readers = readersOf.get(value) ?? [];
       readersOf.set(value, readers);
       readers.push(node);
-      if (value.node.kind === "compute") precedence.addEdge(value.node, node);
+      read.add(value);
+      if (isWork(value.node)) precedence.addEdge(value.node, node);
     }
   }
   const place = (target: Value, value: Value): void => {
@@ -75,14 +98,24 @@ export function assignPlaces(context: GraphContext, graph: Graph): PlacedGraph {
 
   // A loss may be named twice; the copy is then the same value, and one place serves both names.
   const resultPlaces = new Map<Value, Value>();
+  const wanted = graph.results.map(({ value }) => value);
+  const freePart = (value: Value): Value => {
+    let place = wanted.indexOf(value) === wanted.lastIndexOf(value) ? value : copy(value);
+    while (place.node.kind !== "compute" || taken.has(place) || read.has(place)) {
+      place = copy(place);
+    }
+    taken.add(place);
+    return place;
+  };
   const results = graph.results.map(({ name, value }) => {
+    if (areParts) return { name, value: freePart(value) };
     const known = resultPlaces.get(value) ?? free(value);
     resultPlaces.set(value, known);
     return { name, value: known };
   });
 
   const placed: Graph = { ...graph, results, assignments };
-  const allNodes = computeNodes(placed);
+  const allNodes = workOf(placed);
   const inOrder = assignments.flatMap(({ target, value }) =>
     allNodes
       .filter((node) => node !== value.node && node.operands.includes(target))

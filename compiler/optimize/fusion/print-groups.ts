@@ -10,8 +10,8 @@
  */
 
 import { graphNodes } from "../../graph/context.ts";
-import { nameValues, printNode } from "../../graph/print.ts";
-import type { Group, GroupedGraph } from "../group.ts";
+import { nameValues, printAffine, printNode } from "../../graph/print.ts";
+import type { Group, GroupedGraph, GroupedLoop } from "../group.ts";
 
 function remarks({ stages, saved, apart }: Group): string[] {
   const { values, bytes } = saved;
@@ -23,7 +23,7 @@ function remarks({ stages, saved, apart }: Group): string[] {
   ];
 }
 
-export function printGroups({ graph, groups, stored }: GroupedGraph): string {
+export function printGroups({ graph, order, stored }: GroupedGraph): string {
   const names = nameValues(graphNodes(graph));
   const printGroup = (group: Group): string[] => [
     `group ${group.index}: ${group.kind}`,
@@ -36,8 +36,16 @@ export function printGroups({ graph, groups, stored }: GroupedGraph): string {
     }),
     ...remarks(group).map((remark) => `  # ${remark}`),
   ];
+  const printLoop = ({ scan, body, outside }: GroupedLoop): string[] => [
+    `${scan.values.map(names).join(", ")} = scan t${scan.loop} < ${scan.length}`,
+    ...[...outside].map(([{ path }, value]) => `  outer ${path} is ${names(value)}`),
+    ...printGroups(body)
+      .split("\n")
+      .map((line) => `  ${line}`),
+    ...scan.stacks.map(({ place }, i) => `  stack ${i} at ${printAffine(place)}`),
+  ];
   return [
-    ...groups.flatMap(printGroup),
+    ...order.flatMap((item) => (item.kind === "loop" ? printLoop(item) : printGroup(item))),
     ...graph.results.map(({ name, value }) => `${name} = ${names(value)}`),
   ].join("\n");
 }

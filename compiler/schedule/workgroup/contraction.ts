@@ -74,10 +74,10 @@ function isReadByFoursOnly(
   contraction: TiledContraction,
   side: "left" | "right",
   { stages, reads, writes }: Group,
-  { stored }: Surroundings,
+  { placeOf }: Surroundings,
   mostBuffers: number,
 ): boolean {
-  const rootOf = (value: Value): Value => stored.get(value) ?? value;
+  const rootOf = (value: Value): Value => placeOf(value).memory;
   const isMemory = ({ node }: Value) => node.kind !== "leaf" || !isStepScalar(node);
   const memory = new Set([...reads, ...writes].map(rootOf).filter(isMemory));
   if (memory.size > mostBuffers) return false;

@@ -27,7 +27,7 @@ import {
   storeValue,
 } from "../epilogue.ts";
 import { conditionValue, type Point, recombine, scalarIndex } from "../indexes.ts";
-import { isStepScalar, type KernelBuilder, linearIndex } from "../kernel-builder.ts";
+import { isStepScalar, type KernelBuilder } from "../kernel-builder.ts";
 import { runsBy } from "./contraction-runs.ts";
 
 /** Neighbouring outputs of a row: 1, 2 or 4. */
@@ -116,7 +116,7 @@ export class OutputRuns {
     for (const value of this.#stored) {
       const elements = registers.map((values) => values.get(value)!);
       if (this.#isStoredBy(points.length, value)) {
-        const { offset } = linearIndex(value, identityIndex(value.shape.length), first!.batchMax);
+        const { offset } = this.#builder.indexOf(value, identityIndex(value.shape.length));
         const index = scalarIndex(recombine(offset), first!);
         const buffer = this.#builder.buffer(value, "write");
         this.#builder.emit(store(place(buffer, index), join(elements)));
@@ -150,7 +150,7 @@ export class OutputRuns {
     if (points.length === 1) return undefined;
     const [first] = points;
     const { value, index, guard } = each;
-    const { row, offset } = linearIndex(value, index, first!.batchMax);
+    const { row, offset } = this.#builder.indexOf(value, index);
     const { columns, joined } = this.#contraction;
     const own = [...axesUsed(each)];
     if (!own.some((axis) => axesOf(joined[axis]!).has(columns.axis))) {
@@ -168,8 +168,7 @@ export class OutputRuns {
   }
 
   #isStoredBy(lanes: number, value: Value): boolean {
-    const { batchMax } = this.#contraction.box;
-    const { offset } = linearIndex(value, identityIndex(value.shape.length), batchMax);
+    const { offset } = this.#builder.indexOf(value, identityIndex(value.shape.length));
     return isVectorType(value) && this.#runsBy(lanes, recombine(offset), always);
   }
 

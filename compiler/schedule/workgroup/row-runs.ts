@@ -17,7 +17,7 @@ import { identityIndex } from "../../optimize/fusion/copies.ts";
 import { isColumn } from "../../optimize/fusion/linear-access.ts";
 import { storeValue } from "../epilogue.ts";
 import { conditionValue, inAxes, type Point, recombine, scalarIndex } from "../indexes.ts";
-import { isStepScalar, type KernelBuilder, linearIndex } from "../kernel-builder.ts";
+import { isStepScalar, type KernelBuilder } from "../kernel-builder.ts";
 import type { RowStage } from "../rows-plan.ts";
 import { runAlong } from "./contraction-runs.ts";
 
@@ -104,7 +104,7 @@ export class RunLoads {
     const builder = this.#builder;
     const { value, index, guard } = read;
     const { point } = run;
-    const linear = linearIndex(value, index, point.batchMax);
+    const linear = builder.indexOf(value, index);
     const offset = recombine(linear.offset);
     const layout = layoutOf(offset, read, run);
     const isOneRow = linear.row === null || layoutOf(linear.row, read, run) === "same";
@@ -191,7 +191,7 @@ export function storeRun(
   { points, elements, mask }: RunElements,
 ): void {
   const index = identityIndex(value.shape.length);
-  const offset = recombine(linearIndex(value, index, run.point.batchMax).offset);
+  const offset = recombine(builder.indexOf(value, index).offset);
   if (isRun(value, offset, run)) {
     const buffer = builder.buffer(value, "write");
     const at = place(buffer, scalarIndex(offset, run.point));

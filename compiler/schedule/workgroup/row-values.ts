@@ -318,9 +318,9 @@ export class WorkgroupValues {
 
   /** Stores the numbers of the row. */
   finishRow(): void {
-    const { stored } = this.#builder.surroundings;
+    const { placeOf } = this.#builder.surroundings;
     const { isFirst, isWanted } = this.#row!;
-    const rootOf = (value: Value) => stored.get(value) ?? value;
+    const rootOf = (value: Value) => placeOf(value).memory;
     const read = new Set(this.#group.reads.map(rootOf));
     const overwrites = this.#results.some(({ value }) => read.has(rootOf(value)));
     if (overwrites && isFirst !== null) this.#builder.emit({ kind: "barrier" });

@@ -3,10 +3,17 @@
  * kernels, a task function that binds each launch to memory, and the function that runs the step.
  */
 
-import { assertExhaustive, InvariantError } from "../../diagnostics/diagnostic.ts";
+import { assertExhaustive, InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
 import { functionsOf } from "../../kernel/functions-called.ts";
 import type { Kernel, KernelParameter } from "../../kernel/ir.ts";
-import type { GraphFunction, KernelModule, Launch, Placement } from "../../kernel/module.ts";
+import {
+  type GraphFunction,
+  type KernelModule,
+  type Launch,
+  type LaunchTree,
+  launchTrees,
+  type Placement,
+} from "../../kernel/module.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
 import { cDialect } from "./dialect.ts";
@@ -51,6 +58,7 @@ export function printC(module: KernelModule, { features, source }: PrintOptions)
     "",
     stepHeader.trimEnd(),
     "",
+    ...printLoopingStep(module),
     ...printHelpers(helpers, new Set(features)),
     "",
     ...functions,
@@ -58,6 +66,27 @@ export function printC(module: KernelModule, { features, source }: PrintOptions)
     "",
     ...graphs,
   ].join("\n");
+}
+
+/** What tasks in loops get: the step, which comes first, with the number of the iteration of each loop around. */
+function printLoopingStep({ functions }: KernelModule): string[] {
+  const depth = Math.max(0, ...functions.map((fn) => depthOf(launchTrees(fn))));
+  if (depth === 0) return [];
+  return [
+    "typedef struct {",
+    "  nnc_step step;",
+    `  int32_t at[${depth}];`,
+    "} nnc_looping_step;",
+    "",
+  ];
+}
+
+/** How deep loops are nested. */
+function depthOf(trees: readonly LaunchTree[]): number {
+  return trees.reduce(
+    (most, tree) => (tree.kind === "loop" ? Math.max(most, 1 + depthOf(tree.body)) : most),
+    0,
+  );
 }
 
 /** Every kernel once, rewritten for C. */
@@ -145,6 +174,8 @@ function parameterText(parameter: KernelParameter): string {
       return `const ${memoryTypeName(parameter.dtype)} *restrict ${parameter.name}`;
     case "scalar":
       return `${typeName({ dtype: "f32", lanes: 1 })} ${parameter.name}`;
+    case "step":
+      return `${typeName({ dtype: "i32", lanes: 1 })} ${parameter.name}`;
     case "tensorMap":
       throw new InvariantError("the CPU copies no boxes by itself");
     default:
@@ -159,7 +190,6 @@ function printGraph(
   printer: CLikePrinter,
 ): string[] {
   const lines: string[] = [];
-  const steps: string[] = [];
   const bound = fn.launches.map((launch, i): BoundLaunch => {
     const kernel = kernels.get(launch.kernel)!;
     if (!printed.has(launch.kernel)) {
@@ -170,22 +200,41 @@ function printGraph(
     lines.push(...printTask(task, kernel, launch), "");
     return { task, count: printer.expression(kernel.tasks), launch };
   });
+  const calls = new Map<BoundLaunch, string[]>();
   for (const wave of wavesOf(bound)) {
     const [first] = wave;
     if (wave.length === 1) {
-      steps.push(...printLaunch(first!));
+      calls.set(first!, printLaunch(first!));
       continue;
     }
     const task = `${first!.task}_to_${fn.launches.indexOf(wave.at(-1)!.launch) + 1}`;
     const count = wave.map((part) => part.count).join(" + ");
     lines.push(...printJoinedTasks(task, wave), "");
-    steps.push(...printLaunch({ task, count, launch: first!.launch }));
+    calls.set(first!, printLaunch({ task, count, launch: first!.launch }));
   }
+  const printTrees = (trees: readonly LaunchTree[], depth: number): string[] =>
+    trees.flatMap((tree) => {
+      // What runs with a launch before it is part of that one's call.
+      if (tree.kind === "launch") return calls.get(bound[tree.launch]!) ?? [];
+      const at = `looping.at[${depth}]`;
+      return [
+        `  for (${at} = 0; ${at} < ${tree.count}; ${at}++) {`,
+        ...printTrees(tree.body, depth + 1).map((line) => `  ${line}`),
+        "  }",
+      ];
+    });
+  const trees = launchTrees(fn);
+  const steps = printTrees(trees, 0);
+  const looping =
+    depthOf(trees) === 0
+      ? []
+      : ["  nnc_looping_step looping = {*step, {0}};", "  step = &looping.step;"];
   const usesN = steps.some((step) => /\bn\b/.test(step));
   return [
     ...lines,
     `void ${fn.symbol}(const nnc_step *step) {`,
     ...(usesN ? ["  const int32_t n = step->n;"] : []),
+    ...looping,
     ...(steps.length === 0 ? ["  (void)step;"] : steps),
     "}",
     "",
@@ -214,10 +263,13 @@ function argumentText(parameter: KernelParameter, placement: Placement): string 
       return `step->columns[${placement.slot}]`;
     case "arena": {
       const isRead = parameter.kind !== "window" || parameter.access === "read";
-      const dtype = parameter.kind === "scalar" ? "f32" : parameter.dtype;
+      invariant("dtype" in parameter, `${parameter.name} is no memory`);
+      const { dtype } = parameter;
       const type = `${isRead ? "const " : ""}${memoryTypeName(dtype)} *`;
       return `(${type})(step->${placement.arena} + ${placement.offset})`;
     }
+    case "step":
+      return `((const nnc_looping_step *)step)->at[${placement.depth}]`;
     default:
       return assertExhaustive(placement);
   }

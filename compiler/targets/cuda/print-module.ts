@@ -60,10 +60,10 @@ function printVariant(
   { source, batchMax }: CudaPrintOptions,
 ): { readonly variant: CudaVariant; readonly source: string } {
   const table = new KernelTable(batchMax);
-  const graphs = module.functions.map(
-    ({ graph, launches }) =>
-      [graph, wavesOf(launches).flatMap((wave) => printWave(wave, table, batchMax))] as const,
-  );
+  const graphs = module.functions.map(({ graph, launches, loops }) => {
+    if (loops.length > 0) throw new InvariantError("CUDA has no loops yet");
+    return [graph, wavesOf(launches).flatMap((wave) => printWave(wave, table, batchMax))] as const;
+  });
   const { kernels } = table;
   return {
     variant: { architecture, kernels, graphs: Object.fromEntries(graphs) },
@@ -165,6 +165,8 @@ function argumentOf(parameter: KernelParameter, placement: Placement): CudaArgum
       return [];
     case "column":
       return [placement];
+    case "step":
+      throw new InvariantError("CUDA has no loops yet");
     case "arena": {
       const { arena, offset } = placement;
       invariant(offset % 16 === 0, `${parameter.name} starts within 16 bytes`);

@@ -57,7 +57,7 @@ class GraphWriter extends KernelBuilder {
 
   constructor(context: GraphContext, graph: Graph, options: JavaScriptOptions) {
     super({
-      stored: new Map(),
+      placeOf: (memory) => ({ memory, stacked: null }),
       batchMax: graph.batchMax,
       nameOf: (value) => valueName(context, value),
     });

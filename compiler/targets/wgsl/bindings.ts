@@ -33,6 +33,8 @@ export interface Bound {
   readonly bindings: readonly WgslBinding[];
   /** Of its scalar parameters, in order: slots among the step's scalars. */
   readonly scalarSlots: readonly number[];
+  /** Of its steps, in order: loops around the launch, 0 being the outermost. */
+  readonly stepDepths: readonly number[];
 }
 
 type Window = KernelParameter & { readonly kind: "window" };
@@ -70,10 +72,11 @@ export function bindPlaced({ kernel, placements }: Placed, arenas: ArenaSizes): 
     bindingOf(parameter, placements[i]!, arenas),
   );
   const scalarSlots = placements.flatMap((p) => (p.kind === "scalar" ? [p.slot] : []));
+  const stepDepths = placements.flatMap((p) => (p.kind === "step" ? [p.depth] : []));
   const rows: WgslBinding[] = bindings.some(({ kind }) => kind === "column")
     ? [{ kind: "rows" }]
     : [];
-  return { kernel, bindings: [...bindings, ...rows], scalarSlots };
+  return { kernel, bindings: [...bindings, ...rows], scalarSlots, stepDepths };
 }
 
 function bindingOf(
@@ -81,7 +84,7 @@ function bindingOf(
   placement: Placement,
   arenas: ArenaSizes,
 ): readonly WgslBinding[] {
-  if (placement.kind === "scalar") return [];
+  if (placement.kind === "scalar" || placement.kind === "step") return [];
   if (placement.kind === "column") return [{ kind: "column", slot: placement.slot }];
   const { arena, offset } = placement;
   invariant(parameter.kind === "window", `${parameter.name} is no window`);

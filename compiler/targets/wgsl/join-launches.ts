@@ -44,7 +44,7 @@ function fits({ kernel, placements }: Placed): boolean {
   walkStatements(kernel.body, (s) => {
     if (s.kind === "buffer" && s.scope === "shared") sharedBytes += s.elements * bytesOf[s.dtype];
   });
-  const buffers = placements.filter(({ kind }) => kind !== "scalar").length;
+  const buffers = placements.filter(({ kind }) => kind === "arena" || kind === "column").length;
   const rows = placements.some(({ kind }) => kind === "column") ? 1 : 0;
   return (
     sharedBytes <= defaultLimits.workgroupBytes && buffers + rows <= defaultLimits.storageBuffers

@@ -30,6 +30,8 @@ export interface BoundKernel {
   readonly kernel: Kernel;
   /** Of its scalar parameters, in order: slots among the step's scalars. */
   readonly scalarSlots: readonly number[];
+  /** Of its steps, in order: loops around the launch, 0 being the outermost. */
+  readonly stepDepths: readonly number[];
   readonly batchMax: number;
 }
 
@@ -40,15 +42,21 @@ export interface PrintedKernel extends Pick<WgslKernel, "code" | "readOnly" | "r
 
 type SharedBuffer = Statement & { readonly kind: "buffer" };
 
-export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): PrintedKernel {
+export function printKernel({
+  kernel,
+  scalarSlots,
+  stepDepths,
+  batchMax,
+}: BoundKernel): PrintedKernel {
   const legal = legalize(kernel, vectorBuffers(kernel));
   const functions = functionsOf([legal]);
   const accessors = kernel.parameters.flatMap((p) => (p.kind === "column" ? [`${p.name}_at`] : []));
-  const elsewhere = [...functions.map(({ name }) => name), ...accessors];
+  const steps = stepDepths.map(stepName);
+  const elsewhere = [...functions.map(({ name }) => name), ...accessors, ...steps];
   const named = withLegalNames(legal, elsewhere);
   const { shared, body: hoisted } = hoistShared(named.body);
   const body = inlineLets(hoisted);
-  const buffers = named.parameters.filter(({ kind }) => kind !== "scalar");
+  const buffers = named.parameters.filter(({ kind }) => kind !== "scalar" && kind !== "step");
   const columns = new Map(
     named.parameters.flatMap((p, i) =>
       p.kind === "column" ? [[p.name, `${kernel.parameters[i]!.name}_at`]] : [],
@@ -71,6 +79,9 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
     ...headComment(kernel),
     stepStruct(scalarSlots),
     "@group(0) @binding(0) var<uniform> step: Step;",
+    ...stepDepths.map(
+      (depth) => `@group(0) @binding(${1 + depth}) var<uniform> ${stepName(depth)}: i32;`,
+    ),
     ...buffers.map((p, i) => declareBinding(p, i, vectors)),
     ...(columns.size === 0
       ? []
@@ -81,7 +92,7 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
     ),
     ...buffers.flatMap((p) => (p.kind === "column" ? columnAccessor(p, columns.get(p.name)!) : [])),
     `@compute @workgroup_size(${named.threads})`,
-    ...printMain({ ...named, body: scoped }, tasks, scalarSlots, printer),
+    ...printMain({ ...named, body: scoped }, tasks, { scalarSlots, stepDepths }, printer),
   ];
   const hasHalves = shared.some(({ dtype }) => dtype === "f16");
   return {
@@ -93,6 +104,11 @@ export function printKernel({ kernel, scalarSlots, batchMax }: BoundKernel): Pri
     requires: hasHalves ? ["shader-f16"] : [],
     functions,
   };
+}
+
+/** The number of the iteration of a loop. */
+function stepName(depth: number): string {
+  return `iteration_${depth}`;
 }
 
 /** Workgroups in two dimensions, as one has too few for some kernels. */
@@ -132,7 +148,8 @@ function declareBinding(
       return `${at} var<storage, read> ${name}: array<${type}>;`;
     }
     case "scalar":
-      throw new InvariantError("a scalar is part of the step, not a binding");
+    case "step":
+      throw new InvariantError(`a ${parameter.kind} is no binding of memory`);
     case "tensorMap":
       throw new InvariantError("WebGPU copies no boxes by itself");
     default:
@@ -187,7 +204,7 @@ function symbolsIn(body: readonly Statement[], tasks: Expression): ReadonlySet<K
 function printMain(
   kernel: Kernel,
   tasks: number,
-  scalarSlots: readonly number[],
+  { scalarSlots, stepDepths }: Pick<BoundKernel, "scalarSlots" | "stepDepths">,
   printer: CLikePrinter,
 ): string[] {
   const [width, height] = workgroupsOf(tasks);
@@ -201,6 +218,7 @@ function printMain(
     ...(used.has("subgroup") ? ["@builtin(subgroup_size) subgroup_size: u32"] : []),
   ];
   const scalars = kernel.parameters.filter(({ kind }) => kind === "scalar");
+  const steps = kernel.parameters.filter(({ kind }) => kind === "step");
   const task = height === 1 ? "workgroup.x" : `workgroup.x + workgroup.y * ${width}u`;
   const leave = printer.expression({
     kind: "operation",
@@ -216,6 +234,7 @@ function printMain(
     ...(used.has("n") ? ["  let n = step.n;"] : []),
     ...(isExact ? [] : [`  if (${leave}) { return; }`]),
     ...scalars.map(({ name }, i) => `  let ${name} = ${scalarText(scalarSlots[i]!)};`),
+    ...steps.map(({ name }, i) => `  let ${name} = ${stepName(stepDepths[i]!)};`),
     ...printer.block(kernel.body, "  "),
     "}",
   ];

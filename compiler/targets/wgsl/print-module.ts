@@ -38,7 +38,8 @@ export function printWgsl(
 ): WgslProgram {
   checkArenas(module.model, options.arenas);
   const table = new KernelTable(options.batchMax);
-  const graphs = module.functions.map(({ graph, launches }, i) => {
+  const graphs = module.functions.map(({ graph, launches, loops }, i) => {
+    invariant(loops.length === 0, "WGSL has no loops yet");
     const others = withSubgroups?.functions[i]?.launches;
     invariant(
       withSubgroups === null || others?.length === launches.length,

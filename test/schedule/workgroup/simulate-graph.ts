@@ -6,6 +6,7 @@
 import { elementsAt } from "../../../compiler/graph/extent.ts";
 import type { Value } from "../../../compiler/graph/node.ts";
 import { removeDeadCode } from "../../../compiler/kernel/dead-code.ts";
+import { type Launch, type LaunchTree, launchTrees } from "../../../compiler/kernel/module.ts";
 import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
 import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.ts";
 import { type Memory, simulateKernel } from "./simulate-kernel.ts";
@@ -65,7 +66,11 @@ export function simulateGraph(test: GraphCase, options: SimulationOptions): Simu
   const scalarValues = leaves.flatMap((value) =>
     roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],
   );
-  for (const { kernel, placements } of program.module.functions[0]!.launches) {
+  const [fn] = program.module.functions;
+  const runLaunch = (
+    { kernel, placements }: Pick<Launch, "kernel" | "placements">,
+    steps: readonly number[],
+  ): void => {
     const memory = new Map<string, Memory>();
     const scalars = new Map<string, number>();
     kernel.parameters.forEach((parameter, i) => {
@@ -74,6 +79,8 @@ export function simulateGraph(test: GraphCase, options: SimulationOptions): Simu
       if (placement.kind === "column") memory.set(name, columns[placement.slot]!);
       else if (placement.kind === "scalar") {
         scalars.set(name, Math.fround(scalarValues[placement.slot]!));
+      } else if (placement.kind === "step") {
+        scalars.set(name, steps[placement.depth]!);
       } else if (parameter.kind === "window") {
         const { dtype, elements } = parameter;
         memory.set(name, view(arenas[placement.arena], dtype, placement.offset, elements));
@@ -82,7 +89,14 @@ export function simulateGraph(test: GraphCase, options: SimulationOptions): Simu
     const body = removeDeadCode(kernel.body);
     const counters = { seed, batch, subgroup };
     simulateKernel({ ...kernel, body }, { n, memory, scalars, mixesWidths, ...counters });
-  }
+  };
+  const runTrees = (trees: readonly LaunchTree[], steps: readonly number[]): void => {
+    for (const tree of trees) {
+      if (tree.kind === "launch") runLaunch(fn!.launches[tree.launch]!, steps);
+      else for (let t = 0; t < tree.count; t++) runTrees(tree.body, [...steps, t]);
+    }
+  };
+  runTrees(launchTrees(fn!), []);
   const [scheduled] = program.graphs;
   return {
     results: new Map(

@@ -13,7 +13,7 @@ import type {
   ScheduledKernel,
   Surroundings,
 } from "../../../compiler/schedule/kernel-builder.ts";
-import { valueName } from "../../../compiler/schedule/names.ts";
+import { outsideLoops } from "../../../compiler/schedule/loop-levels.ts";
 import { type Memory, simulateKernel } from "./simulate-kernel.ts";
 
 export interface SimulatedGraph {
@@ -45,11 +45,11 @@ export function simulateGraph(
   fusion = true,
 ): Simulation {
   const grouped = formGroups(context, graph, target, { fusion });
-  const { stored } = grouped;
   const { batchMax } = graph;
-  const surroundings = { stored, batchMax, nameOf: (value: Value) => valueName(context, value) };
+  const surroundings = outsideLoops(context, grouped);
   const memory = new Map<unknown, Memory>();
   const memoryOf = (binding: Binding): Memory => {
+    if (binding.kind === "step") throw new Error("groups of loops are not simulated alone");
     const key =
       "value" in binding ? binding.value : "scratch" in binding ? binding.scratch : binding.leaf;
     const known = memory.get(key);

@@ -72,6 +72,7 @@ function moduleOf(kernels: readonly Kernel[], bytes: number): KernelModule {
       {
         graph: "all",
         symbol: "nnc_all",
+        loops: [],
         launches: kernels.map((kernel, k) => ({
           kernel,
           isParallel: true,

@@ -76,6 +76,7 @@ function moduleOf(kernels: readonly Kernel[], elements: number): KernelModule {
       {
         graph: "all",
         symbol: "nnc_all",
+        loops: [],
         launches: kernels.map((kernel, k) => ({
           kernel,
           isParallel: true,

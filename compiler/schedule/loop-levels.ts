@@ -1,0 +1,110 @@
+/**
+ * The groups of a graph and of the bodies of its loops, as one list in the order of execution, each with the loops
+ * around it and with where the values lie that it sees.
+ *
+ * What a loop carries lies in the memory of its last value, and the parts of what it stacks in that of the stack:
+ * memory of the graph around the loop. A value that the body reads from outside is where that graph has it.
+ */
+
+import type { GraphContext } from "../graph/context.ts";
+import type { Value } from "../graph/node.ts";
+import type { LaunchLoop } from "../kernel/module.ts";
+import type { Group, GroupedGraph, GroupedLoop } from "../optimize/group.ts";
+import type { Surroundings, ValuePlace } from "./kernel-builder.ts";
+import { valueName } from "./names.ts";
+
+/** A loop by its number, and which groups it runs. */
+export interface LoopAround extends LaunchLoop {
+  readonly loop: number;
+}
+
+export interface LeveledGroup {
+  readonly group: Group;
+  /** The graph or body of a loop that it is a group of. */
+  readonly grouped: GroupedGraph;
+  readonly surroundings: Surroundings;
+  /** Outermost first; the same object for all groups that are in the same loops. */
+  readonly around: readonly LoopAround[];
+}
+
+export interface LeveledGroups {
+  readonly groups: readonly LeveledGroup[];
+  /** Outer ones first. */
+  readonly loops: readonly LoopAround[];
+  /** Of how many loops around the memory of a value belongs to an iteration. */
+  readonly depths: ReadonlyMap<Value, number>;
+}
+
+export function levelGroups(context: GraphContext, outermost: GroupedGraph): LeveledGroups {
+  const groups: LeveledGroup[] = [];
+  const loops: (LoopAround & { end: number })[] = [];
+  const depths = new Map<Value, number>();
+  const own = (value: Value, depth: number): void => {
+    // What does not depend on a loop may be made in its body and outside.
+    depths.set(value, Math.min(depth, depths.get(value) ?? depth));
+  };
+  const visit = (
+    grouped: GroupedGraph,
+    surroundings: Surroundings,
+    around: readonly LoopAround[],
+  ): void => {
+    for (const item of grouped.order) {
+      if (item.kind !== "loop") {
+        groups.push({ group: item, grouped, surroundings, around });
+        for (const value of item.writes) own(value, around.length);
+        continue;
+      }
+      const { scan, body } = item;
+      for (const value of scan.values) own(value, around.length);
+      const { loop, length: count } = scan;
+      const range = { loop, first: groups.length, end: groups.length, count };
+      const place = loops.push(range) - 1;
+      visit(body, insideLoop(context, item, surroundings), [...around, range]);
+      range.end = groups.length;
+      if (range.end === range.first) loops.splice(place, 1);
+    }
+  };
+  visit(outermost, outsideLoops(context, outermost), []);
+  return { groups, loops, depths };
+}
+
+/** What the kernels of a graph see that are in no loop. */
+export function outsideLoops(
+  context: GraphContext,
+  { graph, stored }: Pick<GroupedGraph, "graph" | "stored">,
+): Surroundings {
+  return {
+    batchMax: graph.batchMax,
+    nameOf: (value) => valueName(context, value),
+    placeOf: (value) => ({ memory: stored.get(value) ?? value, stacked: null }),
+  };
+}
+
+function insideLoop(
+  context: GraphContext,
+  { scan, body, outside }: GroupedLoop,
+  { batchMax, placeOf: placeAround }: Surroundings,
+): Surroundings {
+  const { carries, stacks, values } = scan;
+  const elsewhere = new Map<Value, ValuePlace>();
+  carries.forEach(({ leaf }, i) => {
+    elsewhere.set(leaf, placeAround(values[i]!));
+  });
+  stacks.forEach(({ place }, i) => {
+    const stack = placeAround(values[carries.length + i]!);
+    elsewhere.set(body.graph.results[i]!.value, { ...stack, stacked: place });
+  });
+  for (const [leaf, value] of outside) elsewhere.set(leaf.values[0], placeAround(value));
+  const placeOf = (value: Value): ValuePlace => {
+    const target = body.stored.get(value) ?? value;
+    const known = elsewhere.get(target);
+    if (known !== undefined) return known;
+    return target.node.kind === "leaf" ? placeAround(target) : { memory: target, stacked: null };
+  };
+  return {
+    batchMax,
+    placeOf,
+    nameOf: (value) =>
+      valueName(context, value.node.kind === "leaf" ? placeOf(value).memory : value),
+  };
+}
