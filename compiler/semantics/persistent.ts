@@ -13,6 +13,7 @@ import { printExtent, type Shape, sameShape } from "../graph/extent.ts";
 import type { Value as GraphValue } from "../graph/node.ts";
 import type { Argument, DeclareStatement, NamedType } from "../syntax/ast.ts";
 import { resolveString } from "./arguments.ts";
+import { hasRows, rowsInBatch, storedShape } from "./batch-states.ts";
 import { callValue } from "./calls.ts";
 import { evaluateStatic } from "./conditional.ts";
 import { convertTensor } from "./conversions.ts";
@@ -83,16 +84,17 @@ const optionsOf: Readonly<Record<DeclareStatement["role"], readonly string[]>> =
 
 export function declarePersistent(statement: DeclareStatement, env: Environment): void {
   const { name, span } = statement.name;
-  const leaf = declareLeaf(statement, env);
-  if (leaf === undefined) {
+  const declared = declareLeaf(statement, env);
+  if (declared === undefined) {
     env.scope.set(name, { value: errorValue, span });
     return;
   }
+  const { leaf, shape } = declared;
   const current = env.pass.assigned.get(leaf) ?? leaf;
   const source = { span, text: `from \`${statement.role} ${name}\`` };
   const value = tensorValue(
-    current,
-    leaf.shape.map(() => source),
+    rowsInBatch(env.session.context, current, shape),
+    shape.map(() => source),
   );
   env.scope.set(name, { value, span, ...(statement.role === "state" ? { cell: leaf } : {}) });
   const regularizer = option(statement, "regularizer");
@@ -108,7 +110,13 @@ function option(statement: DeclareStatement, name: string): Argument | undefined
   return statement.options.find((argument) => argument.name?.name === name);
 }
 
-function declareLeaf(statement: DeclareStatement, env: Environment): GraphValue | undefined {
+interface Declared {
+  readonly leaf: GraphValue;
+  /** That of the leaf, but for states with a row for each row of the batch. */
+  readonly shape: Shape;
+}
+
+function declareLeaf(statement: DeclareStatement, env: Environment): Declared | undefined {
   const { role, type, value: initializer } = statement;
   const { name, span } = statement.name;
   const isStateful = role === "param" || role === "statistic";
@@ -139,8 +147,10 @@ function declareLeaf(statement: DeclareStatement, env: Environment): GraphValue 
     return undefined;
   }
   const dtype: DType | undefined = type === null ? "f32" : (elementType(env, type) ?? undefined);
-  const shape = type === null ? untypedShape(statement, env) : declaredShape(type, env);
-  if (dtype === undefined || shape === undefined) return undefined;
+  const asked = type === null ? untypedShape(statement, env) : declaredShape(type, env);
+  if (dtype === undefined || asked === undefined) return undefined;
+  const isOfBatch = role === "state" && env.stateRole === "state" && hasRows(asked);
+  const shape = isOfBatch ? storedShape(asked, env.session.batchMax) : asked;
   if (shape.some(({ batch }) => batch !== 0)) {
     const meaning = namesOfBatch(type, env);
     report(env, diagnostics.persistentBatch(type?.span ?? span, { role, name, meaning }));
@@ -156,7 +166,10 @@ function declareLeaf(statement: DeclareStatement, env: Environment): GraphValue 
   env.owner.declared.set(path, span);
   const known = env.session.persistent.get(path);
   if (known !== undefined) {
-    if (sameShape(known.leaf.shape, shape)) return rememberStatistic(statement, known.leaf, env);
+    if (sameShape(known.leaf.shape, shape)) {
+      const leaf = rememberStatistic(statement, known.leaf, env);
+      return leaf && { leaf, shape: asked };
+    }
     report(
       env,
       diagnostics.sharedShape(span, {
@@ -185,7 +198,8 @@ function declareLeaf(statement: DeclareStatement, env: Environment): GraphValue 
     span,
     initial,
   });
-  return rememberStatistic(statement, leaf, env);
+  const remembered = rememberStatistic(statement, leaf, env);
+  return remembered && { leaf: remembered, shape: asked };
 }
 
 function flag(

@@ -1,4 +1,4 @@
-/** `h.all` and `h.last`: what the names of a loop's body are after it. */
+/** `h.all` and `h.last`: what the names of a loop's body are after it; `layer.units`: a layer's arguments. */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import { nearest } from "../diagnostics/nearest.ts";
@@ -6,6 +6,7 @@ import { constantAffine, substituteSteps, zeroAffine } from "../graph/affine.ts"
 import { stackedAxis } from "../graph/extent.ts";
 import type { Value as GraphValue } from "../graph/node.ts";
 import type { MemberExpression } from "../syntax/ast.ts";
+import { argumentOf } from "./layer-copies.ts";
 import type { LoopName } from "./scope.ts";
 import { type Environment, type LoopFrame, report } from "./session.ts";
 import { holdsTensors, mapTensors } from "./tensor-lists.ts";
@@ -21,8 +22,9 @@ export function evaluateMember(
   const { name } = object;
   const of = env.scope.loopName(name);
   if (of === undefined) {
-    const bound = env.scope.get(name);
-    if (bound?.value.kind === "error") return errorValue;
+    const bound = env.scope.get(name)?.value;
+    if (bound?.kind === "error") return errorValue;
+    if (bound?.kind === "instance") return argumentOf(bound.instance, member, env);
     return report(env, diagnostics.noNameOfLoop(object.span, { name }));
   }
   if (!members.includes(member.name)) {

@@ -9,6 +9,8 @@ import { noneValue, type Value } from "../values.ts";
 export interface Builtin {
   readonly name: string;
   readonly parameters: readonly Slot[];
+  /** Whether it takes arguments by other names as well. */
+  readonly takesOthers?: boolean;
   /** For the reference page. */
   readonly doc: string;
   readonly call: (call: BuiltinCall) => Value;
@@ -20,6 +22,8 @@ export interface BuiltinCall {
   readonly span: Span;
   readonly name: string;
   readonly arguments: ReadonlyMap<string, EvaluatedArgument>;
+  /** Arguments by other names. */
+  readonly others: readonly EvaluatedArgument[];
 }
 
 export function required(name: string): Slot {

@@ -6,8 +6,8 @@ import { convertElement, convertTensor } from "../conversions.ts";
 import { broadcastTo } from "../tensors/layout.ts";
 import { stackedOrder } from "../tensors/reduce.ts";
 import { boolValue, errorValue, floatValue, intValue, tensorValue, type Value } from "../values.ts";
-import { argument, type Builtin, type BuiltinCall, required } from "./builtin.ts";
-import { shapeArgument, tensorArgument, wrongArgument } from "./checks.ts";
+import { argument, type Builtin, type BuiltinCall, optional, required } from "./builtin.ts";
+import { boolArgument, shapeArgument, tensorArgument, wrongArgument } from "./checks.ts";
 
 /** `f32(x)`: towards zero from floats to integers, 0 and 1 from truth values. */
 function cast(call: BuiltinCall, dtype: DType): Value {
@@ -58,9 +58,11 @@ function fullTensor(call: BuiltinCall): Value {
 
 /** One draw an element, from a stream that belongs to the layer or param around the call. */
 function uniformTensor(call: BuiltinCall): Value {
-  const { session, pass, owner, loops } = call.env;
+  const { session, pass, owner } = call.env;
   const shape = shapeArgument(call, "shape");
-  if (shape === undefined) return errorValue;
+  const eachStep = boolArgument(call, "each_step", true);
+  if (shape === undefined || eachStep === undefined) return errorValue;
+  const loops = eachStep ? call.env.loops : [];
   const count = pass.draws.get(owner.path) ?? 0;
   pass.draws.set(owner.path, count + 1);
   const stream = count === 0 ? owner.path : `${owner.path}#${count}`;
@@ -90,8 +92,8 @@ export const valueBuiltins: readonly Builtin[] = [
   },
   {
     name: "uniform",
-    parameters: [required("shape")],
-    doc: "random numbers in [0, 1), the same for the same seed, path and step",
+    parameters: [required("shape"), optional("each_step")],
+    doc: "random numbers in [0, 1), the same for the same seed, path and step; with `each_step = false` also for all steps of a loop",
     call: uniformTensor,
   },
 ];
