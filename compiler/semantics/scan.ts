@@ -8,7 +8,8 @@ import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { offsetAffine, scaleAffine, stepAffine } from "../graph/affine.ts";
 import { printShape, type Shape, sameShape } from "../graph/extent.ts";
-import type { Carry, Value as GraphValue, Scan, Stack } from "../graph/node.ts";
+import type { Carry, Value as GraphValue, Stack } from "../graph/node.ts";
+import { splitLoop } from "../graph/split-loop.ts";
 import type { Expression, Identifier, ScanStatement } from "../syntax/ast.ts";
 import { affineElement } from "./axis-values.ts";
 import { convertTensor } from "./conversions.ts";
@@ -95,7 +96,8 @@ class LoopLowering {
         stacks: names.stacks,
       }),
     );
-    names.bind(scan, env);
+    const { context } = env.session;
+    names.bind(every === null ? scan.values : splitLoop(context, scan, every), env);
     return true;
   }
 
@@ -259,16 +261,16 @@ class LoopValues {
   }
 
   /** Binds the carries to their last values, and says what the names of the body are from here on. */
-  bind(scan: Scan, env: Environment): void {
+  bind(results: readonly GraphValue[], env: Environment): void {
     let place = 0;
     const lasts = new Map<string, Value>();
     for (const { name, init } of this.#carried) {
-      const last = mapTensors(init, ({ sources }) => tensorValue(scan.values[place++]!, sources));
+      const last = mapTensors(init, ({ sources }) => tensorValue(results[place++]!, sources));
       lasts.set(name.name, last);
       lasts.set(nextName(name.name), last);
       env.scope.set(name.name, { value: last, span: name.span });
     }
-    const stacked = (value: GraphValue) => scan.values[this.carries.length + this.#stack(value)]!;
+    const stacked = (value: GraphValue) => results[this.carries.length + this.#stack(value)]!;
     for (const [name, { value }] of this.#body) {
       env.scope.setLoopName(name, loopNameOf(value, stacked, this.#frame, env, lasts.get(name)));
     }

@@ -120,3 +120,21 @@ model M {
     expect(predict(text, leaves, 2).y).toEqual([...row([1, 2, 3]), ...row([4, 5, 6])]);
   });
 });
+
+describe("checkpoints change no value", () => {
+  const seven = { x: Array.from({ length: 14 }, (_, i) => (i * 5) % 11) };
+  const body = (checkpoint: string, direction = "") => `
+  h = scan t in 7${direction} from x[:, 0]${checkpoint} {
+    z = h * 0.5 + x[:, t]
+    s = scan k in 2 from z { s' = 0.25 * s + f32(k + t) }
+    h' = s + x[:, t - 1]
+  }
+  y = concat([h.all, z.all, s.all, h[:, none]], axis = 1)`;
+  it.each([1, 2, 3, 4, 6, 7, 9])("every %d", (every) => {
+    for (const direction of ["", " reversed"]) {
+      const plain = evaluateExpression({ x: "f32[N, 7]" }, body("", direction), seven, 2);
+      const split = body(` checkpoint every ${every}`, direction);
+      expect(evaluateExpression({ x: "f32[N, 7]" }, split, seven, 2)).toEqual(plain);
+    }
+  });
+});
