@@ -60,6 +60,9 @@ export type DiagnosticCode =
   | "rebound-unread"
   | "unused-binding"
   | "unused-parameter"
+  | "not-an-optimizer"
+  | "optimizer-of-nothing"
+  | "return-on-some-steps"
   | "shape-mismatch"
   | "rank-mismatch"
   | "dimension-mismatch"
@@ -958,6 +961,53 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "An argument given for it would change nothing.",
     "wrong": "fn scale(x, factor) = x * 2\nmodel M {\n  input x: f32[N, 4]\n  output y = scale(x, 3)\n}\n",
     "right": "fn scale(x, factor) = x * factor\nmodel M {\n  input x: f32[N, 4]\n  output y = scale(x, 3)\n}\n",
+    "files": {}
+  },
+  "not-an-optimizer": {
+    "code": "not-an-optimizer",
+    "area": "optimizers",
+    "severity": "error",
+    "title": "`{name}` is no optimizer",
+    "label": "not an optimizer",
+    "notes": [
+      "it is {found?}"
+    ],
+    "hints": [
+      "`extends` takes the name of an optimizer, `around` that of a parameter which gets one"
+    ],
+    "why": "`extends Base` puts an optimizer's procedures inside those of another; `around p` puts them around those of the optimizer given as `p`. A chain of them has an end.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\noptimizer Mine(learning_rate = 0.1) extends relu {\n  update(w, g, t) {\n    w <- w - learning_rate * g\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Mine()\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\noptimizer Mine(learning_rate = 0.1) extends Optimizer {\n  update(w, g, t) {\n    w <- w - learning_rate * g\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Mine()\n}\n",
+    "files": {}
+  },
+  "optimizer-of-nothing": {
+    "code": "optimizer-of-nothing",
+    "area": "optimizers",
+    "severity": "error",
+    "title": "`{name}` says nothing about how a parameter changes",
+    "label": "no `update` in it or in what it extends",
+    "notes": [],
+    "hints": [
+      "it is for other optimizers to extend: `SGD()`, `Adam()`"
+    ],
+    "why": "Some optimizers only hold what others share.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\noptimizer Slower() extends Optimizer {\n  gradient(w, g, t) {\n    return 0.5 * g\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Slower()\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\noptimizer Slower() extends SGD {\n  gradient(w, g, t) {\n    return 0.5 * g\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Slower()\n}\n",
+    "files": {}
+  },
+  "return-on-some-steps": {
+    "code": "return-on-some-steps",
+    "area": "optimizers",
+    "severity": "error",
+    "title": "a procedure cannot return only on some steps",
+    "label": "known only while training",
+    "notes": [],
+    "hints": [
+      "bind a name before the `if`, give it another value inside, and return it after"
+    ],
+    "why": "An `if` on a number of the step computes both of its sides; what they assign takes the one or the other.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\noptimizer Late(learning_rate = 0.1) {\n  prepare(gs, t) {\n    if t > 10 {\n      return gs\n    }\n    return gs\n  }\n  update(w, g, t) {\n    w <- w - learning_rate * g\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Late()\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\noptimizer Late(learning_rate = 0.1) {\n  update(w, g, t) {\n    if t > 10 {\n      w <- w - learning_rate * g\n    }\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Late()\n}\n",
     "files": {}
   },
   "shape-mismatch": {
@@ -1878,7 +1928,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
       "its signature is `{signature}`"
     ],
     "why": "An optimizer has `update(w, g, t)`, for a parameter, its gradient and the step from 1, and may have `prepare(gs, t)`.",
-    "wrong": "optimizer Mine(learning_rate = 0.1) {\n  update(w, g, t, s) {\n    w <- w - learning_rate * g * s / t\n  }\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer Mine()\n}\n",
+    "wrong": "optimizer Mine(learning_rate = 0.1) {\n  update(w, g, t, path, s) {\n    w <- w - learning_rate * g * s / t\n  }\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer Mine()\n}\n",
     "right": "optimizer Mine(learning_rate = 0.1) {\n  update(w, g, t) {\n    w <- w - learning_rate * g / t\n  }\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer Mine()\n}\n",
     "files": {}
   },
@@ -2397,6 +2447,15 @@ export const diagnostics = {
   /** warning: the parameter `{name}` is never used */
   unusedParameter: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unused-parameter"], place, values, more),
+  /** error: `{name}` is no optimizer */
+  notAnOptimizer: (place: Place, values: { readonly name: string | number; readonly found: string | number | undefined }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["not-an-optimizer"], place, values, more),
+  /** error: `{name}` says nothing about how a parameter changes */
+  optimizerOfNothing: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["optimizer-of-nothing"], place, values, more),
+  /** error: a procedure cannot return only on some steps */
+  returnOnSomeSteps: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["return-on-some-steps"], place, values, more),
   /** error: the shapes of {operation} do not fit */
   shapeMismatch: (place: Place, values: { readonly operation: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["shape-mismatch"], place, values, more),

@@ -6,6 +6,7 @@ import { nearest } from "../diagnostics/nearest.ts";
 import type { CallExpression, Identifier, Parameter } from "../syntax/ast.ts";
 import type { Operand } from "./arithmetic.ts";
 import { evaluate, findName, unknownName } from "./evaluate.ts";
+import type { Module } from "./modules.ts";
 import { Scope } from "./scope.ts";
 import { type Environment, report } from "./session.ts";
 import { conform } from "./types.ts";
@@ -121,8 +122,8 @@ function countArguments(count: number): string {
 }
 
 /**
- * Binds parameters in the scope of `inner`, in order, so that types and defaults may use those before. False
- * after an error.
+ * Binds parameters in the scope of `inner`, in order, so that types and defaults may use those before; `moduleOf` has
+ * those that another file declares. False after an error.
  */
 export function bindParameters(
   caller: Environment,
@@ -130,6 +131,7 @@ export function bindParameters(
   callee: Callee,
   parameters: readonly Parameter[],
   given: readonly EvaluatedArgument[],
+  moduleOf: ReadonlyMap<Parameter, Module> = new Map(),
 ): boolean {
   const slots = parameters.map((parameter) => ({
     name: parameter.name.name,
@@ -141,7 +143,8 @@ export function bindParameters(
   for (const parameter of parameters) {
     const { name, span } = parameter.name;
     const argument = matched.get(name);
-    const value = bindOne(caller, inner, parameter, argument);
+    const place = { ...inner, module: moduleOf.get(parameter) ?? inner.module };
+    const value = bindOne(caller, place, parameter, argument);
     if (value.kind === "error") isSound = false;
     inner.scope.set(name, { value, span });
   }

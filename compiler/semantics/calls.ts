@@ -15,8 +15,8 @@ import type { Builtin } from "./builtins/builtin.ts";
 import { evaluate, findName } from "./evaluate.ts";
 import { applyInstance, makeInstance, sharedModel } from "./instances.ts";
 import { applyMetric } from "./metrics.ts";
-import { withOwnDerivative } from "./own-derivative.ts";
 import { optimizerParameters } from "./optimizer-levels.ts";
+import { withOwnDerivative } from "./own-derivative.ts";
 import { Scope } from "./scope.ts";
 import { type Environment, report } from "./session.ts";
 import { runBody } from "./statements.ts";
@@ -184,9 +184,15 @@ export function callBuiltin(
   env: Environment,
 ): Value {
   const callee: Callee = { name: builtin.name, span, declaredAt: null, isFunction: true };
-  const matched = matchArguments(env, callee, builtin.parameters, args);
+  const { name, parameters, takesOthers = false } = builtin;
+  const isOther = (argument: EvaluatedArgument) =>
+    takesOthers &&
+    argument.name !== null &&
+    !parameters.some((parameter) => parameter.name === argument.name?.name);
+  const own = args.filter((argument) => !isOther(argument));
+  const matched = matchArguments(env, callee, parameters, own);
   if (matched === undefined) return errorValue;
-  return builtin.call({ env, span, name: builtin.name, arguments: matched });
+  return builtin.call({ env, span, name, arguments: matched, others: args.filter(isOther) });
 }
 
 function callTemplate(
@@ -205,9 +211,7 @@ function callTemplate(
   const found =
     declaration.kind === "optimizer" ? optimizerParameters(declaration, module, env) : [];
   const parameters =
-    declaration.kind === "optimizer"
-      ? found.map(({ parameter }) => parameter)
-      : declaration.config;
+    declaration.kind === "optimizer" ? found.map(({ parameter }) => parameter) : declaration.config;
   const moduleOf = new Map(found.map((one) => [one.parameter, one.module]));
   if (!bindParameters(env, inner, callee, parameters, args, moduleOf)) return errorValue;
   const config = new Map(

@@ -13,7 +13,15 @@ import { describe, type ElementValue, errorValue, type Value } from "./values.ts
 
 /** A static truth value, or nothing after an error. */
 export function evaluateStatic(condition: Expression, env: Environment): boolean | undefined {
-  const value = evaluate(condition, env);
+  return staticTruth(evaluate(condition, env), condition, env);
+}
+
+/** The same of a condition's value. */
+export function staticTruth(
+  value: Value,
+  condition: Expression,
+  env: Environment,
+): boolean | undefined {
   if (value.kind === "bool") return value.value;
   if (value.kind === "error") return undefined;
   if (value.kind === "tensor" || value.kind === "element") {

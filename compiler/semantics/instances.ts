@@ -18,6 +18,8 @@ import {
   matchArguments,
 } from "./arguments.ts";
 import type { Operand } from "./arithmetic.ts";
+import { passMask } from "./masks.ts";
+import { innerTuning, layerOptions, type Tuning, usualTuning } from "./layer-options.ts";
 import type { Module } from "./modules.ts";
 import { joinPath, snakeCase } from "./paths.ts";
 import { Scope } from "./scope.ts";
@@ -40,6 +42,7 @@ export class Instance {
   readonly config: ReadonlyMap<string, Value>;
   /** Where it was made, the same in every graph of the program. */
   readonly site: string;
+  readonly tuning: Tuning;
   #path: string | null;
 
   constructor(
@@ -47,11 +50,13 @@ export class Instance {
     config: ReadonlyMap<string, Value>,
     site: string,
     path: string | null,
+    tuning: Tuning = usualTuning,
   ) {
     this.declaration = layer.declaration;
     this.module = layer.module;
     this.config = config;
     this.site = site;
+    this.tuning = tuning;
     this.#path = path;
   }
 
@@ -77,11 +82,12 @@ export function nameInstance(instance: Instance, name: string, env: Environment)
 
 export function makeInstance(
   layer: LayerValue,
-  args: readonly EvaluatedArgument[],
+  all: readonly EvaluatedArgument[],
   span: Span,
   env: Environment,
 ): Value {
   const { declaration, module, given = new Map<string, Value>() } = layer;
+  const { args, tuning } = layerOptions(declaration, all, env);
   const name = declaration.name.name;
   const inner: Environment = { ...env, module, scope: new Scope(), floors: false, indexed: null };
   const callee: Callee = { name, span, declaredAt: declaration.header };
@@ -99,7 +105,7 @@ export function makeInstance(
   const count = env.owner.made.get(place) ?? 0;
   env.owner.made.set(place, count + 1);
   const site = `${env.owner.path}@${place}#${count}`;
-  return { kind: "instance", instance: new Instance(layer, config, site, null) };
+  return { kind: "instance", instance: new Instance(layer, config, site, null, tuning) };
 }
 
 /** The one instance of a model used by its name, under which its params live. */
@@ -135,6 +141,8 @@ export function applyInstance(
     model: null,
     stateRole: "state",
     stateShape: null,
+    tuning: innerTuning(env.tuning, instance.tuning),
+    maskedMeans: null,
     floors: false,
     indexed: null,
   };
@@ -144,14 +152,28 @@ export function applyInstance(
       ? applyModel(declaration, callee, args, env, inner)
       : applyLayerBody(declaration, callee, args, env, inner),
   );
-  env.pass.summary?.applied(env.owner.path, instance, path, tensorsIn(args), result);
+  const inputs = tensorsIn(args);
+  env.pass.summary?.applied(env.owner.path, instance, path, inputs, result);
+  if (!env.module.isStd) {
+    const outputs = tensorsOf(result).map(({ value }) => value);
+    env.pass.applications.push({
+      path,
+      name,
+      span,
+      inputs: inputs.map(({ value }) => value),
+      outputs,
+    });
+  }
   return result;
 }
 
 function tensorsIn(args: readonly EvaluatedArgument[]): TensorValue[] {
-  return args.flatMap(({ value }) =>
-    (value.kind === "list" ? value.items : [value]).filter((item) => item.kind === "tensor"),
-  );
+  return args.flatMap(({ value }) => tensorsOf(value));
+}
+
+function tensorsOf(value: Value): TensorValue[] {
+  const items = value.kind === "list" ? value.items : [value];
+  return items.filter((item) => item.kind === "tensor");
 }
 
 function applyLayerBody(
@@ -162,10 +184,12 @@ function applyLayerBody(
   inner: Environment,
 ): Value {
   if (!bindParameters(env, inner, callee, declaration.inputs, args)) return errorValue;
-  const result = runBody(declaration.body, inner);
+  const [first] = declaration.inputs;
+  const input = first === undefined ? undefined : inner.scope.get(first.name.name)?.value;
+  const body = runBody(declaration.body, inner);
   const { name } = declaration.name;
-  if (result === null)
-    return report(inner, diagnostics.missingReturn(declaration.header, { name }));
+  if (body === null) return report(inner, diagnostics.missingReturn(declaration.header, { name }));
+  const result = passMask(body, input);
   if (declaration.result === null) return result;
   const what = `the result of \`${name}\``;
   return conform(inner, result, declaration.result, { span: declaration.result.span, what });

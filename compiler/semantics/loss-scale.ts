@@ -10,6 +10,7 @@
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { axisAffine } from "../graph/affine.ts";
 import type { Scalar, Value } from "../graph/node.ts";
+import { assignWhere } from "./conditional-assignments.ts";
 import type { Environment } from "./session.ts";
 
 /** Keras' `initial_scale` and `dynamic_growth_steps`. */
@@ -42,7 +43,7 @@ export function declareLossScale(env: Environment, span: Span): LossScale {
 }
 
 /** The same loss, whose derivatives are those of the scaled one. */
-export function scaleDerivatives(env: Environment, loss: Value, { scale }: LossScale): Value {
+export function scaleDerivatives(env: Environment, loss: Value, scale: Value): Value {
   const { context } = env.session;
   const body = context.call("scaleGradient", context.load(loss, []), context.load(scale, []));
   return number(env, body);
@@ -66,15 +67,9 @@ export function updateWhereFinite(
 ): void {
   const { context } = env.session;
   const { assigned } = env.pass;
-  const before = new Map(assigned);
-  update();
-  const areFinite = context.load(allFinite(env, gradients), []);
-  for (const [target, value] of assigned) {
-    if (before.get(target) === value) continue;
-    const kept = element(env, before.get(target) ?? target);
-    const body = context.call("select", areFinite, element(env, value), kept);
-    assigned.set(target, context.compute({ parallel: target.shape, body }).values[0]!);
-  }
+  const finite = allFinite(env, gradients);
+  assignWhere(env, finite, update);
+  const areFinite = context.load(finite, []);
 
   const constant = (value: number): Scalar => context.constant(value, "f32");
   const current = context.load(scale, []);

@@ -18,6 +18,7 @@ import type { Tuning } from "./layer-options.ts";
 import type { MaskedMeans } from "./masked-means.ts";
 import { type Module, type ModuleLoader, stdPrefix } from "./modules.ts";
 import { NameRegistry } from "./paths.ts";
+import type { LayerApplication, OwnDerivative } from "./program.ts";
 import { PersistentTable } from "./persistent.ts";
 import type { Scope } from "./scope.ts";
 import type { SummaryRecorder } from "./summary.ts";
@@ -68,6 +69,8 @@ export class Session {
   /** The largest N; set before anything is lowered. */
   batchMax: number;
   readonly persistent = new PersistentTable();
+  /** Derivatives that functions said of themselves, call by call. */
+  readonly ownDerivatives: OwnDerivative[] = [];
   readonly #frames: Frame[] = [];
   readonly #axisExtents: Extent[] = [];
   #steps = 0;
@@ -178,6 +181,8 @@ export interface Pass {
   /** Statistics met, with the value of one batch. */
   readonly statistics: Map<GraphValue, { readonly batch: GraphValue; readonly span: Span }>;
   readonly summary: SummaryRecorder | null;
+  /** Layers applied in the user's files, in order. */
+  readonly applications: LayerApplication[];
 }
 
 export function newPass(training: boolean, summary: SummaryRecorder | null = null): Pass {
@@ -188,6 +193,7 @@ export function newPass(training: boolean, summary: SummaryRecorder | null = nul
     draws: new Map(),
     statistics: new Map(),
     summary,
+    applications: [],
   };
 }
 

@@ -15,6 +15,7 @@ import type {
   PenaltyStatement,
   Statement,
 } from "../syntax/ast.ts";
+import { withRows } from "./batch-states.ts";
 import { evaluateStatic, staticTruth } from "./conditional.ts";
 import { runConditionally } from "./conditional-assignments.ts";
 import { convertTensor } from "./conversions.ts";
@@ -220,9 +221,9 @@ function runAssign({ target, value: source, span }: AssignStatement, env: Enviro
     return;
   }
   const { shape } = tensor.value;
+  const whole = binding.value.kind === "tensor" ? binding.value.value.shape : cell.shape;
   const fits =
-    shape.length <= cell.shape.length &&
-    sameShape(cell.shape.slice(cell.shape.length - shape.length), shape);
+    shape.length <= whole.length && sameShape(whole.slice(whole.length - shape.length), shape);
   if (!fits || !widensTo(tensor.value.dtype, cell.dtype)) {
     report(
       env,
@@ -230,7 +231,7 @@ function runAssign({ target, value: source, span }: AssignStatement, env: Enviro
         source.span,
         {
           name: target.name,
-          expected: printTensorType(cell.dtype, cell.shape),
+          expected: printTensorType(cell.dtype, whole),
           found: describe(tensor),
           advice:
             env.stateRole === "slot"
@@ -244,8 +245,9 @@ function runAssign({ target, value: source, span }: AssignStatement, env: Enviro
     return;
   }
   const converted = convertTensor(env, tensor, cell.dtype).value;
-  const assigned = broadcastTo(env.session.context, converted, cell.shape);
-  env.pass.assigned.set(cell, assigned);
+  const { context } = env.session;
+  const assigned = broadcastTo(context, converted, whole);
+  env.pass.assigned.set(cell, withRows(context, cell, assigned));
   env.scope.set(target.name, { ...binding, value: tensorValue(assigned) });
 }
 

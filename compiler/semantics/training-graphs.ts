@@ -13,7 +13,7 @@ import { evaluate } from "./evaluate.ts";
 import { declareLossScale, scaleDerivatives, unscaled, updateWhereFinite } from "./loss-scale.ts";
 import { lowerMetric, metricState, numbersOf } from "./metrics.ts";
 import type { ModelRun } from "./model-run.ts";
-import { lowerUpdates } from "./optimizer.ts";
+import { OptimizerLowering } from "./optimizer.ts";
 import { snakeCase } from "./paths.ts";
 import type { PersistentEntry } from "./persistent.ts";
 import type { Precision } from "./precision.ts";
@@ -184,11 +184,16 @@ function updates(
   const gradients = params.map(({ path, leaf }) =>
     context.leaf("gradient", path, leaf.dtype, leaf.shape),
   );
+  const optimizer = new OptimizerLowering(env, { template, span, prefix: "" }, learningRate);
   const update = (used: readonly GraphValue[]): Readonly<Record<string, number>> => {
-    const trained = params.map((param, i) => ({ param, gradient: used[i]! }));
-    return lowerUpdates(env, template, trained, span, learningRate);
+    optimizer.update(params.map((param, i) => ({ param, gradient: used[i]! })));
+    return optimizer.hypers;
   };
-  if (precision !== "f16") return { hypers: update(gradients), derived: loss };
+  if (precision !== "f16") {
+    const factor = optimizer.scale();
+    const scale = factor === undefined ? loss : scaleDerivatives(env, loss, factor);
+    return { hypers: update(gradients), derived: scale };
+  }
   const origin = { span, label: "loss_scale", path: "", backward: false };
   return context.from(origin, () => {
     const scaling = declareLossScale(env, span);
@@ -197,7 +202,7 @@ function updates(
     updateWhereFinite(env, gradients, scaling, () => {
       hypers = update(divided);
     });
-    return { hypers, derived: scaleDerivatives(env, loss, scaling) };
+    return { hypers, derived: scaleDerivatives(env, loss, scaling.scale) };
   });
 }
 

@@ -127,6 +127,9 @@ const withParameterLists: ReadonlySet<string> = new Set([
   "metric",
 ]);
 
+/** What a header may go on with on another line. */
+const headerWords: ReadonlySet<string> = new Set(["extends", "around"]);
+
 class Layout {
   readonly #file: SourceFile;
   readonly #raw: readonly IToken[];
@@ -237,7 +240,8 @@ class Layout {
     if (this.#isTorn) return next.tokenType === RightBrace;
     if (continuesAfter.has(last.tokenType) || continuesBefore.has(next.tokenType)) return true;
     if (tokenMatcher(last, InfixOperator) || tokenMatcher(next, InfixOperator)) return true;
-    return this.#inHeader && this.#open.length === 0 && next.tokenType === LeftParenthesis;
+    if (!this.#inHeader || this.#open.length > 0) return false;
+    return next.tokenType === LeftParenthesis || headerWords.has(next.image);
   }
 
   #endLine(last: IToken): void {

@@ -4,10 +4,12 @@ import { boundBuiltins } from "./bounds.ts";
 import type { Builtin } from "./builtin.ts";
 import { elementwiseBuiltins } from "./elementwise.ts";
 import { gatherBuiltins } from "./gathers.ts";
+import { layerBuiltins } from "./layers.ts";
 import { listBuiltins } from "./lists.ts";
 import { maskBuiltins } from "./masks.ts";
 import { reductionBuiltins } from "./reductions.ts";
 import { shapeBuiltins } from "./shapes.ts";
+import { stringBuiltins } from "./strings.ts";
 import { valueBuiltins } from "./values.ts";
 
 const table: ReadonlyMap<string, Builtin> = new Map(
@@ -18,8 +20,10 @@ const table: ReadonlyMap<string, Builtin> = new Map(
     ...gatherBuiltins,
     ...valueBuiltins,
     ...listBuiltins,
+    ...stringBuiltins,
     ...boundBuiltins,
     ...maskBuiltins,
+    ...layerBuiltins,
   ].map((builtin) => [builtin.name, builtin]),
 );
 
