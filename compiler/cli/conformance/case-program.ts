@@ -26,6 +26,8 @@ export interface CaseProgram {
   readonly outputs: readonly CaseOutput[];
   /** An optimizer, applied. */
   readonly optimizer?: string;
+  /** Metrics of the batches' columns, evaluated over all rows at once; then nothing is trained. */
+  readonly metrics?: readonly { readonly name: string; readonly expression: string }[];
 }
 
 export interface CaseOutput {
@@ -75,8 +77,34 @@ const columnType = ({ dtype, shape }: Tensor): string =>
 export const isTrained = ({ params, outputs }: CaseProgram): boolean =>
   params.size > 0 && outputs.some(({ cotangent }) => cotangent !== undefined);
 
+/** A program that trains a number nobody reads, for the metrics of its columns. */
+function metricSource({ batches = new Map(), metrics = [] }: CaseProgram): string {
+  const columns = [...batches].map(([name, tensor]) => [name, sampleOf(tensor)] as const);
+  return [
+    `model ${modelName} {`,
+    "  input unit: f32[N]",
+    "  param start: f32 = zeros",
+    "  output result = unit * start",
+    "}",
+    "data rows {",
+    "  train {",
+    '    unit = npy("unit.npy")',
+    ...columns.map(([name, tensor]) => `    ${name}: ${columnType(tensor)} = npy("${name}.npy")`),
+    "  }",
+    "}",
+    `train ${modelName} on rows {`,
+    "  loss mean(result)",
+    "  optimizer SGD()",
+    `  metrics ${metrics.map(({ name, expression }) => `${name} = ${expression}`).join(", ")}`,
+    `  batch_size ${samplesOf({ batches })}`,
+    "}",
+    "",
+  ].join("\n");
+}
+
 /** The text of the program. */
 export function sourceOf(program: CaseProgram): string {
+  if (program.metrics !== undefined) return metricSource(program);
   const { declarations = [], params, inputs, statements, outputs, optimizer } = program;
   const batches = program.batches ?? new Map<string, Tensor>();
   const cotangents = outputs.flatMap(({ name, cotangent }) =>
@@ -134,7 +162,7 @@ function sampleOf({ dtype, shape }: Tensor): Tensor {
 }
 
 /** Rows of the batch. */
-export function samplesOf({ batches = new Map() }: CaseProgram): number {
+export function samplesOf({ batches = new Map() }: Pick<CaseProgram, "batches">): number {
   const [first] = batches.values();
   return first?.shape[0] ?? 1;
 }

@@ -59,6 +59,12 @@ export const compiledTarget = (target: CompileOptions["target"]): Target => ({
           firstBatch: t - 1,
         });
       };
+      if (program.metrics !== undefined) {
+        await run("evaluate", {}, 1);
+        const states = await readTensors(device, plan);
+        const metrics = definition.readMetrics((path) => Float32Array.from(states.get(path)!));
+        return { outputs: new Map(), steps: [], metrics };
+      }
       await run("predict", {}, 1);
       const outputs = await readOutputs(device, plan, program);
       const after: Tensors[] = [];

@@ -35,6 +35,14 @@ export const interpreterTarget: Target = {
         leaf: (role, path) => readLeaf(role, path, { lowered, tensors, columns, step, t }),
       });
 
+    if (program.metrics !== undefined && lowered.training !== null) {
+      const { evaluate, readout } = lowered.training;
+      for (const { target, data } of run(evaluate, {}, 1).assignments) {
+        tensors.set(pathOf(target), data);
+      }
+      const metrics = [...run(readout, {}, 1).results].map(([name, [value]]) => [name, value!]);
+      return { outputs: new Map(), steps: [], metrics: Object.fromEntries(metrics) };
+    }
     const predict = simplify(context, canonicalise(context, lowered.predict));
     const { results } = run(predict, {}, 1);
     const names = program.outputs.map(({ name }) => name);

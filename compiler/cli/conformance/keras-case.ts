@@ -12,10 +12,10 @@ import {
 import type { RuleCase, RuleTable } from "./case-rules.ts";
 import { compare, firstOf, kerasTolerance } from "./compare.ts";
 import { kerasLayerRules } from "./keras/layers.ts";
-import { kerasLossRules, libraryLoss } from "./keras/losses.ts";
-import { kerasMetricRules } from "./keras/metrics.ts";
+import { kerasLossProgram } from "./keras/losses.ts";
+import { kerasMetricProgram } from "./keras/metrics.ts";
 import { kerasOptimizer } from "./keras/optimizers.ts";
-import { kerasRecurrentRules } from "./keras/recurrent.ts";
+import { kerasRecurrentProgram } from "./keras/recurrent.ts";
 import { kerasScheduleRules } from "./keras/schedules.ts";
 import type { Step, Target } from "./target.ts";
 
@@ -64,13 +64,10 @@ function weightTensors(weights: KerasFile["weights"]): [string, Tensor][] {
 }
 
 const tables: Readonly<Record<string, RuleTable>> = {
-  loss: kerasLossRules,
-  metric: kerasMetricRules,
   activation: kerasLayerRules,
   layer: kerasLayerRules,
   norm: kerasLayerRules,
   attention: kerasLayerRules,
-  rnn: kerasRecurrentRules,
   schedule: kerasScheduleRules,
 };
 
@@ -100,19 +97,10 @@ function ruleCase(c: KerasCase, file: KerasFile, check: KerasCheck): RuleCase {
 function programOf(c: KerasCase, rc: RuleCase): CaseProgram {
   const dense = c.category === "layer" && rc.op === "Dense" ? denseProgram(rc) : undefined;
   if (dense !== undefined) return dense;
-  const library = c.category === "loss" ? libraryLoss(rc) : undefined;
+  if (c.category === "loss") return kerasLossProgram(rc);
+  if (c.category === "metric") return kerasMetricProgram(rc);
+  if (c.category === "rnn") return kerasRecurrentProgram(rc);
   const outputs = [...rc.outputs];
-  if (library !== undefined && outputs.length === 1) {
-    const [[name, shape]] = outputs as [[string, readonly number[]]];
-    const outputOf = { name, expression: library, shape };
-    return {
-      params: new Map(),
-      inputs: new Map(),
-      batches: rc.inputs,
-      statements: [],
-      outputs: [outputOf],
-    };
-  }
   const rule = tables[c.category]?.[rc.op];
   if (rule === undefined) throw new NotExpressible(`${c.keras}`);
   const { statements = [], outputs: expressions } = rule(rc);
@@ -149,10 +137,13 @@ function denseProgram(rc: RuleCase): CaseProgram {
 
 async function checkOne(c: KerasCase, rc: RuleCase, check: KerasCheck, target: Target) {
   if (c.category === "optimizer") return checkOptimizer(rc, check, target);
-  const { outputs } = await target.run(programOf(c, rc), []);
+  const { outputs, metrics } = await target.run(programOf(c, rc), []);
   return Object.entries(check.derived).map(([name, nested]) => {
     const { data } = tensorOf(nested);
-    const found = firstOf(outputs.get(name)!, data.length);
+    const found =
+      metrics === undefined
+        ? firstOf(outputs.get(name)!, data.length)
+        : Array.from(data, (_, i) => metrics[`${name}_${i}`] ?? metrics[name]!);
     return compare(name, found, data, kerasTolerance[target.precision], "element");
   });
 }

@@ -20,6 +20,8 @@ export interface CaseRun {
   readonly outputs: Tensors;
   /** Params and optimizer slots after each step, by path. */
   readonly steps: readonly Tensors[];
+  /** Of a program with metrics: what is read out after all rows, by name. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 export interface Target {
