@@ -4,6 +4,8 @@ import type { Diagnostic } from "./diagnostic.ts";
 import { type CatalogueEntry, makeDiagnostic, type Occurrence, type Place } from "./template.ts";
 
 export type DiagnosticCode =
+  | "wrong-derivative"
+  | "wrong-gradient"
   | "unknown-data-block"
   | "duplicate-data-block"
   | "missing-train-block"
@@ -156,6 +158,40 @@ export type DiagnosticCode =
 
 /** Every diagnostic nnc can give. */
 export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
+  "wrong-derivative": {
+    "code": "wrong-derivative",
+    "area": "check",
+    "severity": "error",
+    "title": "the derivative of `{name}` by `{by}` is {found} where it should be {expected}",
+    "label": "this block gives it",
+    "notes": [
+      "both are slopes along one random direction at a random point, in float64"
+    ],
+    "hints": [
+      "the body without the block has the symbolic derivative; where another one is meant, `stop_gradient` says so: `b + stop_gradient(a - b)` is a, with the derivative of b"
+    ],
+    "why": "`nnc check` compares what a `gradient` block returns with differences of the function's values, and with the symbolic derivative of its body.",
+    "wrong": "fn soft(x) = log(1 + exp(x)) gradient(d) {\n  return d * sigmoid(2 * x)\n}\n\nmodel M {\n  input x: f32[N, 4]\n  output y = soft(x)\n}\n",
+    "right": "fn soft(x) = log(1 + exp(x)) gradient(d) {\n  return d * sigmoid(x)\n}\n\nmodel M {\n  input x: f32[N, 4]\n  output y = soft(x)\n}\n",
+    "files": {}
+  },
+  "wrong-gradient": {
+    "code": "wrong-gradient",
+    "area": "check",
+    "severity": "error",
+    "title": "the derivative of {of} by `{by}` is {found} where it should be {expected}",
+    "label": "computed here",
+    "notes": [
+      "both are slopes along one random direction at a random point, in float64"
+    ],
+    "hints": [
+      "a `gradient` block it uses is wrong for the values it meets here; if there is none, please report this"
+    ],
+    "why": "`nnc check --gradients` compares the derivatives of every loss by what it trains, and those of every layer, with differences of their values.",
+    "wrong": "fn capped(x) = if x > 100 then 100 + 0.5 * (x - 100) else x gradient(d) {\n  return d\n}\n\nmodel M {\n  input image: u8[N, 4]\n  scale = f32(image) |> Dense(1, kernel_initializer = ones)\n  output y = capped(scale)\n}\n\ndata d {\n  train { image: u8[4] = csv(\"train.csv\", [\"a\", \"b\", \"c\", \"d\"])  t: f32[1] = csv(\"train.csv\", [\"t\"]) }\n}\n\ntrain M on d {\n  loss mean_squared_error(t, y)\n  optimizer SGD()\n}\n",
+    "right": "fn capped(x) = if x > 100 then 100 + 0.5 * (x - 100) else x gradient(d) {\n  return if x > 100 then 0.5 * d else d\n}\n\nmodel M {\n  input image: u8[N, 4]\n  scale = f32(image) |> Dense(1, kernel_initializer = ones)\n  output y = capped(scale)\n}\n\ndata d {\n  train { image: u8[4] = csv(\"train.csv\", [\"a\", \"b\", \"c\", \"d\"])  t: f32[1] = csv(\"train.csv\", [\"t\"]) }\n}\n\ntrain M on d {\n  loss mean_squared_error(t, y)\n  optimizer SGD()\n}\n",
+    "files": {}
+  },
   "unknown-data-block": {
     "code": "unknown-data-block",
     "area": "data",
@@ -2279,6 +2315,12 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
 
 /** One constructor for each code. */
 export const diagnostics = {
+  /** error: the derivative of `{name}` by `{by}` is {found} where it should be {expected} */
+  wrongDerivative: (place: Place, values: { readonly name: string | number; readonly by: string | number; readonly found: string | number; readonly expected: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["wrong-derivative"], place, values, more),
+  /** error: the derivative of {of} by `{by}` is {found} where it should be {expected} */
+  wrongGradient: (place: Place, values: { readonly of: string | number; readonly by: string | number; readonly found: string | number; readonly expected: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["wrong-gradient"], place, values, more),
   /** error: data have no block `{name}` */
   unknownDataBlock: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-data-block"], place, values, more),

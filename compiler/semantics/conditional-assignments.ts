@@ -87,7 +87,9 @@ function choose(
 ): Value {
   if (yes === no) return yes;
   if (yes.kind === "list" && no.kind === "list" && yes.items.length === no.items.length) {
-    const items = yes.items.map((item, i) => choose(env, condition, item, no.items[i]!, name, span));
+    const items = yes.items.map((item, i) =>
+      choose(env, condition, item, no.items[i]!, name, span),
+    );
     return listValue(items, yes.isTuple);
   }
   const isNumber = ({ kind }: Value) => kind === "tensor" || kind === "int" || kind === "float";
@@ -99,6 +101,10 @@ function choose(
     ]);
   }
   if (yes.kind === "error" || no.kind === "error") return { kind: "error" };
-  const values = { what: `\`${name}\` after this \`if\``, expected: describe(no), found: describe(yes) };
+  const values = {
+    what: `\`${name}\` after this \`if\``,
+    expected: describe(no),
+    found: describe(yes),
+  };
   return report(env, diagnostics.wrongType(span, values));
 }

@@ -91,9 +91,9 @@ export function levelsOf(template: TemplateValue, env: Environment): Level[] {
   if (declaration.kind !== "optimizer") return [];
   const of: OptimizerArguments = { template, values: config ?? new Map() };
   const levels = basesOf(declaration, module, env).map((level): Level => ({ ...level, of }));
-  const around = levels.map((level) => level.declaration.base).find(
-    (base) => base?.relation === "around",
-  );
+  const around = levels
+    .map((level) => level.declaration.base)
+    .find((base) => base?.relation === "around");
   if (around == null) return levels;
   const { name, span } = around.name;
   const inner = of.values.get(name);

@@ -11,7 +11,7 @@ import {
 import { compare, type Tolerance, trajectoryTolerance } from "./compare.ts";
 import { type NumberArray, readArrays } from "./npz.ts";
 import { netProgram } from "./optim/nets.ts";
-import { type OptimizerConfig, torchName, torchOptimizer } from "./optim/optimizers.ts";
+import { type OptimizerConfig, type TorchOptimizer, torchOptimizer } from "./optim/optimizers.ts";
 import type { Step, Target, Tensors } from "./target.ts";
 
 export interface OptimCase {
@@ -58,7 +58,7 @@ function optimizerProgram(c: OptimCase, arrays: Arrays): CaseProgram {
   const [rows, features] = arrays.get("X")!.shape as [number, number];
   const size = arrays.get("c")!.shape[0]!;
   return {
-    declarations: [torchOptimizer(c.op, c.formula, c.config)],
+    ...torchOptimizer(c.op, c.formula, c.config),
     params: new Map(["w", "b", "v"].map((name) => [name, tensor(arrays.get(`${name}0`)!)])),
     inputs: new Map(["X", "y", "A", "c"].map((name) => [name, tensor(arrays.get(name)!)])),
     statements: [
@@ -68,12 +68,11 @@ function optimizerProgram(c: OptimCase, arrays: Arrays): CaseProgram {
       `bowl[i < ${size}] = sum[j < ${size}] A[i, j] * off[j]`,
     ],
     outputs: [scalarOutput("fit + 0.5 * sum(off * bowl)")],
-    optimizer: `${torchName}()`,
   };
 }
 
 /** Of a network: what names the optimizer in words, before the colon. */
-function netOptimizer(config: OptimizerConfig): string {
+function netOptimizer(config: OptimizerConfig): TorchOptimizer {
   const text = String(config.optimizer);
   const op = text.slice(0, text.indexOf(":")).toLowerCase();
   const nesterov = /p -= lr \(g \+ mu buf\)/.test(text);
@@ -100,12 +99,11 @@ function netCaseProgram(c: OptimCase, arrays: Arrays): CaseProgram {
   const shapes = new Map([...params, ...inputs].map(([name, { shape }]) => [name, shape] as const));
   const { statements, loss } = netProgram({ formula: c.formula, shapes });
   return {
-    declarations: [netOptimizer(c.config)],
+    ...netOptimizer(c.config),
     params,
     inputs,
     statements,
     outputs: [scalarOutput(loss)],
-    optimizer: `${torchName}()`,
   };
 }
 

@@ -1,4 +1,7 @@
-/** PyTorch's optimizers, written in the language from the formulas of the manifest. */
+/**
+ * PyTorch's optimizers: those of the library where its formula is the same, else written in the language from the
+ * formulas of the manifest (Keras adds epsilon elsewhere, or decays weights apart from the gradient).
+ */
 
 import { NotExpressible } from "../case-program.ts";
 import { float } from "../case-rules.ts";
@@ -6,8 +9,8 @@ import { translateFormula } from "../formula.ts";
 
 export type OptimizerConfig = Readonly<Record<string, unknown>>;
 
-/** The name of the optimizer that `torchOptimizer` declares. */
-export const torchName = "Torch";
+/** The name of the optimizer that is declared. */
+const torchName = "Torch";
 
 const value = (config: OptimizerConfig, key: string, otherwise: number): number => {
   const given = config[key] ?? otherwise;
@@ -201,8 +204,42 @@ function optimizerOf(op: string, formula: string): string {
   return /v = b2 v/.test(formula) ? "adam" : "sgd";
 }
 
+/** What the library has under a name of its own; undefined where PyTorch's formula is another. */
+function libraryOptimizer(op: string, config: OptimizerConfig): string | undefined {
+  const { lr, ...rest } = config;
+  const given = Object.keys(rest).filter((key) => config[key] !== 0 && config[key] !== false);
+  const takes = (...keys: string[]) => given.every((key) => keys.includes(key));
+  const rate = float(Number(lr));
+  if (op === "sgd" && takes("momentum", "nesterov", "clip_value")) {
+    const momentum = number(config, "momentum", 0);
+    const clip = config.clip_value === undefined ? "none" : number(config, "clip_value", 1);
+    const nesterov = isSet(config, "nesterov");
+    return `SGD(${rate}, momentum = ${momentum}, nesterov = ${nesterov}, clipvalue = ${clip})`;
+  }
+  if (op === "adadelta" && takes("rho", "eps")) {
+    const [rho, eps] = [number(config, "rho", 0.9), number(config, "eps", 1e-6)];
+    return `Adadelta(${rate}, rho = ${rho}, epsilon = ${eps})`;
+  }
+  return undefined;
+}
+
+export interface TorchOptimizer {
+  readonly declarations: readonly string[];
+  readonly optimizer: string;
+}
+
+export function torchOptimizer(
+  op: string,
+  formula: string,
+  config: OptimizerConfig,
+): TorchOptimizer {
+  const library = libraryOptimizer(op, config);
+  if (library !== undefined) return { declarations: [], optimizer: library };
+  return { declarations: [declaredOptimizer(op, formula, config)], optimizer: `${torchName}()` };
+}
+
 /** The declaration of an optimizer named `Torch`. */
-export function torchOptimizer(op: string, formula: string, config: OptimizerConfig): string {
+function declaredOptimizer(op: string, formula: string, config: OptimizerConfig): string {
   const update = updates[optimizerOf(op, formula)];
   if (update === undefined) throw new NotExpressible(`the optimizer ${op}`);
   const rate = learningRate(formula);
