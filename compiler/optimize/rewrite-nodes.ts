@@ -5,10 +5,12 @@
  */
 
 import { InvariantError } from "../diagnostics/diagnostic.ts";
+import { always } from "../graph/condition.ts";
 import type { GraphContext } from "../graph/context.ts";
-import type { Compute, Graph, Node, Value } from "../graph/node.ts";
-import { rewriteGraph } from "../graph/rewrite.ts";
+import type { Compute, Graph, Node, Scalar, Scatter, Value } from "../graph/node.ts";
+import { rewriteGraph, scalarMapper } from "../graph/rewrite.ts";
 import { type RuleIndex, rewriteScalar } from "./rewrite-scalars.ts";
+import { composeLoad } from "./rules/index-maps.ts";
 import { bodyScope, type NodeRule, type NodeScope } from "./rules/node-rule.ts";
 
 /** More walks than any nest of rules can need. */
@@ -27,7 +29,14 @@ export function rewriteNodes(
   for (let walk = 0; walk < walkLimit; walk++) {
     const fired = new Set<string>();
     const next = rewriteGraph(context, current, (node) => {
-      if (node.kind !== "compute" || settled.has(node)) return undefined;
+      if (settled.has(node)) return undefined;
+      if (node.kind === "scatter") {
+        const simpler = simplifyScatter(node, scope, scalarRules);
+        if (simpler === node) settled.add(node);
+        else fired.add("scalar rules");
+        return simpler.values;
+      }
+      if (node.kind !== "compute") return undefined;
       const simpler = simplifyBody(node, scope, scalarRules);
       if (simpler !== node) fired.add("scalar rules");
       for (const rule of nodeRules) {
@@ -50,6 +59,20 @@ export function rewriteNodes(
 
 const isSame = (values: readonly Value[], node: Compute): boolean =>
   values.every((value, i) => value === node.values[i]);
+
+/** A scatter with simpler scalars, which load what index maps load. */
+function simplifyScatter(node: Scatter, scope: NodeScope, rules: RuleIndex): Scatter {
+  const { parallel, shape } = node;
+  const at = { ...scope, axes: parallel, where: always };
+  const compose = scalarMapper(scope.context, { load: (load) => composeLoad(load, scope) ?? load });
+  const simpler = (scalar: Scalar) => rewriteScalar(compose(scalar), at, rules);
+  return scope.context.scatter({
+    parallel,
+    shape,
+    index: node.index.map(simpler),
+    body: simpler(node.body),
+  });
+}
 
 function simplifyBody(node: Compute, scope: NodeScope, rules: RuleIndex): Compute {
   const body = rewriteScalar(node.body, bodyScope(node, scope), rules);

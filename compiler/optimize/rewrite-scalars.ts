@@ -82,6 +82,11 @@ export function withChildren(
       const isSame = args.every((arg, i) => arg === scalar.args[i]);
       return isSame ? scalar : context.call(scalar.fn, ...args);
     }
+    case "gather": {
+      const index = scalar.index.map(rewrite);
+      const isSame = index.every((i, d) => i === scalar.index[d]);
+      return isSame ? scalar : context.gather(scalar.value, index);
+    }
     default:
       return scalar;
   }

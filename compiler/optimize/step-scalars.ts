@@ -25,6 +25,11 @@ export function hoistStepScalars(context: GraphContext, graph: Graph): HoistedSt
       ? table.leafFor(scalar)
       : withChildren(scalar, { context }, rewrite);
   const rewritten = rewriteGraph(context, graph, (node) => {
+    if (node.kind === "scatter") {
+      const { parallel, shape, index, body } = node;
+      const moved = { parallel, shape, index: index.map(rewrite), body: rewrite(body) };
+      return context.scatter(moved).values;
+    }
     if (node.kind !== "compute" || stepNodes.has(node)) return undefined;
     const body = rewrite(node.body);
     return body === node.body ? undefined : context.compute({ ...node, body }).values;
@@ -76,6 +81,7 @@ function isStepScalar(scalar: Scalar, stepNodes: ReadonlySet<Node>): boolean {
     case "index":
     case "condition":
     case "random":
+    case "gather":
       return false;
     default:
       return scalarChildren(scalar).every((child) => isStepScalar(child, stepNodes));

@@ -4,11 +4,12 @@
  * run of consecutive elements, or a gather, as its index has it.
  */
 
-import { InvariantError, invariant } from "../diagnostics/diagnostic.ts";
+import { invariant } from "../diagnostics/diagnostic.ts";
 import type { LoadScalar, Scalar } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
 import { and, broadcast, call, constant, convert, load, random } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
+import { lowerGather } from "./gathers.ts";
 import {
   conditionValue,
   laneStep,
@@ -55,7 +56,7 @@ export function lowerBody(
       case "load":
         return options.fromRegister?.(scalar) ?? lowerLoad(builder, scalar, point, options);
       case "gather":
-        throw new InvariantError("gathers have no kernels yet");
+        return lowerGather(builder, scalar, point, visit, options);
       case "random":
         return builder.let("uniform", random(scalar.stream, vectorIndex(scalar.index, point)));
       case "cast":

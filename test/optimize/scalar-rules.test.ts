@@ -43,6 +43,10 @@ const examples: Readonly<Record<string, readonly [left: Scalar, right: Scalar]>>
   simplifyIndex: [context.index(modAffine(i, 9)), index],
   simplifyRandom: [context.random("s", modAffine(i, 9)), context.random("s", i)],
   fixedIndex: [context.index(modAffine(scaleAffine(i, 2), 2)), number(0, "i32")],
+  gatherAtAxes: [
+    context.gather(leaf("x", "f32"), [context.index(offsetAffine(i, -2))]),
+    context.load(leaf("x", "f32"), [offsetAffine(i, -2)], nonnegative(offsetAffine(i, -2))),
+  ],
   guardedOut: [element("x", "f32", nonnegative(offsetAffine(i, -9))), number(0)],
   castTwice: [f.cast(f.cast(byte, "i32"), "f32"), f.cast(byte, "f32")],
   castConstant: [f.cast(number(2.5), "i32"), number(2, "i32")],

@@ -7,10 +7,10 @@
 
 import { substituteAffine } from "../../graph/affine.ts";
 import { and, substituteCondition } from "../../graph/condition.ts";
-import { type GraphContext, loadsOf, scalarChildren } from "../../graph/context.ts";
+import { type GraphContext, operandsOf, scalarChildren } from "../../graph/context.ts";
 import { sameShape } from "../../graph/extent.ts";
-import type { Compute, Graph, LeafRole, LoadScalar, Scalar } from "../../graph/node.ts";
-import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
+import type { Compute, Graph, LeafRole, LoadScalar, Scalar, Scatter } from "../../graph/node.ts";
+import { mapScalar, rewriteGraph, scalarMapper } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { replaceLoads } from "./copies.ts";
@@ -24,11 +24,25 @@ const cheapest = 4;
 /** Needs nothing; values stay the same bits. */
 export function inlineMaps(context: GraphContext, graph: Graph, target: TargetDescription): Graph {
   return rewriteGraph(context, graph, (node) => {
+    if (node.kind === "scatter") return inlinedIntoScatter(context, node).values;
     if (node.kind !== "compute") return undefined;
     const replace = (load: LoadScalar) =>
       inlined(context, load, node, graph.batchMax, target) ?? load;
     return replaceLoads(context, node, replace).values;
   });
+}
+
+/** Scatters share kernels with no map that they read: all that are cheap move into them. */
+function inlinedIntoScatter(context: GraphContext, node: Scatter): Scatter {
+  const map = scalarMapper(context, {
+    load: (load) => {
+      const { node: maker } = load.value;
+      if (maker.kind !== "compute" || maker.reducer !== null || !isCheap(maker.body)) return load;
+      return guarded(context, load, bodyAt(context, maker.body, load));
+    },
+  });
+  const { parallel, shape, index, body } = node;
+  return context.scatter({ parallel, shape, index: index.map(map), body: map(body) });
 }
 
 function inlined(
@@ -53,8 +67,11 @@ function inlined(
   const isUniform = map.parallel.length === 0 && isOfStepScalars(body);
   const isFusible = sameShape(map.parallel, reader.parallel) && isIdentity(load);
   if (isFusible || !(isUniform || isCheap(body))) return undefined;
-  const value = bodyAt(context, body, load);
-  // Outside the guard the load is 0; a bare load carries the guard itself.
+  return guarded(context, load, bodyAt(context, body, load));
+}
+
+/** What a load reads as that value: outside the guard it is 0; a bare load carries the guard itself. */
+function guarded(context: GraphContext, load: LoadScalar, value: Scalar): Scalar {
   if (load.guard.kind === "true" || value.kind === "load") return value;
   const zero = context.constant(0, value.dtype);
   return context.call("select", context.condition(load.guard), value, zero);
@@ -72,9 +89,7 @@ export function bodyAt(context: GraphContext, body: Scalar, { index, guard }: Lo
 
 function isOfStepScalars(body: Scalar): boolean {
   const uploaded: readonly LeafRole[] = ["scalar", "hyper", "counter"];
-  return loadsOf(body).every(
-    ({ value: { node } }) => node.kind === "leaf" && uploaded.includes(node.role),
-  );
+  return operandsOf(body).every(({ node }) => node.kind === "leaf" && uploaded.includes(node.role));
 }
 
 /** Whether computing a body again costs less than storing it. */
@@ -88,7 +103,7 @@ function isCheap(body: Scalar): boolean {
     seen.add(scalar);
     if (scalar.kind === "call") operations += scalarFunctions[scalar.fn].cost;
     else if (scalar.kind === "random") operations += cheapest + 1;
-    else if (scalar.kind === "load") loads++;
+    else if (scalar.kind === "load" || scalar.kind === "gather") loads++;
     else if (scalar.kind === "cast" || scalar.kind === "condition") operations++;
     for (const child of scalarChildren(scalar)) visit(child);
   };

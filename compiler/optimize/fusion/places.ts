@@ -10,7 +10,7 @@
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
 import { bareAxis, constantValue } from "../../graph/affine.ts";
-import { type GraphContext, loadsOf } from "../../graph/context.ts";
+import { type GraphContext, gathersOf, loadsOf } from "../../graph/context.ts";
 import { isFixed } from "../../graph/extent.ts";
 import type { Assignment, Compute, Graph, LoadScalar, Value } from "../../graph/node.ts";
 import { copyOf, isWork, type Work, workOf } from "./copies.ts";
@@ -128,7 +128,10 @@ export function assignPlaces(
 
 /** Whether a node that overwrites `target` reads of it only the very element that it is about to write. */
 function readsOnlyOwnElement(writer: Compute, target: Value): boolean {
-  return loadsOf(writer.body).every((load) => load.value !== target || isIdentity(load));
+  return (
+    loadsOf(writer.body).every((load) => load.value !== target || isIdentity(load)) &&
+    gathersOf(writer.body).every(({ value }) => value !== target)
+  );
 }
 
 /** Whether a load reads, at every point, the element with the point's own parallel indices. */

@@ -9,12 +9,12 @@
  *   holds whole rows.
  */
 
-import { loadsOf } from "../../graph/context.ts";
+import { gathersOf, loadsOf } from "../../graph/context.ts";
 import { type Extent, sameExtent, sameShape, sizeAt } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
 import type { GroupKind } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
-import { axesOfNode, boxOf, memorySteps } from "./linear-access.ts";
+import { axesOfNode, boxOf, linearSteps, memorySteps } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
 import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
 import { tiledContraction } from "./tiled-contraction.ts";
@@ -106,6 +106,10 @@ export function structureOf(
 ): Structure | Refusal {
   const conflict = overwritingConflict(stages, options);
   if (conflict !== undefined) return { refusal: conflict };
+  const made = new Set(stages.flatMap((stage) => stage.values));
+  if (stages.some((stage) => gathersOf(stage.body).some(({ value }) => made.has(value)))) {
+    return { refusal: "one reads what the other makes where data say" };
+  }
   const asPoints = pointwiseStructure(stages, options);
   if ("kind" in asPoints) return asPoints;
   const asRows = rowsStructure(stages, options);
@@ -138,6 +142,7 @@ function overwritingConflict(
           reader.operands.includes(target) &&
           !(
             sameShape(reader.parallel, writer.parallel) &&
+            gathersOf(reader.body).every(({ value }) => value !== target) &&
             facts.loads(reader).every((load) => load.value !== target || isIdentity(load))
           ),
       );
@@ -277,6 +282,13 @@ export function runsAlongReduction(node: Compute, batchMax: number): boolean {
     if (steps === undefined) continue;
     if (steps[innermost] === 1) votes++;
     if (steps[outer] === 1) votes--;
+  }
+  // What is gathered weighs more than where it is.
+  for (const { index } of gathersOf(node.body)) {
+    const last = index.at(-1);
+    const steps = last?.kind === "index" ? linearSteps(last.index, box)?.steps : undefined;
+    if (steps?.[innermost] === 1) votes += 2;
+    if (steps?.[outer] === 1) votes -= 2;
   }
   return votes > 0;
 }

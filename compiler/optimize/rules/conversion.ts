@@ -8,9 +8,10 @@ import {
   scaleAffine,
   subtractAffine,
 } from "../../graph/affine.ts";
+import { and, inRange } from "../../graph/condition.ts";
 import type { DType } from "../../graph/dtype.ts";
-import { castNumber } from "../../graph/number-algebra.ts";
 import type { Scalar } from "../../graph/node.ts";
+import { castNumber } from "../../graph/number-algebra.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
 import { simplifyAffine, simplifyGuard } from "../simplify-index.ts";
 import { fixedIndex, isConstant, named, onCall, onKind, type Scope } from "./rule.ts";
@@ -44,6 +45,13 @@ export const conversionRules = named({
   fixedIndex: onKind("index", ({ context }, scalar) => {
     const value = fixedIndex(scalar);
     return value === undefined ? undefined : context.constant(value, "i32");
+  }),
+  // A gather at places that axes alone say is a load, where they are in range.
+  gatherAtAxes: onKind("gather", ({ context }, { value, index }) => {
+    const places = index.map(affineOf);
+    if (!places.every((place) => place !== undefined)) return undefined;
+    const ranges = places.map((place, d) => inRange(place, value.shape[d]!));
+    return context.load(value, places, and(...ranges));
   }),
   // A load whose guard never holds is 0.
   guardedOut: onKind("load", ({ context }, { guard, dtype }) =>

@@ -13,7 +13,7 @@ import {
   substituteAffine,
 } from "../../graph/affine.ts";
 import { and, substituteCondition } from "../../graph/condition.ts";
-import { loadsOf } from "../../graph/context.ts";
+import { loadsOf, operandsOf } from "../../graph/context.ts";
 import { fixed, isFixed, sameShape } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Scalar } from "../../graph/node.ts";
 import { mapScalar, substituteAxes } from "../../graph/rewrite.ts";
@@ -86,7 +86,7 @@ export function composeLoad(load: LoadScalar, { context }: NodeScope): Scalar | 
 
 /** Whether a body depends on nothing but its axes, and costs next to nothing. */
 function namesPositions(body: Scalar): boolean {
-  return loadsOf(body).length === 0 && scalarCost(body) <= 2;
+  return operandsOf(body).length === 0 && scalarCost(body) <= 2;
 }
 
 /**

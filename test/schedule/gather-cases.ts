@@ -1,0 +1,131 @@
+/** Graphs that read where data say, with tokens of which some are out of range and most occur several times. */
+
+import { axisAffine as i, offsetAffine, scaleAffine } from "../../compiler/graph/affine.ts";
+import { inRange } from "../../compiler/graph/condition.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
+import { batchExtent, elementsAt, fixed } from "../../compiler/graph/extent.ts";
+import type { Graph, LeafRole, Scalar, Value } from "../../compiler/graph/node.ts";
+import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
+import type { GraphCase } from "./schedule-case.ts";
+
+export interface LookupSizes {
+  readonly words: number;
+  readonly units: number;
+  readonly steps: number;
+  readonly n: number;
+  readonly batchMax: number;
+}
+
+export const lookupSizes: readonly LookupSizes[] = [
+  { words: 7, units: 5, steps: 3, n: 4, batchMax: 6 },
+  { words: 50, units: 64, steps: 9, n: 8, batchMax: 8 },
+  { words: 3, units: 1, steps: 4, n: 1, batchMax: 2 },
+  { words: 2, units: 37, steps: 17, n: 5, batchMax: 5 },
+];
+
+/** What the graphs of lookups are made of. */
+export class Lookup {
+  readonly context = new GraphContext();
+  readonly sizes: LookupSizes;
+  readonly table: Value;
+  readonly tokens: Value;
+  readonly wide: Value;
+
+  constructor(sizes: LookupSizes) {
+    const { words, units, steps } = sizes;
+    this.sizes = sizes;
+    this.table = this.leaf("param", "table", [fixed(words), fixed(units)]);
+    this.tokens = this.context.leaf("input", "tokens", "i32", [batchExtent, fixed(steps)]);
+    this.wide = this.leaf("param", "wide", [fixed(units), fixed(steps)]);
+  }
+
+  leaf(role: LeafRole, path: string, shape: Value["shape"]): Value {
+    return this.context.leaf(role, path, "f32", shape);
+  }
+
+  /** table[tokens[n, t], d] */
+  row(n: number, t: number, d: number): Scalar {
+    const token = this.context.load(this.tokens, [i(n), i(t)]);
+    return this.context.gather(this.table, [token, this.context.index(i(d))]);
+  }
+
+  readonly box = (...names: ("n" | "steps" | "units")[]) =>
+    names.map((name) => (name === "n" ? batchExtent : fixed(this.sizes[name])));
+
+  /** Data that are exact in their types. */
+  readonly leafData = (_role: LeafRole, path: string): Float64Array => {
+    const { words, batchMax, steps } = this.sizes;
+    const [value] = [this.table, this.tokens, this.wide].filter(
+      ({ node }) => node.kind === "leaf" && node.path === path,
+    );
+    const count = value === undefined ? words * 4096 : elementsAt(value.shape, batchMax);
+    return Float64Array.from({ length: Math.max(count, batchMax * steps) }, (_, at) => {
+      const uniform = uniformAt(5, hash32(path), 0, at);
+      return path === "tokens"
+        ? Math.floor(uniform * (words + 2)) - 1
+        : Math.fround(2 * uniform - 1);
+    });
+  };
+
+  case(results: Readonly<Record<string, Value>>, more: Partial<Graph> = {}): GraphCase {
+    const named = Object.entries(results).map(([name, value]) => ({ name, value }));
+    const { batchMax, n } = this.sizes;
+    const graph = { name: "lookup", batchMax, results: named, assignments: [], ...more };
+    return { context: this.context, graph, n, leaf: this.leafData };
+  }
+}
+
+/** Gathers alone, beside loads, in sums, by rows and by columns. */
+export function gathersCase(sizes: LookupSizes): GraphCase {
+  const lookup = new Lookup(sizes);
+  const { context, box, table, tokens, wide } = lookup;
+  const map = (parallel: Value["shape"], body: Scalar) =>
+    context.compute({ parallel, body }).values[0]!;
+  const token = context.load(tokens, [i(0), i(1)]);
+  const before = offsetAffine(i(2), -1);
+  const shifted = context.gather(table, [
+    context.load(tokens, [i(0), before]),
+    context.index(i(1)),
+  ]);
+  return lookup.case({
+    rows: map(box("n", "steps", "units"), context.call("sin", lookup.row(0, 1, 2))),
+    transposed: map(box("n", "units", "steps"), lookup.row(0, 2, 1)),
+    columns: map(
+      box("units", "steps"),
+      context.gather(tokens, [
+        context.cast(context.load(wide, [i(0), i(1)]), "i32"),
+        context.index(i(1)),
+      ]),
+    ),
+    reversed: map(
+      box("n", "steps"),
+      context.gather(table, [
+        token,
+        context.index(offsetAffine(scaleAffine(i(1), -1), sizes.units - 1)),
+      ]),
+    ),
+    sums: context.compute({
+      parallel: box("n", "units"),
+      reduction: box("steps"),
+      reducer: "sum",
+      where: inRange(before, fixed(sizes.steps)),
+      body: context.call("multiply", shifted, context.load(wide, [i(1), i(2)])),
+    }).values[0]!,
+    norms: context.compute({
+      parallel: box("n", "steps"),
+      reduction: box("units"),
+      reducer: "sum",
+      body: context.call("square", lookup.row(0, 1, 2)),
+    }).values[0]!,
+    places: context.compute({
+      parallel: box("n"),
+      reduction: box("steps"),
+      reducer: "max",
+      body: context.gather(table, [context.load(tokens, [i(0), i(1)]), context.constant(0, "i32")]),
+    }).values[1]!,
+    chained: map(
+      box("n", "steps"),
+      context.gather(table, [context.gather(tokens, [token, token]), context.constant(0, "i32")]),
+    ),
+  });
+}
