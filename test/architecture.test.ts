@@ -27,6 +27,7 @@ const parts: readonly (readonly [part: string, uses: readonly string[]])[] = [
   ["semantics", ["diagnostics", "syntax", "graph"]],
   ["autodiff", ["diagnostics", "graph"]],
   ["optimize", ["diagnostics", "graph"]],
+  ["derivatives", ["diagnostics", "graph", "autodiff", "optimize"]],
   ["kernel", ["diagnostics", "graph"]],
   ["schedule", ["diagnostics", "graph", "optimize", "kernel"]],
   ["targets", ["diagnostics", "graph", "optimize", "kernel", "schedule"]],

@@ -65,7 +65,9 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
 
   command("check", "say what is wrong with a model", async () => {
     return (await import("./commands/check.ts")).check;
-  }).option("--json", "print a JSON line for each error and warning");
+  })
+    .option("--gradients", "compare every derivative with differences of values, in float64")
+    .option("--json", "print a JSON line for each error and warning");
   withCompileFlags(
     command("summary", "print layers, parameters, and what a step costs", async () => {
       return (await import("./commands/summary.ts")).summary;

@@ -65,6 +65,11 @@ export type DiagnosticCode =
   | "not-an-optimizer"
   | "optimizer-of-nothing"
   | "return-on-some-steps"
+  | "beside-updates"
+  | "repeated-update"
+  | "unknown-update-key"
+  | "unknown-part"
+  | "optimizers-of-parts"
   | "shape-mismatch"
   | "rank-mismatch"
   | "dimension-mismatch"
@@ -116,7 +121,6 @@ export type DiagnosticCode =
   | "duplicate-train-key"
   | "single-train-value"
   | "missing-train-key"
-  | "updates-not-available"
   | "several-train-blocks"
   | "unknown-data"
   | "unknown-named"
@@ -188,8 +192,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
       "a `gradient` block it uses is wrong for the values it meets here; if there is none, please report this"
     ],
     "why": "`nnc check --gradients` compares the derivatives of every loss by what it trains, and those of every layer, with differences of their values.",
-    "wrong": "fn capped(x) = if x > 100 then 100 + 0.5 * (x - 100) else x gradient(d) {\n  return d\n}\n\nmodel M {\n  input image: u8[N, 4]\n  scale = f32(image) |> Dense(1, kernel_initializer = ones)\n  output y = capped(scale)\n}\n\ndata d {\n  train { image: u8[4] = csv(\"train.csv\", [\"a\", \"b\", \"c\", \"d\"])  t: f32[1] = csv(\"train.csv\", [\"t\"]) }\n}\n\ntrain M on d {\n  loss mean_squared_error(t, y)\n  optimizer SGD()\n}\n",
-    "right": "fn capped(x) = if x > 100 then 100 + 0.5 * (x - 100) else x gradient(d) {\n  return if x > 100 then 0.5 * d else d\n}\n\nmodel M {\n  input image: u8[N, 4]\n  scale = f32(image) |> Dense(1, kernel_initializer = ones)\n  output y = capped(scale)\n}\n\ndata d {\n  train { image: u8[4] = csv(\"train.csv\", [\"a\", \"b\", \"c\", \"d\"])  t: f32[1] = csv(\"train.csv\", [\"t\"]) }\n}\n\ntrain M on d {\n  loss mean_squared_error(t, y)\n  optimizer SGD()\n}\n",
+    "wrong": "fn capped(x) = if x > 100 then 100 + 0.5 * (x - 100) else x gradient(d) {\n  return d\n}\n\nmodel M {\n  input image: u8[N, 4]\n  scale = f32(image) |> Dense(1, kernel_initializer = ones)\n  output y = capped(scale)\n}\n\ndata d {\n  train {\n    image: u8[4] = npy(\"image.npy\")\n    t: f32[1] = npy(\"t.npy\")\n  }\n}\n\ntrain M on d {\n  loss mean_squared_error(t, y)\n  optimizer SGD()\n}\n",
+    "right": "fn capped(x) = if x > 100 then 100 + 0.5 * (x - 100) else x gradient(d) {\n  return if x > 100 then 0.5 * d else d\n}\n\nmodel M {\n  input image: u8[N, 4]\n  scale = f32(image) |> Dense(1, kernel_initializer = ones)\n  output y = capped(scale)\n}\n\ndata d {\n  train {\n    image: u8[4] = npy(\"image.npy\")\n    t: f32[1] = npy(\"t.npy\")\n  }\n}\n\ntrain M on d {\n  loss mean_squared_error(t, y)\n  optimizer SGD()\n}\n",
     "files": {}
   },
   "unknown-data-block": {
@@ -1046,6 +1050,82 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\noptimizer Late(learning_rate = 0.1) {\n  update(w, g, t) {\n    if t > 10 {\n      w <- w - learning_rate * g\n    }\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Late()\n}\n",
     "files": {}
   },
+  "beside-updates": {
+    "code": "beside-updates",
+    "area": "optimizers",
+    "severity": "error",
+    "title": "`{name}` belongs in an update here",
+    "label": "not beside `update`",
+    "notes": [],
+    "hints": [
+      "each `update` has its own loss and optimizer"
+    ],
+    "why": "A train block has a loss and an optimizer, or several updates that have them.",
+    "wrong": "model Critic {\n  input x: f32[N, 4]\n  output score = x |> Dense(1)\n}\n\nmodel Pair {\n  input x: f32[N, 4]\n  made = x |> Dense(4)\n  output real = Critic(x)\n  output fake = Critic(made)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n  }\n}\n\ntrain Pair on d {\n  loss mean(fake)\n  update Critic {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    steps 5\n  }\n  update dense {\n    loss -mean(fake)\n    optimizer RMSprop()\n  }\n}\n",
+    "right": "model Critic {\n  input x: f32[N, 4]\n  output score = x |> Dense(1)\n}\n\nmodel Pair {\n  input x: f32[N, 4]\n  made = x |> Dense(4)\n  output real = Critic(x)\n  output fake = Critic(made)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n  }\n}\n\ntrain Pair on d {\n  update Critic {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    steps 5\n  }\n  update dense {\n    loss -mean(fake)\n    optimizer RMSprop()\n  }\n}\n",
+    "files": {}
+  },
+  "repeated-update": {
+    "code": "repeated-update",
+    "area": "optimizers",
+    "severity": "error",
+    "title": "`{name}` is updated twice",
+    "label": "again",
+    "notes": [],
+    "hints": [
+      "`steps 2` makes an update twice for each batch"
+    ],
+    "why": "Updates are named after what they train, and so are their losses.",
+    "wrong": "model Critic {\n  input x: f32[N, 4]\n  output score = x |> Dense(1)\n}\n\nmodel Pair {\n  input x: f32[N, 4]\n  made = x |> Dense(4)\n  output real = Critic(x)\n  output fake = Critic(made)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n  }\n}\n\ntrain Pair on d {\n  update Critic {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    steps 5\n  }\n  update dense {\n    loss -mean(fake)\n    optimizer RMSprop()\n  }\n  update Critic {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    steps 5\n  }\n}\n",
+    "right": "model Critic {\n  input x: f32[N, 4]\n  output score = x |> Dense(1)\n}\n\nmodel Pair {\n  input x: f32[N, 4]\n  made = x |> Dense(4)\n  output real = Critic(x)\n  output fake = Critic(made)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n  }\n}\n\ntrain Pair on d {\n  update Critic {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    steps 5\n  }\n  update dense {\n    loss -mean(fake)\n    optimizer RMSprop()\n  }\n}\n",
+    "files": {}
+  },
+  "unknown-update-key": {
+    "code": "unknown-update-key",
+    "area": "optimizers",
+    "severity": "error",
+    "title": "an update has no `{name}`",
+    "label": "no such entry",
+    "notes": [],
+    "hints": [
+      "it has {known}; what concerns the whole training stands outside"
+    ],
+    "why": "An update says what it minimizes, by which optimizer, and how often for each batch.",
+    "wrong": "model Critic {\n  input x: f32[N, 4]\n  output score = x |> Dense(1)\n}\n\nmodel Pair {\n  input x: f32[N, 4]\n  made = x |> Dense(4)\n  output real = Critic(x)\n  output fake = Critic(made)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n  }\n}\n\ntrain Pair on d {\n  update Critic {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    epochs 5\n  }\n  update dense {\n    loss -mean(fake)\n    optimizer RMSprop()\n  }\n}\n",
+    "right": "model Critic {\n  input x: f32[N, 4]\n  output score = x |> Dense(1)\n}\n\nmodel Pair {\n  input x: f32[N, 4]\n  made = x |> Dense(4)\n  output real = Critic(x)\n  output fake = Critic(made)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n  }\n}\n\ntrain Pair on d {\n  update Critic {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    steps 5\n  }\n  update dense {\n    loss -mean(fake)\n    optimizer RMSprop()\n  }\n}\n",
+    "files": {}
+  },
+  "unknown-part": {
+    "code": "unknown-part",
+    "area": "optimizers",
+    "severity": "error",
+    "title": "the model has no part `{name}` with parameters",
+    "label": "no such part",
+    "notes": [],
+    "hints": [
+      "did you mean `{nearest?}`?",
+      "its parts are {known}"
+    ],
+    "why": "A part is a layer or a parameter of the model by its name in it, or a model that it uses.",
+    "wrong": "model Critic {\n  input x: f32[N, 4]\n  output score = x |> Dense(1)\n}\n\nmodel Pair {\n  input x: f32[N, 4]\n  made = x |> Dense(4)\n  output real = Critic(x)\n  output fake = Critic(made)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n  }\n}\n\ntrain Pair on d {\n  update critics {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    steps 5\n  }\n  update dense {\n    loss -mean(fake)\n    optimizer RMSprop()\n  }\n}\n",
+    "right": "model Critic {\n  input x: f32[N, 4]\n  output score = x |> Dense(1)\n}\n\nmodel Pair {\n  input x: f32[N, 4]\n  made = x |> Dense(4)\n  output real = Critic(x)\n  output fake = Critic(made)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n  }\n}\n\ntrain Pair on d {\n  update Critic {\n    loss mean(fake) - mean(real)\n    optimizer RMSprop()\n    steps 5\n  }\n  update dense {\n    loss -mean(fake)\n    optimizer RMSprop()\n  }\n}\n",
+    "files": {}
+  },
+  "optimizers-of-parts": {
+    "code": "optimizers-of-parts",
+    "area": "optimizers",
+    "severity": "error",
+    "title": "only the first of several optimizers stands without a name",
+    "label": "which part is it for?",
+    "notes": [],
+    "hints": [
+      "`optimizer Adam(), trunk = SGD(0.1)`: the first is for all that the others are not for"
+    ],
+    "why": "Further optimizers are named after the part of the model that they train.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Adam(), SGD()\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\n\ntrain M on d {\n  loss mse(t, y)\n  optimizer Adam(), dense = SGD()\n}\n",
+    "files": {}
+  },
   "shape-mismatch": {
     "code": "shape-mismatch",
     "area": "shapes",
@@ -1760,19 +1840,6 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "hints": [],
     "why": "To train, a loss and an optimizer are needed.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n}\n",
-    "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n}\n",
-    "files": {}
-  },
-  "updates-not-available": {
-    "code": "updates-not-available",
-    "area": "training",
-    "severity": "error",
-    "title": "several updates in one train block are not available yet",
-    "label": "not available",
-    "notes": [],
-    "hints": [],
-    "why": "`update` blocks, for adversarial training, come later.",
-    "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n  update M { loss mse(t, y) }\n}\n",
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n}\n",
     "files": {}
   },
@@ -2498,6 +2565,21 @@ export const diagnostics = {
   /** error: a procedure cannot return only on some steps */
   returnOnSomeSteps: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["return-on-some-steps"], place, values, more),
+  /** error: `{name}` belongs in an update here */
+  besideUpdates: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["beside-updates"], place, values, more),
+  /** error: `{name}` is updated twice */
+  repeatedUpdate: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["repeated-update"], place, values, more),
+  /** error: an update has no `{name}` */
+  unknownUpdateKey: (place: Place, values: { readonly name: string | number; readonly known: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["unknown-update-key"], place, values, more),
+  /** error: the model has no part `{name}` with parameters */
+  unknownPart: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined; readonly known: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["unknown-part"], place, values, more),
+  /** error: only the first of several optimizers stands without a name */
+  optimizersOfParts: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["optimizers-of-parts"], place, values, more),
   /** error: the shapes of {operation} do not fit */
   shapeMismatch: (place: Place, values: { readonly operation: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["shape-mismatch"], place, values, more),
@@ -2651,9 +2733,6 @@ export const diagnostics = {
   /** error: the train block has no `{name}` */
   missingTrainKey: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["missing-train-key"], place, values, more),
-  /** error: several updates in one train block are not available yet */
-  updatesNotAvailable: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
-    makeDiagnostic(catalogue["updates-not-available"], place, values, more),
   /** error: the file has several train blocks */
   severalTrainBlocks: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["several-train-blocks"], place, values, more),

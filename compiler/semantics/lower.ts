@@ -1,6 +1,6 @@
 /**
  * From a file to graphs: names resolved, configurations evaluated, shapes inferred, the library inlined. The
- * model is run twice, as it trains and as it is evaluated; both share params and states by their paths.
+ * model is run as it trains, once for each update, and as it is evaluated; all share params and states by their paths.
  */
 
 import type { ColumnPlan } from "../../runtime/plan.ts";
@@ -16,12 +16,11 @@ import type { TrainDeclaration } from "../syntax/ast.ts";
 import { evaluateConstant, topEnvironment } from "./constants.ts";
 import { columnPlan, dataPlan, type LoweredData, lowerData } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
-import { checkLossNames } from "./loss-names.ts";
-import { type ModelRun, type ProgramModel, programModel, runModel } from "./model-run.ts";
+import { lowerTraining } from "./lower-training.ts";
+import { type ProgramModel, programModel, runModel } from "./model-run.ts";
 import { ModuleLoader, type SourceHost } from "./modules.ts";
 import { checkNames } from "./name-check.ts";
-import type { Precision } from "./precision.ts";
-import type { LoweredProgram, LoweredTraining } from "./program.ts";
+import type { LoweredProgram } from "./program.ts";
 import {
   type Environment,
   LoweringStopped,
@@ -37,10 +36,7 @@ import {
   type TrainEntries,
   type TrainOverrides,
   trainEntries,
-  trainingPlan,
 } from "./train.ts";
-import { lossEnvironment, trainingColumns, usedColumns } from "./training-columns.ts";
-import { lowerLosses, trainingGraph } from "./training-graphs.ts";
 import { printTensorType, type Value } from "./values.ts";
 
 export type LowerOptions = TrainOverrides;
@@ -152,7 +148,7 @@ function lowerModel(
   const training =
     train === null || data === null
       ? null
-      : lowerTraining({ train, entries, data, trained, evaluated, precision }, top, options);
+      : lowerTraining({ train, model, entries, data, trained, evaluated, precision }, top, options);
   if (session.sink.hasErrors) return undefined;
   const { batchMax } = session;
   const inputs = plans(evaluated.inputs, ({ leaf }) => leaf, top);
@@ -167,6 +163,8 @@ function lowerModel(
     inputs: inputs.map(({ name }) => name),
     outputs: plans(evaluated.outputs, ({ value }) => tensorOf(value), top),
     layers: summary.rows(persistent),
+    applications: trained.env.pass.applications,
+    ownDerivatives: top.session.ownDerivatives,
     persistent,
     batchMax,
     precision,
@@ -222,57 +220,6 @@ function trainingData(
   return null;
 }
 
-interface TrainingParts {
-  readonly train: TrainDeclaration;
-  readonly entries: TrainEntries;
-  readonly data: LoweredData;
-  readonly trained: ModelRun;
-  readonly evaluated: ModelRun;
-  readonly precision: Precision;
-}
-
-function lowerTraining(
-  { train, entries, data, trained, evaluated, precision }: TrainingParts,
-  top: Environment,
-  options: LowerOptions,
-): { training: LoweredTraining; columns: readonly ColumnPlan[] } | null {
-  const { batchMax, context } = top.session;
-  const columns = trainingColumns(entries, data, trained, top);
-  const env = lossEnvironment(trained, data, columns, top);
-  checkLossNames(entries, trained, data, env);
-  const losses = lowerLosses(entries, env, columns.weight);
-  if (losses === undefined) return null;
-  const step = trainingGraph(train, entries, env, losses, trained.outputs, options, precision);
-  const evaluation = lowerLosses(
-    entries,
-    lossEnvironment(evaluated, data, columns, top),
-    columns.weight,
-  );
-  const facts = {
-    batchSize: batchMax,
-    hasValidationBlock: data.blocks.has("validation"),
-    metrics: losses.readout.map(({ name }) => name),
-    classWeightColumn: columns.classes,
-    sampleWeight: columns.sampleWeight,
-  };
-  const plan = trainingPlan(entries, options, facts, top);
-  if (step === undefined || evaluation?.loss === undefined) return null;
-  const training: LoweredTraining = {
-    plan,
-    hypers: step.hypers,
-    train: pruneLoops(context, step.graph),
-    evaluate: pruneLoops(context, {
-      name: "evaluate",
-      batchMax,
-      results: [{ name: "loss", value: evaluation.loss }],
-      assignments: evaluation.assignments,
-    }),
-    readout: { name: "readout", batchMax, results: losses.readout, assignments: [] },
-  };
-  const graphs = [training.train, training.evaluate];
-  return { training, columns: usedColumns(graphs, data, columns, trained, top) };
-}
-
 /** The sum over a batch of what each statistic averages. */
 function statistics(pass: Pass, { session }: Environment): LoweredProgram["statistics"] {
   const { context, batchMax } = session;
@@ -294,7 +241,8 @@ function checkNodes({ context, ...program }: LoweredProgram, top: Environment): 
   const graphs = [
     program.predict,
     program.init,
-    ...(program.training ? [program.training.train, program.training.evaluate] : []),
+    ...(program.training?.updates.map((update) => update.graph) ?? []),
+    ...(program.training ? [program.training.evaluate] : []),
     ...program.statistics.map(({ body }) => body),
   ];
   for (const node of new Set(graphs.flatMap(graphNodes))) {

@@ -57,6 +57,10 @@ export function withOwnDerivative(
   });
   if (derivatives === undefined) return { kind: "error" };
   const call = context.callNode({ primal, inputs, cotangents, gradients: derivatives });
+  const parameters = given.flatMap(({ name: parameter, value }) =>
+    floatsIn(value).map(() => parameter),
+  );
+  env.session.ownDerivatives.push({ name, span: gradient.header, call, parameters });
   const values = call.values.values();
   const replaced = (of: Value): Value => {
     if (of.kind === "list") return { ...of, items: of.items.map(replaced) };

@@ -12,7 +12,7 @@ import type {
 } from "../../runtime/plan.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import type { GraphContext } from "../graph/context.ts";
-import type { Graph, Value } from "../graph/node.ts";
+import type { Call, Graph, Value } from "../graph/node.ts";
 import type { Precision } from "./precision.ts";
 
 /** A param or state with what fills it. */
@@ -23,6 +23,26 @@ export interface PersistentLeaf {
   readonly span: Span;
 }
 
+/** A derivative that a function says of itself, where it is called. */
+export interface OwnDerivative {
+  readonly name: string;
+  /** The words that begin its block. */
+  readonly span: Span;
+  readonly call: Call;
+  /** The parameter that each input of the call belongs to. */
+  readonly parameters: readonly string[];
+}
+
+/** A layer applied once. */
+export interface LayerApplication {
+  readonly path: string;
+  /** Of its declaration. */
+  readonly name: string;
+  readonly span: Span;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
 export interface LoweredProgram {
   readonly context: GraphContext;
   readonly model: string;
@@ -31,6 +51,9 @@ export interface LoweredProgram {
   readonly inputs: readonly string[];
   readonly outputs: readonly ColumnPlan[];
   readonly layers: readonly LayerSummary[];
+  /** Those of the training graph, in order. */
+  readonly applications: readonly LayerApplication[];
+  readonly ownDerivatives: readonly OwnDerivative[];
   readonly persistent: readonly PersistentLeaf[];
   readonly batchMax: number;
   /** What operands of products may be rounded to. */
@@ -44,13 +67,22 @@ export interface LoweredProgram {
   readonly data: DataPlan | null;
 }
 
+export interface LoweredUpdate {
+  /** Result `loss` (rank 0); assignments to states, metric totals, and, through `gradient` leaves, updates. */
+  readonly graph: Graph;
+  /** How often it is made for each batch. */
+  readonly steps: number;
+}
+
 export interface LoweredTraining {
   readonly plan: TrainingPlan;
   /** Initial values of `hyper` leaves: `learning_rate`. */
   readonly hypers: Readonly<Record<string, number>>;
-  /** Result `loss` (rank 0); assignments to states, metric totals, and, through `gradient` leaves, updates. */
+  /** The graph of the first update, which is the only one unless the train declaration says otherwise. */
   readonly train: Graph;
-  /** Result `loss`; assignments to metric totals only. */
+  /** In the order in which they are made for each batch. */
+  readonly updates: readonly LoweredUpdate[];
+  /** The losses; assignments to metric totals only. */
   readonly evaluate: Graph;
   /** Rank-0 results, `loss` first, then each metric by name, from the metric totals. */
   readonly readout: Graph;

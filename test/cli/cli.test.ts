@@ -129,6 +129,39 @@ describe("commands that only compile", () => {
     const entry = join(folder, "blocks.nn");
     writeFileSync(entry, "fn double(x) = 2 * x\n");
     expect(await nnc("check", entry)).toMatchObject({ code: 0, errors: "" });
+  });
+
+  it("check compares derivatives with differences", async () => {
+    expect(await nnc("check", model, "--gradients")).toEqual({
+      code: 0,
+      out: `${model}: no errors\n2 derivatives agree with differences\n`,
+      errors: "",
+    });
+    const { out } = await nnc("check", model, "--gradients", "--json");
+    expect(
+      out
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { derivative: "loss", at: `${model}:20:14`, outcome: "agrees" },
+      {
+        derivative: "layer",
+        name: "Dense",
+        path: "Line/dense",
+        at: `${model}:3:19`,
+        outcome: "agrees",
+      },
+    ]);
+    const wrong = join(folder, "wrong-derivative.nn");
+    const cube = "fn cube(x) = x^3 gradient(d) {\n  return 2 * d * x^2\n}\n\n";
+    writeFileSync(wrong, cube + MODEL.replace("Dense(1)", "cube |> Dense(1)"));
+    for (const flags of [[], ["--gradients"]]) {
+      const { code, errors } = await nnc("check", wrong, ...flags);
+      expect(code).toBe(1);
+      expect(errors).toMatch(/error\[wrong-derivative\]: the derivative of `cube` by `x` is -?\d/);
+      expect(errors).toContain(`${wrong}:1:18`);
+    }
     expect(await nnc("summary", entry)).toEqual({
       code: 1,
       out: "",

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { checkDerivatives } from "../../compiler/derivatives/check.ts";
 import { catalogue } from "../../compiler/diagnostics/catalogue.generated.ts";
 import { type Diagnostic, DiagnosticSink } from "../../compiler/diagnostics/diagnostic.ts";
 import { renderDiagnostic } from "../../compiler/diagnostics/render.ts";
@@ -14,7 +15,7 @@ import { parse } from "../../compiler/syntax/parser.ts";
 const compiler = join(import.meta.dirname, "../../compiler");
 const entries = Object.values(catalogue);
 
-/** What the stages find in an example; entries of the syntax are judged by the parser alone. */
+/** What the stages find in an example; those of the syntax are judged by the parser alone, those of `nnc check` by it. */
 function check(entry: CatalogueEntry, text: string): readonly Diagnostic[] {
   const sink = new DiagnosticSink();
   const name = "example.nn";
@@ -29,7 +30,11 @@ function check(entry: CatalogueEntry, text: string): readonly Diagnostic[] {
       return known.includes(file) ? readFileSync(join(compiler, "std", file), "utf8") : undefined;
     },
   };
-  lower(name, host, {}, sink);
+  const program = lower(name, host, {}, sink);
+  if (entry.area === "check" && program !== undefined) {
+    const report = checkDerivatives(program, { all: true, budget: 1e8 });
+    for (const found of report.diagnostics) sink.report(found);
+  }
   return sink.sorted();
 }
 
