@@ -28,7 +28,7 @@ export function composeMaps(context: GraphContext, graph: Graph): Graph {
   });
 }
 
-/** How often each value is loaded, results counting as loads. */
+/** How often each value is loaded, results counting as loads, as do operands of loops and scatters. */
 function countLoads(graph: Graph): ReadonlyMap<Value, number> {
   const counts = new Map<Value, number>();
   const count = (value: Value): void => {
@@ -36,7 +36,10 @@ function countLoads(graph: Graph): ReadonlyMap<Value, number> {
   };
   for (const { value } of [...graph.results, ...graph.assignments]) count(value);
   for (const node of graphNodes(graph)) {
-    if (node.kind === "compute") for (const load of loadsOf(node.body)) count(load.value);
+    if (node.kind === "leaf") continue;
+    const read =
+      node.kind === "compute" ? loadsOf(node.body).map(({ value }) => value) : node.operands;
+    for (const value of read) count(value);
   }
   return counts;
 }

@@ -13,6 +13,7 @@ import type { Graph, Scalar } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { reducerNames, reducers } from "../../compiler/graph/reducers.ts";
 import { scalarFunctionNames, scalarFunctions } from "../../compiler/graph/scalar-functions.ts";
+import { batchMax, loopCases } from "./loop-cases.ts";
 import { randomGraph } from "./random-graph.ts";
 
 function expectAgreement(graph: Graph, environment: InterpretEnvironment): void {
@@ -39,6 +40,36 @@ test("random graphs compute what the interpreter computes, and so do their deriv
     }),
     { numRuns: 200, seed: 20261122 },
   );
+});
+
+test.each(Object.entries(loopCases))("%s", (_name, make) => {
+  const { graph, leaf } = make();
+  expectAgreement(graph, { n: batchMax - 2, leaf });
+});
+
+test("scatters add in reading order, and leave out what is out of range", () => {
+  const context = new GraphContext();
+  const x = context.leaf("input", "x", "f32", [batchExtent, fixed(5)]);
+  const at = context.leaf("input", "at", "i32", [batchExtent, fixed(5)]);
+  const [value] = context.scatter({
+    parallel: [batchExtent, fixed(5)],
+    shape: [batchExtent, fixed(4)],
+    index: [context.index(i(0)), context.load(at, [i(0), i(1)])],
+    body: context.load(x, [i(0), i(1)]),
+  }).values;
+  const gathered = context.gather(value, [context.index(i(0)), context.load(at, [i(0), i(1)])]);
+  const [back] = context.compute({ parallel: [batchExtent, fixed(5)], body: gathered }).values;
+  const graph = {
+    name: "scattered",
+    batchMax: 2,
+    results: [
+      { name: "y", value },
+      { name: "back", value: back! },
+    ],
+    assignments: [],
+  };
+  const data = { x: [1e16, 1, 1, -1e16, 5, 1, 2, 3, 4, 5], at: [0, 0, 1, 0, 0, 3, 2, -1, 4, 2] };
+  expectAgreement(graph, { n: 2, leaf: (_, path) => data[path as keyof typeof data] });
 });
 
 const SPECIAL = [0, -0, 1, -1, 0.5, -2.75, 3, 255.5, 2 ** 31, -(2 ** 31), 1e300, 1e-310];

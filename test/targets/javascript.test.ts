@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { differentiate } from "../../compiler/autodiff/differentiate.ts";
-import { axisAffine, constantAffine } from "../../compiler/graph/affine.ts";
+import { axisAffine, constantAffine, stepAffine } from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -12,6 +12,7 @@ import { printGraph } from "../../compiler/graph/print.ts";
 import { rewriteGraph } from "../../compiler/graph/rewrite.ts";
 import { printPrelude } from "../../compiler/targets/javascript/functions.ts";
 import { printJavaScriptGraph } from "../../compiler/targets/javascript/print-graph.ts";
+import { loopCases } from "../graph/loop-cases.ts";
 import { randomGraph } from "../graph/random-graph.ts";
 
 type Leaves = (role: LeafRole, path: string) => ArrayLike<number>;
@@ -37,16 +38,76 @@ function run(
   return new Map(Object.entries(values as Record<string, ArrayLike<number> | number>));
 }
 
+/** Code that runs once has no batch: inputs are states here. */
+function withoutInputs(context: GraphContext, graph: Graph): Graph {
+  return rewriteGraph(context, graph, (node) =>
+    node.kind === "leaf" && node.role === "input"
+      ? [context.leaf("state", node.path, node.values[0].dtype, node.values[0].shape)]
+      : undefined,
+  );
+}
+
+test.each(Object.entries(loopCases))("%s", (_name, make) => {
+  const { context, graph, leaf } = make();
+  const all = withoutInputs(context, { ...graph, assignments: [] });
+  const wanted = interpret(all, { n: graph.batchMax, leaf });
+  const values = run(context, all, leaf);
+  for (const [name, data] of wanted.results) {
+    const value = values.get(name)!;
+    const actual = typeof value === "number" ? [value] : Array.from(value);
+    expect(actual.length, name).toBe(data.length);
+    actual.forEach((x, i) => {
+      expect(Math.abs(x - data[i]!), `${name}[${i}]`).toBeLessThanOrEqual(1e-9);
+    });
+  }
+});
+
+test("loops over numbers, loads by index and scatters", () => {
+  const context = new GraphContext();
+  const w = context.leaf("state", "w", "f32", [fixed(4)]);
+  const at = context.leaf("state", "at", "i32", [fixed(5)]);
+  const zero = context.compute({ parallel: [], body: context.constant(0, "f32") }).values[0]!;
+  const one = context.compute({ parallel: [], body: context.constant(1, "f32") }).values[0]!;
+  const loop = context.newLoop();
+  const [a, b] = [0, 1].map((i) => context.carry(loop, i, "f32", []));
+  // Fibonacci's numbers: the carries change places.
+  const next = context.compute({
+    parallel: [],
+    body: context.call("add", context.load(a!, []), context.load(b!, [])),
+  }).values[0]!;
+  const step = stepAffine(loop, 6);
+  const fibonacci = context.scan({
+    loop,
+    length: 6,
+    carries: [
+      { leaf: a!, init: zero, next: b! },
+      { leaf: b!, init: one, next },
+    ],
+    stacks: [{ value: next, place: step }],
+  });
+  const index = context.load(at, [axisAffine(0)]);
+  const gathered = context.compute({ parallel: [fixed(5)], body: context.gather(w, [index]) });
+  const scattered = context.scatter({
+    parallel: [fixed(5)],
+    shape: [fixed(4)],
+    index: [index],
+    body: context.load(gathered.values[0]!, [axisAffine(0)]),
+  });
+  const results = [...fibonacci.values, gathered.values[0]!, scattered.values[0]].map(
+    (value, i) => ({ name: String(i), value }),
+  );
+  const graph = { name: "g", batchMax: 1, results, assignments: [] };
+  const values = run(context, graph, (_, path) => (path === "w" ? [1, 2, 3, 4] : [0, 3, -1, 4, 3]));
+  expect([...values.values()].map((v) => (typeof v === "number" ? v : [...Array.from(v)]))).toEqual(
+    [8, 13, [1, 2, 3, 5, 8, 13], [1, 4, 0, 0, 4], [1, 0, 0, 8]],
+  );
+});
+
 test("random graphs compute what the interpreter computes", () => {
   fc.assert(
     fc.property(randomGraph({ updates: true }), (random) => {
       const { context } = random;
-      // Code that runs once has no batch: inputs are states here.
-      const graph = rewriteGraph(context, differentiate(context, random.graph), (node) =>
-        node.kind === "leaf" && node.role === "input"
-          ? [context.leaf("state", node.path, node.values[0].dtype, node.values[0].shape)]
-          : undefined,
-      );
+      const graph = withoutInputs(context, differentiate(context, random.graph));
       const all: Graph = {
         ...graph,
         assignments: [],

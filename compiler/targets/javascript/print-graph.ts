@@ -4,19 +4,34 @@
  * seldom and is to be read.
  */
 
-import { invariant } from "../../diagnostics/diagnostic.ts";
+import { InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
 import { type GraphContext, graphNodes } from "../../graph/context.ts";
-import { elementsAt, type Shape, sizeAt } from "../../graph/extent.ts";
-import type { Compute, Graph, Leaf, Value } from "../../graph/node.ts";
+import { elementsAt, type Shape, sizeAt, stackedAxis } from "../../graph/extent.ts";
+import type { Compute, Graph, Leaf, Node, Scan, Scatter, Value } from "../../graph/node.ts";
 import { elementType } from "../../kernel/algebra.ts";
-import { add, constant, f32, multiply, place, store, variable, when } from "../../kernel/build.ts";
+import {
+  add,
+  and,
+  constant,
+  f32,
+  less,
+  load,
+  multiply,
+  operation,
+  place,
+  store,
+  variable,
+  vectorOf,
+  when,
+} from "../../kernel/build.ts";
 import { inlineSingleUses } from "../../kernel/inline-lets.ts";
-import type { Access, Expression } from "../../kernel/ir.ts";
+import type { Access, Expression, Statement } from "../../kernel/ir.ts";
 import { Accumulation } from "../../schedule/accumulate.ts";
 import { lowerBody } from "../../schedule/body.ts";
-import { conditionValue, type Point } from "../../schedule/indexes.ts";
+import { conditionValue, type Point, scalarIndex } from "../../schedule/indexes.ts";
 import { isStepScalar, KernelBuilder, stridesOf } from "../../schedule/kernel-builder.ts";
 import { valueName } from "../../schedule/names.ts";
+import { nameSteps } from "../../schedule/step-parameters.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
 import { javaScriptDialect } from "./dialect.ts";
 import type { PreludeFunction } from "./functions.ts";
@@ -70,11 +85,7 @@ class GraphWriter extends KernelBuilder {
     const printer = new CLikePrinter(javaScriptDialect((wanted) => prelude.push(wanted)));
     const lines = graphNodes(graph).flatMap((node) => {
       if (node.kind === "leaf") return [this.#declareLeaf(node)];
-      invariant(node.kind === "compute", `${node.kind} is not printed yet`);
-      return [
-        ...this.#headOf(node),
-        ...printer.block(inlineSingleUses(this.block(() => this.#compute(node))), ""),
-      ];
+      return [...this.#headOf(node), ...printer.block(this.#statementsOf(node), "")];
     });
     const results = graph.results.map(({ name, value }) => {
       const known = this.#numbers.get(value);
@@ -102,6 +113,153 @@ class GraphWriter extends KernelBuilder {
     return `const ${name} = ${this.#options.leaf(leaf)};`;
   }
 
+  /** A node writes no array that it also reads, so that single uses may be put where they are; a loop does. */
+  #statementsOf(node: Exclude<Node, Leaf>): readonly Statement[] {
+    switch (node.kind) {
+      case "compute":
+        return inlineSingleUses(this.block(() => this.#compute(node)));
+      case "scatter":
+        return inlineSingleUses(this.block(() => this.#scatter(node)));
+      case "scan":
+        return this.block(() => this.#scan(node));
+      case "call":
+        throw new InvariantError("calls are inlined before anything is printed");
+    }
+  }
+
+  #declare(value: Value): string {
+    const elements = elementsAt(value.shape, this.batchMax);
+    const hint = this.surroundings.nameOf(value);
+    const array = this.local(hint, elementType(value.dtype), elements);
+    this.#arrays.set(value, array);
+    return array;
+  }
+
+  #scatter({ parallel, shape, index, body, values: [value] }: Scatter): void {
+    const array = this.#declare(value);
+    const sizes = shape.map((extent) => sizeAt(extent, this.batchMax));
+    this.#loops(parallel, "i", (axes) => {
+      const point = { extents: parallel, batchMax: this.batchMax, axes, vector: null };
+      const options = { fromRegister: (read: { value: Value }) => this.#numbers.get(read.value) };
+      const places = index.map((scalar) =>
+        this.let("place", lowerBody(this, scalar, point, options)),
+      );
+      const isWithin = places
+        .flatMap((at, d) => [
+          operation("greaterEqual", at, constant(0)),
+          less(at, constant(sizes[d]!)),
+        ])
+        .reduce<Expression | null>(and, null);
+      const addElement = (): void => {
+        const at = place(array, this.#offset(places, shape));
+        const before = load(at, vectorOf(elementType(value.dtype), 1));
+        this.emit(store(at, add(before, lowerBody(this, body, point, options))));
+      };
+      if (isWithin === null) addElement();
+      else this.emit(when(isWithin, this.block(addElement)));
+    });
+    if (shape.length > 0) return;
+    const total = load(place(array, constant(0)), vectorOf(elementType(value.dtype), 1));
+    this.#numbers.set(value, this.let(this.surroundings.nameOf(value), total));
+  }
+
+  /** What is carried has variables and arrays of its own, which the loop's end writes. */
+  #scan({ loop, length, carries, stacks, nodes, values }: Scan): void {
+    carries.forEach(({ leaf, init }, i) => {
+      const value = values[i]!;
+      if (leaf.shape.length === 0) {
+        const carried = this.mutable(this.surroundings.nameOf(value), this.#number(init));
+        for (const each of [leaf, value]) this.#numbers.set(each, carried.value);
+        return;
+      }
+      const array = this.#declare(value);
+      this.#arrays.set(leaf, array);
+      this.#copy(init, array);
+    });
+    const stacked = stacks.map((_, i) => this.#declare(values[carries.length + i]!));
+    const step = this.name("t");
+    const body = this.block(() => {
+      for (const node of nodes) {
+        if (node.kind === "leaf") continue;
+        for (const text of this.#labelsOf(node)) this.emit({ kind: "comment", text });
+        this.emit(...this.#statementsOf(node));
+      }
+      const outside = { extents: [], batchMax: this.batchMax, axes: [], vector: null };
+      stacks.forEach(({ value, place: at }, i) => {
+        this.#stack(value, stacked[i]!, length, scalarIndex(at, outside));
+      });
+      this.#carryOn(carries);
+    });
+    const names = new Map([[loop, step]]);
+    const [from, to] = [constant(0), constant(length)];
+    this.emit({
+      kind: "loop",
+      mode: "serial",
+      variable: step,
+      from,
+      to,
+      step: 1,
+      body: nameSteps(body, names),
+    });
+  }
+
+  /** Values that other carries have now are saved before they are overwritten. */
+  #carryOn(carries: Scan["carries"]): void {
+    const changed = carries.filter(({ leaf, next }) => leaf !== next);
+    const leaves = new Set(changed.map(({ leaf }) => leaf));
+    const next = changed.map(({ next: value }) => {
+      // A name of its own, also for a number that is one already.
+      if (value.shape.length === 0) return this.mutable("next", this.#number(value)).value;
+      if (!leaves.has(value)) return value;
+      const saved = { ...value };
+      this.#copy(value, this.#declare(saved));
+      return saved;
+    });
+    changed.forEach(({ leaf }, i) => {
+      const after = next[i]!;
+      const carried = this.#numbers.get(leaf);
+      if ("node" in after) this.#copy(after, this.#arrays.get(leaf)!);
+      else if (carried?.kind === "variable") this.assign(carried.name, after);
+    });
+  }
+
+  /** Copies a value to the start of an array. */
+  #copy(value: Value, array: string): void {
+    this.#loops(value.shape, "i", (axes) => {
+      const at = this.#offset(axes, value.shape);
+      this.emit(store(place(array, at), this.#element(value, at)));
+    });
+  }
+
+  /** Copies a value to its place along the stacked axis. */
+  #stack(value: Value, array: string, length: number, at: Expression): void {
+    const axis = stackedAxis(value.shape);
+    const inner = value.shape.slice(axis);
+    const points = constant(elementsAt(inner, this.batchMax));
+    this.#loops(value.shape, "i", (axes) => {
+      const outer = this.#offset(axes.slice(0, axis), value.shape.slice(0, axis));
+      const row = add(multiply(outer, constant(length)), at);
+      const to = add(multiply(row, points), this.#offset(axes.slice(axis), inner));
+      const from = this.#offset(axes, value.shape);
+      this.emit(store(place(array, to), this.#element(value, from)));
+    });
+  }
+
+  #element(value: Value, offset: Expression): Expression {
+    if (value.shape.length === 0) return this.#number(value);
+    const array = this.buffer(value, "read");
+    return load(place(array, offset), vectorOf(elementType(value.dtype), 1));
+  }
+
+  #number(value: Value): Expression {
+    const known = this.#numbers.get(value);
+    if (known !== undefined) return known;
+    return load(
+      place(this.buffer(value, "read"), constant(0)),
+      vectorOf(elementType(value.dtype), 1),
+    );
+  }
+
   #compute(node: Compute): void {
     const { parallel, values } = node;
     if (parallel.length === 0) {
@@ -111,11 +269,7 @@ class GraphWriter extends KernelBuilder {
       });
       return;
     }
-    for (const value of values) {
-      const elements = elementsAt(value.shape, this.batchMax);
-      const hint = this.surroundings.nameOf(value);
-      this.#arrays.set(value, this.local(hint, elementType(value.dtype), elements));
-    }
+    for (const value of values) this.#declare(value);
     this.#loops(parallel, "i", (axes) => {
       const offset = this.#offset(axes, parallel);
       this.#results(node, axes).forEach((result, i) => {
@@ -182,8 +336,12 @@ class GraphWriter extends KernelBuilder {
   }
 
   /** What a node is, in the model's words, where that is known. */
-  #headOf(node: Compute): string[] {
+  #headOf(node: Exclude<Node, Leaf>): string[] {
+    return this.#labelsOf(node).flatMap((label) => blockComment([label]));
+  }
+
+  #labelsOf(node: Exclude<Node, Leaf>): string[] {
     const labels = this.#context.origins(node).map(({ path, label }) => path || label);
-    return labels.length === 0 ? [] : blockComment([[...new Set(labels)].join(", ")]);
+    return labels.length === 0 ? [] : [[...new Set(labels)].join(", ")];
   }
 }
