@@ -12,7 +12,7 @@ import {
 import type { RuleCase, RuleTable } from "./case-rules.ts";
 import { compare, firstOf, kerasTolerance } from "./compare.ts";
 import { kerasLayerRules } from "./keras/layers.ts";
-import { kerasLossProgram } from "./keras/losses.ts";
+import { kerasLossProgram, takesClassNumbers } from "./keras/losses.ts";
 import { kerasMetricProgram } from "./keras/metrics.ts";
 import { kerasOptimizer } from "./keras/optimizers.ts";
 import { kerasRecurrentProgram } from "./keras/recurrent.ts";
@@ -79,7 +79,7 @@ function ruleCase(c: KerasCase, file: KerasFile, check: KerasCheck): RuleCase {
   const op = className(c.keras);
   const inputs = Object.entries(check.inputs).map(([name, nested]) => {
     const tensor = tensorOf(nested);
-    const isLabel = op.startsWith("Sparse") && name === "y_true";
+    const isLabel = takesClassNumbers(op) && /^(y_true|target|ref_labels)$/.test(name);
     return [name, isLabel ? { ...tensor, dtype: "i32" as const } : tensor] as const;
   });
   return {

@@ -77,7 +77,9 @@ export function asRow(c: RuleCase): RuleCase {
   return { ...c, inputs: new Map(inputs) };
 }
 
-const takesClassNumbers = /^(Sparse|CategoricalGeneralized|Circle|CTC)/;
+/** Whether labels of the loss or metric are class numbers. */
+export const takesClassNumbers = (name: string): boolean =>
+  /^(sparse|categorical_?generalized|circle|ctc)/i.test(name);
 
 /** The call of the loss, over a batch of the case's rows. */
 export function kerasLossProgram(given: RuleCase): CaseProgram {
@@ -85,7 +87,7 @@ export function kerasLossProgram(given: RuleCase): CaseProgram {
   const isFunction = classOf[given.op] !== undefined;
   const name = classOf[given.op] ?? given.op;
   if (!Object.values(classOf).includes(name)) throw new NotExpressible(given.reference);
-  const isVector = shapeOf(given, p).length === 1 && !takesClassNumbers.test(name);
+  const isVector = shapeOf(given, p).length === 1 && !takesClassNumbers(name);
   const weight = given.inputs.get("sample_weight");
   const c = isVector && (weight?.shape.length ?? 0) === 0 ? asRow(given) : given;
 
