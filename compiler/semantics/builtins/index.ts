@@ -27,6 +27,9 @@ const table: ReadonlyMap<string, Builtin> = new Map(
   ].map((builtin) => [builtin.name, builtin]),
 );
 
+/** In order, for the reference page. */
+export const builtins: readonly Builtin[] = [...table.values()];
+
 export const builtinNames: readonly string[] = [...table.keys()];
 
 export function findBuiltin(name: string): Builtin | undefined {
