@@ -13,6 +13,7 @@ import { composeMaps } from "./optimize/compose-maps.ts";
 import { formGroups } from "./optimize/fusion/form-groups.ts";
 import { printGroups } from "./optimize/fusion/print-groups.ts";
 import type { GroupedGraph } from "./optimize/group.ts";
+import { hoistFromLoops } from "./optimize/hoist-from-loops.ts";
 import { roundOperands } from "./optimize/precision.ts";
 import { simplify } from "./optimize/simplify.ts";
 import { type HoistedStepScalars, hoistStepScalars } from "./optimize/step-scalars.ts";
@@ -45,6 +46,13 @@ const canonicalisation: Pass<Graph, Graph> = {
   name: "canonicalise",
   why: "logarithms must be stable before they are differentiated: no later rule repairs their derivatives",
   run: canonicalise,
+  form: graphForm,
+};
+
+const loopHoisting: Pass<Graph, Graph> = {
+  name: "hoist-from-loops",
+  why: "once contractions are apart from what carries need; before differentiation, so that their derivatives are outside too",
+  run: hoistFromLoops,
   form: graphForm,
 };
 
@@ -157,7 +165,7 @@ export function runPasses(
 
   const canonical = (graph: Graph): Graph => {
     const { name } = graph;
-    return run(canonicalisation, name, run(lowering, name, graph));
+    return run(loopHoisting, name, run(canonicalisation, name, run(lowering, name, graph)));
   };
   const onDevice = (graph: Graph): GroupedGraph => {
     const { name } = graph;
@@ -172,7 +180,9 @@ export function runPasses(
     ...(training === null
       ? []
       : [
-          onDevice(run(differentiation, "train", canonical(training.train))),
+          ...training.updates.map(({ graph }) =>
+            onDevice(run(differentiation, graph.name, canonical(graph))),
+          ),
           onDevice(canonical(training.evaluate)),
         ]),
     onDevice(canonical(lowered.predict)),

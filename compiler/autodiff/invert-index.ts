@@ -6,13 +6,13 @@
  * Each dimension is an equation A_d(i) − q_d = 0. An equation is solved by the first rule that applies:
  *
  * 1. Digits. Quotients and remainders of one u by a chain of divisors are the digits of u in mixed radix;
- *    u is put together from them, a missing digit being a new axis. (Reshape.)
+ *    u is put together from them, a missing digit being a new axis. (A reshape.)
  * 2. Axes with coefficients that do not overlap (each a multiple of the one before, and at least its reach)
  *    are the digits of what is left: i = (u div c) mod (c′/c). One axis is the simplest case. (Slice, transpose,
  *    pooling without overlap.)
  * 3. Two axes S·h + D·i = u: with g = gcd(S, D), s = S/g, d = D/g: g divides u; i = s·j + b, h = a − d·j,
  *    where b = (d⁻¹·u/g) mod s, a = (u/g − d·b)/s, j is a new axis below ⌈K/s⌉ and K is the extent of i.
- *    (Convolution: only the taps that meet q are visited.) Of more axes, all but two stay.
+ *    (A convolution: only the taps that meet q are visited.) Of more axes, all but two stay.
  * 4. No axis is left, or no rule applies: the equation itself is a condition. (Trace.)
  *
  * Ranges of solved axes become conditions unless the box implies them. Axes that no equation solved remain,

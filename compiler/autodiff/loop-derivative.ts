@@ -211,9 +211,7 @@ class LoopDerivative {
 
   /** Where the loop keeps a value, its place over the loop's step. */
   #saved(value: Value): StackedPlace | undefined {
-    const { stacks, carries, values, recompute } = this.#scan;
-    const { node } = value;
-    if (node.kind !== "leaf" && (recompute || !isSaved(node))) return undefined;
+    const { stacks, carries, values } = this.#scan;
     const at = stacks.findIndex((stack) => stack.value === value);
     return at < 0 ? undefined : { stack: values[carries.length + at]!, place: stacks[at]!.place };
   }

@@ -1,13 +1,13 @@
 /**
  * Loops without what nobody reads: stacks whose value is not used, and carries that neither the rest of the graph nor
- * the loop itself needs. What they were computed from goes with them.
+ * the loop itself needs. What they were computed from goes with them. Of equal stacks one is kept.
  *
  *     (%9, %10, %11) = scan …      of which only %10 is read      becomes      %12 = scan …
  */
 
 import { type GraphContext, graphNodes } from "./context.ts";
 import { throughLoops } from "./loops.ts";
-import type { Graph, Node, Scan, Value } from "./node.ts";
+import type { Graph, Node, Scan, Stack, Value } from "./node.ts";
 import { rewriteGraph } from "./rewrite.ts";
 
 export function pruneLoops(context: GraphContext, graph: Graph): Graph {
@@ -27,12 +27,23 @@ function pruneOutermost(context: GraphContext, graph: Graph): Graph {
     if (node.kind !== "scan" || needed === undefined) return undefined;
     const { loop, length, recompute } = node;
     const carries = node.carries.filter((_, i) => needed.carries[i]);
-    const stacks = node.stacks.filter((_, i) => needed.stacks[i]);
-    const kept = [...needed.carries, ...needed.stacks];
-    if (kept.every((isNeeded) => isNeeded)) return undefined;
+    const stacks: Stack[] = [];
+    const places = node.stacks.map(({ value, place }, i) => {
+      if (!needed.stacks[i]) return null;
+      const same = stacks.findIndex((s) => s.value === value && s.place.key === place.key);
+      return same >= 0 ? same : stacks.push({ value, place }) - 1;
+    });
+    const isWhole = carries.length === node.carries.length && stacks.length === node.stacks.length;
+    if (isWhole) return undefined;
     const pruned = context.scan({ loop, length, recompute, carries, stacks });
-    let place = 0;
-    return node.values.map((value, i) => (kept[i] ? pruned.values[place++]! : value));
+    const results = [
+      ...needed.carries.map((isNeeded, i) => (isNeeded ? carries.indexOf(node.carries[i]!) : null)),
+      ...places.map((place) => (place === null ? null : place + carries.length)),
+    ];
+    return node.values.map((value, i) => {
+      const place = results[i];
+      return place === null || place === undefined ? value : pruned.values[place]!;
+    });
   });
 }
 

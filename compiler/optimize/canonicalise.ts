@@ -5,6 +5,7 @@
  */
 
 import type { GraphContext } from "../graph/context.ts";
+import { throughLoops } from "../graph/loops.ts";
 import type { Graph } from "../graph/node.ts";
 import { findMoments } from "./moments.ts";
 import { rewriteNodes } from "./rewrite-nodes.ts";
@@ -18,9 +19,11 @@ const exact = indexRules(scalarRules);
 const stabilising = indexRules(logarithmRules, scalarRules);
 
 /** The same values and derivatives; returns the same object if nothing changes. */
-export function canonicalise(context: GraphContext, graph: Graph): Graph {
-  // Index maps first: a mean with kept dimensions is then read directly, and recognised.
-  const composed = rewriteNodes(context, graph, exact, nodeRules);
-  const stable = rewriteNodes(context, findMoments(context, composed), stabilising, nodeRules);
-  return rewriteNodes(context, stable, exact, [...nodeRules, ...meanRules, ...normalFormRules]);
-}
+export const canonicalise: (context: GraphContext, graph: Graph) => Graph = throughLoops(
+  (context, graph) => {
+    // Index maps first: a mean with kept dimensions is then read directly, and recognised.
+    const composed = rewriteNodes(context, graph, exact, nodeRules);
+    const stable = rewriteNodes(context, findMoments(context, composed), stabilising, nodeRules);
+    return rewriteNodes(context, stable, exact, [...nodeRules, ...meanRules, ...normalFormRules]);
+  },
+);

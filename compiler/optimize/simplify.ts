@@ -4,7 +4,9 @@
  */
 
 import type { GraphContext } from "../graph/context.ts";
+import { throughLoops } from "../graph/loops.ts";
 import type { Graph } from "../graph/node.ts";
+import { pruneLoops } from "../graph/prune-loops.ts";
 import { hoistInvariants } from "./hoist-invariants.ts";
 import { rewriteNodes } from "./rewrite-nodes.ts";
 import { indexRules } from "./rewrite-scalars.ts";
@@ -35,8 +37,12 @@ const simplifying = indexRules(afterDifferentiationRules, scalarRules);
  * Regroups sums and products as real arithmetic allows; returns the same object if nothing changes.
  */
 export function simplify(context: GraphContext, graph: Graph): Graph {
+  return pruneLoops(context, simplifyThroughLoops(context, graph));
+}
+
+const simplifyThroughLoops = throughLoops((context, graph) => {
   const rules = [...nodeRules, ...meanRules, ...normalFormRules];
   const settled = rewriteNodes(context, graph, simplifying, rules);
   const hoisted = hoistInvariants(context, settled);
   return hoisted === settled ? settled : rewriteNodes(context, hoisted, simplifying, rules);
-}
+});
