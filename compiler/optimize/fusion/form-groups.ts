@@ -6,7 +6,7 @@
 
 import type { GraphContext } from "../../graph/context.ts";
 import { openLoop, throughLoops } from "../../graph/loops.ts";
-import type { Compute, Graph, Scan, Value } from "../../graph/node.ts";
+import type { Compute, Graph, Scan, Scatter, Value } from "../../graph/node.ts";
 import type { Group, GroupedGraph, GroupedLoop, Saved, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { isWork, type Work } from "./copies.ts";
@@ -17,8 +17,10 @@ import { bytesOf, type Gain, gainOf, type Passage } from "./gain.ts";
 import { inlineMaps } from "./inline-maps.ts";
 import { limitColumns } from "./limit-columns.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
+import { padOperands } from "./pad-operands.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { prepareProducts } from "./prepare-products.ts";
+import { scatterGroups, type Unnumbered } from "./scatter-groups.ts";
 import { splitContractions } from "./split-contractions.ts";
 import { splitReductions } from "./split-reductions.ts";
 import {
@@ -55,7 +57,10 @@ function prepared(
   target: TargetDescription,
   { fusion }: GroupingOptions,
 ): Graph {
-  let current = flattenMaps(context, divideBytes(context, prepareProducts(context, graph)));
+  const ready = prepareProducts(context, graph);
+  // Workgroups copy operands into memory of their own as they go, zeros included.
+  const dense = target.workgroup === null ? padOperands(context, ready) : ready;
+  let current = flattenMaps(context, divideBytes(context, dense));
   current = splitContractions(context, current, target);
   if (fusion) current = splitReductions(context, inlineMaps(context, current, target), target);
   return target.workgroup === null ? current : limitColumns(context, current, target.workgroup);
@@ -87,11 +92,16 @@ interface Draft {
   readonly saved: Saved;
 }
 
-/** A loop among the drafts; it is never merged. */
-interface LoopDraft {
+/** A loop or a scatter among the drafts; it is never merged. */
+interface SoloDraft {
   readonly id: number;
-  readonly scan: Scan;
+  readonly solo: Scan | Scatter;
+  /** Maps that the kernels of a scatter compute. */
+  readonly updates: readonly Compute[];
 }
+
+/** What is executed: a group of a draft, or a loop. */
+type Item = { readonly draft: number; readonly group: Unnumbered } | { readonly loop: Scan };
 
 interface Merge {
   readonly first: Draft;
@@ -113,10 +123,10 @@ class GroupFormer {
   readonly #readers = new Map<Value, Work[]>();
   /** Values that must be in memory at the end of the step. */
   readonly #kept: ReadonlySet<Value>;
-  readonly #precedence: Precedence<Draft | LoopDraft>;
+  readonly #precedence: Precedence<Draft | SoloDraft>;
   readonly #drafts = new Map<number, Draft>();
-  readonly #loops: readonly LoopDraft[];
-  readonly #draftOf = new Map<Work, Draft | LoopDraft>();
+  readonly #solos: readonly SoloDraft[];
+  readonly #draftOf = new Map<Work, Draft | SoloDraft>();
   /** What is tried once need not be tried again: drafts never change. */
   readonly #tried = new Map<string, Merge | string>();
   #nextId: number;
@@ -145,10 +155,14 @@ class GroupFormer {
       ...placed.graph.results.map(({ value }) => value),
     ]);
     this.#nextId = nodes.length;
-    this.#loops = nodes.flatMap((scan, id) => (scan.kind === "scan" ? [{ id, scan }] : []));
-    for (const loop of this.#loops) this.#draftOf.set(loop.scan, loop);
+    this.#solos = nodes.flatMap((solo, id) =>
+      solo.kind === "compute" ? [] : [{ id, solo, updates: [] }],
+    );
+    for (const draft of this.#solos) {
+      for (const node of [draft.solo, ...draft.updates]) this.#draftOf.set(node, draft);
+    }
     nodes.forEach((node, id) => {
-      if (node.kind === "scan") return;
+      if (node.kind !== "compute" || this.#draftOf.has(node)) return;
       this.#add({
         id,
         stages: [node],
@@ -156,7 +170,7 @@ class GroupFormer {
         saved: { values: 0, bytes: 0 },
       });
     });
-    this.#precedence = new Precedence([...this.#drafts.values(), ...this.#loops]);
+    this.#precedence = new Precedence([...this.#drafts.values(), ...this.#solos]);
     this.#addEdges(placed.order);
   }
 
@@ -254,14 +268,14 @@ class GroupFormer {
     return neighbours;
   }
 
-  /** The draft that a node is a stage of; loops are of none. */
+  /** The draft that a node is a stage of; loops and scatters are of none. */
   #draftOfStage(node: Work): Draft | undefined {
     const draft = this.#draftOf.get(node)!;
-    return "scan" in draft ? undefined : draft;
+    return "solo" in draft ? undefined : draft;
   }
 
-  #firstOf(draft: Draft | LoopDraft): number {
-    return this.#position.get("scan" in draft ? draft.scan : draft.stages[0]!)!;
+  #firstOf(draft: Draft | SoloDraft): number {
+    return this.#position.get("solo" in draft ? draft.solo : draft.stages[0]!)!;
   }
 
   #try(first: Draft, second: Draft): Merge | string {
@@ -329,8 +343,8 @@ class GroupFormer {
    * Drafts in an order of execution: by the longest path that leads to them, so that drafts which could run at
    * the same time stand side by side, then by order of nodes.
    */
-  #inLevels(): readonly (Draft | LoopDraft)[] {
-    const drafts = [...this.#drafts.values(), ...this.#loops].sort(
+  #inLevels(): readonly (Draft | SoloDraft)[] {
+    const drafts = [...this.#drafts.values(), ...this.#solos].sort(
       (a, b) => this.#firstOf(a) - this.#firstOf(b),
     );
     const number = new Map(drafts.map((draft, i) => [draft, i]));
@@ -341,27 +355,33 @@ class GroupFormer {
     for (const i of sortTopologically(successors)!) {
       for (const j of successors[i]!) levels[j] = Math.max(levels[j]!, levels[i]! + 1);
     }
-    const level = (draft: Draft | LoopDraft) => levels[number.get(draft)!]!;
+    const level = (draft: Draft | SoloDraft) => levels[number.get(draft)!]!;
     return drafts.sort((a, b) => level(a) - level(b) || this.#firstOf(a) - this.#firstOf(b));
   }
 
   finish(openLoop: (scan: Scan) => GroupedLoop): GroupedGraph {
-    const inOrder = this.#inLevels();
-    const drafts = inOrder.filter((draft): draft is Draft => !("scan" in draft));
-    const apart = this.#apart(drafts);
-    const groups = drafts.map((draft, index) => this.#group(draft, index, apart[index]!));
-    const groupOf = new Map<Draft | LoopDraft, Group>(
-      drafts.map((draft, i) => [draft, groups[i]!]),
-    );
+    const items = this.#inLevels().flatMap((draft): Item[] => {
+      if (!("solo" in draft)) return [{ draft: draft.id, group: this.#group(draft) }];
+      const { id, solo, updates } = draft;
+      if (solo.kind === "scan") return [{ loop: solo }];
+      const isKept = (value: Value) => this.#kept.has(value);
+      const { batchMax } = this.#options;
+      const groups = scatterGroups(solo, updates, isKept, batchMax, this.#target);
+      return groups.map((group) => ({ draft: id, group }));
+    });
+    const kernels = items.filter((item) => "group" in item);
+    const apart = this.#apart(kernels.map(({ draft }) => draft));
+    const groups = kernels.map(({ group }, index) => ({ ...group, index, apart: apart[index]! }));
+    let next = 0;
     return {
       graph: this.#placed.graph,
-      order: inOrder.map((draft) => ("scan" in draft ? openLoop(draft.scan) : groupOf.get(draft)!)),
+      order: items.map((item) => ("loop" in item ? openLoop(item.loop) : groups[next++]!)),
       groups,
       stored: this.#placed.stored,
     };
   }
 
-  #group(draft: Draft, index: number, apart: Group["apart"]): Group {
+  #group(draft: Draft): Unnumbered {
     const inside = new Set<Work>(draft.stages);
     const scopes = new Map<Value, Scope>();
     for (const value of draft.stages.flatMap((stage) => stage.values)) {
@@ -379,21 +399,20 @@ class GroupFormer {
     }
     const writes = [...scopes].filter(([, scope]) => scope === "global").map(([value]) => value);
     return {
-      index,
       kind: draft.structure.kind,
       tileSpace: draft.structure.tileSpace,
       stages: draft.stages,
+      scatter: null,
       scopes,
       reads: [...reads],
       writes,
       saved: draft.saved,
-      apart,
     };
   }
 
-  /** For each draft in order, why its neighbours are not part of it: all merges that are left were refused. */
-  #apart(order: readonly Draft[]): Group["apart"][] {
-    const number = new Map(order.map((draft, index) => [draft.id, index]));
+  /** For each group why its neighbours are not part of it: all merges that are left were refused. `order` are their drafts. */
+  #apart(order: readonly number[]): Group["apart"][] {
+    const number = new Map(order.map((draft, index) => [draft, index]));
     const apart: { group: number; why: string }[][] = order.map(() => []);
     for (const [key, merge] of this.#tried) {
       const [first, second] = key.split(" ").map((id) => number.get(Number(id)));

@@ -1,0 +1,91 @@
+/**
+ * Products that read outside of an operand, and there nothing, read a copy of it with zeros around instead: register
+ * tiles want operands that are there at every point. The copy costs a pass over the operand, the guards would cost
+ * the tiles.
+ *
+ *     y[i] = sum[j < 3] x[i + j - 1]{0 <= i + j - 1 < 8}·k[j]   →   p[q < 10] = x[q - 1]{…};  y[i] = sum[j < 3] p[i + j]·k[j]
+ */
+
+import { type Affine, axisAffine, offsetAffine, rangeAt } from "../../graph/affine.ts";
+import { always, and, type Condition, inRange } from "../../graph/condition.ts";
+import type { GraphContext } from "../../graph/context.ts";
+import { fixed, isFixed } from "../../graph/extent.ts";
+import type { Compute, Graph, LoadScalar } from "../../graph/node.ts";
+import { implies } from "../../graph/prove.ts";
+import { rewriteGraph } from "../../graph/rewrite.ts";
+import { axesOfNode } from "./linear-access.ts";
+import { factorsOf } from "./prepare-products.ts";
+import { stridedContraction } from "./strided-contraction.ts";
+
+/** How much larger than the operand its copy may be. */
+const largestGrowth = 4;
+
+/** Needs nothing; sums gain products with zeros, which no finite sum notices. */
+export function padOperands(context: GraphContext, graph: Graph): Graph {
+  return rewriteGraph(context, graph, (node) => {
+    if (node.kind !== "compute") return undefined;
+    const padded = withPaddedOperands(context, node, graph.batchMax);
+    const isTiled =
+      padded !== undefined && stridedContraction(padded, graph.batchMax) !== undefined;
+    return isTiled ? padded.values : undefined;
+  });
+}
+
+/** The same sum without conditions, if all that they leave out lies outside of an operand. */
+function withPaddedOperands(
+  context: GraphContext,
+  node: Compute,
+  batchMax: number,
+): Compute | undefined {
+  const factors = factorsOf(node);
+  if (factors === undefined || !factors.every((factor) => factor.kind === "load")) return undefined;
+  const conditions = and(node.where, ...factors.map(({ guard }) => guard));
+  if (conditions.kind === "true") return undefined;
+  const inside = and(...factors.map(isInside));
+  if (!implies(inside, conditions, axesOfNode(node), batchMax)) return undefined;
+  const ready = factors.map((factor) => paddedOperand(context, node, factor, batchMax));
+  if (!ready.every((factor) => factor !== undefined)) return undefined;
+  const { parallel, reduction, reducer } = node;
+  const body = context.call("multiply", ...ready);
+  return context.compute({ parallel, reduction, where: always, reducer, body });
+}
+
+function isInside({ value, index }: LoadScalar): Condition {
+  return and(...index.map((place, d) => inRange(place, value.shape[d]!)));
+}
+
+/** An unguarded load of the operand, or of a copy as large as the places that are read. */
+function paddedOperand(
+  context: GraphContext,
+  node: Compute,
+  { value, index }: LoadScalar,
+  batchMax: number,
+): LoadScalar | undefined {
+  const axes = axesOfNode(node);
+  const before: number[] = [];
+  const shape = [];
+  let growth = 1;
+  for (const [d, extent] of value.shape.entries()) {
+    if (!isFixed(extent)) {
+      if (!implies(always, inRange(index[d]!, extent), axes, batchMax)) return undefined;
+      before.push(0);
+      shape.push(extent);
+      continue;
+    }
+    const { min, max } = rangeAt(index[d]!, axes, batchMax);
+    before.push(Math.max(0, -min));
+    const size = before[d]! + Math.max(extent.constant, max + 1);
+    growth *= size / extent.constant;
+    shape.push(fixed(size));
+  }
+  if (growth === 1) return context.load(value, index);
+  if (growth > largestGrowth) return undefined;
+  const inner = before.map((count, d): Affine => offsetAffine(axisAffine(d), -count));
+  const guard = and(...inner.map((place, d) => inRange(place, value.shape[d]!)));
+  const copy = context.compute({ parallel: shape, body: context.load(value, inner, guard) });
+  context.inheritOrigins(copy, value.node);
+  return context.load(
+    copy.values[0]!,
+    index.map((place, d) => offsetAffine(place, before[d]!)),
+  );
+}

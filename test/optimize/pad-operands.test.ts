@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { type Affine, addAffine, axisAffine, offsetAffine } from "../../compiler/graph/affine.ts";
+import { always, and, inRange } from "../../compiler/graph/condition.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
+import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
+import { interpret } from "../../compiler/graph/interpret.ts";
+import type { Graph } from "../../compiler/graph/node.ts";
+import { printGraph } from "../../compiler/graph/print.ts";
+import { findFaults } from "../../compiler/graph/verify.ts";
+import { padOperands } from "../../compiler/optimize/fusion/pad-operands.ts";
+
+/** y[n, w, o] = Σ x[n, w + k − 1, c]·kernel[k, c, o], points outside of x skipped or only some of them. */
+function convolution(context: GraphContext, skipsAll: boolean): Graph {
+  const x = context.leaf("state", "x", "f32", [batchExtent, fixed(6), fixed(2)]);
+  const kernel = context.leaf("param", "kernel", "f32", [fixed(3), fixed(2), fixed(8)]);
+  const [n, w, o, k, c] = [0, 1, 2, 3, 4].map(axisAffine) as [
+    Affine,
+    Affine,
+    Affine,
+    Affine,
+    Affine,
+  ];
+  const at = offsetAffine(addAffine(w, k), -1);
+  const inside = inRange(at, fixed(6));
+  const where = skipsAll ? inside : always;
+  const guard = skipsAll ? always : and(inside, inRange(w, fixed(5)));
+  const body = context.call(
+    "multiply",
+    context.load(x, [n, at, c], guard),
+    context.load(kernel, [k, c, o]),
+  );
+  const { values } = context.compute({
+    parallel: [batchExtent, fixed(6), fixed(8)],
+    reduction: [fixed(3), fixed(2)],
+    where,
+    reducer: "sum",
+    body,
+  });
+  return { name: "g", batchMax: 4, results: [{ name: "y", value: values[0]! }], assignments: [] };
+}
+
+describe("operands that a product reads outside of", () => {
+  test("are copied with zeros around", () => {
+    const context = new GraphContext();
+    const graph = convolution(context, true);
+    const padded = padOperands(context, graph);
+    expect(findFaults(padded)).toEqual([]);
+    expect(printGraph(padded)).toMatchInlineSnapshot(`
+      "graph g, N ≤ 4
+      %0: f32[N, 6, 2] = state x
+      %1: f32[3, 2, 8] = param kernel
+      %2: f32[N, 8, 2] = %0[i0, i1 - 1, i2]{-i0 + N - 1 >= 0 and -i1 + 6 >= 0 and -i2 + 1 >= 0 and i0 >= 0 and i1 - 1 >= 0 and i2 >= 0}
+      %3: f32[N, 6, 8] = sum[i3 < 3, i4 < 2] %2[i0, i1 + i3, i4] * %1[i3, i4, i2]
+      y = %3"
+    `);
+    const leaf = (role: string) => Array.from({ length: 48 }, (_, i) => Math.sin(i + role.length));
+    const y = (g: Graph) => interpret(g, { n: 2, leaf }).results.get("y");
+    expect(y(padded)).toEqual(y(graph));
+  });
+
+  test("stay where more is left out than lies outside", () => {
+    const context = new GraphContext();
+    const graph = convolution(context, false);
+    expect(padOperands(context, graph)).toBe(graph);
+  });
+});
