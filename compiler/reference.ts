@@ -5,8 +5,9 @@
  * - the first sentence is what it computes, as a formula where there is one; then shapes, where the signature does not
  *   say them; then what is unlike elsewhere; `Source:` and the name in Keras, or the paper, last
  * - what follows directly below without `///` lines of its own, on the next line, is another name of the same thing:
- *   `mse` below `MeanSquaredError`; a derived layer (`layer Conv2D = Convolution(dimensions = 2)`) is listed with its base
- * - `//` lines at the head of a file say what its names have in common
+ *   an abbreviation below the full name; a derived layer (`layer Plane = Space(dimensions = 2)`) is listed with its base
+ * - `//` lines at the head of a file say what its names have in common, and which part of Keras they are:
+ *   `(keras.losses)`
  */
 
 import type { DiagnosticSink } from "./diagnostics/diagnostic.ts";
@@ -14,33 +15,18 @@ import { builtins } from "./semantics/builtins/index.ts";
 import type { Declaration, DerivedLayerDeclaration, SourceFile } from "./syntax/ast.ts";
 import { parse } from "./syntax/parser.ts";
 
-/** Headings, and the files below each by how their names begin, in order; the last takes what is left. */
-const groups: readonly (readonly [title: string, beginnings: readonly string[]])[] = [
-  [
-    "Layers",
-    [
-      "core",
-      "embedding",
-      "convolution",
-      "pooling",
-      "recurrent",
-      "conv-lstm",
-      "attention",
-      "normalization",
-      "regularization",
-      "reshaping",
-      "merging",
-    ],
-  ],
-  ["Activations", ["activations"]],
-  ["Losses", ["losses", "ctc"]],
-  ["Metrics", ["metrics"]],
-  ["Optimizers", ["optimizers"]],
-  ["Learning-rate schedules", ["schedules"]],
-  ["Initializers", ["initializers"]],
-  ["Regularizers", ["regularizers"]],
-  ["Constraints", ["constraints"]],
-  ["What the library shares", [""]],
+/** Headings, each of the files whose head names that part of Keras; files that name none come last. */
+const groups: readonly (readonly [title: string, part: string | undefined])[] = [
+  ["Layers", "keras.layers"],
+  ["Activations", "keras.activations"],
+  ["Losses", "keras.losses"],
+  ["Metrics", "keras.metrics"],
+  ["Optimizers", "keras.optimizers"],
+  ["Learning-rate schedules", "keras.optimizers.schedules"],
+  ["Initializers", "keras.initializers"],
+  ["Regularizers", "keras.regularizers"],
+  ["Constraints", "keras.constraints"],
+  ["What the library shares", undefined],
 ];
 
 type Named = Exclude<Declaration, { kind: "import" | "data" | "train" }>;
@@ -62,14 +48,10 @@ interface Library {
 /** The page, as Markdown; `files` are those of the library. */
 export function referencePage(files: readonly SourceFile[], sink: DiagnosticSink): string {
   const { entries } = readLibrary(files, sink);
-  const left = new Set(files);
-  const sections = groups.flatMap(([title, beginnings]) => {
-    const own = beginnings.flatMap((beginning) =>
-      [...left].filter((file) => file.name.startsWith(beginning) && left.delete(file)),
-    );
-    return own.length === 0
-      ? []
-      : [`## ${title}`, ...own.map((file) => filePart(file, entries.get(file)!))];
+  const sections = groups.flatMap(([title, part]) => {
+    const own = files.filter((file) => partOf(file) === part);
+    const texts = own.map((file) => filePart(file, entries.get(file)!));
+    return own.length === 0 ? [] : [`## ${title}`, ...texts];
   });
   return [
     "# The library",
@@ -154,9 +136,18 @@ function signatureOf(declaration: Named, { text }: SourceFile): string {
   return text.slice(start, end).replaceAll(/\s+/g, " ").replaceAll(") (", ")(");
 }
 
+/** The `//` lines that a file begins with. */
+function headOf({ text }: SourceFile): string {
+  return /^(?:\/\/(?!\/).*\r?\n)*/.exec(text)?.[0] ?? "";
+}
+
+/** `keras.losses`, from `(keras.losses)` or a name of it in parentheses, in its head. */
+function partOf(file: SourceFile): string | undefined {
+  return /\((keras(?:\.[a-z]+)+)/.exec(headOf(file))?.[1];
+}
+
 function filePart(file: SourceFile, entries: readonly Entry[]): string {
-  const head = /^(?:\/\/(?!\/).*\r?\n)*/.exec(file.text)?.[0] ?? "";
-  const intro = head
+  const intro = headOf(file)
     .replaceAll(/^\/\/ ?/gm, "")
     .replaceAll(/\s+/g, " ")
     .trim();

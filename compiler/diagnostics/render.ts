@@ -5,7 +5,7 @@
  *       ┌─ model.nn:9:7
  *     9 │   y = h @ w
  *       │       ^   ~ f32[256, 10], from `param w` at 7:3
- *       │       └ f32[N, 512], from Dense(512) at 5:30
+ *       │       └ f32[N, 512], from Block(512) at 5:30
  *       = the last axis of the left side must equal the first of the right side
  *       = hint: …
  *

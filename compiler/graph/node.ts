@@ -224,9 +224,9 @@ export interface Graph {
 /** Where a node comes from in the source; kept beside the graph so that equal nodes still unify. */
 export interface Origin {
   readonly span: { readonly file: string; readonly start: number; readonly end: number };
-  /** What the user would call it: `Dense`, `mean_squared_error`. */
+  /** What the user would call it: the layer's or function's name. */
   readonly label: string;
-  /** The function in it that is meant, if another: `relu` in `Dense`. */
+  /** The function in it that is meant, if another: the activation of a layer. */
   readonly part?: string;
   /** Path of the layer instance: `Digits/dense_1`; empty outside layers. */
   readonly path: string;

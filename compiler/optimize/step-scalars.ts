@@ -1,6 +1,6 @@
 /**
  * Step scalars: what a graph computes from hypers, counters and constants alone is one number a step, such as
- * Adam's learning rate with both bias corrections. The trainer computes it in float64, rounds it once and uploads
+ * a learning rate with both bias corrections. The trainer computes it in float64, rounds it once and uploads
  * it; in float32 on the device `1 - 0.999^t` would be off by 1e-5, and every element would pay for it.
  */
 

@@ -141,7 +141,7 @@ export function callFunction(
     indexed: null,
   };
   if (fn.config === null && declaration.config !== null) {
-    // `L2(w)` is `L2()(w)`, as `Flatten(x)` is `Flatten()(x)`.
+    // `L2(w)` is `L2()(w)`, as `Layer(x)` is `Layer()(x)`.
     const isApplied =
       args.some(({ value }) => isData(value)) &&
       declaration.config.every((parameter) => parameter.default !== null);

@@ -1,4 +1,4 @@
-/** `layer Conv2D = Convolution(dimensions = 2)`: a layer like another, some of whose arguments are given for good. */
+/** `layer Plane = Space(dimensions = 2)`: a layer like another, some of whose arguments are given for good. */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { DerivedLayerDeclaration } from "../syntax/ast.ts";

@@ -1,7 +1,7 @@
 /**
  * Dynamic loss scaling, for operands of products in f16: small derivatives would vanish there, so the loss's derivative
- * starts with a large scale, by which gradients are divided again. As Keras' `LossScaleOptimizer` has it (keras 3,
- * `src/optimizers/loss_scale_optimizer.py`): where a gradient is infinite or NaN the step updates nothing and the scale is
+ * starts with a large scale, by which gradients are divided again. As Keras 3 has it
+ * (`src/optimizers/loss_scale_optimizer.py`): where a gradient is infinite or NaN the step updates nothing and the scale is
  * halved; after so many steps without, it is doubled. `t` counts steps without an update as well.
  *
  * It is part of the graph on every target, also on those that compute in f32, so that training goes on across them.
@@ -11,6 +11,7 @@ import type { Span } from "../diagnostics/diagnostic.ts";
 import { axisAffine } from "../graph/affine.ts";
 import type { Scalar, Value } from "../graph/node.ts";
 import { assignWhere } from "./conditional-assignments.ts";
+import { joinPath } from "./paths.ts";
 import type { Environment } from "./session.ts";
 
 /** Keras' `initial_scale` and `dynamic_growth_steps`. */
@@ -31,7 +32,7 @@ export interface LossScale {
 /** What they are called in checkpoints: Keras' names. */
 const paths = { scale: "loss_scale/dynamic_scale", steps: "loss_scale/step_counter" } as const;
 
-export function declareLossScale(env: Environment, span: Span): LossScale {
+export function declareLossScale(env: Environment, span: Span, prefix: string): LossScale {
   const { context, persistent } = env.session;
   const declare = (path: string, initially: number): Value => {
     const leaf = context.leaf("state", path, "f32", []);
@@ -39,7 +40,10 @@ export function declareLossScale(env: Environment, span: Span): LossScale {
     persistent.add({ path, leaf, role: "slot", trainable: false, span, initial });
     return leaf;
   };
-  return { scale: declare(paths.scale, initialScale), steps: declare(paths.steps, 0) };
+  return {
+    scale: declare(joinPath(prefix, paths.scale), initialScale),
+    steps: declare(joinPath(prefix, paths.steps), 0),
+  };
 }
 
 /** The same loss, whose derivatives are those of the scaled one. */

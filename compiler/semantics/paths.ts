@@ -23,7 +23,7 @@ export class NameRegistry {
   }
 }
 
-/** `BatchNormalization` → `batch_normalization`, `Conv2D` → `conv2d`. Source: keras.src.utils.naming. */
+/** `GatedBlock` → `gated_block`, `Gated2D` → `gated2d`. Source: keras.src.utils.naming. */
 export function snakeCase(name: string): string {
   return name
     .replace(/(.)([A-Z][a-z]+)/g, "$1_$2")

@@ -283,7 +283,7 @@ function runAssert(
   return places.return!.includes(env.body) ? errorValue : null;
 }
 
-/** What the names in an expression stand for: "`rate` is 20", "`x` is f32[N, 10], from `Dense`". */
+/** What the names in an expression stand for: "`rate` is 20", "`x` is f32[N, 10], from `Block`". */
 function factsOf(expression: Expression, env: Environment): string[] {
   if (expression.kind === "identifier") {
     const value = env.scope.get(expression.name)?.value;

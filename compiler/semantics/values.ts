@@ -58,7 +58,7 @@ export interface FunctionValue {
   readonly config: ReadonlyMap<string, Value> | null;
 }
 
-/** A layer before it is made: `Dense`. */
+/** A layer before it is made: its bare name. */
 export interface LayerValue {
   readonly kind: "layer";
   readonly declaration: LayerDeclaration | ModelDeclaration;

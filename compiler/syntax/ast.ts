@@ -76,7 +76,7 @@ export interface ConstDeclaration extends DeclarationBase {
 }
 
 /**
- * `fn mse(a, b) = mean((a - b)^2)`, `fn f(x: f32[N]) -> f32[N] { … }`, or with two lists
+ * `fn error(a, b) = mean((a - b)^2)`, `fn f(x: f32[N]) -> f32[N] { … }`, or with two lists
  * `fn L2(l2 = 0.01)(w) = l2 * sum(w^2)`, where `L2(0.1)` is a function of `w`.
  */
 export interface FnDeclaration extends DeclarationBase {
@@ -103,7 +103,7 @@ export interface GradientBlock {
   readonly span: Span;
 }
 
-/** `layer Dense(units: int, activation = linear)(x: f32[..., I]) -> f32[..., units] { … }` */
+/** `layer Block(units: int, activation = linear)(x: f32[..., I]) -> f32[..., units] { … }` */
 export interface LayerDeclaration extends DeclarationBase {
   readonly kind: "layer";
   readonly name: Identifier;
@@ -113,7 +113,7 @@ export interface LayerDeclaration extends DeclarationBase {
   readonly body: readonly Statement[];
 }
 
-/** `layer Conv2D = Convolution(dimensions = 2)`: another layer with some of its arguments given for good. */
+/** `layer Plane = Space(dimensions = 2)`: another layer with some of its arguments given for good. */
 export interface DerivedLayerDeclaration extends DeclarationBase {
   readonly kind: "derived-layer";
   readonly name: Identifier;
@@ -129,7 +129,7 @@ export interface ModelDeclaration extends DeclarationBase {
   readonly body: readonly Statement[];
 }
 
-/** `optimizer Adam(learning_rate = 0.001) extends Optimizer { prepare(gs, t) { … } update(w, g, t) { … } }` */
+/** `optimizer Own(learning_rate = 0.001) extends Base { prepare(gs, t) { … } update(w, g, t) { … } }` */
 export interface OptimizerDeclaration extends DeclarationBase {
   readonly kind: "optimizer";
   readonly name: Identifier;
@@ -141,7 +141,7 @@ export interface OptimizerDeclaration extends DeclarationBase {
   readonly procedures: { readonly [P in ProcedureName]: Procedure | null };
 }
 
-/** `extends Adam`: the optimizer whose procedures stand around its own. `around inner`: the parameter whose optimizer it stands around. */
+/** `extends Base`: the optimizer whose procedures stand around its own. `around inner`: the parameter whose optimizer it stands around. */
 export interface OptimizerBase {
   readonly relation: "extends" | "around";
   readonly name: Identifier;

@@ -275,7 +275,7 @@ export class DeclarationGrammar extends TrainingGrammar {
     });
   });
 
-  /** `extends Adam`, `around inner` */
+  /** `extends Base`, `around inner` */
   readonly optimizerBase = this.RULE("optimizerBase", (): OptimizerBase => {
     const word = this.CONSUME(T.Identifier);
     const name = this.SUBRULE(this.identifier);

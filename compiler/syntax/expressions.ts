@@ -69,7 +69,7 @@ export interface TupleExpression {
   readonly span: Span;
 }
 
-/** `f(a, axis = 0)`; the callee is any expression: `Dense(3)(x)`. */
+/** `f(a, axis = 0)`; the callee is any expression: `Block(3)(x)`. */
 export interface CallExpression {
   readonly kind: "call";
   readonly callee: Expression;

@@ -356,7 +356,7 @@ class Layout {
     return this.#isDeclarationKeyword(token, at) && !this.#isSetting(token, at);
   }
 
-  /** `optimizer Adam(…)` in a train block that is not indented: no body follows. */
+  /** `optimizer Own(…)` in a train block that is not indented: no body follows. */
   #isSetting(token: IToken, at: number): boolean {
     if (token.image !== "optimizer" || this.#tokens[0]?.tokenType !== Train) return false;
     let depth = 0;

@@ -113,7 +113,7 @@ const replacements: Readonly<Record<string, string>> = {
 const advice: Readonly<Record<string, string>> = {
   "#": "a comment begins with `//`",
   ";": "a statement ends with its line",
-  ".": "a name has no parts: write `Dense`, not `layers.Dense`",
+  ".": "a name has no parts: write `block`, not `layers.block`",
 };
 
 function reportUnknown(file: SourceFile, error: ILexingError, sink: DiagnosticSink): void {

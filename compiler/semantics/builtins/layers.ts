@@ -8,7 +8,7 @@ import { wrongArgument } from "./checks.ts";
 function layerArgument(call: BuiltinCall) {
   const { value } = argument(call, "layer");
   if (value.kind === "instance") return value.instance;
-  return wrongArgument(call, "layer", "a layer that was made, such as Dense(3)");
+  return wrongArgument(call, "layer", "a layer that was made, with its arguments");
 }
 
 function copyLayer(call: BuiltinCall): Value {

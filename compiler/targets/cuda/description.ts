@@ -31,7 +31,7 @@ const largeSharedBytes: { readonly [A in CudaArchitecture]: number } = {
   sm_90a: 227 * 1024,
 };
 
-/** Dense, of an H100 or H200 (NVIDIA's data sheets), by architecture that code is for. */
+/** Without sparsity, of an H100 or H200 (NVIDIA's data sheets), by architecture that code is for. */
 const matrixFlops: { readonly [O in MatrixUnits["operands"]]: number } = {
   tf32: 495e12,
   bf16: 989e12,
