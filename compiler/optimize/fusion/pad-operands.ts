@@ -9,7 +9,7 @@
 import { type Affine, axisAffine, offsetAffine, rangeAt } from "../../graph/affine.ts";
 import { always, and, type Condition, inRange } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
-import { fixed, isFixed } from "../../graph/extent.ts";
+import { fixed, isFixed, sameExtent } from "../../graph/extent.ts";
 import type { Compute, Graph, LoadScalar } from "../../graph/node.ts";
 import { implies } from "../../graph/prove.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
@@ -81,7 +81,10 @@ function paddedOperand(
   if (growth === 1) return context.load(value, index);
   if (growth > largestGrowth) return undefined;
   const inner = before.map((count, d): Affine => offsetAffine(axisAffine(d), -count));
-  const guard = and(...inner.map((place, d) => inRange(place, value.shape[d]!)));
+  const isWider = (d: number) => !sameExtent(shape[d]!, value.shape[d]!);
+  const guard = and(
+    ...inner.map((place, d) => (isWider(d) ? inRange(place, value.shape[d]!) : always)),
+  );
   const copy = context.compute({ parallel: shape, body: context.load(value, inner, guard) });
   context.inheritOrigins(copy, value.node);
   return context.load(
