@@ -13,7 +13,7 @@
  */
 
 import type { Extent } from "../graph/extent.ts";
-import type { Compute, Graph, Leaf, Scan, Value } from "../graph/node.ts";
+import type { Compute, Graph, Leaf, Scan, Scatter, Value } from "../graph/node.ts";
 
 /**
  * Where a value made in a group lives:
@@ -31,8 +31,9 @@ export type Scope = "register" | "tile" | "global";
  *   perhaps a contraction whose register tile holds whole rows
  * - `map`: stages without reducers over one iteration space
  * - `reduction`: reductions across rows, with maps over the same points
+ * - `scatter`: a part of a scatter, see `ScatterStep`; its stages are maps on the sums
  */
-export type GroupKind = "contraction" | "rows" | "map" | "reduction";
+export type GroupKind = "contraction" | "rows" | "map" | "reduction" | "scatter";
 
 export interface Group {
   /** Position among the groups of its graph, in the order of execution. */
@@ -42,6 +43,8 @@ export interface Group {
   readonly tileSpace: readonly Extent[];
   /** Operands before users. */
   readonly stages: readonly Compute[];
+  /** Of groups of kind `scatter`; null for others. */
+  readonly scatter: ScatterStep | null;
   /** For every value that the stages make. */
   readonly scopes: ReadonlyMap<Value, Scope>;
   /** Values from outside that the stages load, leaves included. */
@@ -52,6 +55,52 @@ export interface Group {
   readonly saved: Saved;
   /** Groups that it shares values with, by number, and why they are not one with it. */
   readonly apart: readonly { readonly group: number; readonly why: string }[];
+}
+
+/**
+ * What one of the kernels of a scatter does, in this order. A source row is a point of those axes that the result's
+ * dimensions do not simply run through, and its key the place that it goes to.
+ * - `keys`: the key of each row, -1 where it goes nowhere; where one thread makes the links, it makes these too
+ * - `zeros`: a result of zeros, where it is wanted as a whole
+ * - `links`: which row comes next of those with one key, and how many there are from the first one on
+ * - `sums`: for each first row the sum over all with its key, in order, and what the stages make of it
+ */
+export type ScatterPart = "keys" | "zeros" | "links" | "sums";
+
+export interface ScatterStep {
+  readonly part: ScatterPart;
+  readonly node: Scatter;
+  readonly layout: ScatterLayout;
+  /** What the parts share. */
+  readonly memory: ScatterMemory;
+}
+
+export interface ScatterLayout {
+  /** Dimensions of the result that an axis of the source runs through, with that axis; by dimension. */
+  readonly dense: readonly { readonly dimension: number; readonly axis: number }[];
+  /** The other axes, in reading order. */
+  readonly rowAxes: readonly number[];
+  /** The other dimensions. */
+  readonly places: readonly number[];
+}
+
+/** Numbers for each source row, and for each key. */
+export interface ScatterMemory {
+  readonly keys: Numbers;
+  /** The row after it with the same key; anything where there is none. */
+  readonly next: Numbers;
+  /** How many rows have its key, where it is the first of them; 0 elsewhere. */
+  readonly counts: Numbers;
+  /** While links are made by one thread: the first row of its key, and by key the last one met. */
+  readonly first: Numbers;
+  readonly last: Numbers;
+}
+
+/** Integers in memory that kernels share, known by identity. */
+export interface Numbers {
+  readonly name: string;
+  readonly dtype: "i32";
+  readonly elements: number;
 }
 
 export interface Saved {

@@ -48,12 +48,27 @@ function valueBytes(value: Value, batchMax: number): number {
   return elementsAt(value.shape, batchMax) * bytesPerElement[value.dtype];
 }
 
-export function groupFlops(group: Group, batchMax: number): number {
-  return group.stages.reduce((sum, stage) => sum + nodeFlops(stage, batchMax), 0);
+export function groupFlops({ stages, scatter }: Group, batchMax: number): number {
+  const flops = stages.reduce((sum, stage) => sum + nodeFlops(stage, batchMax), 0);
+  if (scatter?.part !== "sums") return flops;
+  // Of each element a map is computed at most as often as there are points in the source.
+  const { parallel, body } = scatter.node;
+  const ofStages = stages.reduce((sum, stage) => sum + bodyCost(stage.body), 0);
+  return elementsAt(parallel, batchMax) * (bodyCost(body) + 1 + ofStages);
 }
 
 /** Bytes that a group reads and writes at N = Nmax, each tensor once. */
 export function groupBytes(group: Group, batchMax: number): number {
+  const { scatter } = group;
+  if (scatter !== null && scatter.part !== "zeros") {
+    const { keys, next, counts } = scatter.memory;
+    const links = [keys, next, counts].reduce((sum, { elements }) => sum + 4 * elements, 0);
+    if (scatter.part !== "sums") return links;
+    const tensors = scatter.node.operands.length + group.reads.length + group.writes.length;
+    const [{ dtype }] = scatter.node.values;
+    const points = elementsAt(scatter.node.parallel, batchMax);
+    return links + tensors * points * bytesPerElement[dtype];
+  }
   return [...group.reads, ...group.writes].reduce((sum, v) => sum + valueBytes(v, batchMax), 0);
 }
 
@@ -103,13 +118,22 @@ export function predictedSeconds(
 
 /** A name from the values that others see: what a reader of the model would look for. */
 export function nameOfGroup(group: Group, { nameOf }: Surroundings): string {
+  const { scatter } = group;
+  if (scatter !== null && scatter.part !== "sums") {
+    return `${nameOf(scatter.node.values[0])}_${scatter.part}`;
+  }
   const names = [...new Set(group.writes.map(nameOf))];
   return names.slice(0, 3).join("_") + (names.length > 3 ? "_and_more" : "");
 }
 
 export function commentOf(group: Group, { nameOf, batchMax }: Surroundings): KernelComment {
   return {
-    lines: group.stages.map((stage) => printNode(stage, nameOf)),
+    lines: [
+      ...(group.scatter === null
+        ? []
+        : [`${group.scatter.part} of ${printNode(group.scatter.node, nameOf)}`]),
+      ...group.stages.map((stage) => printNode(stage, nameOf)),
+    ],
     sources: [],
     flops: groupFlops(group, batchMax),
     bytes: groupBytes(group, batchMax),

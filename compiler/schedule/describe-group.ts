@@ -5,20 +5,21 @@
 
 import type { GraphContext } from "../graph/context.ts";
 import { classifyContraction } from "../graph/contraction.ts";
-import type { Compute, Leaf, Scalar, Value } from "../graph/node.ts";
+import type { Compute, Leaf, Scalar, Scatter, Value } from "../graph/node.ts";
 import { scalarFunctions } from "../graph/scalar-functions.ts";
-import type { Group } from "../optimize/group.ts";
+import type { Group, ScatterPart } from "../optimize/group.ts";
 
 /** One line for each owner of consecutive stages. `stored` says which values take the place of params and states. */
 export function describeGroup(
   context: GraphContext,
-  { stages }: Group,
+  { stages, scatter }: Group,
   stored: ReadonlyMap<Value, Value>,
 ): string[] {
   const runs: { owner: string; parts: Set<string> }[] = [];
-  for (const stage of stages) {
+  for (const stage of [...(scatter === null ? [] : [scatter.node]), ...stages]) {
     const owner = ownerOf(context, stage);
-    const part = partOf(context, stage, stored);
+    const part =
+      stage.kind === "scatter" ? scatterParts[scatter!.part] : partOf(context, stage, stored);
     const last = runs.at(-1);
     if (last?.owner === owner) last.parts.add(part);
     else runs.push({ owner, parts: new Set([part]) });
@@ -26,8 +27,15 @@ export function describeGroup(
   return runs.map(({ owner, parts }) => `${owner}: ${[...parts].join(", ")}`);
 }
 
+const scatterParts: { readonly [P in ScatterPart]: string } = {
+  keys: "places",
+  zeros: "zeros",
+  links: "rows of one place",
+  sums: "sums by place",
+};
+
 /** The layer by its path within the model, or else the function, metric or binding. */
-function ownerOf(context: GraphContext, stage: Compute): string {
+function ownerOf(context: GraphContext, stage: Compute | Scatter): string {
   const [origin] = context.origins(stage);
   if (origin === undefined) return "step";
   const { path, label, backward } = origin;

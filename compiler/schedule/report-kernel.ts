@@ -53,7 +53,8 @@ export function originsOf(
   group: Group,
   locate: (span: Origin["span"]) => string,
 ): string[] {
-  const spans = group.stages.flatMap((stage) => context.origins(stage).map(({ span }) => span));
+  const nodes = [...(group.scatter === null ? [] : [group.scatter.node]), ...group.stages];
+  const spans = nodes.flatMap((node) => context.origins(node).map(({ span }) => span));
   return [...new Set(spans.map(locate))];
 }
 

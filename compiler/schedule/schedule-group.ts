@@ -9,6 +9,8 @@ import type { TargetDescription } from "../optimize/target-description.ts";
 import { scheduleContraction } from "./contraction.ts";
 import type { ScheduledKernel, Surroundings } from "./kernel-builder.ts";
 import { scheduleRows } from "./rows.ts";
+import { scheduleSerialScatter } from "./scatter/serial.ts";
+import { scheduleWorkgroupScatter } from "./scatter/workgroups.ts";
 import { scheduleWorkgroupContraction } from "./workgroup/contraction.ts";
 import { scheduleHopperContraction } from "./workgroup/hopper-contraction.ts";
 import { scheduleMatrixContraction } from "./workgroup/matrix-contraction.ts";
@@ -19,6 +21,11 @@ export function scheduleGroup(
   surroundings: Surroundings,
   target: TargetDescription,
 ): ScheduledKernel {
+  if (group.scatter !== null) {
+    return target.workgroup === null
+      ? scheduleSerialScatter(group, group.scatter, surroundings, target)
+      : scheduleWorkgroupScatter(group, group.scatter, surroundings, target.workgroup);
+  }
   if (target.workgroup !== null) {
     return group.kind === "contraction"
       ? (scheduleHopperContraction(group, surroundings, target) ??
@@ -32,6 +39,7 @@ export function scheduleGroup(
     case "rows":
     case "map":
     case "reduction":
+    case "scatter":
       return scheduleRows(group, surroundings, target);
     default:
       return assertExhaustive(group.kind);

@@ -1,6 +1,11 @@
 /** Graphs that read where data say, with tokens of which some are out of range and most occur several times. */
 
-import { axisAffine as i, offsetAffine, scaleAffine } from "../../compiler/graph/affine.ts";
+import {
+  axisAffine as i,
+  offsetAffine,
+  scaleAffine,
+  zeroAffine,
+} from "../../compiler/graph/affine.ts";
 import { inRange } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, elementsAt, fixed } from "../../compiler/graph/extent.ts";
@@ -18,9 +23,9 @@ export interface LookupSizes {
 
 export const lookupSizes: readonly LookupSizes[] = [
   { words: 7, units: 5, steps: 3, n: 4, batchMax: 6 },
-  { words: 50, units: 64, steps: 9, n: 8, batchMax: 8 },
+  { words: 20, units: 40, steps: 5, n: 4, batchMax: 4 },
   { words: 3, units: 1, steps: 4, n: 1, batchMax: 2 },
-  { words: 2, units: 37, steps: 17, n: 5, batchMax: 5 },
+  { words: 2, units: 17, steps: 7, n: 5, batchMax: 5 },
 ];
 
 /** What the graphs of lookups are made of. */
@@ -73,6 +78,74 @@ export class Lookup {
     const graph = { name: "lookup", batchMax, results: named, assignments: [], ...more };
     return { context: this.context, graph, n, leaf: this.leafData };
   }
+}
+
+/** Scatters to rows, to rows and columns at once, to single elements, and along what rows are not made of. */
+export function scattersCase(sizes: LookupSizes): GraphCase {
+  const lookup = new Lookup(sizes);
+  const { context, box, tokens, wide } = lookup;
+  const { words, units, steps } = sizes;
+  const gradient = lookup.leaf("param", "gradient", [batchExtent, fixed(steps), fixed(units)]);
+  const token = (n: number, t: number) => context.load(tokens, [i(n), i(t)]);
+  const first = (n: number) => context.load(tokens, [i(n), zeroAffine]);
+  const at = (...axes: number[]) => context.load(gradient, axes.map(i));
+  const made = {
+    rows: context.scatter({
+      parallel: box("n", "steps", "units"),
+      shape: [fixed(words), fixed(units)],
+      index: [token(0, 1), context.index(i(2))],
+      body: context.call("multiply", at(0, 1, 2), context.load(wide, [i(2), i(1)])),
+    }),
+    transposed: context.scatter({
+      parallel: box("n", "units", "steps"),
+      shape: [fixed(units), fixed(words)],
+      index: [context.index(i(1)), token(0, 2)],
+      body: at(0, 2, 1),
+    }),
+    elements: context.scatter({
+      parallel: box("n", "steps"),
+      shape: [fixed(words)],
+      index: [token(0, 1)],
+      body: context.constant(1, "f32"),
+    }),
+    batches: context.scatter({
+      parallel: box("n", "units"),
+      shape: [batchExtent, fixed(steps), fixed(units)],
+      index: [
+        context.index(i(0)),
+        context.call("add", first(0), context.constant(1, "i32")),
+        context.index(i(1)),
+      ],
+      body: context.load(gradient, [i(0), zeroAffine, i(1)]),
+    }),
+    columns: context.scatter({
+      parallel: box("n", "units", "steps"),
+      shape: [batchExtent, fixed(units)],
+      index: [context.index(i(0)), context.cast(context.load(wide, [i(1), i(2)]), "i32")],
+      body: at(0, 2, 1),
+    }),
+    tallies: context.scatter({
+      parallel: box("units", "n"),
+      shape: [fixed(words), fixed(2)],
+      index: [first(1), context.constant(1, "i32")],
+      body: context.load(gradient, [i(1), zeroAffine, i(0)]),
+    }),
+    shifted: context.scatter({
+      parallel: box("n", "steps"),
+      shape: [batchExtent, fixed(steps)],
+      index: [context.index(i(0)), context.index(offsetAffine(i(1), 1))],
+      body: context.load(gradient, [i(0), i(1), zeroAffine]),
+    }),
+  };
+  const results = Object.entries(made).map(([name, node]) => [name, node.values[0]] as const);
+  const [rows] = made.rows.values;
+  const read = context.compute({
+    parallel: box("units"),
+    reduction: [fixed(words)],
+    reducer: "sum",
+    body: context.call("square", context.load(rows, [i(1), i(0)])),
+  }).values[0]!;
+  return lookup.case({ ...Object.fromEntries(results), read });
 }
 
 /** Gathers alone, beside loads, in sums, by rows and by columns. */

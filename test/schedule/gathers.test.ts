@@ -7,7 +7,7 @@ import { hasEmulation, needsEmulation } from "../cuda/emulation.ts";
 import { missing, openDawn } from "../dawn.ts";
 import { thisCpu } from "../targets/run-kernels.ts";
 import { expectClose } from "./expect-close.ts";
-import { gathersCase, lookupSizes } from "./gather-cases.ts";
+import { gathersCase, lookupSizes, scattersCase } from "./gather-cases.ts";
 import { runGraph } from "./run-program.ts";
 import type { GraphCase } from "./schedule-case.ts";
 import { runOnCuda } from "./workgroup/run-cuda-graph.ts";
@@ -31,9 +31,10 @@ function expectInterpreted({ graph, n, leaf }: GraphCase, outcome: Outcome, what
   }
 }
 
-const cases: readonly (readonly [string, GraphCase])[] = lookupSizes.map(
-  (sizes) => [`gathers of ${JSON.stringify(sizes)}`, gathersCase(sizes)] as const,
-);
+const cases: readonly (readonly [string, GraphCase])[] = lookupSizes.flatMap((sizes) => [
+  [`gathers of ${JSON.stringify(sizes)}`, gathersCase(sizes)] as const,
+  [`scatters of ${JSON.stringify(sizes)}`, scattersCase(sizes)] as const,
+]);
 
 test.each(cases)("%s are verified", (_, { graph }) => verifyGraph(graph));
 
@@ -61,7 +62,7 @@ describe("on SwiftShader", async () => {
   afterAll(() => opened?.close());
   const skipped = opened === null ? `: ${missing}` : "";
 
-  test.skipIf(opened === null).each(cases.slice(0, 1))(`%s${skipped}`, async (what, test) => {
+  test.skipIf(opened === null).each(cases.slice(0, 2))(`%s${skipped}`, async (what, test) => {
     const outcome = await runOnWorkgroups(test, {
       opened: opened!,
       fusion: true,
@@ -71,7 +72,7 @@ describe("on SwiftShader", async () => {
   });
 });
 
-test.skipIf(!hasEmulation).each(cases.slice(0, 1))(
+test.skipIf(!hasEmulation).each(cases.slice(0, 2))(
   `%s as CUDA ${needsEmulation}`,
   async (what, test) => {
     expectInterpreted(test, await runOnCuda(test, { fusion: true, order: "shuffled" }), what);

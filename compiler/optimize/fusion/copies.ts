@@ -2,7 +2,16 @@
 
 import { type Affine, axisAffine } from "../../graph/affine.ts";
 import { type GraphContext, graphNodes } from "../../graph/context.ts";
-import type { Compute, Graph, LoadScalar, Node, Scalar, Scan, Value } from "../../graph/node.ts";
+import type {
+  Compute,
+  Graph,
+  LoadScalar,
+  Node,
+  Scalar,
+  Scan,
+  Scatter,
+  Value,
+} from "../../graph/node.ts";
 import { mapScalar } from "../../graph/rewrite.ts";
 
 /** The axes in order: where an identity map reads and writes. */
@@ -33,7 +42,7 @@ export function replaceLoads(
 }
 
 /** What a device has to do: nodes that kernels compute, and loops over such. */
-export type Work = Compute | Scan;
+export type Work = Compute | Scatter | Scan;
 
 /** The work of a graph, operands before users. */
 export function workOf(graph: Graph): Work[] {
@@ -41,5 +50,5 @@ export function workOf(graph: Graph): Work[] {
 }
 
 export function isWork(node: Node): node is Work {
-  return node.kind === "compute" || node.kind === "scan";
+  return node.kind === "compute" || node.kind === "scatter" || node.kind === "scan";
 }

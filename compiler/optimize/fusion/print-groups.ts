@@ -27,6 +27,9 @@ export function printGroups({ graph, order, stored }: GroupedGraph): string {
   const names = nameValues(graphNodes(graph));
   const printGroup = (group: Group): string[] => [
     `group ${group.index}: ${group.kind}`,
+    ...(group.scatter === null
+      ? []
+      : [`  ${group.scatter.part} of ${printNode(group.scatter.node, names)}`]),
     ...group.stages.map((stage) => {
       const scopes = stage.values.map((value) => {
         const target = stored.get(value);
