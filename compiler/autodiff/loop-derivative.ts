@@ -76,7 +76,7 @@ export function loopContributions(
 /** A node whose part of the derivative is computed for all steps at once. */
 interface Postponed {
   readonly node: Compute | Scatter;
-  /** In one step, and where they are stacked. */
+  /** By its results: in one step, or stacked. */
   readonly cotangents: readonly (Value | null)[];
 }
 
@@ -240,6 +240,7 @@ class LoopDerivative {
   #outside(live: readonly number[]): Contribution[] {
     const context = this.#context;
     const { carries, length, recompute, loop } = this.#scan;
+    /** Where values that only the step decides have their derivatives, and where those from outside have theirs. */
     const stacked = new Map<Value, number>();
     const added = new Map<Value, number>();
     for (const value of this.#adjoints.values) {
@@ -250,7 +251,7 @@ class LoopDerivative {
     }
     const postponed = this.#postponed.map(({ node, cotangents }) => ({
       node,
-      stacks: cotangents.map((cotangent) => (cotangent === null ? null : this.#stack(cotangent))),
+      places: cotangents.map((cotangent) => (cotangent === null ? null : this.#stack(cotangent))),
     }));
     const reverse = context.scan({
       loop: this.#loop,
@@ -261,47 +262,44 @@ class LoopDerivative {
     });
     context.inheritOrigins(reverse, this.#scan, true);
     const stackAt = (i: number) => reverse.values[this.#carries.length + i]!;
-
-    const lift = new Lift(context, loop, length, (value) =>
-      this.#bound.has(value.node) ? this.#saved(value) : undefined,
-    );
-    const free = freeNodes(this.#scan).filter(({ values }) =>
-      values.some((value) => this.#active.has(value)),
-    );
-    const lifted = new Set(free.map((node) => lift.node(node)));
-    const isActive = (value: Value): boolean =>
-      this.#isActiveOutside(value) || activeLifted.has(value);
-    const activeLifted = new Set(
-      free.flatMap(({ values }) =>
-        values.filter((value) => this.#active.has(value)).map((value) => lift.value(value)),
-      ),
-    );
-    const all = new Adjoints(context, this.#batchMax);
-    for (const [value, i] of stacked) {
-      all.contribute({ operand: lift.value(value), value: stackAt(i) });
-    }
-    for (const { node, stacks } of postponed) {
-      const cotangents = stacks.map((i) => (i === null ? null : stackAt(i)));
-      all.pass(lift.node(node), cotangents, isActive);
-    }
-    // Users are made after what they use. A lifted node may be one from outside, which passes on all it gets itself.
-    const operands = new Set(this.#scan.operands.map(({ node }) => node));
-    for (const node of [...lifted].sort((a, b) => b.id - a.id)) {
-      if (!operands.has(node)) all.passThrough(node, isActive);
-    }
     const inits = live.flatMap((i, k) => {
       const { init } = carries[i]!;
       return this.#isActiveOutside(init) ? [{ operand: init, value: reverse.values[k]! }] : [];
     });
     const sums = [...added].map(([operand, i]) => ({ operand, value: reverse.values[i]! }));
-    const atOnce = all.values
-      .filter(
-        (value) =>
-          this.#isActiveOutside(value) &&
-          !(lifted.has(value.node as Compute) && !operands.has(value.node)),
-      )
-      .map((operand) => ({ operand, value: all.of(operand)! }));
+    const atOnce = this.#allSteps(
+      new Map([...stacked].map(([value, i]) => [value, stackAt(i)])),
+      postponed.map(({ node, places }) => ({
+        node,
+        cotangents: places.map((i) => (i === null ? null : stackAt(i))),
+      })),
+    );
     return [...inits, ...sums, ...atOnce];
+  }
+
+  /** Reverse mode over lifted nodes, from stacked derivatives. */
+  #allSteps(stacked: ReadonlyMap<Value, Value>, postponed: readonly Postponed[]): Contribution[] {
+    const { loop, length, operands } = this.#scan;
+    const lift = new Lift(this.#context, loop, length, (value) =>
+      this.#bound.has(value.node) ? this.#saved(value) : undefined,
+    );
+    const free = freeNodes(this.#scan).flatMap(({ values }) =>
+      values.filter((value) => this.#active.has(value)),
+    );
+    const lifted = new Set(free.map((value) => lift.value(value)));
+    const isActive = (value: Value) => this.#isActiveOutside(value) || lifted.has(value);
+    const all = new Adjoints(this.#context, this.#batchMax);
+    for (const [value, stack] of stacked) {
+      all.contribute({ operand: lift.value(value), value: stack });
+    }
+    for (const { node, cotangents } of postponed) all.pass(lift.node(node), cotangents, isActive);
+    // A lifted node may be one that the loop reads, which passes on all it gets itself. Users are made after operands.
+    const outside = new Set(operands.map(({ node }) => node));
+    const passing = new Set([...lifted].map(({ node }) => node).filter((n) => !outside.has(n)));
+    for (const node of [...passing].sort((x, y) => y.id - x.id)) all.passThrough(node, isActive);
+    return all.values
+      .filter((value) => this.#isActiveOutside(value) && !passing.has(value.node))
+      .map((operand) => ({ operand, value: all.of(operand)! }));
   }
 
   /** Adds what a step contributes to a value from outside to a carry. */

@@ -161,7 +161,8 @@ function evaluateScan(
       const at = evaluateAffine(place, [], n, steps);
       const outer = elementsAt(value.shape.slice(0, stackedAxis(value.shape)), n);
       const slice = values.get(value)!;
-      const row = slice.length / outer;
+      // A leaf may have more rows than the batch.
+      const row = elementsAt(value.shape, n) / outer;
       for (let o = 0; o < outer; o++) {
         stacked[i]!.set(slice.subarray(o * row, (o + 1) * row), (o * length + at) * row);
       }
