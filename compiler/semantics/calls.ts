@@ -36,11 +36,21 @@ export function evaluateCall(call: CallExpression, env: Environment): Value {
   return callValue(callee, given, call.span, env);
 }
 
+const uncallable: ReadonlySet<Value["kind"]> = new Set([
+  "tensor",
+  "element",
+  "int",
+  "float",
+  "bool",
+  "none",
+  "list",
+]);
+
 /** What is called. A value bound to a function's name does not hide the function from calls: `mean(mean)`. */
 function evaluateCallee(callee: Expression, env: Environment): Value {
   if (callee.kind === "identifier") {
     const bound = env.scope.get(callee.name)?.value.kind;
-    if (bound === "tensor" || bound === "element" || bound === "int" || bound === "list") {
+    if (bound !== undefined && uncallable.has(bound)) {
       const found = findName(callee.name, { ...env, scope: new Scope() });
       if (found !== undefined) return found;
     }

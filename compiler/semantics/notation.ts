@@ -243,8 +243,8 @@ function findExtents(
         if (item.kind !== "identifier" || !open.has(item.name) || object.kind !== "tensor")
           continue;
         const at = dimensionOf(expression.items, i, rank);
-        const extent = object.value.shape[at];
-        if (extent === undefined) continue;
+        const extent = at === undefined ? undefined : object.value.shape[at];
+        if (at === undefined || extent === undefined) continue;
         const source = object.sources[at] ?? { span: item.span, text: "from this index" };
         const before = found.get(item.name);
         if (before === undefined) {
@@ -274,10 +274,11 @@ function findExtents(
   );
 }
 
-/** The dimension that item i indexes; an ellipsis or a spread list stands for those that others leave. */
-function dimensionOf(items: readonly IndexItem[], i: number, rank: number): number {
-  const open = items.findIndex(({ kind }) => kind === "ellipsis" || kind === "spread");
-  return open >= 0 && i > open ? rank - items.length + i : i;
+/** The dimension that item i indexes, if it is not between two items that stand for any number of dimensions. */
+function dimensionOf(items: readonly IndexItem[], i: number, rank: number): number | undefined {
+  const isOpen = ({ kind }: IndexItem) => kind === "ellipsis" || kind === "spread";
+  if (!items.slice(0, i).some(isOpen)) return i;
+  return items.slice(i + 1).some(isOpen) ? undefined : rank - items.length + i;
 }
 
 const holdsAxis = (value: Value): boolean =>

@@ -253,6 +253,7 @@ function runAssign({ target, value: source, span }: AssignStatement, env: Enviro
 
 function runPenalty({ value: source, span }: PenaltyStatement, env: Environment): void {
   const value = withOrigin(env, span, "penalty", () => evaluate(source, env));
+  if (value.kind === "none") return;
   addPenalty(value, source.span, env);
 }
 

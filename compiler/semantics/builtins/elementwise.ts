@@ -6,19 +6,47 @@ import {
   scalarFunctions,
 } from "../../graph/scalar-functions.ts";
 import { applyScalarFunction } from "../arithmetic.ts";
-import { argument, type Builtin, type BuiltinCall, required } from "./builtin.ts";
+import type { Value } from "../values.ts";
+import { argument, type Builtin, type BuiltinCall, optional, required } from "./builtin.ts";
 
 const parameterNames = [["x"], ["a", "b"], ["a", "b", "c"]] as const;
 
 function rowBuiltin(fn: ScalarFunctionName, name: string): Builtin {
   const { arity, doc } = scalarFunctions[fn];
   const names = parameterNames[arity - 1]!;
+  if (ofLists.has(fn)) {
+    return {
+      name,
+      parameters: [required("a"), optional("b")],
+      doc: `${doc}; also of all items of a list`,
+      call: (call) => overList(call, fn) ?? apply(call, fn, names),
+    };
+  }
   return {
     name,
     parameters: names.map(required),
     doc,
     call: (call) => apply(call, fn, names),
   };
+}
+
+/** Functions of two that are also given a list of any length. */
+const ofLists: ReadonlySet<ScalarFunctionName> = new Set(["maximum", "minimum"]);
+
+function overList(call: BuiltinCall, fn: ScalarFunctionName): Value | undefined {
+  const { value: list, span } = argument(call, "a");
+  if (list.kind !== "list" || call.arguments.has("b")) return undefined;
+  const [first, ...others] = list.items;
+  if (first === undefined) return undefined;
+  const operation = { fn, name: call.name, span: call.span };
+  return others.reduce(
+    (so, item) =>
+      applyScalarFunction(call.env, operation, [
+        { value: so, span },
+        { value: item, span },
+      ]),
+    first,
+  );
 }
 
 function apply(call: BuiltinCall, fn: ScalarFunctionName, names: readonly string[]) {

@@ -2,7 +2,7 @@
 
 import { diagnostics } from "../../diagnostics/catalogue.generated.ts";
 import { report } from "../session.ts";
-import { boolValue, describe, errorValue, type Value } from "../values.ts";
+import { boolValue, describe, errorValue, listValue, type Value } from "../values.ts";
 import { argument, type Builtin, type BuiltinCall, required } from "./builtin.ts";
 
 const contains: Builtin = {
@@ -15,7 +15,7 @@ const contains: Builtin = {
     if (text.kind === "error" || part.kind === "error") return errorValue;
     if (text.kind === "list") return boolValue(text.items.some((item) => isSame(item, part)));
     if (text.kind === "string") {
-      const found = stringPart(call, part);
+      const found = stringPart(call, "part");
       return found === undefined ? errorValue : boolValue(text.value.includes(found));
     }
     const values = { what: "the text", expected: "a string or a list", found: describe(text) };
@@ -23,10 +23,11 @@ const contains: Builtin = {
   },
 };
 
-function stringPart(call: BuiltinCall, part: Value): string | undefined {
-  if (part.kind === "string") return part.value;
-  const values = { what: "the part", expected: "a string", found: describe(part) };
-  report(call.env, diagnostics.wrongType(argument(call, "part").span, values));
+function stringPart(call: BuiltinCall, name: string): string | undefined {
+  const { value, span } = argument(call, name);
+  if (value.kind === "string") return value.value;
+  const values = { what: `the ${name}`, expected: "a string", found: describe(value) };
+  if (value.kind !== "error") report(call.env, diagnostics.wrongType(span, values));
   return undefined;
 }
 
@@ -34,4 +35,16 @@ function isSame(a: Value, b: Value): boolean {
   return a.kind === b.kind && "value" in a && "value" in b && a.value === b.value;
 }
 
-export const stringBuiltins: readonly Builtin[] = [contains];
+/** For text that says something, such as the equation of an einsum. */
+const characters: Builtin = {
+  name: "characters",
+  parameters: [required("text")],
+  doc: "a static string as the list of its characters",
+  call: (call) => {
+    const text = stringPart(call, "text");
+    if (text === undefined) return errorValue;
+    return listValue([...text].map((character) => ({ kind: "string", value: character })));
+  },
+};
+
+export const stringBuiltins: readonly Builtin[] = [contains, characters];
