@@ -1,13 +1,11 @@
 /**
- * Reading and writing at places that the data names. A load at a loaded place is a sum over all places of which one is
- * it, which differentiates without a scatter.
+ * Reading and writing at places that the data names. What is written is a sum over all that may be written there, of
+ * which conditions leave what is.
  */
 
-import { NotExpressible } from "../case-program.ts";
 import {
   axisNames,
   element,
-  float,
   fromStart,
   notation,
   numberIn,
@@ -27,10 +25,9 @@ function take(c: RuleCase, table: string, axis: number): RuleResult {
   const axes = [...rest.slice(0, axis), ...places, ...rest.slice(axis + 1)];
   const source = element(
     table,
-    rest.map((name, i) => (i === axis ? "j" : name)),
+    rest.map((name, i) => (i === axis ? element("idx", places) : name)),
   );
-  const body = `sum[j < ${sizes[axis]}] (if ${element("idx", places)} == j then ${source} else 0.0)`;
-  return single("taken", [notation("taken", axes, takenShape(c, sizes, axis), body)]);
+  return single("taken", [notation("taken", axes, takenShape(c, sizes, axis), source)]);
 }
 
 const takenShape = (c: RuleCase, sizes: readonly number[], axis: number): number[] => [
@@ -45,10 +42,9 @@ function takeAlong(c: RuleCase, axis: number): RuleResult {
   const axes = axisNames(sizes.length);
   const source = element(
     "x",
-    axes.map((name, i) => (i === axis ? "j" : name)),
+    axes.map((name, i) => (i === axis ? element("idx", axes) : name)),
   );
-  const body = `sum[j < ${sizes[axis]}] (if ${element("idx", axes)} == j then ${source} else 0.0)`;
-  return single("taken", [notation("taken", axes, shapeOf(c, "idx"), body)]);
+  return single("taken", [notation("taken", axes, shapeOf(c, "idx"), source)]);
 }
 
 /** Row `name` of an axis takes what the updates at that place add up to. */
@@ -83,7 +79,6 @@ export const lookupRules: RuleTable = {
   embedding_bag: (c) => {
     const rows = take(c, "w", 0);
     const mode = String(c.config.mode ?? "mean");
-    if (mode === "max") throw new NotExpressible("bags that keep the largest");
     return single(`${mode}(taken, axis = 1)`, rows.statements ?? []);
   },
   gather: (c) => {
@@ -91,17 +86,12 @@ export const lookupRules: RuleTable = {
     return /gather|take_along/.test(c.reference) ? takeAlong(c, axis) : take(c, "x", axis);
   },
   gather_nd: (c) => {
-    const sizes = shapeOf(c, "x");
     const depth = shapeOf(c, "idx").at(-1)!;
     const axes = axisNames(outputShape(c).length);
     const outer = axes.slice(0, shapeOf(c, "idx").length - 1);
     const inner = axes.slice(outer.length);
-    const j = axisNames(depth, "j");
-    const isHere = j
-      .map((name, i) => `${element("idx", [...outer, `${i}`])} == ${name}`)
-      .join(" and ");
-    const over = j.map((name, i) => `${name} < ${sizes[i]}`).join(", ");
-    const body = `sum[${over}] (if ${isHere} then ${element("x", [...j, ...inner])} else ${float(0)})`;
+    const places = Array.from({ length: depth }, (_, i) => element("idx", [...outer, `${i}`]));
+    const body = element("x", [...places, ...inner]);
     return single("taken", [notation("taken", axes, outputShape(c), body)]);
   },
   scatter: (c) => scattered(c, false),
