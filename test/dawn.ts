@@ -112,11 +112,19 @@ async function compile(
   return said;
 }
 
-/** The layout that `wgsl-program.ts` describes. */
-export function pipelineLayout(device: GPUDevice, readOnly: readonly boolean[]): GPUPipelineLayout {
+/** The layout that `wgsl-program.ts` describes, of programs with loops so deep. */
+export function pipelineLayout(
+  device: GPUDevice,
+  readOnly: readonly boolean[],
+  loops = 0,
+): GPUPipelineLayout {
   const visibility = 4;
   const step = device.createBindGroupLayout({
-    entries: [{ binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true } }],
+    entries: Array.from({ length: 1 + loops }, (_, binding) => ({
+      binding,
+      visibility,
+      buffer: { type: "uniform", hasDynamicOffset: true },
+    })),
   });
   const memory = device.createBindGroupLayout({
     entries: readOnly.map((isReadOnly, binding) => ({

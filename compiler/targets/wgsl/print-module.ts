@@ -9,7 +9,7 @@ import type {
   WgslProgram,
 } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import { invariant } from "../../diagnostics/diagnostic.ts";
-import type { Arena, KernelModule, Launch } from "../../kernel/module.ts";
+import { type Arena, type KernelModule, type Launch, launchTrees } from "../../kernel/module.ts";
 import { CLikePrinter } from "../c-like-printer.ts";
 import { tasksAtMost } from "../tasks-at-most.ts";
 import { type ArenaSizes, type Bound, bindLaunch } from "./bindings.ts";
@@ -17,6 +17,7 @@ import { defaultLimits } from "./description.ts";
 import { noMemory, wgslDialect } from "./dialect.ts";
 import { joiningKey, joinLaunches } from "./join-launches.ts";
 import { WgslLimitError } from "./limit-error.ts";
+import { loopsOf, printLoops } from "./loops.ts";
 import { functionWithLegalNames } from "./names.ts";
 import { type PrintedKernel, printKernel, workgroupsOf } from "./print-kernel.ts";
 
@@ -39,25 +40,33 @@ export function printWgsl(
   checkArenas(module.model, options.arenas);
   const table = new KernelTable(options.batchMax);
   const graphs = module.functions.map(({ graph, launches, loops }, i) => {
-    invariant(loops.length === 0, "WGSL has no loops yet");
     const others = withSubgroups?.functions[i]?.launches;
     invariant(
       withSubgroups === null || others?.length === launches.length,
       `${graph} launches other kernels with subgroups`,
     );
     const pairs = launches.map((plain, k): Variants<Launch> => [plain, others?.[k] ?? null]);
-    const dispatches = wavesOf(pairs).flatMap((wave) =>
-      joinWave(wave, options.arenas).map((bound) => table.dispatch(...bound)),
-    );
-    return [graph, dispatches] as const;
+    const dispatches: WgslDispatch[] = [];
+    const byFirst = new Map<number, readonly number[]>();
+    for (const wave of wavesOf(pairs)) {
+      const own = joinWave(wave, options.arenas).map((bound) => table.dispatch(...bound));
+      byFirst.set(
+        pairs.indexOf(wave[0]!),
+        own.map((dispatch) => dispatches.push(dispatch) - 1),
+      );
+    }
+    const order = loops.length === 0 ? [] : printLoops(launchTrees({ launches, loops }), byFirst);
+    return { graph, dispatches, order };
   });
+  const loops = loopsOf(graphs.map(({ graph, order }) => [graph, order]));
   return {
     functions: table.functions,
     kernels: table.kernels,
-    graphs: Object.fromEntries(graphs),
+    graphs: Object.fromEntries(graphs.map(({ graph, dispatches }) => [graph, dispatches])),
+    ...(loops === undefined ? {} : { loops }),
     limits: limitsOf(
       options.arenas,
-      graphs.flatMap(([, dispatches]) => dispatches),
+      graphs.flatMap(({ dispatches }) => dispatches),
     ),
   };
 }

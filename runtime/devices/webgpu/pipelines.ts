@@ -23,7 +23,7 @@ export interface PipelinesOptions {
 const visibleToCompute = 0x4;
 
 export class Pipelines {
-  /** Bind group 0: the step. */
+  /** Bind group 0: the step, and the iterations of loops. */
   readonly stepLayout: GPUBindGroupLayout;
   readonly #options: PipelinesOptions;
   /** Bind group 1 by `WgslKernel.readOnly`. */
@@ -38,13 +38,11 @@ export class Pipelines {
     this.#options = options;
     this.stepLayout = options.device.createBindGroupLayout({
       label: "step",
-      entries: [
-        {
-          binding: 0,
-          visibility: visibleToCompute,
-          buffer: { type: "uniform", hasDynamicOffset: true },
-        },
-      ],
+      entries: Array.from({ length: 1 + (options.program.loops?.depth ?? 0) }, (_, binding) => ({
+        binding,
+        visibility: visibleToCompute,
+        buffer: { type: "uniform", hasDynamicOffset: true },
+      })),
     });
     void this.#compileAll();
   }

@@ -10,9 +10,10 @@ import type { BindGroups, StepBuffers } from "./bind-groups.ts";
 import { type Allocator, type DeviceBuffer, usage, writePiece } from "./buffers.ts";
 import type { Columns } from "./columns.ts";
 import type { DeviceHealth } from "./device-health.ts";
+import { createIterations, iterationStride, runInOrder } from "./loops.ts";
 import type { Pipelines } from "./pipelines.ts";
 import { StepUniforms } from "./step-uniforms.ts";
-import type { WgslDispatch, WgslProgram } from "./wgsl-program.ts";
+import type { WgslDispatch, WgslOrder, WgslProgram } from "./wgsl-program.ts";
 
 /** What the steps of a run need of the device. */
 export interface StepRunnerParts {
@@ -26,6 +27,8 @@ export interface StepRunnerParts {
   readonly batches: Batches;
   /** Of `stepsAtOnce` steps. */
   readonly uniforms: StepUniforms;
+  /** Of loops, see `createIterations`. */
+  readonly iterations: DeviceBuffer | undefined;
   /** Row numbers of as many steps. */
   readonly rows: DeviceBuffer;
   readonly stepsAtOnce: number;
@@ -34,6 +37,8 @@ export interface StepRunnerParts {
 /** Steps that are submitted between two looks at how far the device has come, and how many such groups go ahead. */
 const stepsPerGroup = 16;
 const groupsInFlight = 2;
+/** Dispatches that are submitted so at most, but for those of one step. */
+const dispatchesPerGroup = 8192;
 /** Batches of a group that are handed over may take so much, as the host keeps them until they are on the device. */
 const bytesPerGroup = 32 * 2 ** 20;
 
@@ -45,6 +50,8 @@ const rowsAtOnce = 2 ** 20;
 interface ReadyGraph {
   readonly plan: GraphPlan;
   readonly dispatches: readonly WgslDispatch[];
+  /** The dispatches by number, in their loops. */
+  readonly order: readonly WgslOrder[];
   readonly pipelines: readonly GPUComputePipeline[];
   /** Bind groups 1 of the dispatches. Streamed batches take turns; resident columns have one set. */
   readonly turns: readonly (readonly GPUBindGroup[])[];
@@ -55,30 +62,40 @@ interface ReadyGraph {
 export class StepRunner {
   readonly #parts: StepRunnerParts;
   readonly #stepGroup: GPUBindGroup;
+  /** Dynamic offsets of the step and of each loop, written anew for each dispatch that sees others. */
+  readonly #offsets: number[];
 
   private constructor(parts: StepRunnerParts) {
-    const { device, pipelines, uniforms } = parts;
+    const { device, pipelines, uniforms, iterations, program } = parts;
     this.#parts = parts;
+    this.#offsets = new Array(1 + (program.loops?.depth ?? 0)).fill(0);
+    const resources = this.#offsets.map(
+      (_, binding): GPUBufferBinding =>
+        binding === 0
+          ? { buffer: uniforms.buffer.gpu, size: uniforms.stride }
+          : { buffer: iterations!.gpu, size: iterationStride },
+    );
     this.#stepGroup = device.createBindGroup({
       label: "step",
       layout: pipelines.stepLayout,
-      entries: [{ binding: 0, resource: { buffer: uniforms.buffer.gpu, size: uniforms.stride } }],
+      entries: resources.map((resource, binding) => ({ binding, resource })),
     });
   }
 
   static async create(
     allocator: Allocator,
-    parts: Omit<StepRunnerParts, "batches" | "uniforms" | "rows" | "stepsAtOnce">,
+    parts: Omit<StepRunnerParts, "batches" | "uniforms" | "iterations" | "rows" | "stepsAtOnce">,
   ): Promise<StepRunner> {
-    const { device, plan } = parts;
+    const { device, plan, program } = parts;
     const { batchMax } = plan;
     const stepsAtOnce = Math.max(1, Math.min(uniformSlots, Math.floor(rowsAtOnce / batchMax)));
     const scalars = Math.max(0, ...Object.values(plan.graphs).map((graph) => graph.scalars));
     const uniforms = await StepUniforms.create(allocator, stepsAtOnce, scalars);
+    const iterations = await createIterations(allocator, device.queue, program);
     const flags = usage.storage | usage.copyDestination;
     const rows = await allocator.allocate("row numbers", 4 * stepsAtOnce * batchMax, flags);
     const batches = new Batches(device.queue, allocator, plan);
-    return new StepRunner({ ...parts, batches, uniforms, rows, stepsAtOnce });
+    return new StepRunner({ ...parts, batches, uniforms, iterations, rows, stepsAtOnce });
   }
 
   /** A request that was checked. Resolves when its last step is done. */
@@ -123,14 +140,18 @@ export class StepRunner {
     device.pushErrorScope("validation");
     const turns = buffers.map((own) => bindGroups.of(plan.name, plan.columns, own));
     const error = await health.guard(device.popErrorScope());
+    const loops = program.loops?.graphs[plan.name];
+    const order = loops?.order ?? dispatches.map((_, number) => number);
     const fitting = isStreamed ? Math.floor(bytesPerGroup / batches.bytes(plan.columns)) : Infinity;
+    const quick = Math.floor(dispatchesPerGroup / (loops?.dispatches ?? 1));
     const graph: ReadyGraph = {
       plan,
       dispatches,
+      order,
       pipelines,
       turns,
       isStreamed,
-      stepsPerGroup: Math.max(1, Math.min(stepsPerGroup, fitting)),
+      stepsPerGroup: Math.max(1, Math.min(stepsPerGroup, fitting, quick)),
     };
     if (error !== null) throw await this.#failure(graph, error);
     return graph;
@@ -185,18 +206,25 @@ export class StepRunner {
   }
 
   #encode(
-    { plan, dispatches, pipelines }: ReadyGraph,
+    { plan, dispatches, order, pipelines }: ReadyGraph,
     groups: readonly GPUBindGroup[],
     offset: number,
   ): GPUCommandBuffer {
     const encoder = this.#parts.device.createCommandEncoder({ label: plan.name });
     const pass = encoder.beginComputePass();
-    pass.setBindGroup(0, this.#stepGroup, [offset]);
-    for (const [index, { workgroups }] of dispatches.entries()) {
+    const offsets = this.#offsets.fill(0);
+    offsets[0] = offset;
+    pass.setBindGroup(0, this.#stepGroup, offsets);
+    const dispatch = (index: number): void => {
+      const { workgroups } = dispatches[index]!;
       pass.setPipeline(pipelines[index]!);
       pass.setBindGroup(1, groups[index]!);
       pass.dispatchWorkgroups(workgroups[0], workgroups[1]);
-    }
+    };
+    runInOrder(order, dispatch, (depth, iteration) => {
+      offsets[1 + depth] = iteration * iterationStride;
+      pass.setBindGroup(0, this.#stepGroup, offsets);
+    });
     pass.end();
     return encoder.finish();
   }
@@ -206,7 +234,7 @@ export class StepRunner {
     const { device, health, program } = this.#parts;
     const { plan, dispatches, pipelines, turns } = graph;
     const found = dispatches.map((dispatch, index) => {
-      const own = { ...graph, dispatches: [dispatch], pipelines: [pipelines[index]!] };
+      const own = { ...graph, dispatches: [dispatch], order: [0], pipelines: [pipelines[index]!] };
       device.pushErrorScope("validation");
       this.#encode(own, [turns[0]![index]!], 0);
       return device.popErrorScope();

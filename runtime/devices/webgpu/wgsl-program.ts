@@ -14,6 +14,9 @@
  *       scalars: array<vec4f, …>,  // step scalars, four to a vector, at byte 32; left out where there are none
  *     }
  *
+ * In programs with loops, bindings 1, 2, … of bind group 0 are an i32 each, again with dynamic offsets: the number of the
+ * iteration of the outermost loop around a dispatch, of the next one, and so on.
+ *
  * Bind group 1 holds storage buffers, `WgslDispatch.bindings` in order from binding 0: ranges of the arenas as
  * `read_write`, which do not overlap within a dispatch, columns of the data and the row numbers as `read`. An arena is
  * one range as a whole where a kernel would have more than eight bindings, or where dispatches are joined. In arenas
@@ -27,12 +30,29 @@ export interface WgslProgram {
   readonly kernels: readonly WgslKernel[];
   /** By graph: what one step dispatches, in order, each seeing what those before it stored. */
   readonly graphs: Readonly<Record<string, readonly WgslDispatch[]>>;
+  /** Left out where there are none. */
+  readonly loops?: WgslLoops;
   /** What the plan needs beyond the limits that every WebGPU device has, in bytes. */
   readonly limits: {
     readonly maxBufferSize?: number;
     readonly maxStorageBufferBindingSize?: number;
   };
 }
+
+/** The loops of all graphs. */
+export interface WgslLoops {
+  /** How deep they are nested at most. */
+  readonly depth: number;
+  /** Iterations of the longest one. */
+  readonly longest: number;
+  /** Graphs with loops: their dispatches in the order in which a step runs them, and how many it runs. */
+  readonly graphs: Readonly<
+    Record<string, { readonly order: readonly WgslOrder[]; readonly dispatches: number }>
+  >;
+}
+
+/** A dispatch, by its position in its graph, or a loop over such. */
+export type WgslOrder = number | { readonly times: number; readonly order: readonly WgslOrder[] };
 
 /** Features of a device that kernels can make use of. */
 export type WgslFeature = "subgroups" | "shader-f16";

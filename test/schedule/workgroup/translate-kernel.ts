@@ -19,7 +19,7 @@ export class Translator {
 
   text(): string {
     const scalars = this.#kernel.parameters
-      .filter(({ kind }) => kind === "scalar")
+      .filter(({ kind }) => kind === "scalar" || kind === "step")
       .map(({ name }) => `const ${name} = scalars[${JSON.stringify(name)}];`);
     return [...scalars, ...this.#block(this.#kernel.body), "m.finish();"].join("\n");
   }

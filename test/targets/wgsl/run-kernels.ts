@@ -5,6 +5,7 @@
 
 import type { KernelModule } from "../../../compiler/kernel/module.ts";
 import { printWgsl } from "../../../compiler/targets/wgsl/print-module.ts";
+import { iterationStride, runInOrder } from "../../../runtime/devices/webgpu/loops.ts";
 import { wgslModule } from "../../../runtime/devices/webgpu/wgsl-module.ts";
 import type {
   WgslBinding,
@@ -92,6 +93,9 @@ async function runOn(device: GPUDevice, run: KernelRun): Promise<KernelOutcome> 
   );
   const step = stepBuffer(device, rows.length, scalars, run.seed ?? 0, run.batch ?? 0);
   buffers.push(step);
+  const depth = program.loops?.depth ?? 0;
+  const iterations = iterationsBuffer(device);
+  buffers.push(iterations);
 
   const resourceOf = (binding: WgslBinding): GPUBufferBinding => {
     switch (binding.kind) {
@@ -109,25 +113,44 @@ async function runOn(device: GPUDevice, run: KernelRun): Promise<KernelOutcome> 
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   const pipelines = new Map<number, GPUComputePipeline>();
-  for (const dispatch of program.graphs[graph]!) {
+  const dispatches = program.graphs[graph]!;
+  for (const dispatch of dispatches) {
     const known = pipelines.get(dispatch.kernel);
     const pipeline = known ?? (await createPipeline(device, program, dispatch, features, errors));
     if (pipeline === null) break;
     pipelines.set(dispatch.kernel, pipeline);
+  }
+  const offsets: number[] = new Array(1 + depth).fill(0);
+  const runDispatch = (dispatch: WgslDispatch): void => {
+    const pipeline = pipelines.get(dispatch.kernel);
+    if (pipeline === undefined) return;
     const entries = dispatch.bindings.map((b, binding) => ({ binding, resource: resourceOf(b) }));
     pass.setPipeline(pipeline);
-    const stepEntry = { binding: 0, resource: { buffer: step, size: step.size } };
+    const uniforms = offsets.map((_, binding) => ({
+      binding,
+      resource:
+        binding === 0
+          ? { buffer: step, size: step.size }
+          : { buffer: iterations, size: iterationStride },
+    }));
     pass.setBindGroup(
       0,
-      device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [stepEntry] }),
-      [0],
+      device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: uniforms }),
+      offsets,
     );
     pass.setBindGroup(
       1,
       device.createBindGroup({ layout: pipeline.getBindGroupLayout(1), entries }),
     );
     pass.dispatchWorkgroups(...dispatch.workgroups);
-  }
+  };
+  runInOrder(
+    program.loops?.graphs[graph]?.order ?? dispatches.map((_, number) => number),
+    (number) => runDispatch(dispatches[number]!),
+    (at, iteration) => {
+      offsets[1 + at] = iteration * iterationStride;
+    },
+  );
   pass.end();
   const copies = Object.values(memory).map((buffer) => {
     const copy = device.createBuffer({
@@ -178,6 +201,16 @@ function stepBuffer(
   return buffer;
 }
 
+/** Enough iterations for the loops of tests. */
+function iterationsBuffer(device: GPUDevice): GPUBuffer {
+  const size = 16 * iterationStride;
+  const buffer = device.createBuffer({ size, usage: usage.uniform | usage.copyDestination });
+  const words = new Int32Array(size / 4);
+  for (let i = 0; i < 16; i++) words[(i * iterationStride) / 4] = i;
+  device.queue.writeBuffer(buffer, 0, words);
+  return buffer;
+}
+
 async function createPipeline(
   device: GPUDevice,
   program: WgslProgram,
@@ -194,7 +227,7 @@ async function createPipeline(
     return null;
   }
   return device.createComputePipelineAsync({
-    layout: pipelineLayout(device, kernel.readOnly),
+    layout: pipelineLayout(device, kernel.readOnly, program.loops?.depth),
     compute: { module, entryPoint: "main" },
   });
 }
