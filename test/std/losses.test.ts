@@ -48,6 +48,56 @@ describe("losses", () => {
         }),
       ),
     ],
+    ["MeanSquaredError()(t, q)", mean(differences.map((d) => d * d))],
+    ["MSE(t, q) + MAE(t, q)", mean(differences.map((d) => d * d + Math.abs(d)))],
+    [
+      "mean_absolute_percentage_error(t, q)",
+      100 * mean(differences.map((d, i) => Math.abs(d) / Math.max(oneHot[i]!, 1e-7))),
+    ],
+    [
+      "mean_squared_logarithmic_error(t, q)",
+      mean(p.map((value, i) => (Math.log1p(value) - Math.log1p(Math.max(oneHot[i]!, 1e-7))) ** 2)),
+    ],
+    ["log_cosh(t, q)", mean(differences.map((d) => Math.log(Math.cosh(d))))],
+    [
+      "cosine_similarity(t, q)",
+      -mean([0.7 / Math.hypot(0.7, 0.2, 0.1), 0.4 / Math.hypot(0.3, 0.3, 0.4)]),
+    ],
+    ["hinge(t, q)", mean(p.map((value, i) => Math.max(1 - (2 * oneHot[i]! - 1) * value, 0)))],
+    ["hinge(2 * t, q)", mean(p.map((value, i) => Math.max(1 - 2 * oneHot[i]! * value, 0)))],
+    [
+      "squared_hinge(t, q)",
+      mean(p.map((value, i) => Math.max(1 - (2 * oneHot[i]! - 1) * value, 0) ** 2)),
+    ],
+    ["categorical_hinge(t, q)", mean([0.2 - 0.7 + 1, 0.3 - 0.4 + 1])],
+    [
+      "kl_divergence(t, q)",
+      -mean([
+        Math.log(0.7) - 1e-7 * Math.log(1e-14 / 0.02),
+        Math.log(0.4) - 1e-7 * Math.log(1e-14 / 0.09),
+      ]),
+    ],
+    ["poisson(t, q)", mean(p.map((value, i) => value - oneHot[i]! * Math.log(value + 1e-7)))],
+    [
+      "binary_focal_crossentropy(t, q, apply_class_balancing = true, alpha = 0.3, gamma = 3.0)",
+      mean(
+        p.map((value, i) => {
+          const pt = oneHot[i] === 1 ? value : 1 - value;
+          return -(oneHot[i] === 1 ? 0.3 : 0.7) * (1 - pt) ** 3 * Math.log(pt);
+        }),
+      ),
+    ],
+    [
+      "categorical_focal_crossentropy(t, q, alpha = [0.1, 0.2, 0.3], gamma = 1.0)",
+      -mean([0.1 * 0.3 * Math.log(0.7), 0.3 * 0.6 * Math.log(0.4)]),
+    ],
+    [
+      "categorical_focal_crossentropy(t, q, gamma = 0.0)",
+      -mean([Math.log(0.7), Math.log(0.4)]) / 4,
+    ],
+    ["dice(t, q)", 1 - (2 * 1.1) / (2 + 2 + 1e-7)],
+    ["mean(dice(t, q, axis = [1]))", mean([1 - 1.4 / (2 + 1e-7), 1 - 0.8 / (2 + 1e-7)])],
+    ["tversky(t, q, alpha = 0.2, beta = 0.7)", 1 - 1.1 / (1.1 + 0.2 * 0.9 + 0.7 * 0.9 + 1e-7)],
     [
       "binary_crossentropy(t, q, from_logits = true)",
       mean(p.map((z, i) => Math.log1p(Math.exp(z)) - oneHot[i]! * z)),
@@ -68,6 +118,24 @@ describe("losses", () => {
     const rows = [p.slice(0, 3), p.slice(3)];
     const wantedLogits = mean(rows.map((row, n) => lse(row) - row[labels[n]!]!));
     expect(scalar(logits, labels, "i32[N]")).toBeCloseTo(wantedLogits, 9);
+  });
+
+  it("takes classes from any axis", () => {
+    const call = "sparse_categorical_crossentropy(t, q, axis = 1)";
+    const y = [0.7, 0.1, 0.2, 0.3, 0.1, 0.6, 0.3, 0.5, 0.3, 0.25, 0.4, 0.25];
+    const wanted = -mean([0.7, 0.6, 0.3, 0.5].map(Math.log));
+    expect(scalar(call, [0, 2, 1, 0], "i32[N, 2]", y, "3, 2")).toBeCloseTo(wanted, 9);
+    expect(scalar(call, [0, 2, 1, 0], "i32[N, 1, 2]", y, "3, 2")).toBeCloseTo(wanted, 9);
+    const smooth = "categorical_crossentropy(t, q, axis = 1, label_smoothing = 0.3)";
+    const truth = [1, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0];
+    const smoothed = truth.map((t, k) => -(0.7 * t + 0.1) * Math.log(y[k]!));
+    expect(scalar(smooth, truth, "f32[N, 3, 2]", y, "3, 2")).toBeCloseTo(3 * mean(smoothed), 9);
+  });
+
+  it("generalizes crossentropy for wrong labels", () => {
+    const call = "categorical_generalized_cross_entropy(t, q, 0.5)";
+    const wanted = mean([0.7, 0.4].map((value) => (1 - Math.sqrt(value)) / 0.5));
+    expect(scalar(call, labels, "i32[N]")).toBeCloseTo(wanted, 9);
   });
 
   it("labels of shape [N] fit predictions of shape [N, 1], never [N, N]", () => {
