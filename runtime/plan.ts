@@ -76,6 +76,15 @@ export interface TrainingPlan {
   } | null;
   /** The column of sample weights, if the train block names one. */
   readonly sampleWeight: string | null;
+  /** What is made for each batch, in order; left out where it is `train`, once. */
+  readonly updates?: readonly UpdatePlan[];
+}
+
+/** A step of one of several optimizers, as adversarial training has them. */
+export interface UpdatePlan {
+  readonly graph: string;
+  /** How often it is made on the same batch. */
+  readonly steps: number;
 }
 
 export interface DataPlan {
@@ -98,7 +107,7 @@ export interface StatisticPlan {
 /**
  * Figures that the reference interpreter computed at build time, to find a device that computes wrongly. The
  * model starts from `initialize(seed)`; columns are filled by `selfTestDataset`; statistics are those of its rows;
- * `predict` runs once, then one update. A value passes if it differs by no more than its tolerance.
+ * `predict` runs once, then each update once. A value passes if it differs by no more than its tolerance.
  */
 export interface SelfTestPlan {
   readonly seed: number;
@@ -112,8 +121,10 @@ export interface SelfTestPlan {
 /** Chosen elements (row-major positions) of an output of `predict`, of the loss, or of a tensor after the update. */
 export interface SelfTestCheck {
   readonly of: "output" | "loss" | "tensor";
-  /** Of the output, `loss`, or the path of the tensor. */
+  /** Of the output, of the loss, or the path of the tensor. */
   readonly name: string;
+  /** Of a loss: the update that it is the loss of, `train` if left out. */
+  readonly graph?: string;
   readonly positions: readonly number[];
   readonly expected: readonly number[];
   /** Absolute, one for each position. */

@@ -76,7 +76,7 @@ export function checkDerivatives(
   }
   const isSound = checks.every(({ outcome }) => outcome !== "differs");
   if (all && isSound) {
-    const graphs = training === null ? [] : [training.train];
+    const graphs = training === null ? [] : training.updates.map(({ graph }) => graph);
     for (const graph of graphs) {
       const subject = lossSubject(context, graph, program);
       if (subject !== undefined) checks.push(checker.check(subject));

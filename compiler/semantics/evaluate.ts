@@ -136,7 +136,10 @@ export function unknownName(
   visible: readonly string[],
   isDimension: boolean,
 ): Diagnostic {
-  const known = isDimension ? visible : [...visible, ...builtinNames, ...words];
+  // No layer or class is a size.
+  const known = isDimension
+    ? visible.filter((other) => !/^[A-Z][a-z]/.test(other))
+    : [...visible, ...builtinNames, ...words];
   const dimension = isDimension ? "the batch size is called `N`" : undefined;
   return diagnostics.unknownName(span, { name, nearest: nearest(name, known), dimension });
 }

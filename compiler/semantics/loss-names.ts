@@ -1,6 +1,6 @@
 /** Names in losses and metrics: those of the model's inputs and outputs and of the data's columns. */
 
-import type { Expression, Identifier, Statement } from "../syntax/ast.ts";
+import type { Argument, Expression, Identifier, Statement } from "../syntax/ast.ts";
 import type { LoweredData } from "./data.ts";
 import { findName, unknownName } from "./evaluate.ts";
 import { childExpressions } from "./expression-children.ts";
@@ -12,6 +12,7 @@ import type { TrainEntries } from "./train.ts";
 /** Reports unknown names with what there is to name; evaluating them afterwards adds nothing. */
 export function checkLossNames(
   entries: TrainEntries,
+  losses: readonly Argument[],
   { declaration, inputs, outputs }: ModelRun,
   data: LoweredData,
   env: Environment,
@@ -22,7 +23,7 @@ export function checkLossNames(
     `the model \`${model}\` has ${[...inputs.keys(), ...outputs.keys()].join(", ")}`,
     `the data \`${data.declaration.name.name}\` ${[...data.columns.keys()].join(", ")}`,
   ].join("; ");
-  const given = [...(entries.get("loss")?.values ?? []), ...(entries.get("metrics")?.values ?? [])];
+  const given = [...losses, ...(entries.get("metrics")?.values ?? [])];
   for (const identifier of given.flatMap(({ value }) => identifiersIn(value))) {
     const { name } = identifier;
     if (findName(name, env) !== undefined) continue;

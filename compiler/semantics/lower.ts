@@ -17,7 +17,7 @@ import { evaluateConstant, topEnvironment } from "./constants.ts";
 import { columnPlan, dataPlan, type LoweredData, lowerData } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
 import { lowerTraining } from "./lower-training.ts";
-import { type ProgramModel, programModel, runModel } from "./model-run.ts";
+import { assignedStates, type ProgramModel, programModel, runModel } from "./model-run.ts";
 import { ModuleLoader, type SourceHost } from "./modules.ts";
 import { checkNames } from "./name-check.ts";
 import type { LoweredProgram } from "./program.ts";
@@ -154,8 +154,11 @@ function lowerModel(
   const inputs = plans(evaluated.inputs, ({ leaf }) => leaf, top);
   const columns = [...inputs, ...(training?.columns ?? [])];
   const persistent = session.persistent.entries;
-  const graph = (name: string, results: Graph["results"]): Graph =>
-    pruneLoops(context, { name, batchMax, results, assignments: [] });
+  const graph = (
+    name: string,
+    results: Graph["results"],
+    assignments: Graph["assignments"] = [],
+  ): Graph => pruneLoops(context, { name, batchMax, results, assignments });
   const program: LoweredProgram = {
     context,
     model: model.declaration.name.name,
@@ -175,6 +178,7 @@ function lowerModel(
     predict: graph(
       "predict",
       [...evaluated.outputs].map(([name, { value }]) => ({ name, value: tensorOf(value) })),
+      assignedStates(evaluated),
     ),
     training: training?.training ?? null,
     statistics: statistics(trained.env.pass, top),

@@ -18,9 +18,13 @@ export type Attempt<T> =
   | { readonly kind: "done"; readonly result: T }
   | { readonly kind: "blocked"; readonly at: Node };
 
-/** Whether the value is computed from the rows of the batch. */
+/** Whether the value is computed from rows of the batch: those of the data, or others, such as noise for each. */
 export function dependsOnBatch(value: Value): boolean {
-  return reachableNodes([value]).some((node) => node.kind === "leaf" && node.role === "input");
+  return reachableNodes([value]).some(
+    (node) =>
+      (node.kind === "leaf" && node.role === "input") ||
+      node.values.some(({ shape }) => !shape.every(isFixed)),
+  );
 }
 
 /** The reduction axis that runs over the whole batch, if the node sums or averages over it. */

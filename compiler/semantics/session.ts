@@ -18,8 +18,8 @@ import type { Tuning } from "./layer-options.ts";
 import type { MaskedMeans } from "./masked-means.ts";
 import { type Module, type ModuleLoader, stdPrefix } from "./modules.ts";
 import { NameRegistry } from "./paths.ts";
-import type { LayerApplication, OwnDerivative } from "./program.ts";
 import { PersistentTable } from "./persistent.ts";
+import type { LayerApplication, OwnDerivative } from "./program.ts";
 import type { Scope } from "./scope.ts";
 import type { SummaryRecorder } from "./summary.ts";
 import { errorValue, type Value } from "./values.ts";
@@ -176,6 +176,8 @@ export interface Pass {
   readonly assigned: Map<GraphValue, GraphValue>;
   /** Terms that add to every loss. */
   readonly penalties: { readonly value: GraphValue; readonly span: Span }[];
+  /** What random streams' names begin with: updates draw numbers of their own. */
+  readonly stream: string;
   /** Random draws so far by the path they belong to. */
   readonly draws: Map<string, number>;
   /** Statistics met, with the value of one batch. */
@@ -185,9 +187,14 @@ export interface Pass {
   readonly applications: LayerApplication[];
 }
 
-export function newPass(training: boolean, summary: SummaryRecorder | null = null): Pass {
+export function newPass(
+  training: boolean,
+  summary: SummaryRecorder | null = null,
+  stream = "",
+): Pass {
   return {
     training,
+    stream,
     assigned: new Map(),
     penalties: [],
     draws: new Map(),

@@ -42,6 +42,9 @@ export type TrainKey = (typeof keys)[number];
 
 export type TrainEntries = ReadonlyMap<TrainKey, TrainEntry>;
 
+/** What several values may be given for. */
+const lists: ReadonlySet<string> = new Set(["metrics", "callbacks", "class_weight", "optimizer"]);
+
 /** The entries by key; reports unknown and repeated ones. */
 export function trainEntries(declaration: TrainDeclaration, env: Environment): TrainEntries {
   const entries = new Map<TrainKey, TrainEntry>();
@@ -59,19 +62,16 @@ export function trainEntries(declaration: TrainDeclaration, env: Environment): T
       report(env, diagnostics.duplicateTrainKey(span, { name }, { labels }));
       continue;
     }
-    const isList = key === "metrics" || key === "callbacks" || key === "class_weight";
+    const isList = lists.has(key);
     if (entry.values.length > 1 && !isList) {
       report(env, diagnostics.singleTrainValue(entry.values[1]!.span, { name }));
     }
     entries.set(key, entry);
   }
   for (const key of ["loss", "optimizer"] as const) {
-    if (!entries.has(key)) {
+    if (declaration.updates.length === 0 && !entries.has(key)) {
       report(env, diagnostics.missingTrainKey(declaration.header, { name: key }));
     }
-  }
-  for (const update of declaration.updates) {
-    report(env, diagnostics.updatesNotAvailable(update.span, {}));
   }
   return entries;
 }

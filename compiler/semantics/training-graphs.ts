@@ -1,249 +1,209 @@
-/** The graphs of a train declaration: the training step, evaluation, and what is read out after an epoch. */
+/** The training step of one update: a forward pass, and the optimizers of the params that it trains. */
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
-import { extentAffine } from "../graph/affine.ts";
+import { nearest } from "../diagnostics/nearest.ts";
+import { axisAffine } from "../graph/affine.ts";
 import { reachableNodes } from "../graph/context.ts";
-import { batchExtent } from "../graph/extent.ts";
 import type { Assignment, Graph, Value as GraphValue } from "../graph/node.ts";
-import type { Argument, TrainDeclaration } from "../syntax/ast.ts";
-import { applyScalarFunction } from "./arithmetic.ts";
+import type { Argument, Identifier } from "../syntax/ast.ts";
 import { callValue } from "./calls.ts";
 import { evaluate } from "./evaluate.ts";
 import { declareLossScale, scaleDerivatives, unscaled, updateWhereFinite } from "./loss-scale.ts";
-import { lowerMetric, metricState, numbersOf } from "./metrics.ts";
+import { distinctAssignments, type LoweredLoss } from "./losses.ts";
 import type { ModelRun } from "./model-run.ts";
-import { OptimizerLowering } from "./optimizer.ts";
-import { snakeCase } from "./paths.ts";
+import { OptimizerLowering, type OptimizerUse, type Trained } from "./optimizer.ts";
+import { joinPath, snakeCase } from "./paths.ts";
 import type { PersistentEntry } from "./persistent.ts";
 import type { Precision } from "./precision.ts";
-import { weighSamples } from "./sample-means.ts";
-import { type Environment, newOwner, report } from "./session.ts";
-import { singleNumber } from "./single-number.ts";
-import { metricName, type TrainEntries, type TrainOverrides } from "./train.ts";
-import { describe, type TemplateValue, tensorValue, type Value } from "./values.ts";
+import { type Environment, report } from "./session.ts";
+import type { TrainOverrides } from "./train.ts";
+import { describe } from "./values.ts";
 
-/** What one pass over loss and metrics gives. */
-export interface LoweredLosses {
-  /** Rank 0, f32; undefined after an error. */
-  readonly loss: GraphValue | undefined;
-  readonly span: Span;
-  /** Totals of the loss and of every metric. */
-  readonly assignments: readonly Assignment[];
-  /** `loss` first. */
-  readonly readout: readonly { readonly name: string; readonly value: GraphValue }[];
+/** One of the updates of a train declaration. */
+export interface Update {
+  /** What it trains; null where there is one for the whole model. */
+  readonly part: Identifier | null;
+  /** Where it begins, for errors. */
+  readonly header: Span;
+  readonly loss: Argument;
+  /** The first is for all params that none of the others, which are named after parts, is for. */
+  readonly optimizers: readonly Argument[];
+  /** How often it is made for each batch. */
+  readonly steps: number;
 }
 
-/** Lowers loss and metrics where `env`'s scope has inputs, outputs and columns. */
-export function lowerLosses(
-  entries: TrainEntries,
-  env: Environment,
-  weight: GraphValue | null,
-): LoweredLosses | undefined {
-  const entry = entries.get("loss")?.values[0];
-  if (entry === undefined) return undefined;
-  const { span } = entry.value;
-  const loss = lowerLoss(entry, env, weight);
-  const assignments: Assignment[] = [];
-  const readout: { name: string; value: GraphValue }[] = [];
-  if (loss !== undefined) {
-    const origin = { span, label: "loss", path: "", backward: false };
-    const epoch = env.session.context.from(origin, () => epochLoss(loss, span, env));
-    assignments.push(...epoch.assignments);
-    readout.push({ name: "loss", value: epoch.readout });
-  }
-  const names = new Set(["loss"]);
-  for (const argument of entries.get("metrics")?.values ?? []) {
-    const base = metricName(argument);
-    let name = argument.name === null ? snakeCase(base) : base;
-    for (let k = 1; names.has(name); k++) name = `${base}_${k}`;
-    names.add(name);
-    const inner = { ...env, measuring: true, owner: newOwner(`metrics/${name}`) };
-    const origin = { span: argument.span, label: name, path: "", backward: false };
-    env.session.context.from(origin, () => {
-      for (const number of numbersOf(inner, name, evaluate(argument.value, inner))) {
-        const part = { ...inner, owner: newOwner(`metrics/${number.name}`) };
-        const { span } = argument.value;
-        const metric = lowerMetric(part, number.value, span, number.name, weight);
-        if (metric === undefined) continue;
-        names.add(number.name);
-        assignments.push(...metric.assignments);
-        readout.push({ name: number.name, value: metric.readout });
-      }
-    });
-  }
-  return { loss, span, assignments: distinct(assignments), readout };
+/** What the parts of a model are called by. */
+export interface Parts {
+  /** The model's path. */
+  readonly model: string;
 }
 
-function distinct(assignments: readonly Assignment[]): Assignment[] {
-  return [...new Map(assignments.map((assignment) => [assignment.target, assignment])).values()];
-}
-
-function lowerLoss(
-  { value: expression }: Argument,
-  env: Environment,
-  weight: GraphValue | null,
-): GraphValue | undefined {
-  const { context } = env.session;
-  const { span } = expression;
-  const origin = { span, label: "loss", path: "", backward: false };
-  return context.from(origin, () => {
-    const value = evaluate(expression, env);
-    const whole = singleNumber(env, value, { what: "the loss", span });
-    if (whole === undefined) return undefined;
-    const weighed = weight === null ? whole : weigh(whole, weight, span, env);
-    return withPenalties(weighed, env, span);
-  });
-}
-
-function weigh(loss: GraphValue, weight: GraphValue, span: Span, env: Environment): GraphValue {
-  const { context } = env.session;
-  const attempt = weighSamples(context, loss, weight);
-  if (attempt.kind === "done") return attempt.result;
-  const [origin] = context.origins(attempt.at);
-  const labels = origin ? [{ span: origin.span, text: "not linear in means over the batch" }] : [];
-  report(env, diagnostics.lossNotWeightable(span, {}, { labels }));
-  return loss;
-}
-
-function withPenalties(loss: GraphValue, env: Environment, span: Span): GraphValue {
-  let sum: Value = tensorValue(loss);
-  for (const penalty of env.pass.penalties) {
-    sum = applyScalarFunction(env, { fn: "add", name: "penalty", span }, [
-      { value: sum, span },
-      { value: tensorValue(penalty.value), span: penalty.span },
-    ]);
-  }
-  return sum.kind === "tensor" ? sum.value : loss;
-}
-
-/** The epoch's loss: batches weighed by their sizes. */
-function epochLoss(
-  loss: GraphValue,
-  span: Span,
-  env: Environment,
-): { assignments: Assignment[]; readout: GraphValue } {
-  const { context } = env.session;
-  const total = metricState(env, "metrics/loss/total", [], span);
-  const weight = metricState(env, "metrics/loss/weight", [], span);
-  const size = context.cast(context.index(extentAffine(batchExtent)), "f32");
-  const scalar = (body: Parameters<typeof context.cast>[0]) =>
-    context.compute({ parallel: [], body }).values[0]!;
-  const load = (value: GraphValue) => context.load(value, []);
-  const share = context.call("multiply", load(loss), size);
-  return {
-    assignments: [
-      { target: total, value: scalar(context.call("add", load(total), share)) },
-      { target: weight, value: scalar(context.call("add", load(weight), size)) },
-    ],
-    readout: scalar(context.call("divide", load(total), load(weight))),
-  };
+/** What a graph is made of besides its updates. */
+export interface StepParts extends Parts {
+  readonly name: string;
+  readonly update: Update;
+  readonly env: Environment;
+  readonly loss: LoweredLoss;
+  /** Of losses and metrics. */
+  readonly totals: readonly Assignment[];
+  readonly outputs: ModelRun["outputs"];
+  readonly precision: Precision;
+  /** Whether params that outputs read have another update to be trained by. */
+  readonly isOneOfSeveral: boolean;
 }
 
 /** The training step: updates of the params that the loss depends on, states, totals. */
 export function trainingGraph(
-  declaration: TrainDeclaration,
-  entries: TrainEntries,
-  env: Environment,
-  losses: LoweredLosses,
-  outputs: ModelRun["outputs"],
+  parts: StepParts,
   { learningRate }: TrainOverrides,
-  precision: Precision,
 ): { graph: Graph; hypers: Readonly<Record<string, number>> } | undefined {
-  const optimizer = optimizerOf(entries, env);
-  const { loss, span } = losses;
-  if (loss === undefined) return undefined;
-  const params = trainedParams(loss, span, declaration, outputs, env);
-  if (optimizer === undefined || params.length === 0) return undefined;
+  const { env, update, loss, totals, name } = parts;
+  const optimizers = update.optimizers.map((argument) => optimizerOf(argument, parts));
+  if (loss.loss === undefined) return undefined;
+  const params = trainedParams(parts, loss.loss);
+  if (optimizers.some((optimizer) => optimizer === undefined) || params.length === 0) {
+    return undefined;
+  }
   const { session, pass } = env;
+  const used = optimizers as PartOptimizer[];
   // Totals are assigned after what they read, states of layers as the model ran.
-  const { hypers, derived } = updates(env, params, loss, optimizer, learningRate, precision);
-  const metrics = new Set(losses.assignments.map(({ target }) => target));
+  const { hypers, derived } = lowerUpdates(parts, params, loss.loss, used, learningRate);
+  const metrics = new Set(totals.map(({ target }) => target));
   const states = [...pass.assigned]
     .filter(([target]) => !metrics.has(target))
     .map(([target, value]) => ({ target, value }));
   const graph: Graph = {
-    name: "train",
+    name,
     batchMax: session.batchMax,
     results: [{ name: "loss", value: derived }],
-    assignments: [...states, ...losses.assignments],
+    assignments: [...states, ...distinctAssignments(totals)],
   };
   return { graph, hypers };
 }
 
+interface PartOptimizer extends OptimizerUse {
+  /** Whether it is for the param of a path; the first optimizer is for all that are left. */
+  readonly isFor: (path: string) => boolean;
+}
+
 /** Adds the updates of params to the pass. `derived` is the loss as the one that their gradients are derivatives of. */
-function updates(
-  env: Environment,
+function lowerUpdates(
+  { env, update, precision }: StepParts,
   params: readonly PersistentEntry[],
   loss: GraphValue,
-  { template, span }: { readonly template: TemplateValue; readonly span: Span },
+  optimizers: readonly PartOptimizer[],
   learningRate: number | undefined,
-  precision: Precision,
 ): { hypers: Readonly<Record<string, number>>; derived: GraphValue } {
   const { context } = env.session;
   const gradients = params.map(({ path, leaf }) =>
     context.leaf("gradient", path, leaf.dtype, leaf.shape),
   );
-  const optimizer = new OptimizerLowering(env, { template, span, prefix: "" }, learningRate);
-  const update = (used: readonly GraphValue[]): Readonly<Record<string, number>> => {
-    optimizer.update(params.map((param, i) => ({ param, gradient: used[i]! })));
-    return optimizer.hypers;
+  const lowerings = optimizers.map((use) => new OptimizerLowering(env, use, learningRate));
+  const factors = lowerings.map((lowering) => lowering.scale());
+  // Several optimizers may scale differently: then the gradients are, instead of the one loss.
+  const [only] = factors;
+  const isScaled = lowerings.length === 1 && only !== undefined;
+  const scaled = isScaled ? scaleDerivatives(env, loss, only) : loss;
+  const updateAll = (used: readonly GraphValue[]): void => {
+    const groups: Trained[][] = optimizers.map(() => []);
+    params.forEach((param, i) => {
+      const own = optimizers.findLastIndex(({ isFor }) => isFor(param.path));
+      const factor = isScaled ? undefined : factors[own];
+      const gradient = factor === undefined ? used[i]! : multiplied(env, used[i]!, factor);
+      groups[own]!.push({ param, gradient });
+    });
+    lowerings.forEach((lowering, i) => {
+      if (groups[i]!.length > 0) lowering.update(groups[i]!);
+    });
   };
+  const hypers = () => Object.assign({}, ...lowerings.map((lowering) => lowering.hypers));
   if (precision !== "f16") {
-    const factor = optimizer.scale();
-    const scale = factor === undefined ? loss : scaleDerivatives(env, loss, factor);
-    return { hypers: update(gradients), derived: scale };
+    updateAll(gradients);
+    return { hypers: hypers(), derived: scaled };
   }
+  const { span } = optimizers[0]!;
   const origin = { span, label: "loss_scale", path: "", backward: false };
   return context.from(origin, () => {
-    const scaling = declareLossScale(env, span);
+    const scaling = declareLossScale(env, span, update.part?.name ?? "");
     const divided = gradients.map((gradient) => unscaled(env, gradient, scaling));
-    let hypers = {};
-    updateWhereFinite(env, gradients, scaling, () => {
-      hypers = update(divided);
-    });
-    return { hypers, derived: scaleDerivatives(env, loss, scaling.scale) };
+    updateWhereFinite(env, gradients, scaling, () => updateAll(divided));
+    return { hypers: hypers(), derived: scaleDerivatives(env, scaled, scaling.scale) };
   });
 }
 
-/** The optimizer with its arguments, wherever the loss may have failed. */
-function optimizerOf(
-  entries: TrainEntries,
-  env: Environment,
-): { template: TemplateValue; span: Span } | undefined {
-  const expression = entries.get("optimizer")?.values[0]?.value;
-  if (expression === undefined) return undefined;
+function multiplied(env: Environment, gradient: GraphValue, factor: GraphValue): GraphValue {
+  const { context } = env.session;
+  const index = gradient.shape.map((_, axis) => axisAffine(axis));
+  const body = context.call("multiply", context.load(gradient, index), context.load(factor, []));
+  return context.compute({ parallel: gradient.shape, body }).values[0]!;
+}
+
+/** An optimizer with its arguments, wherever the loss may have failed. */
+function optimizerOf(argument: Argument, parts: StepParts): PartOptimizer | undefined {
+  const { env, update } = parts;
+  const { value: expression, name } = argument;
   const { span } = expression;
   let value = evaluate(expression, env);
   if (value.kind === "string" || (value.kind === "template" && value.config === null)) {
     value = callValue(value, [], span, env);
   }
   if (value.kind === "error") return undefined;
-  if (value.kind === "template" && value.declaration.kind === "optimizer") {
-    return { template: value, span };
+  if (value.kind !== "template" || value.declaration.kind !== "optimizer") {
+    const found = describe(value);
+    const expected = "an optimizer";
+    report(env, diagnostics.wrongType(span, { what: "`optimizer`", expected, found }));
+    return undefined;
   }
-  const found = describe(value);
-  const expected = "an optimizer";
-  report(env, diagnostics.wrongType(span, { what: "`optimizer`", expected, found }));
+  const prefix = joinPath(update.part?.name ?? "", name?.name ?? "");
+  const isFor = name === null ? () => true : partOf(name, parts);
+  if (isFor === undefined) return undefined;
+  return { template: value, span, prefix: prefix.replace(/\/$/, ""), isFor };
+}
+
+/**
+ * Which paths belong to a part of a model: a layer, a model in it, a param of its own, or the model itself. Nothing,
+ * with an error, if no param does.
+ */
+function partOf(
+  { name, span }: Identifier,
+  { env, model }: StepParts,
+): ((path: string) => boolean) | undefined {
+  const params = env.session.persistent.entries.filter(({ role }) => role === "param");
+  const within = (whole: string) => (path: string) =>
+    path === whole || path.startsWith(`${whole}/`);
+  // A model used by its bare name is a part beside this one.
+  const found = [joinPath(model, name), name, joinPath(model, snakeCase(name))].find((path) =>
+    params.some((param) => within(path)(param.path)),
+  );
+  if (found !== undefined) return within(found);
+  const names = params.map(({ path }) => {
+    const [first, second] = path.split("/") as [string, string | undefined];
+    return first === model ? (second ?? first) : first;
+  });
+  const known = [...new Set(names)];
+  const values = { name, nearest: nearest(name, known), known: known.join(", ") };
+  report(env, diagnostics.unknownPart(span, values));
   return undefined;
 }
 
-/** The trainable params that the loss reads; warns of those that it does not. */
-function trainedParams(
-  loss: GraphValue,
-  span: Span,
-  { header }: TrainDeclaration,
-  outputs: ModelRun["outputs"],
-  env: Environment,
-): PersistentEntry[] {
+/** The trainable params of the part that the loss reads; warns of those that it does not. */
+function trainedParams(parts: StepParts, loss: GraphValue): PersistentEntry[] {
+  const { env, update, outputs, isOneOfSeveral } = parts;
+  const { span } = parts.loss;
+  const isPart = update.part === null ? () => true : partOf(update.part, parts);
+  if (isPart === undefined) return [];
   const reached = new Set(reachableNodes([loss]));
-  const params = env.session.persistent.entries.filter(({ role }) => role === "param");
+  const params = env.session.persistent.entries.filter(
+    ({ role, path }) => role === "param" && isPart(path),
+  );
   const trained = params.filter(({ leaf, trainable }) => trainable && reached.has(leaf.node));
   if (trained.length === 0) {
-    const labels = [{ span: header, text: "nothing to train" }];
+    const labels = [{ span: update.header, text: "nothing to train" }];
     report(env, diagnostics.lossWithoutParameters(span, {}, { labels }));
     return [];
   }
+  if (isOneOfSeveral) return trained;
   reportUntrained(
     params.filter(({ leaf, trainable }) => trainable && !reached.has(leaf.node)),
     span,

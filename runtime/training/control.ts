@@ -10,6 +10,11 @@ export interface SaveRequest {
   readonly content: "weights" | "checkpoint";
 }
 
+/** The names of all learning rates, the first optimizer's first: `discriminator/learning_rate` where there are several. */
+export function learningRates(hypers: Readonly<Record<string, number>>): readonly string[] {
+  return Object.keys(hypers).filter((name) => name.split("/").at(-1) === "learning_rate");
+}
+
 export class FitControl implements TrainingControl {
   readonly metrics: readonly string[];
   readonly storage: FileStorage;
@@ -53,11 +58,19 @@ export class FitControl implements TrainingControl {
   }
 
   learningRate(): number | undefined {
-    return this.#hypers.learning_rate;
+    const [first] = learningRates(this.#hypers);
+    return first === undefined ? undefined : this.#hypers[first];
   }
 
+  /** Several optimizers keep the ratios of their rates to the first one's. */
   setLearningRate(value: number): void {
-    this.#hypers = { ...this.#hypers, learning_rate: value };
+    const rates = learningRates(this.#hypers);
+    const before = this.learningRate() ?? 0;
+    const scaled = rates.map((name) => {
+      const rate = this.#hypers[name]!;
+      return [name, before === 0 || rate === before ? value : (rate / before) * value] as const;
+    });
+    this.#hypers = { ...this.#hypers, ...Object.fromEntries(scaled) };
   }
 
   stop(): void {

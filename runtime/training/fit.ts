@@ -14,6 +14,7 @@ import type { ModelRunner } from "./model-runner.ts";
 import { shuffleRows } from "./permutation.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunState } from "./run-state.ts";
+import { countedBatches, trainingGraphs, trainRows } from "./updates.ts";
 
 export interface FitRequest {
   readonly runner: ModelRunner;
@@ -149,7 +150,7 @@ class FitRun {
 
     await this.#runner.exclusively(async () => {
       const before = watched ? await this.#runner.readTensors() : undefined;
-      await this.#runner.bind(train.dataset, ["train"]);
+      await this.#runner.bind(train.dataset, trainingGraphs(this.#runner.plan));
       await this.#steps(steps);
       if (!watched && this.#warnedOfLoss && !reporter.wantsProgress) return;
       const logs = await this.#runner.readMetrics();
@@ -187,26 +188,16 @@ class FitRun {
   }
 
   async #steps(steps: number): Promise<void> {
-    const { position, batchSize, batch, t } = this.#state;
+    const { position, batchSize } = this.#state;
     const rows = this.#order.subarray(position * batchSize, (position + steps) * batchSize);
-    const context = {
-      seed: this.#state.seed,
-      hypers: this.#control.hypers,
-      batch,
-      t: t + 1,
-    };
     const start = performance.now();
-    await this.#runner.run("train", rows, batchSize, context);
+    const state = { ...this.#state, hypers: this.#control.hypers };
+    const counted = await trainRows(this.#runner, rows, batchSize, state);
     const milliseconds = performance.now() - start;
     this.#sizer.record(steps, milliseconds);
     this.#trainingSeconds += milliseconds / 1000;
     this.#samples += rows.length;
-    this.#state = {
-      ...this.#state,
-      position: position + steps,
-      batch: batch + steps,
-      t: t + steps,
-    };
+    this.#state = { ...this.#state, ...counted, position: position + steps };
   }
 
   /**
@@ -218,9 +209,10 @@ class FitRun {
     position: number,
     steps: number,
   ): Promise<number> {
-    const { batch, t, epoch } = this.#state;
+    const { epoch } = this.#state;
     await this.#runner.writeTensors(before);
-    this.#state = { ...this.#state, position, batch: batch - steps, t: t - steps };
+    const counted = countedBatches(this.#runner.plan, this.#state, -steps);
+    this.#state = { ...this.#state, ...counted, position };
     for (let ran = 1; ran <= steps; ran++) {
       await this.#steps(1);
       const loss = (await this.#runner.readMetrics()).loss ?? 0;

@@ -21,6 +21,8 @@ import { TrainingError } from "./error.ts";
 export interface StepContext extends StepCounters {
   readonly seed: number;
   readonly hypers: Readonly<Record<string, number>>;
+  /** Counts what random numbers are drawn for; `batch` where that is not given. */
+  readonly draw?: number;
 }
 
 /** Metrics' order and names are part of the model; their totals are tensors like others. */
@@ -95,7 +97,7 @@ export class ModelRunner {
     name: string,
     rows: Int32Array,
     batchSize: number,
-    { seed, hypers, t, batch }: StepContext,
+    { seed, hypers, t, batch, draw = batch }: StepContext,
   ): Promise<void> {
     const perStep = this.graph(name).scalars;
     const steps = stepCount({ rows, batchSize });
@@ -113,7 +115,7 @@ export class ModelRunner {
       batchSize,
       scalars,
       seed: seed >>> 0,
-      firstBatch: batch >>> 0,
+      firstBatch: draw >>> 0,
     });
   }
 

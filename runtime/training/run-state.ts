@@ -17,9 +17,11 @@ export interface RunState {
   readonly position: number;
   /** Epochs of earlier calls of `fit` on this model: shuffling goes on where they ended. */
   readonly earlierEpochs: number;
-  /** Batches trained so far, and updates made. */
+  /** Batches trained so far, and updates made, of all kinds together. */
   readonly batch: number;
   readonly t: number;
+  /** Updates made by the names of their graphs. */
+  readonly updates: Readonly<Record<string, number>>;
   /** Run-time numbers as they are now, `learning_rate` among them. */
   readonly hypers: Readonly<Record<string, number>>;
   readonly history: History;
@@ -44,6 +46,7 @@ export function initialRunState(
     earlierEpochs: 0,
     batch: 0,
     t: 0,
+    updates: {},
     hypers,
     history: emptyHistory,
     callbacks: [],

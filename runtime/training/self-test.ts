@@ -14,6 +14,7 @@ import { formatCount } from "./report/quantities.ts";
 import type { Reporter } from "./report/reporter.ts";
 import { computeStatistics } from "./statistics.ts";
 import { hash32, threefry2x32 } from "./threefry.ts";
+import { trainingGraphs } from "./updates.ts";
 
 export interface SelfTestDeviation {
   readonly check: SelfTestCheck;
@@ -42,15 +43,17 @@ export async function runSelfTest(runner: ModelRunner): Promise<SelfTestResult> 
   const dataset = selfTestDataset(plan.columns, selfTest);
   const { rows } = allRows(dataset);
   const context = { seed: selfTest.seed, hypers: plan.hypers, t: 1, batch: 0 };
+  const updates = plan.training === null ? [] : trainingGraphs(plan);
   await runner.initialize(selfTest.seed);
   await computeStatistics(runner, { dataset, rows }, context);
   const values = new Map<SelfTestCheck, TensorData>();
-  const graphs = plan.graphs.train === undefined ? ["predict"] : ["predict", "train"];
+  const graphs = ["predict", ...updates.filter((graph) => plan.graphs[graph] !== undefined)];
   await runner.bind(dataset, graphs);
   for (const graph of graphs) {
     await runner.run(graph, rows, rows.length, context);
     for (const check of selfTest.checks) {
-      const value = await valueAfter(runner, check, graph);
+      const isLast = graph === graphs.at(-1);
+      const value = await valueAfter(runner, check, graph, isLast);
       if (value !== undefined) values.set(check, value);
     }
   }
@@ -115,14 +118,15 @@ async function valueAfter(
   runner: ModelRunner,
   check: SelfTestCheck,
   graph: string,
+  isLast: boolean,
 ): Promise<TensorData | undefined> {
   switch (check.of) {
     case "output":
       return graph === "predict" ? runner.readResult(graph, check.name) : undefined;
     case "loss":
-      return graph === "train" ? runner.readResult(graph, "loss") : undefined;
+      return graph === (check.graph ?? "train") ? runner.readResult(graph, "loss") : undefined;
     case "tensor":
-      return graph === "train" ? runner.device.read(check.name) : undefined;
+      return isLast && graph !== "predict" ? runner.device.read(check.name) : undefined;
   }
 }
 

@@ -38,6 +38,8 @@ export function stateFromJson(text: string): RunState {
     earlierEpochs: count(root.earlierEpochs, "earlierEpochs"),
     batch: count(root.batch, "batch"),
     t: count(root.t, "t"),
+    // Checkpoints of before there could be several updates.
+    updates: root.updates === undefined ? { train: count(root.t, "t") } : counts(root.updates),
     hypers: numbers(root.hypers, "hypers"),
     history: history(root.history),
     callbacks: list(root.callbacks, "callbacks").map((item, index) => {
@@ -95,6 +97,11 @@ function number(value: unknown, name: string): number {
 function numbers(value: unknown, name: string): Readonly<Record<string, number>> {
   const entries = Object.entries(record(value, name));
   return Object.fromEntries(entries.map(([key, item]) => [key, number(item, `${name}.${key}`)]));
+}
+
+function counts(value: unknown): Readonly<Record<string, number>> {
+  const entries = Object.entries(record(value, "updates"));
+  return Object.fromEntries(entries.map(([key, item]) => [key, count(item, `updates.${key}`)]));
 }
 
 function count(value: unknown, name: string): number {

@@ -12,6 +12,7 @@ import type { Callback, Logs } from "./callbacks/callback.ts";
 import { createCallbacks } from "./callbacks/create.ts";
 import { decodeCheckpoint, decodeWeights, encodeCheckpoint, encodeWeights } from "./checkpoint.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
+import { learningRates } from "./control.ts";
 import {
   allRows,
   createDataset,
@@ -28,6 +29,7 @@ import { type Reporter, silentReporter } from "./report/reporter.ts";
 import { initialRunState, type RunState } from "./run-state.ts";
 import { requireSelfTest, runSelfTest, type SelfTestResult } from "./self-test.ts";
 import { computeStatistics } from "./statistics.ts";
+import { trainingGraphs, trainRows } from "./updates.ts";
 
 /** What `fit` takes; the train block of the model says what is left out. */
 export interface TrainOptions {
@@ -97,8 +99,15 @@ export class Trainer {
     return this.#state;
   }
 
-  /** Run-time numbers of the optimizer, such as `learning_rate`. */
+  /** Run-time numbers of the optimizer, such as `learning_rate`, which stands for those of all optimizers. */
   setHyper(name: string, value: number): void {
+    const rates = learningRates(this.#state.hypers);
+    if (name === "learning_rate" && rates.length > 0) {
+      for (const rate of rates) this.#setHyper(rate, value);
+    } else this.#setHyper(name, value);
+  }
+
+  #setHyper(name: string, value: number): void {
     if (this.#state.hypers[name] === undefined) {
       const known = Object.keys(this.#state.hypers).join(", ");
       throw new TrainingError(
@@ -191,11 +200,10 @@ export class Trainer {
     this.#checkBatchSize(rows.length);
     return this.#runner.exclusively(async () => {
       await this.#ensureStatistics(selection, this.#state);
-      await this.#runner.bind(dataset, ["train"]);
+      await this.#runner.bind(dataset, trainingGraphs(this.plan));
       await this.#runner.resetMetrics();
-      const { t, batch } = this.#state;
-      await this.#runner.run("train", rows, rows.length, { ...this.#state, t: t + 1 });
-      this.#state = { ...this.#state, t: t + 1, batch: batch + 1 };
+      const counted = await trainRows(this.#runner, rows, rows.length, this.#state);
+      this.#state = { ...this.#state, ...counted };
       return this.#runner.readMetrics();
     });
   }
@@ -288,8 +296,9 @@ export class Trainer {
     const state = this.#state;
     if (!this.#resumed) {
       const earlierEpochs = state.earlierEpochs + state.epoch + (state.position > 0 ? 1 : 0);
-      const { seed, hypers, t, batch } = state;
-      return { ...initialRunState(seed, batchSize, trainingRows, hypers), earlierEpochs, t, batch };
+      const { seed, hypers, t, updates, batch } = state;
+      const fresh = initialRunState(seed, batchSize, trainingRows, hypers);
+      return { ...fresh, earlierEpochs, t, updates, batch };
     }
     if (
       state.position > 0 &&

@@ -92,6 +92,7 @@ export function trainingProgram(random: RandomGraph, optimizer: OptimizerName): 
       },
       hypers,
       train,
+      updates: [{ graph: train, steps: 1 }],
       evaluate,
       readout: { name: "readout", batchMax, results: [], assignments: [] },
     },

@@ -6,6 +6,7 @@ import {
   formatLarge,
 } from "../../../runtime/training/report/quantities.ts";
 import { formatSummary } from "../../../runtime/training/summary.ts";
+import { trainingGraphs } from "../../../runtime/training/updates.ts";
 import type { CompiledProgram, KernelReport } from "../../compiled-program.ts";
 import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
@@ -33,7 +34,7 @@ function formatCosts({ plan, kernels }: CompiledProgram): string {
     `${formatBytes(results)} results`,
   ];
   return [
-    ...["train", "evaluate", "predict"].flatMap((graph) =>
+    ...[...trainingGraphs(plan), "evaluate", "predict"].flatMap((graph) =>
       formatGraph(graph, plan.batchMax, kernels),
     ),
     ` Peak memory: ${formatBytes(persistent + temporaries + results)} (${parts.join(", ")}), data not counted`,
@@ -57,6 +58,6 @@ function formatGraph(
   const bytes = kernels.reduce((total, kernel) => total + kernel.bytes, 0);
   const count = `${formatCount(kernels.length)} kernel${kernels.length === 1 ? "" : "s"}`;
   return [
-    ` ${TITLES[graph]} (batch ${batch}): ${formatLarge(flops)} FLOPs, ${formatBytes(bytes)} moved, ${count}`,
+    ` ${TITLES[graph] ?? `Training step of ${graph.replace(/^train_/, "")}`} (batch ${batch}): ${formatLarge(flops)} FLOPs, ${formatBytes(bytes)} moved, ${count}`,
   ];
 }

@@ -3,6 +3,7 @@
 import { type DType, dtypes } from "../../graph/dtype.ts";
 import { isStepElement, numberScalar } from "../arithmetic.ts";
 import { convertElement, convertTensor } from "../conversions.ts";
+import { joinPath } from "../paths.ts";
 import { broadcastTo } from "../tensors/layout.ts";
 import { stackedOrder } from "../tensors/reduce.ts";
 import { boolValue, errorValue, floatValue, intValue, tensorValue, type Value } from "../values.ts";
@@ -65,7 +66,8 @@ function uniformTensor(call: BuiltinCall): Value {
   const loops = eachStep ? call.env.loops : [];
   const count = pass.draws.get(owner.path) ?? 0;
   pass.draws.set(owner.path, count + 1);
-  const stream = count === 0 ? owner.path : `${owner.path}#${count}`;
+  const path = joinPath(pass.stream, owner.path);
+  const stream = count === 0 ? path : `${path}#${count}`;
   const body = session.context.random(stream, stackedOrder(shape, loops));
   return tensorValue(session.context.compute({ parallel: shape, body }).values[0]!);
 }

@@ -169,7 +169,8 @@ async function createParts(
 
 /** As a run of `fit` needs the graphs; those that only other calls need, last. */
 function compilationOrder(plan: TrainerPlan): readonly string[] {
-  const first = [...plan.statistics.map(({ graph }) => graph), "train", "evaluate"];
+  const updates = plan.training?.updates?.map(({ graph }) => graph) ?? ["train"];
+  const first = [...plan.statistics.map(({ graph }) => graph), ...updates, "evaluate"];
   const names = new Set([...first, ...Object.keys(plan.graphs)]);
   return [...names].filter((name) => Object.hasOwn(plan.graphs, name));
 }
