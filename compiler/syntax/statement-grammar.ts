@@ -97,7 +97,7 @@ export class StatementGrammar extends TypeGrammar {
     return this.OR<Statement>([
       {
         ALT: () => {
-          const scan = this.SUBRULE(this.scan);
+          const scan = this.SUBRULE(this.scanHeadAndBody);
           return this.ACTION(() => {
             if (type !== null) this.fail(diagnostics.scanWithType(type.span, {}));
             const { start } = pattern.span;
@@ -123,7 +123,7 @@ export class StatementGrammar extends TypeGrammar {
   });
 
   /** `scan t in T reversed from h0 checkpoint every k { … }` */
-  readonly scan = this.RULE("scan", (): Omit<ScanStatement, "pattern"> => {
+  readonly scanHeadAndBody = this.RULE("scanHeadAndBody", (): Omit<ScanStatement, "pattern"> => {
     const keyword = this.CONSUME(T.Scan);
     const step = this.SUBRULE(this.identifier);
     this.CONSUME(T.In);
@@ -164,10 +164,10 @@ export class StatementGrammar extends TypeGrammar {
 
   /** A word that is one only where it stands. */
   readonly wordOf = this.RULE("wordOf", (word: string): void => {
-    const token = this.CONSUME(T.Identifier);
     this.ACTION(() => {
-      if (token.image !== word) this.failAt(token, `\`${word}\``);
+      if (this.LA(1).image !== word) this.failAt(this.LA(1), `\`${word}\``);
     });
+    this.CONSUME(T.Identifier);
   });
 
   readonly pattern = this.RULE("pattern", (): Pattern => {

@@ -1,7 +1,8 @@
 /** Loops of the language, by the values that the interpreter gives them. */
 
 import { describe, expect, it } from "vitest";
-import { evaluateExpression, predict } from "./run-program.ts";
+import { lowerSound } from "./lowering.ts";
+import { evaluateExpression, graphsOf, predict, run } from "./run-program.ts";
 
 const x = { x: [1, 2, 3, 4, 5, 6] };
 const type = { x: "f32[N, 3]" };
@@ -136,5 +137,65 @@ describe("checkpoints change no value", () => {
       const split = body(` checkpoint every ${every}`, direction);
       expect(evaluateExpression({ x: "f32[N, 7]" }, split, seven, 2)).toEqual(plain);
     }
+  });
+});
+
+describe("what a loop means to the rest of a program", () => {
+  const layer = `
+layer Noise()(x: f32[N, T]) {
+  _h = scan t in T from zeros([N])CHECKPOINT { _h' = 0 * _h + uniform([N]) + 0 * x[:, t] }
+  return _h.all
+}
+model M {
+  input x: f32[N, 3]
+  output y = x |> Noise
+}`;
+
+  it("draws the random numbers of what it stacks, with checkpoints too", () => {
+    const drawn = predict(layer.replace("CHECKPOINT", ""), x, 2).y!;
+    expect(new Set(drawn).size).toBe(6);
+    const whole = predict(
+      `layer Noise()(x: f32[N, T]) { return uniform([N, T]) + 0 * x }
+model M {
+  input x: f32[N, 3]
+  output y = x |> Noise
+}`,
+      x,
+      2,
+    );
+    expect(drawn).toEqual(whole.y);
+    expect(predict(layer.replace("CHECKPOINT", " checkpoint every 2"), x, 2).y).toEqual(drawn);
+  });
+
+  it("shares params over steps, and adds the penalties of its params once", () => {
+    const program = lowerSound(`
+layer Cell()(h: f32[N], x: f32[N]) {
+  param w: f32[1] = ones, regularizer = L2(0.5)
+  return w * h + x
+}
+model M {
+  input x: f32[N, 3]
+  cell = Cell()
+  h = scan t in 3 from zeros([N]) { h' = cell(h, x[:, t]) }
+  output y = h
+}
+data d { train { x: f32[3] = csv("a.csv")
+  t: f32 = csv("b.csv")
+  s: f32 = csv("c.csv") } }
+train M on d {
+  loss mean((t - y)^2)
+  optimizer SGD(0.1)
+  metrics off = mean(abs(t - y))
+  sample_weight s
+}`);
+    graphsOf(program);
+    const leaves = { ...x, t: [1, 2], s: [1, 0.5], "M/cell/w": [2] };
+    const { results, assigned } = run(program, program.training!.evaluate, leaves, { n: 2 });
+    const [first, second] = [4 + 4 + 3 - 1, 16 + 10 + 6 - 2];
+    expect(results.loss).toEqual([(first ** 2 + 0.5 * second ** 2) / 2 + 0.5 * 4]);
+    expect(assigned["metrics/off/total"]).toEqual([first + 0.5 * second]);
+    expect(
+      program.persistent.map(({ path }) => path).filter((path) => path.includes("cell")),
+    ).toEqual(["M/cell/w"]);
   });
 });
