@@ -9,7 +9,7 @@
 import { type Affine, axisAffine, offsetAffine, rangeAt } from "../../graph/affine.ts";
 import { always, and, type Condition, inRange } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
-import { fixed, isFixed, sameExtent } from "../../graph/extent.ts";
+import { type Extent, fixed, isFixed, sameExtent } from "../../graph/extent.ts";
 import type { Compute, Graph, LoadScalar } from "../../graph/node.ts";
 import { implies } from "../../graph/prove.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
@@ -63,7 +63,7 @@ function paddedOperand(
 ): LoadScalar | undefined {
   const axes = axesOfNode(node);
   const before: number[] = [];
-  const shape = [];
+  const shape: Extent[] = [];
   let growth = 1;
   for (const [d, extent] of value.shape.entries()) {
     if (!isFixed(extent)) {
