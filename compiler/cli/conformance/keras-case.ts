@@ -11,7 +11,7 @@ import {
 } from "./case-program.ts";
 import type { RuleCase, RuleTable } from "./case-rules.ts";
 import { compare, firstOf, kerasTolerance } from "./compare.ts";
-import { kerasLayerRules } from "./keras/layers.ts";
+import { kerasLayerProgram } from "./keras/layers.ts";
 import { kerasLossProgram, takesClassNumbers } from "./keras/losses.ts";
 import { kerasMetricProgram } from "./keras/metrics.ts";
 import { kerasOptimizer } from "./keras/optimizers.ts";
@@ -64,12 +64,10 @@ function weightTensors(weights: KerasFile["weights"]): [string, Tensor][] {
 }
 
 const tables: Readonly<Record<string, RuleTable>> = {
-  activation: kerasLayerRules,
-  layer: kerasLayerRules,
-  norm: kerasLayerRules,
-  attention: kerasLayerRules,
   schedule: kerasScheduleRules,
 };
+
+const layerCategories = ["activation", "layer", "norm", "attention"];
 
 /** `Bidirectional(LSTM)` of `keras.layers.Bidirectional(LSTM)`; `activations` of `keras.ops / keras.activations`. */
 const className = (keras: string): string =>
@@ -95,8 +93,7 @@ function ruleCase(c: KerasCase, file: KerasFile, check: KerasCheck): RuleCase {
 }
 
 function programOf(c: KerasCase, rc: RuleCase): CaseProgram {
-  const dense = c.category === "layer" && rc.op === "Dense" ? denseProgram(rc) : undefined;
-  if (dense !== undefined) return dense;
+  if (layerCategories.includes(c.category)) return kerasLayerProgram(rc);
   if (c.category === "loss") return kerasLossProgram(rc);
   if (c.category === "metric") return kerasMetricProgram(rc);
   if (c.category === "rnn") return kerasRecurrentProgram(rc);
@@ -113,25 +110,6 @@ function programOf(c: KerasCase, rc: RuleCase): CaseProgram {
       if (expression === undefined) throw new NotExpressible(`the output ${name} of ${c.keras}`);
       return { name, expression, shape };
     }),
-  };
-}
-
-/** The library's own layer, its weights set. */
-function denseProgram(rc: RuleCase): CaseProgram {
-  const { units, activation, use_bias: bias } = rc.config;
-  const [x, kernel] = [rc.inputs.get("x")!, rc.inputs.get("kernel")!];
-  const weights = new Map([["dense/kernel", kernel]]);
-  const given = rc.inputs.get("bias");
-  if (given !== undefined) weights.set("dense/bias", given);
-  const expression = `Dense(${units}, ${activation ?? "linear"}, use_bias = ${bias !== false})(x)`;
-  const shape = rc.outputs.get("output")!;
-  return {
-    params: new Map(),
-    inputs: new Map(),
-    batches: new Map([["x", x]]),
-    weights,
-    statements: [],
-    outputs: [{ name: "output", expression, shape, isBatch: true }],
   };
 }
 

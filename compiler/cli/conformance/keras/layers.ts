@@ -1,34 +1,286 @@
-/** Keras' activations, layers and operations. Channels are last. */
+/**
+ * Keras' layers and operations as programs that apply the library's layers, their weights set by name. An operation
+ * that is a layer's is that layer; only what no layer says is written out here.
+ */
 
-import { NotExpressible } from "../case-program.ts";
+import { snakeCase } from "../../../semantics/paths.ts";
+import { type CaseProgram, NotExpressible, type Tensor } from "../case-program.ts";
 import {
-  axisNames,
-  element,
   float,
-  fromStart,
-  isSet,
   list,
   notation,
   numberIn,
   outputShape,
   type RuleCase,
   type RuleResult,
-  type RuleTable,
   shapeOf,
   textIn,
 } from "../case-rules.ts";
+import { argumentsOf, literal } from "./layer-arguments.ts";
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** A layer, and what it is applied to. */
+interface Application {
+  readonly name: string;
+  readonly config: Config;
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  /** By path below the layer. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  /** The arguments of its call. */
+  readonly call: string;
+}
+
+/** The case as a program: of a layer if the library has it, otherwise by a rule. */
+export function kerasLayerProgram(c: RuleCase): CaseProgram {
+  const application = operations[c.op]?.(c) ?? (isLayer(c.op) ? layerCase(c) : undefined);
+  if (application !== undefined) return applied(c, application);
+  const rule = formulas[c.op];
+  if (rule === undefined) throw new NotExpressible(c.op);
+  const { statements = [], outputs } = rule(c);
+  return {
+    params: new Map(),
+    inputs: c.inputs,
+    statements,
+    outputs: [...c.outputs].map(([name, shape]) => ({ name, shape, expression: outputs[name]! })),
+  };
+}
+
+/** Classes have capitals, operations none. */
+const isLayer = (op: string): boolean => /^[A-Z]\w*$/.test(op);
+
+function applied(c: RuleCase, { name, config, inputs, weights, call }: Application): CaseProgram {
+  const path = snakeCase(name);
+  const [[first, shape], ...others] = [...c.outputs] as [[string, readonly number[]]];
+  const names = [first, ...others.map(([other]) => other)];
+  const bound = names.map((output) => `result_${output}`);
+  const pattern = names.length === 1 ? bound[0]! : `(${bound.join(", ")})`;
+  const shapes = new Map([[first, shape], ...others]);
+  return {
+    params: new Map(),
+    inputs: new Map(),
+    batches: inputs,
+    weights: new Map([...weights].map(([weight, tensor]) => [`${path}/${weight}`, tensor])),
+    statements: [`${pattern} = ${name}(${argumentsOf(Object.entries(config))})(${call})`],
+    outputs: names.map((output, i) => ({
+      name: output,
+      expression: bound[i]!,
+      shape: shapes.get(output)!,
+      isBatch: true,
+    })),
+  };
+}
+
+const without = (config: Config, ...keys: readonly string[]): Config =>
+  Object.fromEntries(Object.entries(config).filter(([key]) => !keys.includes(key)));
+
+const pick = (c: RuleCase, names: readonly string[]): Map<string, Tensor> =>
+  new Map([...c.inputs].filter(([name]) => names.includes(name)));
+
+const rest = (c: RuleCase, inputs: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+  new Map([...c.inputs].filter(([name]) => !inputs.has(name)));
+
+// Layers
+
+/** What a call says rather than the layer's configuration. */
+const callArguments = ["use_causal_mask", "return_attention_scores"];
+const attentionInputs = ["query", "value", "key"];
+const attentionMasks = ["query_mask", "value_mask", "key_mask", "attention_mask"];
+const merged = [
+  "Add",
+  "Subtract",
+  "Multiply",
+  "Average",
+  "Maximum",
+  "Minimum",
+  "Concatenate",
+  "Dot",
+];
+
+function layerCase(c: RuleCase): Application {
+  const { op, config } = c;
+  if (op === "Attention" || op === "AdditiveAttention") return listAttention(c);
+  if (op === "MultiHeadAttention" || op === "GroupQueryAttention") return headAttention(c);
+  const data = merged.includes(op)
+    ? [...c.inputs.keys()]
+    : ["x", "inputs", "input", "mask"].filter((name) => c.inputs.has(name));
+  const inputs = pick(c, data);
+  const named = data.map((name) => (name === "mask" ? "mask = mask" : name));
+  const call = merged.includes(op) ? list(data) : named.join(", ");
+  return { name: op, config, inputs, weights: rest(c, inputs), call };
+}
+
+/** What an attention's call says beside its inputs. */
+function attentionCall(c: RuleCase): string[] {
+  const flags = callArguments.filter((key) => c.config[key] !== undefined);
+  const given = flags.map((key) => `${key} = ${literal(c.config[key])}`);
+  return c.outputs.size > 1 && c.config.return_attention_scores === undefined
+    ? [...given, "return_attention_scores = true"]
+    : given;
+}
+
+/** Of a list of query, value and key, with masks in a list. */
+function listAttention(c: RuleCase): Application {
+  const inputs = pick(c, [...attentionInputs, ...attentionMasks]);
+  const data = attentionInputs.filter((name) => inputs.has(name));
+  const isMasked = attentionMasks.some((name) => inputs.has(name));
+  const masks = ["query_mask", "value_mask"].map((name) => (inputs.has(name) ? name : "none"));
+  const call = [list(data), ...(isMasked ? [`mask = ${list(masks)}`] : []), ...attentionCall(c)];
+  const config = without(c.config, ...callArguments);
+  return { name: c.op, config, inputs, weights: rest(c, inputs), call: call.join(", ") };
+}
+
+/** Weights are `query_kernel`, of the projection `query`. */
+function headAttention(c: RuleCase): Application {
+  const inputs = pick(c, [...attentionInputs, ...attentionMasks]);
+  const weights = [...rest(c, inputs)].map(([name, tensor]): [string, Tensor] => [
+    name.replace(/_(kernel|bias)$/, "/$1").replace(/^output\//, "attention_output/"),
+    tensor,
+  ]);
+  const call = [...inputs.keys()].map((name) => `${name} = ${name}`);
+  return {
+    name: c.op,
+    config: without(c.config, ...callArguments),
+    inputs,
+    weights: new Map(weights),
+    call: [...call, ...attentionCall(c)].join(", "),
+  };
+}
+
+// Operations that are layers
+
+/** An operation knows no batch: x is one sample, whose axes a layer counts from 1. */
+function sampleOf(c: RuleCase): ReadonlyMap<string, Tensor> {
+  const x = c.inputs.get("x")!;
+  return new Map([["x", { ...x, shape: [1, ...x.shape] }]]);
+}
+
+function sampleAxis(axis: unknown): unknown {
+  if (Array.isArray(axis)) return axis.map(sampleAxis);
+  return typeof axis === "number" && axis >= 0 ? axis + 1 : axis;
+}
+
+/** A normalization with weights that the layer calls otherwise; those that are missing are left out of it. */
+const normalization =
+  (name: string, names: Readonly<Record<string, string>>, options: readonly string[]) =>
+  (c: RuleCase): Application => {
+    const { axis = -1, ...config } = c.config;
+    const weights = Object.entries(names).flatMap(([given, own]): [string, Tensor][] => {
+      const tensor = c.inputs.get(given);
+      return tensor === undefined ? [] : [[own, tensor]];
+    });
+    const [scale, offset] = ["gamma", "beta"].map((own) => weights.some(([name]) => name === own));
+    const parts = { scale, center: offset };
+    const asked = Object.fromEntries(
+      Object.entries(parts).filter(([option]) => options.includes(option)),
+    );
+    return {
+      name,
+      config: { ...config, axis: sampleAxis(axis), ...asked },
+      inputs: sampleOf(c),
+      weights: new Map(weights),
+      call: "x",
+    };
+  };
+
+const parts = ["scale", "center"];
+
+/** A window's operation as the layer of its rank, its kernel's sizes taken from the kernel. */
+const windowed =
+  (name: (dimensions: number) => string, configOf: (c: RuleCase) => Config) =>
+  (c: RuleCase): Application => {
+    const inputs = pick(c, ["x"]);
+    const weights = rest(c, inputs);
+    return {
+      name: name(shapeOf(c, "x").length - 2),
+      config: { ...without(c.config, "function"), ...configOf(c) },
+      inputs,
+      weights,
+      call: "x",
+    };
+  };
+
+const channelsOf = (c: RuleCase): number =>
+  shapeOf(c, "x").at(c.config.data_format === "channels_first" ? 1 : -1)!;
+
+function kernelConfig(c: RuleCase, kernel: string): Config {
+  return { kernel_size: shapeOf(c, kernel).slice(0, -2), use_bias: c.inputs.has("bias") };
+}
+
+/** As an operation has it: depthwise and pointwise kernels by their own names. */
+const operations: Readonly<Record<string, (c: RuleCase) => Application | undefined>> = {
+  layer_normalization: normalization(
+    "LayerNormalization",
+    { gamma: "gamma", beta: "beta", scale: "gamma", offset: "beta" },
+    parts,
+  ),
+  batch_normalization: normalization(
+    "BatchNormalization",
+    { mean: "moving_mean", variance: "moving_variance", scale: "gamma", offset: "beta" },
+    parts,
+  ),
+  rms_normalization: normalization("RMSNormalization", { scale: "scale" }, []),
+  normalize: (c) => {
+    const { axis = -1, order = 2, epsilon } = c.config;
+    if (order !== 2 || epsilon !== undefined) return undefined;
+    const all = shapeOf(c, "x").map((_, i) => i + 1);
+    const config = { axis: axis === null ? all : sampleAxis(axis) };
+    return {
+      name: "UnitNormalization",
+      config,
+      inputs: sampleOf(c),
+      weights: new Map(),
+      call: "x",
+    };
+  },
+  average_pool: windowed(
+    (d) => `AveragePooling${d}D`,
+    () => ({}),
+  ),
+  max_pool: windowed(
+    (d) => `MaxPooling${d}D`,
+    () => ({}),
+  ),
+  adaptive_average_pool: windowed(
+    (d) => `AdaptiveAveragePooling${d}D`,
+    () => ({}),
+  ),
+  adaptive_max_pool: windowed(
+    (d) => `AdaptiveMaxPooling${d}D`,
+    () => ({}),
+  ),
+  conv: windowed(
+    (d) => `Conv${d}D`,
+    (c) => ({
+      ...kernelConfig(c, "kernel"),
+      filters: shapeOf(c, "kernel").at(-1)!,
+      groups: channelsOf(c) / shapeOf(c, "kernel").at(-2)!,
+    }),
+  ),
+  conv_transpose: windowed(
+    (d) => `Conv${d}DTranspose`,
+    (c) => ({ ...kernelConfig(c, "kernel"), filters: shapeOf(c, "kernel").at(-2)! }),
+  ),
+  depthwise_conv: windowed(
+    (d) => `DepthwiseConv${d}D`,
+    (c) => ({ ...kernelConfig(c, "kernel"), depth_multiplier: shapeOf(c, "kernel").at(-1)! }),
+  ),
+  separable_conv: windowed(
+    (d) => `SeparableConv${d}D`,
+    (c) => ({
+      ...kernelConfig(c, "depthwise_kernel"),
+      depth_multiplier: shapeOf(c, "depthwise_kernel").at(-1)!,
+      filters: shapeOf(c, "pointwise_kernel").at(-1)!,
+    }),
+  ),
+};
+
+// What no layer says
 
 const output = (expression: string, statements: readonly string[] = []): RuleResult => ({
   statements,
   outputs: { output: expression },
 });
-
-/** A config's value as the language writes it. */
-function literal(value: unknown): string {
-  if (typeof value === "number") return float(value);
-  if (typeof value === "boolean") return String(value);
-  throw new NotExpressible(`the argument ${JSON.stringify(value)}`);
-}
 
 /** The standard library's function of that name, with the config as named arguments. */
 function activation(c: RuleCase): RuleResult {
@@ -36,213 +288,36 @@ function activation(c: RuleCase): RuleResult {
   // The one default that differs: keras.activations' threshold is 0, and so is what stands below it.
   const defaults = fn === "threshold" ? { threshold: 0, default_value: 0 } : {};
   const named = Object.entries({ ...defaults, ...config }).map(
-    ([key, value]) => `, ${key} = ${key === "axis" ? value : literal(value)}`,
+    ([key, value]) => `, ${key} = ${literal(value)}`,
   );
   return output(`${fn}(x${named.join("")})`);
 }
 
-const others = (rank: number, left: readonly number[]): number[] =>
-  Array.from({ length: rank }, (_, i) => i).filter((i) => !left.includes(i));
-
-/** (x − mean) / √(variance + ε) over axes. */
-function normalised(x: string, axes: readonly number[], epsilon: string): string[] {
-  const over = `axis = ${list(axes)}, keepdims = true`;
-  return [
-    `centre = mean(${x}, ${over})`,
-    `spread = mean((${x} - centre)^2, ${over})`,
-    `normal = (${x} - centre) / sqrt(spread + ${epsilon})`,
-  ];
-}
-
-/** A vector over one axis of x, in a shape that broadcasts. */
-const along = (c: RuleCase, name: string, axis: number): string =>
-  `reshape(${name}, ${list(shapeOf(c, "x").map((size, i) => (i === axis ? size : 1)))})`;
-
-const epsilonOf = (c: RuleCase, otherwise: number) => float(numberIn(c, "epsilon", otherwise));
-
-const axisOf = (c: RuleCase): number => fromStart(numberIn(c, "axis", -1), shapeOf(c, "x").length);
-
-function groupNorm(c: RuleCase): RuleResult {
-  const shape = shapeOf(c, "x");
-  const axis = axisOf(c);
-  const groups = numberIn(c, "groups", 32) === -1 ? shape[axis]! : numberIn(c, "groups", 32);
-  const cut = [...shape.slice(0, axis), groups, shape[axis]! / groups, ...shape.slice(axis + 1)];
-  const steps = normalised("cut", others(cut.length, [0, axis]), epsilonOf(c, 1e-3));
-  const normal = `reshape(normal, ${list(shape)})`;
-  const scaled = c.inputs.has("gamma") ? `${normal} * ${along(c, "gamma", axis)}` : normal;
-  return output(c.inputs.has("beta") ? `${scaled} + ${along(c, "beta", axis)}` : scaled, [
-    `cut = reshape(x, ${list(cut)})`,
-    ...steps,
-  ]);
-}
-
-function layerNorm(c: RuleCase): RuleResult {
-  const axes = [c.config.axis ?? -1]
-    .flat()
-    .map((axis) => fromStart(axis as number, shapeOf(c, "x").length));
-  const scaled = c.inputs.has("gamma") ? "normal * gamma" : "normal";
-  return output(
-    c.inputs.has("beta") ? `${scaled} + beta` : scaled,
-    normalised("x", axes, epsilonOf(c, 1e-3)),
-  );
-}
-
-function batchNorm(c: RuleCase): RuleResult {
-  const axis = axisOf(c);
-  const normal = `(x - ${along(c, "mean", axis)}) / sqrt(${along(c, "variance", axis)} + ${epsilonOf(c, 1e-3)})`;
-  const scaled = c.inputs.has("scale") ? `${normal} * ${along(c, "scale", axis)}` : normal;
-  return output(c.inputs.has("offset") ? `${scaled} + ${along(c, "offset", axis)}` : scaled);
-}
-
-function rmsNorm(c: RuleCase): RuleResult {
-  const axis = axisOf(c);
-  const square = `mean(x^2, axis = ${axis}, keepdims = true)`;
-  const normal = `x / sqrt(${square} + ${epsilonOf(c, 1e-6)})`;
-  return output(c.inputs.has("scale") ? `${normal} * ${along(c, "scale", axis)}` : normal);
-}
-
+/** x divided by its norm of an order other than 2. */
 function normalize(c: RuleCase): RuleResult {
-  const rank = shapeOf(c, "x").length;
-  const axes = c.config.axis === null ? others(rank, []) : [axisOf(c)];
-  const over = `axis = ${list(axes)}, keepdims = true`;
+  const { axis = -1 } = c.config;
+  const axes = axis === null ? shapeOf(c, "x").map((_, i) => i) : [axis].flat();
   const order = numberIn(c, "order", 2);
-  const norm =
-    order === 2
-      ? `sqrt(sum(x^2, ${over}))`
-      : `sum(abs(x)^${float(order)}, ${over}) ^ ${float(1 / order)}`;
-  return output(`x / maximum(${norm}, ${epsilonOf(c, 1e-12)})`);
-}
-
-/** query [n, i, d], key and value [n, j, d]; scores are shared out by softmax. */
-function attention(c: RuleCase): RuleResult {
-  const [batch, rows, depth] = shapeOf(c, "query") as [number, number, number];
-  const key = c.inputs.has("key") ? "key" : "value";
-  const columns = shapeOf(c, key)[1]!;
-  const width = shapeOf(c, "value")[2]!;
-  const isDot = c.op === "Attention" && textIn(c, "score_mode", "dot") === "dot";
-  const term = isDot
-    ? `query[n, i, d] * ${key}[n, j, d]`
-    : `tanh(query[n, i, d] + ${key}[n, j, d])`;
-  const scale = c.inputs.has("scale") ? "scale * " : "";
-  const masked = c.inputs.has("value_mask")
-    ? "if value_mask[n, j] then raw[n, i, j] else raw[n, i, j] - 1e9"
-    : "raw[n, i, j]";
-  const causal = isSet(c, "use_causal_mask") ? `if j <= i then (${masked}) else -1e9` : masked;
-  const box = `n < ${batch}, i < ${rows}, j < ${columns}`;
-  const shown = c.inputs.has("query_mask")
-    ? "if query_mask[n, i] then mixed[n, i, e] else 0.0"
-    : "mixed[n, i, e]";
-  return {
-    statements: [
-      `raw[${box}] = ${scale}sum[d < ${depth}] (${term})`,
-      `masked[${box}] = ${causal}`,
-      "shares = softmax(masked, axis = -1)",
-      `mixed[n < ${batch}, i < ${rows}, e < ${width}] = sum[j < ${columns}] shares[n, i, j] * value[n, j, e]`,
-      `attended[n < ${batch}, i < ${rows}, e < ${width}] = ${shown}`,
-    ],
-    outputs: { output: "attended", ...(c.outputs.has("scores") && { scores: "shares" }) },
-  };
+  const powers = `sum(abs(x)^${float(order)}, axis = ${literal(axes)}, keepdims = true)`;
+  const epsilon = float(numberIn(c, "epsilon", 1e-12));
+  return output(`x / maximum(${powers} ^ ${float(1 / order)}, ${epsilon})`);
 }
 
 /** The block offset is the slower part of the channel index. */
 function depthToSpace(c: RuleCase): RuleResult {
   const b = numberIn(c, "block_size");
   const axes = ["n", "h", "w", "c"];
-  const channels =
-    textIn(c, "function", "") === "depth_to_space"
-      ? outputShape(c, "output")[3]!
-      : shapeOf(c, "x")[3]!;
-  const place =
-    textIn(c, "function", "") === "depth_to_space"
-      ? `x[n, h / ${b}, w / ${b}, ((h % ${b}) * ${b} + w % ${b}) * ${channels} + c]`
-      : `x[n, h * ${b} + c / ${b * channels}, w * ${b} + (c / ${channels}) % ${b}, c % ${channels}]`;
+  const isToSpace = textIn(c, "function", "") === "depth_to_space";
+  const channels = isToSpace ? outputShape(c, "output")[3]! : shapeOf(c, "x")[3]!;
+  const place = isToSpace
+    ? `x[n, h / ${b}, w / ${b}, ((h % ${b}) * ${b} + w % ${b}) * ${channels} + c]`
+    : `x[n, h * ${b} + c / ${b * channels}, w * ${b} + (c / ${channels}) % ${b}, c % ${channels}]`;
   return output("moved", [notation("moved", axes, outputShape(c, "output"), place)]);
 }
 
-/** Cells before the input where windows keep the size (`same`), see only the past (`causal`), or stay inside. */
-function cellsBefore(
-  c: RuleCase,
-  size: number,
-  { extent, stride }: { readonly extent: number; readonly stride: number },
-): number {
-  const padding = textIn(c, "padding", "valid");
-  if (padding === "causal") return extent - 1;
-  if (padding !== "same") return 0;
-  return Math.floor(Math.max((Math.ceil(size / stride) - 1) * stride + extent - size, 0) / 2);
-}
-
-/** Kernels are [spatial, inputs / groups, filters]. */
-function convolve(c: RuleCase): RuleResult {
-  const sizes = shapeOf(c, "x").slice(1, -1);
-  const [kernel, channels] = [shapeOf(c, "kernel").slice(0, -2), shapeOf(c, "kernel").at(-2)!];
-  const strides = perAxis(c.config.strides ?? 1, sizes.length);
-  const dilation = perAxis(c.config.dilation_rate ?? 1, sizes.length);
-  const perGroup = shapeOf(c, "kernel").at(-1)! / numberIn(c, "groups", 1);
-  const p = axisNames(sizes.length, "p");
-  const k = axisNames(sizes.length, "k");
-  const places = sizes.map((size, i) => {
-    const extent = dilation[i]! * (kernel[i]! - 1) + 1;
-    const before = cellsBefore(c, size, { extent, stride: strides[i]! });
-    return `${p[i]} * ${strides[i]} + ${k[i]} * ${dilation[i]} - ${before}`;
-  });
-  const channel = numberIn(c, "groups", 1) === 1 ? "c" : `o / ${perGroup} * ${channels} + c`;
-  const over = [...k.map((name, i) => `${name} < ${kernel[i]}`), `c < ${channels}`].join(", ");
-  const product = `${element("x", ["n", ...places, channel])} * ${element("kernel", [...k, "c", "o"])}`;
-  const conv = notation(
-    "conv",
-    ["n", ...p, "o"],
-    outputShape(c, "output"),
-    `sum[${over}] ${product}`,
-  );
-  const sum = c.inputs.has("bias") ? "conv + bias" : "conv";
-  const fn = c.config.activation;
-  return output(typeof fn === "string" ? `${fn}(${sum})` : sum, [conv]);
-}
-
-const perAxis = (value: unknown, count: number): number[] =>
-  Array.isArray(value) ? (value as number[]) : Array.from({ length: count }, () => value as number);
-
-/** Windows that reach beyond the edge see only what is inside. */
-const pool = (reducer: "mean" | "max") => (c: RuleCase) => {
-  const sizes = shapeOf(c, "x").slice(1, -1);
-  const kernel = perAxis(c.config.pool_size, sizes.length);
-  const strides = perAxis(c.config.strides ?? c.config.pool_size, sizes.length);
-  const p = axisNames(sizes.length, "p");
-  const k = axisNames(sizes.length, "k");
-  const places = sizes.map((size, i) => {
-    const before = cellsBefore(c, size, { extent: kernel[i]!, stride: strides[i]! });
-    return `${p[i]} * ${strides[i]} + ${k[i]} - ${before}`;
-  });
-  const over = k.map((name, i) => `${name} < ${kernel[i]}`).join(", ");
-  const body = `${reducer}[${over}] ${element("x", ["n", ...places, "c"])}`;
-  return output("pooled", [notation("pooled", ["n", ...p, "c"], outputShape(c, "output"), body)]);
-};
-
-export const kerasLayerRules: RuleTable = {
+const formulas: Readonly<Record<string, (c: RuleCase) => RuleResult>> = {
   activations: activation,
-  layer_normalization: layerNorm,
-  LayerNormalization: layerNorm,
-  GroupNormalization: groupNorm,
-  RMSNormalization: rmsNorm,
-  rms_normalization: rmsNorm,
-  batch_normalization: batchNorm,
   normalize,
-  Attention: attention,
-  AdditiveAttention: attention,
   depth_to_space: depthToSpace,
   space_to_depth: depthToSpace,
-  average_pool: pool("mean"),
-  max_pool: pool("max"),
-  conv: convolve,
-  ...Object.fromEntries(
-    [1, 2, 3].flatMap((d) => [
-      [`AveragePooling${d}D`, pool("mean")],
-      [`MaxPooling${d}D`, pool("max")],
-      [`Conv${d}D`, convolve],
-    ]),
-  ),
-  UnitNormalization: (c) => {
-    const axes = list([c.config.axis ?? -1].flat() as number[]);
-    return output(`x / sqrt(maximum(sum(x^2, axis = ${axes}, keepdims = true), 1e-12))`);
-  },
 };

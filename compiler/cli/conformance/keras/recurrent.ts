@@ -3,23 +3,13 @@
 import { snakeCase } from "../../../semantics/paths.ts";
 import { type CaseProgram, NotExpressible, type Tensor } from "../case-program.ts";
 import { isSet, type RuleCase, shapeOf } from "../case-rules.ts";
+import { argumentsOf } from "./layer-arguments.ts";
 
 const cells = ["SimpleRNNCell", "LSTMCell", "GRUCell"];
 const layers = ["SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"];
 /** Arguments of a wrapper; all others are those of what it wraps. */
 const wrapperArguments = new Set(["merge_mode"]);
 const weightNames = ["kernel", "recurrent_kernel", "bias"];
-
-function literal(value: unknown): string {
-  if (value === null) return "none";
-  if (typeof value === "string") return `"${value}"`;
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  throw new NotExpressible(`the argument ${JSON.stringify(value)}`);
-}
-
-const argumentsOf = (config: readonly (readonly [string, unknown])[]): string =>
-  config.map(([name, value]) => `${name} = ${literal(value)}`).join(", ");
 
 interface Layer {
   /** How it is made. */
