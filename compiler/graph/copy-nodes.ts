@@ -23,6 +23,11 @@ export interface CopyOptions {
   readonly step: Affine;
   /** What stands for a value, instead of a copy of its node. */
   readonly replace: (value: Value) => StackedPlace | Value | undefined;
+  /**
+   * Whether loops within read a place of a stack as a node before them: what they contribute to its derivative is then
+   * of that place alone.
+   */
+  readonly keepsSlices?: boolean;
 }
 
 /** Where each value of the body is in the new place. */
@@ -57,6 +62,8 @@ class Copier {
   /** By the loops that nodes leave, what their steps become. */
   readonly #steps: Map<number, Affine>;
   readonly #copies = new Map<Value, Value>();
+  /** How many loops are being copied. */
+  #depth = 0;
   readonly #affine = (a: Affine): Affine => substituteSteps(a, (loop) => this.#steps.get(loop));
   readonly #condition = (c: Condition): Condition => mapCondition(c, this.#affine);
 
@@ -136,7 +143,8 @@ class Copier {
   /** Loads read stacks where they are, without a node between. */
   #replacement(value: Value): StackedPlace | Value {
     const found = this.#options.replace(value);
-    return isPlace(found) ? found : this.copy(value);
+    const isDirect = this.#depth === 0 || this.#options.keepsSlices !== true;
+    return isPlace(found) && isDirect ? found : this.copy(value);
   }
 
   #copyScan(scan: Scan): Scan {
@@ -150,6 +158,7 @@ class Copier {
       this.#copies.set(leaf, copy);
       return copy;
     });
+    this.#depth++;
     const copy = context.scan({
       loop,
       length,
@@ -164,6 +173,7 @@ class Copier {
         place: this.#affine(place),
       })),
     });
+    this.#depth--;
     context.inheritOrigins(copy, scan);
     return copy;
   }

@@ -21,7 +21,8 @@ import { always, nonnegative, not } from "./condition.ts";
 import type { GraphContext } from "./context.ts";
 import { copyNodes } from "./copy-nodes.ts";
 import { stackedAxis } from "./extent.ts";
-import type { Scalar, Scan, Value } from "./node.ts";
+import { hoistFromLoop } from "./hoist-from-loop.ts";
+import type { Compute, Scalar, Scan, Scatter, Value } from "./node.ts";
 
 /** The results of the scan, by loops that keep no more than the carries of each `every`-th step for the derivative. */
 export function splitLoop(context: GraphContext, scan: Scan, every: number): readonly Value[] {
@@ -32,13 +33,15 @@ export function splitLoop(context: GraphContext, scan: Scan, every: number): rea
   const outer = context.newLoop();
   const segment = stepAffine(outer, segments);
   const leaves = carries.map(({ leaf }, i) => context.carry(outer, i, leaf.dtype, leaf.shape));
-  const inner = part(context, scan, every, scaleAffine(segment, every), leaves);
+  const steps = part(context, scan, every, scaleAffine(segment, every), leaves);
+  // A segment reads its part of a sequence, and contributes to the derivative of that part alone.
+  const inner = hoistFromLoop(context, steps, isSlice) ?? steps.values;
   const whole = context.scan({
     loop: outer,
     length: segments,
     recompute: true,
-    carries: carries.map(({ init }, i) => ({ leaf: leaves[i]!, init, next: inner.values[i]! })),
-    stacks: stacks.map((_, i) => ({ value: inner.values[carries.length + i]!, place: segment })),
+    carries: carries.map(({ init }, i) => ({ leaf: leaves[i]!, init, next: inner[i]! })),
+    stacks: stacks.map((_, i) => ({ value: inner[carries.length + i]!, place: segment })),
   });
   const done = segments * every;
   const firsts = whole.values.slice(0, carries.length);
@@ -53,6 +56,10 @@ export function splitLoop(context: GraphContext, scan: Scan, every: number): rea
       return joined(context, scan, i, every, whole.values[at]!, rest?.values[at]);
     }),
   ];
+}
+
+function isSlice(node: Compute | Scatter): boolean {
+  return node.kind === "compute" && node.reducer === null && node.body.kind === "load";
 }
 
 /** `length` steps of the loop from step `first` on, stacked in their order. */

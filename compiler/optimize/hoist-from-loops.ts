@@ -8,9 +8,7 @@
 
 import { stepAffine } from "../graph/affine.ts";
 import type { GraphContext } from "../graph/context.ts";
-import { copyNodes, type StackedPlace } from "../graph/copy-nodes.ts";
-import { Lift } from "../graph/lift.ts";
-import { freeNodes } from "../graph/loop-parts.ts";
+import { hoistFromLoop } from "../graph/hoist-from-loop.ts";
 import { throughLoops } from "../graph/loops.ts";
 import type { Compute, Graph, Scan, Scatter, Value } from "../graph/node.ts";
 import { rewriteGraph } from "../graph/rewrite.ts";
@@ -27,40 +25,14 @@ export const hoistFromLoops: (context: GraphContext, graph: Graph) => Graph = th
 );
 
 function hoistFrom(context: GraphContext, scan: Scan): readonly Value[] | undefined {
-  const { loop, length, carries, stacks, recompute } = scan;
-  const step = stepAffine(loop, length);
-  const inOrder = stacks.filter(({ place }) => place.key === step.key);
+  const step = stepAffine(scan.loop, scan.length);
+  const inOrder = scan.stacks.filter(({ place }) => place.key === step.key);
   const stacked = new Set(inOrder.map(({ value }) => value));
-  const hoisted = freeNodes(scan).filter(
+  return hoistFromLoop(
+    context,
+    scan,
     (node) => isCostly(node) || node.values.some((value) => stacked.has(value)),
   );
-  if (hoisted.length === 0) return undefined;
-  const lift = new Lift(context, loop, length, () => undefined);
-  const places = new Map<Value, StackedPlace>();
-  for (const node of hoisted) {
-    lift.node(node).values.forEach((stack, i) => {
-      places.set(node.values[i]!, { stack, place: step });
-    });
-  }
-  const copy = copyNodes(context, { loop, step, replace: (value) => places.get(value) });
-  // In the order of steps the stack is there already.
-  const known = stacks.map(({ value, place }) =>
-    place.key === step.key ? places.get(value)?.stack : undefined,
-  );
-  const rest = context.scan({
-    loop,
-    length,
-    recompute,
-    carries: carries.map((carry) => ({ ...carry, next: copy(carry.next) })),
-    stacks: stacks
-      .filter((_, i) => known[i] === undefined)
-      .map(({ value, place }) => ({ value: copy(value), place })),
-  });
-  let at = carries.length;
-  return [
-    ...rest.values.slice(0, carries.length),
-    ...known.map((stack) => stack ?? rest.values[at++]!),
-  ];
 }
 
 function isCostly(node: Compute | Scatter): boolean {
