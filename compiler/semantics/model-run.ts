@@ -2,7 +2,7 @@
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
-import type { Value as GraphValue } from "../graph/node.ts";
+import type { Assignment, Value as GraphValue } from "../graph/node.ts";
 import type { ModelDeclaration } from "../syntax/ast.ts";
 import { type Instance, makeInstance, runModelBody, sharedModel } from "./instances.ts";
 import { Scope } from "./scope.ts";
@@ -42,6 +42,15 @@ export function programModel(value: Value, span: Span, top: Environment): Progra
   const found = describe(value);
   report(top, diagnostics.wrongType(span, { what: "what is trained", expected: "a model", found }));
   return undefined;
+}
+
+/** What layers assigned to their states in a run. */
+export function assignedStates({ env: { pass, session } }: ModelRun): Assignment[] {
+  const isOfLayer = ({ node }: GraphValue) =>
+    node.kind === "leaf" && session.persistent.get(node.path)?.role === "state";
+  return [...pass.assigned]
+    .filter(([target]) => isOfLayer(target))
+    .map(([target, value]) => ({ target, value }));
 }
 
 export function runModel(

@@ -44,7 +44,8 @@ export const interpreterTarget: Target = {
       return { outputs: new Map(), steps: [], metrics: Object.fromEntries(metrics) };
     }
     const predict = simplify(context, canonicalise(context, lowered.predict));
-    const { results } = run(predict, {}, 1);
+    const { results, assignments } = run(predict, {}, 1);
+    for (const { target, data } of assignments) tensors.set(pathOf(target), data);
     const names = program.outputs.map(({ name }) => name);
     const outputs = new Map(names.map((name) => [name, results.get(outputName(name))!]));
     if (lowered.training === null) return { outputs, steps: [] };

@@ -2,7 +2,7 @@
 
 import { diagnostics } from "../../diagnostics/catalogue.generated.ts";
 import { constantAffine } from "../../graph/affine.ts";
-import { type Extent, fixed, printShape, sameExtent } from "../../graph/extent.ts";
+import { type Extent, fixed, isFixed, printShape, sameExtent } from "../../graph/extent.ts";
 import { broadcast, shapeLabels } from "../arithmetic.ts";
 import { convertTensor } from "../conversions.ts";
 import { promote } from "../dtypes.ts";
@@ -10,6 +10,8 @@ import { keepMask } from "../masks.ts";
 import { report } from "../session.ts";
 import { broadcastTo, concatenate, reshape, slice, stack, transpose } from "../tensors/layout.ts";
 import {
+  asExtent,
+  boolValue,
   describe,
   errorValue,
   extentValue,
@@ -39,6 +41,13 @@ function rankOf(call: BuiltinCall): Value {
   if (argument(call, "x").value.kind === "element") return intValue(0);
   const x = tensorArgument(call, "x");
   return x === undefined ? errorValue : intValue(x.value.shape.length);
+}
+
+function isFixedSize(call: BuiltinCall): Value {
+  const size = asExtent(argument(call, "size").value);
+  return size === undefined
+    ? (wrongArgument(call, "size", "a size") ?? errorValue)
+    : boolValue(isFixed(size));
 }
 
 function dtypeOf(call: BuiltinCall): Value {
@@ -269,6 +278,12 @@ export const shapeBuiltins: readonly Builtin[] = [
     parameters: [required("x")],
     doc: "x's number of dimensions, static",
     call: rankOf,
+  },
+  {
+    name: "is_fixed",
+    parameters: [required("size")],
+    doc: "whether a size is the same for every batch, static",
+    call: isFixedSize,
   },
   {
     name: "dtype",
