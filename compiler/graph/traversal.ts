@@ -74,3 +74,10 @@ export function graphNodes(graph: Graph): Node[] {
     ...graph.assignments.map((assignment) => assignment.value),
   ]);
 }
+
+/** Every node of a graph and of the bodies of its loops. */
+export function nodesOfBodies(graph: Graph): Node[] {
+  const withBody = (node: Node): Node[] =>
+    node.kind === "scan" ? [...node.nodes.flatMap(withBody), node] : [node];
+  return graphNodes(graph).flatMap(withBody);
+}

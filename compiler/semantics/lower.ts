@@ -7,7 +7,7 @@ import type { ColumnPlan } from "../../runtime/plan.ts";
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import { axisAffine, extentAffine } from "../graph/affine.ts";
-import { graphNodes, scalarChildren } from "../graph/context.ts";
+import { nodesOfBodies, scalarChildren } from "../graph/context.ts";
 import type { DType } from "../graph/dtype.ts";
 import { batchExtent, elementsAt } from "../graph/extent.ts";
 import type { Graph, Value as GraphValue, Node, Scalar } from "../graph/node.ts";
@@ -249,7 +249,7 @@ function checkNodes({ context, ...program }: LoweredProgram, top: Environment): 
     ...(program.training ? [program.training.evaluate] : []),
     ...program.statistics.map(({ body }) => body),
   ];
-  for (const node of new Set(graphs.flatMap(graphNodes))) {
+  for (const node of new Set(graphs.flatMap(nodesOfBodies))) {
     const span = context.origins(node)[0]?.span ?? { file: top.module.file, start: 0, end: 0 };
     const narrow = narrowTypeIn(node);
     if (narrow !== undefined) {
