@@ -102,7 +102,8 @@ export function declarePersistent(statement: DeclareStatement, env: Environment)
     const fn = evaluate(regularizer.value, env);
     if (fn.kind === "none") return;
     const penalty = callValue(fn, [{ name: null, value, span }], regularizer.span, env);
-    addPenalty(penalty, regularizer.span, env);
+    // A layer that is applied several times has its weights, and their regularizers, once.
+    addPenalty(penalty, regularizer.span, env, true);
   }
 }
 

@@ -257,14 +257,22 @@ function runPenalty({ value: source, span }: PenaltyStatement, env: Environment)
   addPenalty(value, source.span, env);
 }
 
-/** Adds a term to every loss. */
-export function addPenalty(value: Value, span: Statement["span"], env: Environment): void {
+/** Adds a term to every loss; only if there is none of the same value yet where it `isShared`. */
+export function addPenalty(
+  value: Value,
+  span: Statement["span"],
+  env: Environment,
+  isShared = false,
+): void {
   const penalty = singleNumber(env, value, { what: "a penalty", span });
   if (penalty !== undefined && penalty.node.loops.size > 0) {
     report(env, diagnostics.penaltyInLoop(span, {}));
     return;
   }
-  if (penalty !== undefined) env.pass.penalties.push({ value: penalty, span });
+  if (penalty === undefined) return;
+  const { penalties } = env.pass;
+  if (isShared && penalties.some((other) => other.value === penalty)) return;
+  penalties.push({ value: penalty, span });
 }
 
 /** What returns a value returns an error where an assertion fails; what follows relies on it. */

@@ -291,6 +291,8 @@ it("cells on top of each other are a cell, and any layer may be one", () => {
   expectClose(second, decayed);
   expectClose(third, decayed);
   expect(fourth).toEqual([4, 4, 4, 4]);
+  const single = lowerSound(model(`  output y = RNN(GRUCell(1))(x)\n  output other = m`));
+  expect(pathOf(single.persistent[0]!.leaf)).toBe("M/rnn/gru_cell/kernel");
 });
 
 it("an LSTM begins with ones for its forget gate, or not", () => {
@@ -408,4 +410,34 @@ describe("mistakes", () => {
     const text = model(`  output y = ${expression}\n  output other = m`);
     expect(messages(lowerText(text).diagnostics).join("\n")).toContain(wanted);
   });
+});
+
+it("weights are regularized once, however often a cell is applied", () => {
+  const text = (layer: string) => `
+    model M {
+      input x: f32[N, ${steps}, ${inputs}]
+      output y = ${layer}
+    }
+    data d {
+      train {
+        x: f32[${steps}, ${inputs}] = npy("x.npy")
+      }
+    }
+    train M on d {
+      loss 0 * sum(y)
+      optimizer SGD(1.0)
+    }`;
+  const layer = `LSTM(${units}, kernel_regularizer = L2(0.5), recurrent_regularizer = "l1", return_sequences = true)`;
+  const program = lowerSound(text(`RNN([LSTMCell(1)])(${layer}(with_mask(x, x[:, :, 0] > 0)))`));
+  const { kernel, recurrent } = weightsOf(kinds[1]!);
+  const leaves = {
+    x,
+    "M/lstm/lstm_cell/kernel": kernel,
+    "M/lstm/lstm_cell/recurrent_kernel": recurrent,
+  };
+  const { loss } = run(program, program.training!.evaluate, leaves, { n: rows }).results;
+  const wanted =
+    0.5 * kernel.reduce((sum, w) => sum + w * w, 0) +
+    0.01 * recurrent.reduce((sum, w) => sum + Math.abs(w), 0);
+  expectClose(loss, [wanted]);
 });
