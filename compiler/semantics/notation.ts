@@ -126,14 +126,16 @@ function openAxes(
   for (const binder of binders) {
     const { name } = binder;
     const bound = env.scope.get(name.name);
-    const isAxis = bound !== undefined && holdsAxis(bound.value);
+    const holds = bound !== undefined && holdsAxis(bound.value);
+    const isAxis = holds || bound?.value.kind === "element";
+    const text = holds ? "already an axis here" : "made of a loop's variable";
     if (ids.has(name.name) || lists.has(name.name) || isAxis) {
       report(
         env,
         diagnostics.duplicateAxis(
           name.span,
           { name: name.name },
-          bound && isAxis ? { labels: [{ span: bound.span, text: "already an axis here" }] } : {},
+          bound && isAxis ? { labels: [{ span: bound.span, text }] } : {},
         ),
       );
       return undefined;

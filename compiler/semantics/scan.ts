@@ -83,11 +83,12 @@ class LoopLowering {
     scope.set(step.name, { value: variable, span: step.span });
     for (const { name, value } of carried) scope.set(name.name, { value, span: name.span });
     const errors = env.session.sink.hasErrors;
-    runBody(this.#statement.body, { ...env, scope, loops: [...env.loops, frame] });
+    const inner: Environment = { ...env, scope, loops: [...env.loops, frame] };
+    runBody(this.#statement.body, inner);
     const nexts = carried.map((name) => this.#next(name, scope, errors));
     if (!nexts.every((next) => next !== undefined)) return false;
 
-    const names = new LoopValues(frame, scope, carried, nexts);
+    const names = new LoopValues(inner, frame, scope, carried, nexts);
     const scan = withOrigin(env, header, "scan", () =>
       env.session.context.scan({
         loop: this.#loop,
@@ -228,6 +229,7 @@ class LoopValues {
   readonly #body = new Map<string, { readonly value: Value; readonly span: Span }>();
 
   constructor(
+    env: Environment,
     frame: LoopFrame,
     scope: Scope,
     carried: readonly CarriedName[],
@@ -242,7 +244,9 @@ class LoopValues {
     });
     const names = new Set(carried.map(({ name }) => name.name));
     for (const [name, { value, span }] of scope.own()) {
-      if (!names.has(name) && value.kind !== "element") this.#body.set(name, { value, span });
+      if (names.has(name)) continue;
+      const number = value.kind === "element" ? scalarTensor(env, value, "i32") : undefined;
+      this.#body.set(name, { value: number ?? value, span });
     }
     carried.forEach(({ name }, i) => {
       const next = { value: nexts[i]!, span: name.span };

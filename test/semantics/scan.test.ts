@@ -14,11 +14,11 @@ describe("a loop carries values from step to step", () => {
     [
       "several",
       `  (a, b) = scan t in 3 from (zeros([N]), 1.0) {
-    a' = a + x[:, t] * b'
     b' = 2 * b
+    a' = a + x[:, t] * b'
   }
   y = a + b`,
-      undefined,
+      [2 + 8 + 24 + 8, 8 + 20 + 48 + 8],
     ],
     [
       "all values of a carry",
@@ -40,13 +40,15 @@ describe("a loop carries values from step to step", () => {
       [6, 0, -2, 15, 3, -2],
     ],
     [
-      "rank 0",
-      `  h = scan t in 3 from 1.0 { h' = 3 * h + f32(t) }
-  y = x * h.last + sum(h.all)`,
-      undefined,
+      "rank 0, and the variable",
+      `  h = scan t in 3 from 1.0 {
+    k = 2 * t
+    h' = 3 * h + f32(k)
+  }
+  y = 0 * x[:, 0] + h.last + sum(h.all) + sum(k.all) + t.last`,
+      [37 + (3 + 11 + 37) + 6 + 2, 37 + (3 + 11 + 37) + 6 + 2],
     ],
   ])("%s", (_, body, expected) => {
-    if (expected === undefined) return;
     expect(evaluateExpression(type, body, x, 2)).toEqual(expected);
   });
 });
@@ -65,6 +67,7 @@ describe("what stands in the body", () => {
       "h' = if t > 0 and x[:, t] > 2 then h + 1 else h",
       [1, 2],
     ],
+    ["names made of it", "k = t - 1\n h' = h + f32(k) * x[:, k]", [2, 5]],
     ["quotients", "h' = h + x[:, (t + 1) / 2]", [5, 14]],
   ])("%s", (_, body, expected) => {
     const text = `  y = scan t in 3 from zeros([N]) {\n${body.replace(/h'/g, "y'").replace(/\bh\b/g, "y")}\n }`;
