@@ -1,5 +1,6 @@
 /** Graphs that read where data say, with tokens of which some are out of range and most occur several times. */
 
+import { gradientsOf } from "../../compiler/autodiff/differentiate.ts";
 import {
   axisAffine as i,
   offsetAffine,
@@ -10,6 +11,7 @@ import { inRange } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, elementsAt, fixed } from "../../compiler/graph/extent.ts";
 import type { Graph, LeafRole, Scalar, Value } from "../../compiler/graph/node.ts";
+import { algebraOf } from "../../compiler/graph/scalar-functions.ts";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
 import type { GraphCase } from "./schedule-case.ts";
 
@@ -146,6 +148,52 @@ export function scattersCase(sizes: LookupSizes): GraphCase {
     body: context.call("square", context.load(rows, [i(1), i(0)])),
   }).values[0]!;
   return lookup.case({ ...Object.fromEntries(results), read });
+}
+
+export type UpdateName = "sgd" | "adagrad" | "momentum" | "decay";
+
+/** A step of an optimizer by the gradient of Σ (table[tokens] − wide)², which reads the table. */
+export function updateCase(sizes: LookupSizes, update: UpdateName): GraphCase {
+  const lookup = new Lookup(sizes);
+  const { context, box, table, wide } = lookup;
+  const f = algebraOf<Scalar>(context, "f32");
+  const parallel = box("n", "steps", "units");
+  const error = f.subtract(lookup.row(0, 1, 2), context.load(wide, [i(2), i(1)]));
+  const [loss] = context.compute({
+    parallel: [],
+    reduction: parallel,
+    reducer: "sum",
+    body: context.call("square", error),
+  }).values;
+  const gradient = gradientsOf(context, loss!, [table], sizes.batchMax).get(table)!;
+  const at = (value: Value) => context.load(value, [i(0), i(1)]);
+  const map = (body: Scalar) => context.compute({ parallel: table.shape, body }).values[0]!;
+  const slot = context.leaf("state", "slot", "f32", table.shape);
+  const rate = context.load(context.leaf("scalar", "0", "f32", []), []);
+  const step = (by: Scalar) => map(f.subtract(at(table), f.multiply(rate, by)));
+  const g = at(gradient);
+  const squares = map(f.add(context.call("absolute", at(slot)), context.call("square", g)));
+  const grown = map(f.add(at(slot), context.call("square", g)));
+  const mean = map(f.add(f.multiply(at(slot), f.number(0.5)), g));
+  const root = context.call("sqrt", f.add(context.call("absolute", at(grown)), f.number(1e-3)));
+  const assigned: Readonly<Record<UpdateName, readonly (readonly [Value, Value])[]>> = {
+    sgd: [[table, step(g)]],
+    adagrad: [
+      [table, step(f.divide(g, root))],
+      [slot, grown],
+    ],
+    momentum: [
+      [table, step(at(mean))],
+      [slot, mean],
+    ],
+    decay: [
+      [table, step(f.add(g, f.multiply(at(table), f.number(0.25))))],
+      [slot, squares],
+    ],
+  };
+  const assignments = assigned[update].map(([target, value]) => ({ target, value }));
+  const rows = context.compute({ parallel, body: lookup.row(0, 1, 2) }).values[0]!;
+  return lookup.case({ loss: loss!, rows }, { assignments });
 }
 
 /** Gathers alone, beside loads, in sums, by rows and by columns. */

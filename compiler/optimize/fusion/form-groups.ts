@@ -7,13 +7,22 @@
 import type { GraphContext } from "../../graph/context.ts";
 import { openLoop, throughLoops } from "../../graph/loops.ts";
 import type { Compute, Graph, Scan, Scatter, Value } from "../../graph/node.ts";
-import type { Group, GroupedGraph, GroupedLoop, Saved, Scope } from "../group.ts";
+import type { Group, GroupedGraph, GroupedLoop, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { isWork, type Work } from "./copies.ts";
 import { countBuffers } from "./count-buffers.ts";
 import { divideBytes } from "./divide-bytes.ts";
+import {
+  type Draft,
+  type Item,
+  isOfNumbers,
+  type Merge,
+  readsOf,
+  type SoloDraft,
+  savedBy,
+} from "./drafts.ts";
 import { flattenMaps } from "./flatten-maps.ts";
-import { bytesOf, type Gain, gainOf, type Passage } from "./gain.ts";
+import { bytesOf, gainOf, type Passage } from "./gain.ts";
 import { inlineMaps } from "./inline-maps.ts";
 import { limitColumns } from "./limit-columns.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
@@ -21,6 +30,7 @@ import { padOperands } from "./pad-operands.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { prepareProducts } from "./prepare-products.ts";
 import { scatterGroups, type Unnumbered } from "./scatter-groups.ts";
+import { sparseUpdates } from "./sparse-updates.ts";
 import { splitContractions } from "./split-contractions.ts";
 import { splitReductions } from "./split-reductions.ts";
 import {
@@ -74,42 +84,13 @@ function groupsOf(
   areParts = false,
 ): GroupedGraph {
   const placed = assignPlaces(context, graph, { areParts });
-  const former = new GroupFormer(placed, target);
+  const former = new GroupFormer(context, placed, target, options);
   if (options.fusion) former.mergeGreedily();
   return former.finish((scan) => {
     const { graph: body, outside } = openLoop(context, scan, placed.graph);
     const grouped = groupsOf(context, body, target, options, true);
     return { kind: "loop", scan, body: grouped, outside };
   });
-}
-
-/** A group while it is being formed. */
-interface Draft {
-  readonly id: number;
-  /** In the order of nodes. */
-  readonly stages: readonly Compute[];
-  readonly structure: Structure;
-  readonly saved: Saved;
-}
-
-/** A loop or a scatter among the drafts; it is never merged. */
-interface SoloDraft {
-  readonly id: number;
-  readonly solo: Scan | Scatter;
-  /** Maps that the kernels of a scatter compute. */
-  readonly updates: readonly Compute[];
-}
-
-/** What is executed: a group of a draft, or a loop. */
-type Item = { readonly draft: number; readonly group: Unnumbered } | { readonly loop: Scan };
-
-interface Merge {
-  readonly first: Draft;
-  readonly second: Draft;
-  readonly stages: readonly Compute[];
-  readonly structure: Structure;
-  readonly gain: Gain;
-  readonly passages: readonly Passage[];
 }
 
 /** Operands shared by siblings count as saved from this size; smaller ones stay in the cache anyway. */
@@ -131,7 +112,12 @@ class GroupFormer {
   readonly #tried = new Map<string, Merge | string>();
   #nextId: number;
 
-  constructor(placed: PlacedGraph, target: TargetDescription) {
+  constructor(
+    context: GraphContext,
+    placed: PlacedGraph,
+    target: TargetDescription,
+    { fusion }: GroupingOptions,
+  ) {
     this.#placed = placed;
     this.#target = target;
     const { nodes } = placed.order;
@@ -154,9 +140,19 @@ class GroupFormer {
       ...placed.stored.keys(),
       ...placed.graph.results.map(({ value }) => value),
     ]);
+    const sparse = fusion
+      ? sparseUpdates(context, {
+          order: placed.order,
+          stored: placed.stored,
+          kept: this.#kept,
+          readersOf: (value) => this.#readers.get(value) ?? [],
+        })
+      : new Map<Scatter, readonly Compute[]>();
+    const updatesOf = (node: Scan | Scatter) =>
+      node.kind === "scatter" ? (sparse.get(node) ?? []) : [];
     this.#nextId = nodes.length;
     this.#solos = nodes.flatMap((solo, id) =>
-      solo.kind === "compute" ? [] : [{ id, solo, updates: [] }],
+      solo.kind === "compute" ? [] : [{ id, solo, updates: updatesOf(solo) }],
     );
     for (const draft of this.#solos) {
       for (const node of [draft.solo, ...draft.updates]) this.#draftOf.set(node, draft);
@@ -423,21 +419,4 @@ class GroupFormer {
     }
     return apart.map((neighbours) => neighbours.sort((a, b) => a.group - b.group));
   }
-}
-
-function readsOf(draft: Draft): ReadonlySet<Value> {
-  return new Set(draft.stages.flatMap((stage) => stage.operands));
-}
-
-/** Whether all that a draft makes are single numbers: losses, totals, counts. */
-function isOfNumbers(draft: Draft): boolean {
-  return draft.stages.every((stage) => stage.parallel.length === 0);
-}
-
-function savedBy({ first, second, passages, gain }: Merge): Saved {
-  const gone = passages.filter((passage) => passage.vanishes).length;
-  return {
-    values: first.saved.values + second.saved.values + gone,
-    bytes: first.saved.bytes + second.saved.bytes + gain.bytes,
-  };
 }

@@ -1,0 +1,53 @@
+/** Groups while they are being formed. */
+
+import type { Compute, Scan, Scatter, Value } from "../../graph/node.ts";
+import type { Saved } from "../group.ts";
+import type { Gain, Passage } from "./gain.ts";
+import type { Unnumbered } from "./scatter-groups.ts";
+import type { Structure } from "./structure.ts";
+
+/** A group while it is being formed. */
+export interface Draft {
+  readonly id: number;
+  /** In the order of nodes. */
+  readonly stages: readonly Compute[];
+  readonly structure: Structure;
+  readonly saved: Saved;
+}
+
+/** A loop or a scatter among the drafts; it is never merged. */
+export interface SoloDraft {
+  readonly id: number;
+  readonly solo: Scan | Scatter;
+  /** Maps that the kernels of a scatter compute. */
+  readonly updates: readonly Compute[];
+}
+
+/** What is executed: a group of a draft, or a loop. */
+export type Item = { readonly draft: number; readonly group: Unnumbered } | { readonly loop: Scan };
+
+export interface Merge {
+  readonly first: Draft;
+  readonly second: Draft;
+  readonly stages: readonly Compute[];
+  readonly structure: Structure;
+  readonly gain: Gain;
+  readonly passages: readonly Passage[];
+}
+
+export function readsOf(draft: Draft): ReadonlySet<Value> {
+  return new Set(draft.stages.flatMap((stage) => stage.operands));
+}
+
+/** Whether all that a draft makes are single numbers: losses, totals, counts. */
+export function isOfNumbers(draft: Draft): boolean {
+  return draft.stages.every((stage) => stage.parallel.length === 0);
+}
+
+export function savedBy({ first, second, passages, gain }: Merge): Saved {
+  const gone = passages.filter((passage) => passage.vanishes).length;
+  return {
+    values: first.saved.values + second.saved.values + gone,
+    bytes: first.saved.bytes + second.saved.bytes + gain.bytes,
+  };
+}
