@@ -23,13 +23,55 @@ const program: CaseProgram = {
   params: new Map(),
   inputs: new Map(),
   batches: new Map([
-    ["p", f32([5], wave(5, (x) => 0.02 + 0.9 * x))],
-    ["t", f32([5], wave(5, (x) => (x * 7.7) % 1 < 0.4 ? 1 : 0))],
-    ["one", f32([5], wave(5, (x) => x).map((_, i) => (i % 5 === Math.floor(i / 5) % 4 ? 1 : 0)))],
-    ["k", i32([], Array.from({ length: rows }, (_, n) => (n * 3) % 5))],
-    ["w", f32([], wave(1, (x) => Math.round(3 * x)))],
-    ["logits", f32([6, 4], wave(24, (x) => 5 * x))],
-    ["letters", i32([3], wave(3, (x) => Math.floor(3.99 * x)).map((k, i) => (i % 3 === 2 ? 0 : k)))],
+    [
+      "p",
+      f32(
+        [5],
+        wave(5, (x) => 0.02 + 0.9 * x),
+      ),
+    ],
+    [
+      "t",
+      f32(
+        [5],
+        wave(5, (x) => ((x * 7.7) % 1 < 0.4 ? 1 : 0)),
+      ),
+    ],
+    [
+      "one",
+      f32(
+        [5],
+        wave(5, (x) => x).map((_, i) => (i % 5 === Math.floor(i / 5) % 4 ? 1 : 0)),
+      ),
+    ],
+    [
+      "k",
+      i32(
+        [],
+        Array.from({ length: rows }, (_, n) => (n * 3) % 5),
+      ),
+    ],
+    [
+      "w",
+      f32(
+        [],
+        wave(1, (x) => Math.round(3 * x)),
+      ),
+    ],
+    [
+      "logits",
+      f32(
+        [6, 4],
+        wave(24, (x) => 5 * x),
+      ),
+    ],
+    [
+      "letters",
+      i32(
+        [3],
+        wave(3, (x) => Math.floor(3.99 * x)).map((k, i) => (i % 3 === 2 ? 0 : k)),
+      ),
+    ],
   ]),
   statements: [],
   outputs: [],
