@@ -77,7 +77,9 @@ function ruleCase(c: KerasCase, file: KerasFile, check: KerasCheck): RuleCase {
   const op = className(c.keras);
   const inputs = Object.entries(check.inputs).map(([name, nested]) => {
     const tensor = tensorOf(nested);
-    const isLabel = takesClassNumbers(op) && /^(y_true|target|ref_labels)$/.test(name);
+    const isLabel =
+      takesClassNumbers(op) &&
+      /^(y_true|target|ref_labels|target_length|output_length)$/.test(name);
     return [name, isLabel ? { ...tensor, dtype: "i32" as const } : tensor] as const;
   });
   return {

@@ -18,6 +18,7 @@ const classOf: Readonly<Record<string, string>> = {
   circle: "Circle",
   cosine_similarity: "CosineSimilarity",
   ctc: "CTC",
+  ctc_loss: "CTC",
   dice: "Dice",
   hinge: "Hinge",
   huber: "Huber",
@@ -83,7 +84,8 @@ export const takesClassNumbers = (name: string): boolean =>
 
 /** The call of the loss, over a batch of the case's rows. */
 export function kerasLossProgram(given: RuleCase): CaseProgram {
-  const [t, p] = [...given.inputs.keys()] as [string, string];
+  const isNamed = given.inputs.has("y_true") && given.inputs.has("y_pred");
+  const [t, p] = isNamed ? ["y_true", "y_pred"] : ([...given.inputs.keys()] as [string, string]);
   const isFunction = classOf[given.op] !== undefined;
   const name = classOf[given.op] ?? given.op;
   if (!Object.values(classOf).includes(name)) throw new NotExpressible(given.reference);
@@ -92,7 +94,8 @@ export function kerasLossProgram(given: RuleCase): CaseProgram {
   const c = isVector && (weight?.shape.length ?? 0) === 0 ? asRow(given) : given;
 
   const [[outputName, shape]] = [...c.outputs] as [[string, readonly number[]]];
-  const known = c.inputs.has("sample_weight") ? [t, p, "sample_weight"] : [t, p];
+  const others = ["sample_weight", "target_length", "output_length"];
+  const known = [t, p, ...others.filter((input) => c.inputs.has(input))];
   const { batches, arguments: list } = columnsOf(c, known);
   const references = [...c.inputs].filter(([key]) => !known.includes(key));
   const config = isFunction ? { ...c.config, reduction: null } : c.config;
@@ -101,7 +104,9 @@ export function kerasLossProgram(given: RuleCase): CaseProgram {
       ? `binary_crossentropy_elements(${list.join(", ")}, ${c.config.from_logits === true})`
       : references.length > 0
         ? circleValues(c, list)
-        : `${name}(${namedArguments(config)})(${list.join(", ")})`;
+        : given.op === "ctc_loss"
+          ? `ctc_values(${list.join(", ")}, ${literal(c.config.mask_index ?? 0)})`
+          : `${name}(${namedArguments(config)})(${list.join(", ")})`;
   const isEach = config.reduction === null || config.reduction === "none";
   const rows = batches.get(p)!.shape[0];
   return {
