@@ -32,7 +32,7 @@ function expectAgreement(graph: Graph, environment: InterpretEnvironment): void 
 
 test("random graphs compute what the interpreter computes, and so do their derivatives", () => {
   fc.assert(
-    fc.property(randomGraph({ updates: true }), ({ context, graph, n, leaf }) => {
+    fc.property(randomGraph({ updates: true, loops: true }), ({ context, graph, n, leaf }) => {
       const environment = { n, leaf, seed: 11, batch: 2 };
       expectAgreement(graph.assignments.length === 0 ? graph : differentiate(context, graph), {
         ...environment,

@@ -16,6 +16,7 @@ import { batchExtent, elementsAt, fixed, type Shape } from "../../compiler/graph
 import type { Assignment, Graph, LeafRole, Scalar, Value } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
+import { loopSteps } from "./random-loops.ts";
 import {
   axes,
   Choices,
@@ -24,6 +25,9 @@ import {
   stepNames,
   steps,
 } from "./random-steps.ts";
+
+const allSteps = { ...steps, ...loopSteps };
+const loopNames = Object.keys(loopSteps) as (keyof typeof loopSteps)[];
 
 export interface RandomGraph {
   readonly context: GraphContext;
@@ -42,15 +46,18 @@ export interface RandomGraphOptions {
   readonly updates?: boolean;
   /** Leave out what hides a change of a param from the gradient, as stop_gradient does. */
   readonly smooth?: boolean;
+  /** Draw loops, loads by index, scatters and functions with their own derivative too. */
+  readonly loops?: boolean;
 }
 
 export function randomGraph({
   maxSteps = 8,
   updates = false,
   smooth = false,
+  loops = false,
 }: RandomGraphOptions = {}): fc.Arbitrary<RandomGraph> {
   const step = fc.record({
-    kind: fc.constantFrom(...stepNames),
+    kind: fc.constantFrom(...(loops ? [...stepNames, ...loopNames, ...loopNames] : stepNames)),
     choices: fc.array(fc.nat(1000), { minLength: 12, maxLength: 12 }),
   });
   return fc
@@ -73,6 +80,7 @@ class RandomGraphBuilder implements StepContext {
   readonly #seed: number;
   readonly isSmooth: boolean;
   readonly values: Value[] = [];
+  readonly bytes: Value;
   readonly #params: Value[] = [];
 
   constructor(batchMax: number, seed: number, isSmooth: boolean) {
@@ -82,6 +90,7 @@ class RandomGraphBuilder implements StepContext {
     const { context } = this;
     this.values.push(context.leaf("input", "x", "f32", [batchExtent, fixed(5), fixed(3)]));
     const bytes = context.leaf("input", "bytes", "u8", [batchExtent, fixed(7)]);
+    this.bytes = bytes;
     const scaled = context.call(
       "divide",
       context.cast(context.load(bytes, axes(2)), "f32"),
@@ -90,9 +99,9 @@ class RandomGraphBuilder implements StepContext {
     this.values.push(context.compute({ parallel: bytes.shape, body: scaled }).values[0]!);
   }
 
-  apply(kind: StepName, choices: readonly number[]): void {
+  apply(kind: StepName | keyof typeof loopSteps, choices: readonly number[]): void {
     const take = new Choices(choices);
-    const value = steps[kind](this, take.of(this.values), take);
+    const value = allSteps[kind](this, take.of(this.values), take);
     if (value !== undefined && elementsAt(value.shape, this.batchMax) <= 4000) {
       this.values.push(value);
     }

@@ -30,6 +30,8 @@ export interface StepContext {
   readonly isSmooth: boolean;
   /** The values made so far. */
   readonly values: readonly Value[];
+  /** The input u8[N, 7]. */
+  readonly bytes: Value;
   param(shape: Shape): Value;
   map(shape: Shape, body: Scalar): Value;
 }

@@ -102,13 +102,15 @@ describe("proofs", () => {
 describe("the verifier", () => {
   test("accepts random graphs and their derivatives", () => {
     fc.assert(
-      fc.property(randomGraph(), ({ context, graph }) => {
+      fc.property(randomGraph({ loops: true }), ({ context, graph }) => {
         // A large batch leaves all that depends on N to the proofs by inequalities.
         const batchMax = 4096;
         verifyGraph({ ...graph, batchMax });
         const loss = graph.results.find((result) => result.name === "loss")!.value;
         const leaves = graphNodes(graph).flatMap((node): Value[] =>
-          node.kind === "leaf" && node.values[0].dtype === "f32" ? [...node.values] : [],
+          node.kind === "leaf" && node.role !== "cotangent" && node.values[0].dtype === "f32"
+            ? [...node.values]
+            : [],
         );
         const gradients = gradientsOf(context, loss, leaves, batchMax);
         const results = [...gradients.values()].map((value, k) => ({ name: `g${k}`, value }));
