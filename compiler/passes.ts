@@ -188,6 +188,9 @@ export function runPasses(
     onDevice(canonical(lowered.predict)),
     ...lowered.statistics.map(({ body }) => onDevice(canonical(body))),
   ];
+  for (const graph of training?.schedules ?? []) {
+    stepScalars.set(graph.name, { ...graph, name: `${graph.name}_scalars` });
+  }
   const { columns, model, persistent } = lowered;
   const program = { model, persistent, columns, joinLaunches: fusion, locate };
   const scheduled = run(scheduling(target, program), "all", graphs);

@@ -35,11 +35,12 @@ export function planTrainer(
     columns: lowered.columns,
     inputs: lowered.inputs,
     outputs: lowered.outputs,
-    tensors: lowered.persistent.map(({ leaf, role }): PersistentTensor => {
+    tensors: lowered.persistent.map(({ leaf, role, finalOf }): PersistentTensor => {
       const name = pathOf(leaf);
       const offset = scheduled.persistent.offsets.get(leaf);
       invariant(offset !== undefined, `${name} has no place in memory`);
-      return { name, role, ...tensorOf(leaf, batchMax), offset };
+      const final = finalOf ? { finalOf: pathOf(finalOf) } : {};
+      return { name, role, ...tensorOf(leaf, batchMax), offset, ...final };
     }),
     graphs: Object.fromEntries(
       scheduled.graphs.map((graph) => {

@@ -27,6 +27,8 @@ export interface ColumnPlan {
 export interface PersistentTensor extends TensorPlan {
   /** Equal to `name`, the path: `Digits/dense_1/kernel`. */
   readonly role: "param" | "slot" | "state" | "metric";
+  /** Of a slot: the param whose place it takes when training ends, such as a moving average of it. */
+  readonly finalOf?: string;
 }
 
 /** One compiled graph: a function of the kernel library. */
@@ -76,8 +78,25 @@ export interface TrainingPlan {
   } | null;
   /** The column of sample weights, if the train block names one. */
   readonly sampleWeight: string | null;
+  /** Numbers the first epoch. */
+  readonly initialEpoch?: number;
+  /** Batches of an epoch, where that is not once through the rows; the next epoch goes on where it ends. */
+  readonly stepsPerEpoch?: number;
+  /** Batches to validate on, where that is not all of them. */
+  readonly validationSteps?: number;
+  /** Epochs from one validation to the next, or those after which there is one, counted from 1. */
+  readonly validationFreq?: number | readonly number[];
+  /** Where params start from, by their paths in the file; parts of the model may have other names there. */
+  readonly weights?: WeightsPlan;
   /** What is made for each batch, in order; left out where it is `train`, once. */
   readonly updates?: readonly UpdatePlan[];
+}
+
+export interface WeightsPlan {
+  /** As written in the model, relative to the model's folder. */
+  readonly path: string;
+  /** By the path of a part: what the file has in its place. */
+  readonly parts: Readonly<Record<string, string>>;
 }
 
 /** A step of one of several optimizers, as adversarial training has them. */

@@ -36,10 +36,11 @@ export type {
 export type { FileStorage } from "./storage/file-storage.ts";
 export { originStorage } from "./storage/origin-storage.ts";
 export type { Callback, Logs, TrainingControl } from "./training/callbacks/callback.ts";
+export { LambdaCallback, type LambdaFunctions } from "./training/callbacks/lambda-callback.ts";
 export type { ColumnInput, NestedNumbers } from "./training/column-input.ts";
 export { TrainingError } from "./training/error.ts";
 export type { History } from "./training/history.ts";
-export type { BatchOptions, FitOptions, Tensor } from "./training/model.ts";
+export type { BatchOptions, FitOptions, LoadOptions, Tensor } from "./training/model.ts";
 export { Model } from "./training/model.ts";
 export type { FitProgress } from "./training/report/progress-reporter.ts";
 export { type EpochReport, type Reporter, silentReporter } from "./training/report/reporter.ts";

@@ -133,6 +133,7 @@ function addTrainFlags(command: Command): void {
     .option("--epochs <n>", "train for n epochs in all", countAtLeast(0))
     .option("--learning-rate <x>", "learning rate to start with", positiveNumber)
     .option("--seed <n>", "seed of weights, shuffling and dropout", countAtLeast(0))
+    .option("--weights <file>", "begin with those weights of the file that match the model's")
     .option("--resume [file]", "go on from a checkpoint; by default the one this run writes")
     .option("--checkpoint <file>", "checkpoint to write after each epoch")
     .option(

@@ -3,8 +3,9 @@
 import type { ColumnPlan } from "../../runtime/plan.ts";
 import type { Graph } from "../graph/node.ts";
 import { pruneLoops } from "../graph/prune-loops.ts";
-import type { TrainDeclaration } from "../syntax/ast.ts";
+import type { Identifier, TrainDeclaration } from "../syntax/ast.ts";
 import type { LoweredData } from "./data.ts";
+import { scheduleLowering } from "./epoch-schedule.ts";
 import { checkLossNames } from "./loss-names.ts";
 import {
   distinctAssignments,
@@ -26,7 +27,7 @@ import {
   trainingColumns,
   usedColumns,
 } from "./training-columns.ts";
-import { trainingGraph, type Update } from "./training-graphs.ts";
+import { partNamed, trainingGraph, type Update } from "./training-graphs.ts";
 import { updatesOf } from "./update-blocks.ts";
 
 export interface TrainingParts {
@@ -57,12 +58,15 @@ export function lowerTraining(
   );
   const env = lossEnvironment(evaluated, data, columns, top);
   const evaluation = epochOf(updates, entries, env, columns);
+  const schedules: Graph[] = [];
   const facts = {
     batchSize: batchMax,
     hasValidationBlock: data.blocks.has("validation"),
     metrics: evaluation.readout.map(({ name }) => name),
     classWeightColumn: columns.classes,
     sampleWeight: columns.sampleWeight,
+    schedule: scheduleLowering(env, schedules),
+    part: (name: Identifier) => partNamed(name, parts.model.instance.path ?? "", top),
   };
   const plan = trainingPlan(entries, options, facts, top);
   const lowered = steps.filter((step) => step !== undefined);
@@ -77,6 +81,7 @@ export function lowerTraining(
     hypers: Object.assign({}, ...lowered.map(({ hypers }) => hypers)),
     train: first.graph,
     updates: lowered,
+    schedules,
     evaluate: pruneLoops(context, {
       name: "evaluate",
       batchMax,

@@ -5,13 +5,22 @@
 
 import type { ColumnSource, OptionValue } from "../../runtime/plan.ts";
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
+import type { Span } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import type { Expression } from "../syntax/ast.ts";
 import { evaluateArguments, matchArguments } from "./arguments.ts";
 import { type Environment, report } from "./session.ts";
 import { describe, type Value } from "./values.ts";
 
-export type ArgumentKind = "string" | "int" | "float" | "bool" | "field" | "fields" | "frequency";
+export type ArgumentKind =
+  | "string"
+  | "int"
+  | "float"
+  | "bool"
+  | "field"
+  | "fields"
+  | "frequency"
+  | "schedule";
 
 export interface ArgumentRow {
   readonly name: string;
@@ -102,6 +111,17 @@ export const callbacks: Readonly<Record<string, readonly ArgumentRow[]>> = {
     { name: "append", kind: "bool" },
   ],
   TerminateOnNaN: [{ name: "raise_error", kind: "bool" }],
+  LearningRateScheduler: [
+    { name: "schedule", kind: "schedule", isRequired: true },
+    { name: "verbose", kind: "int" },
+  ],
+  BackupAndRestore: [
+    { name: "backup_dir", kind: "string", isRequired: true },
+    { name: "save_freq", kind: "frequency" },
+    { name: "double_checkpoint", kind: "bool" },
+    { name: "delete_checkpoint", kind: "bool" },
+  ],
+  SwapEMAWeights: [{ name: "swap_on_epoch", kind: "bool" }],
 };
 
 export interface NamedCall {
@@ -109,12 +129,16 @@ export interface NamedCall {
   readonly arguments: Readonly<Record<string, OptionValue>>;
 }
 
+/** Makes a graph of a function of the epoch and the learning rate, and gives its name; nothing after an error. */
+export type ScheduleLowering = (value: Value, span: Span) => string | undefined;
+
 /** A call of one of the table's names, its arguments as plain data; nothing after an error. */
 export function namedCall(
   expression: Expression,
   table: Readonly<Record<string, readonly ArgumentRow[]>>,
   what: string,
   env: Environment,
+  schedule: ScheduleLowering = () => undefined,
 ): NamedCall | undefined {
   const callee = expression.kind === "call" ? expression.callee : expression;
   if (callee.kind !== "identifier") {
@@ -152,7 +176,9 @@ export function namedCall(
   for (const { name, kind } of rows) {
     const argument = matched.get(name);
     if (argument === undefined) continue;
-    const option = asOption(argument.value);
+    const option =
+      kind === "schedule" ? schedule(argument.value, argument.span) : asOption(argument.value);
+    if (kind === "schedule" && option === undefined) return undefined;
     if (option === undefined || !(option === null || accepts[kind](option))) {
       const found = describe(argument.value);
       const expected = kindWords[kind];
@@ -195,6 +221,7 @@ const accepts: { readonly [K in ArgumentKind]: (value: OptionValue) => boolean }
   field: isField,
   fields: (value) => Array.isArray(value) && value.length > 0 && value.every(isField),
   frequency: (value) => value === "epoch" || Number.isInteger(value),
+  schedule: (value) => typeof value === "string",
 };
 
 const kindWords: { readonly [K in ArgumentKind]: string } = {
@@ -205,4 +232,5 @@ const kindWords: { readonly [K in ArgumentKind]: string } = {
   field: "a column's name, or its number from 0",
   fields: "a list of columns' names or numbers from 0",
   frequency: '"epoch" or a number of batches',
+  schedule: "a function of the epoch",
 };

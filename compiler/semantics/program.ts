@@ -20,6 +20,8 @@ export interface PersistentLeaf {
   readonly leaf: Value;
   readonly role: "param" | "slot" | "state" | "metric";
   readonly trainable: boolean;
+  /** Of a slot: the param whose place it takes when training ends. */
+  readonly finalOf?: Value | null;
   readonly span: Span;
 }
 
@@ -82,6 +84,8 @@ export interface LoweredTraining {
   readonly train: Graph;
   /** In the order in which they are made for each batch. */
   readonly updates: readonly LoweredUpdate[];
+  /** Rank-0 results `0` by the number of the epoch, as the counter `batch`, and the learning rate, for callbacks. */
+  readonly schedules: readonly Graph[];
   /** The losses; assignments to metric totals only. */
   readonly evaluate: Graph;
   /** Rank-0 results, `loss` first, then each metric by name, from the metric totals. */

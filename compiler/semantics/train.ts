@@ -7,9 +7,9 @@ import type { CallbackSpec, TrainingPlan } from "../../runtime/plan.ts";
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
-import type { Argument, TrainDeclaration, TrainEntry } from "../syntax/ast.ts";
+import type { Argument, Identifier, TrainDeclaration, TrainEntry } from "../syntax/ast.ts";
 import { evaluate } from "./evaluate.ts";
-import { callbacks, namedCall } from "./named-arguments.ts";
+import { callbacks, namedCall, type ScheduleLowering } from "./named-arguments.ts";
 import { type Precision, precisions } from "./precision.ts";
 import { type Environment, report } from "./session.ts";
 import { describe, type Value } from "./values.ts";
@@ -36,6 +36,11 @@ const keys = [
   "class_weight",
   "sample_weight",
   "precision",
+  "initial_epoch",
+  "steps_per_epoch",
+  "validation_steps",
+  "validation_freq",
+  "weights",
 ] as const;
 
 export type TrainKey = (typeof keys)[number];
@@ -43,7 +48,13 @@ export type TrainKey = (typeof keys)[number];
 export type TrainEntries = ReadonlyMap<TrainKey, TrainEntry>;
 
 /** What several values may be given for. */
-const lists: ReadonlySet<string> = new Set(["metrics", "callbacks", "class_weight", "optimizer"]);
+const lists: ReadonlySet<string> = new Set([
+  "metrics",
+  "callbacks",
+  "class_weight",
+  "optimizer",
+  "weights",
+]);
 
 /** The entries by key; reports unknown and repeated ones. */
 export function trainEntries(declaration: TrainDeclaration, env: Environment): TrainEntries {
@@ -130,6 +141,10 @@ export function trainingPlan(
     readonly metrics: readonly string[];
     readonly classWeightColumn: string | null;
     readonly sampleWeight: string | null;
+    /** The graph of a callback's schedule, by a name for it. */
+    readonly schedule: ScheduleLowering;
+    /** The path of a part of the model. */
+    readonly part: (name: Identifier) => string | undefined;
   },
   env: Environment,
 ): TrainingPlan {
@@ -140,10 +155,68 @@ export function trainingPlan(
     seed: overrides.seed ?? count(entries, "seed", 0, 0, env),
     shuffle: shuffleOf(entries, env),
     validation,
-    callbacks: callbacksOf(entries, facts.metrics, validation !== null, env),
+    callbacks: callbacksOf(entries, facts, validation !== null, env),
     classWeight: classWeightOf(entries, facts.classWeightColumn, env),
     sampleWeight: facts.sampleWeight,
+    ...extentOf(entries, env),
+    ...weightsOf(entries, facts.part, env),
   };
+}
+
+/** How long a run and its epochs are, where that is not as usual. */
+function extentOf(entries: TrainEntries, env: Environment): Partial<TrainingPlan> {
+  const given = (key: TrainKey, least: number) =>
+    entries.has(key) ? count(entries, key, least, least, env) : undefined;
+  const found = {
+    initialEpoch: given("initial_epoch", 0),
+    stepsPerEpoch: given("steps_per_epoch", 1),
+    validationSteps: given("validation_steps", 1),
+    validationFreq: validationFreqOf(entries, env),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}
+
+function validationFreqOf(
+  entries: TrainEntries,
+  env: Environment,
+): number | readonly number[] | undefined {
+  const given = single(entries, "validation_freq", env);
+  if (given === undefined) return undefined;
+  const { value, span } = given;
+  const items = value.kind === "list" ? value.items : [value];
+  const numbers = items.flatMap((item) =>
+    item.kind === "int" && item.value >= 1 ? [item.value] : [],
+  );
+  if (numbers.length === items.length && items.length > 0) {
+    return value.kind === "list" ? numbers : numbers[0];
+  }
+  const expected = "a number of epochs, or a list of epochs from 1";
+  wrongValue("validation_freq", expected, value, span, env);
+  return undefined;
+}
+
+/** `weights "digits.safetensors", trunk = "Digits/encoder"`: a file, and what parts are called in it. */
+function weightsOf(
+  entries: TrainEntries,
+  part: (name: Identifier) => string | undefined,
+  env: Environment,
+): Pick<TrainingPlan, "weights"> {
+  const parts: Record<string, string> = {};
+  let path: string | undefined;
+  for (const { name, value: expression } of entries.get("weights")?.values ?? []) {
+    const value = evaluate(expression, env);
+    if (value.kind !== "string" || (name === null && path !== undefined)) {
+      const expected = "a file, then the names that parts of the model have in it";
+      wrongValue("weights", expected, value, expression.span, env);
+      return {};
+    }
+    if (name === null) path = value.value;
+    else {
+      const of = part(name);
+      if (of !== undefined) parts[of] = value.value;
+    }
+  }
+  return path === undefined ? {} : { weights: { path, parts } };
 }
 
 function single(
@@ -209,13 +282,16 @@ function validationOf(
 
 function callbacksOf(
   entries: TrainEntries,
-  metrics: readonly string[],
+  {
+    metrics,
+    schedule,
+  }: { readonly metrics: readonly string[]; readonly schedule: ScheduleLowering },
   hasValidation: boolean,
   env: Environment,
 ): CallbackSpec[] {
   const monitored = hasValidation ? [...metrics, ...metrics.map((name) => `val_${name}`)] : metrics;
   return (entries.get("callbacks")?.values ?? []).flatMap(({ value }) => {
-    const call = namedCall(value, callbacks, "callback", env);
+    const call = namedCall(value, callbacks, "callback", env, schedule);
     if (call === undefined) return [];
     checkMonitor(call, value.span, monitored, hasValidation, env);
     return [call];

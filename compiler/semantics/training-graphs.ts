@@ -13,7 +13,7 @@ import { declareLossScale, scaleDerivatives, unscaled, updateWhereFinite } from 
 import { distinctAssignments, type LoweredLoss } from "./losses.ts";
 import type { ModelRun } from "./model-run.ts";
 import { OptimizerLowering, type OptimizerUse, type Trained } from "./optimizer.ts";
-import { joinPath, snakeCase } from "./paths.ts";
+import { joinPath } from "./paths.ts";
 import type { PersistentEntry } from "./persistent.ts";
 import type { Precision } from "./precision.ts";
 import { type Environment, report } from "./session.ts";
@@ -161,22 +161,18 @@ function optimizerOf(argument: Argument, parts: StepParts): PartOptimizer | unde
   return { template: value, span, prefix: prefix.replace(/\/$/, ""), isFor };
 }
 
-/**
- * Which paths belong to a part of a model: a layer, a model in it, a param of its own, or the model itself. Nothing,
- * with an error, if no param does.
- */
-function partOf(
+/** The path of a part of a model: a layer, a model in it, a param, or itself. Nothing, with an error, if it has no param. */
+export function partNamed(
   { name, span }: Identifier,
-  { env, model }: StepParts,
-): ((path: string) => boolean) | undefined {
+  model: string,
+  env: Environment,
+): string | undefined {
   const params = env.session.persistent.entries.filter(({ role }) => role === "param");
-  const within = (whole: string) => (path: string) =>
-    path === whole || path.startsWith(`${whole}/`);
   // A model used by its bare name is a part beside this one.
-  const found = [joinPath(model, name), name, joinPath(model, snakeCase(name))].find((path) =>
-    params.some((param) => within(path)(param.path)),
+  const found = [joinPath(model, name), name].find((path) =>
+    params.some((param) => isWithin(path, param.path)),
   );
-  if (found !== undefined) return within(found);
+  if (found !== undefined) return found;
   const names = params.map(({ path }) => {
     const [first, second] = path.split("/") as [string, string | undefined];
     return first === model ? (second ?? first) : first;
@@ -185,6 +181,19 @@ function partOf(
   const values = { name, nearest: nearest(name, known), known: known.join(", ") };
   report(env, diagnostics.unknownPart(span, values));
   return undefined;
+}
+
+function isWithin(whole: string, path: string): boolean {
+  return path === whole || path.startsWith(`${whole}/`);
+}
+
+/** Which paths belong to a part. */
+function partOf(
+  name: Identifier,
+  { env, model }: StepParts,
+): ((path: string) => boolean) | undefined {
+  const whole = partNamed(name, model, env);
+  return whole === undefined ? undefined : (path) => isWithin(whole, path);
 }
 
 /** The trainable params of the part that the loss reads; warns of those that it does not. */

@@ -15,6 +15,8 @@ export interface FileStorage {
   writeAt(path: string, at: number, bytes: Uint8Array): Promise<void>;
   /** In bytes; 0 where there is no file. */
   size(path: string): Promise<number>;
+  /** Removes the file, if there is one. */
+  remove(path: string): Promise<void>;
 }
 
 /** For models that were given no place for files. */
@@ -23,6 +25,7 @@ export const noStorage: FileStorage = {
   write: refuse,
   writeAt: refuse,
   size: refuse,
+  remove: refuse,
 };
 
 async function refuse(path: string): Promise<never> {

@@ -1,6 +1,6 @@
 /** Files of Node's file system, relative to the working folder. */
 
-import { mkdir, open, readFile, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeFileAtomically } from "../data/atomic-write.ts";
 import { DataError, messageOf } from "../data/data-error.ts";
@@ -31,6 +31,14 @@ export const nodeStorage: FileStorage = {
     } catch (error) {
       const hint = "check that the folder can be written to and that the disk has room";
       throw failure(path, "to write the file", error, hint);
+    }
+  },
+
+  async remove(path) {
+    try {
+      await rm(path, { force: true });
+    } catch (error) {
+      throw failure(path, "to remove the file", error, "check that the folder can be written to");
     }
   },
 

@@ -10,6 +10,7 @@ import type { FileStorage } from "./file-storage.ts";
 interface Folder {
   getDirectoryHandle(name: string, options?: { readonly create?: boolean }): Promise<Folder>;
   getFileHandle(name: string, options?: { readonly create?: boolean }): Promise<OriginFile>;
+  removeEntry(name: string): Promise<void>;
 }
 
 interface OriginFile {
@@ -27,18 +28,22 @@ interface Writable {
 
 /** `folder` separates the files of one program from others of the same origin. */
 export function originStorage(folder = "nnc"): FileStorage {
-  const find = async (path: string, create: boolean): Promise<OriginFile> => {
+  const locate = async (path: string, create: boolean): Promise<readonly [Folder, string]> => {
     const names = [folder, ...path.split("/")].filter((name) => name !== "" && name !== ".");
     const file = names.pop()!;
     let parent = await root();
     for (const name of names) parent = await parent.getDirectoryHandle(name, { create });
+    return [parent, file];
+  };
+  const find = async (path: string, create: boolean): Promise<OriginFile> => {
+    const [parent, file] = await locate(path, create);
     return parent.getFileHandle(file, { create });
   };
   const open = async (path: string): Promise<Blob | undefined> => {
     try {
       return await (await find(path, false)).getFile();
     } catch (error) {
-      if (error instanceof Error && error.name === "NotFoundError") return undefined;
+      if (isMissing(error)) return undefined;
       throw failure(path, "to read the file", error);
     }
   };
@@ -67,7 +72,19 @@ export function originStorage(folder = "nnc"): FileStorage {
     write: (path, bytes) => writeAt(path, 0, bytes, false),
     writeAt: (path, at, bytes) => writeAt(path, at, bytes, true),
     size: async (path) => (await open(path))?.size ?? 0,
+    remove: async (path) => {
+      try {
+        const [parent, file] = await locate(path, false);
+        await parent.removeEntry(file);
+      } catch (error) {
+        if (!isMissing(error)) throw failure(path, "to remove the file", error);
+      }
+    },
   };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && error.name === "NotFoundError";
 }
 
 /** Whether this browser has a place for files. */

@@ -98,6 +98,40 @@ export async function decodeWeights(
   return take(wanted, contents, file);
 }
 
+/**
+ * Those params and layer states that a file has under their paths, with their shapes; `parts` says by the path of a part
+ * of the model what the file calls it.
+ * @throws DataError if the file is damaged or has nothing of the model.
+ */
+export async function decodeMatchingWeights(
+  plan: TensorLayout,
+  bytes: Uint8Array,
+  file: string,
+  parts: Readonly<Record<string, string>>,
+): Promise<TensorValues> {
+  const contents = await decode(bytes, file);
+  const found = new Map<string, TensorData>();
+  for (const tensor of weightTensors(plan)) {
+    const value = contents.tensors.get(nameInFile(tensor.name, parts));
+    if (fits(tensor, value)) found.set(tensor.name, value!.data as TensorData);
+  }
+  if (found.size > 0) return found;
+  const [first] = contents.tensors.keys();
+  const wanted = weightTensors(plan)[0]?.name ?? "";
+  const hint =
+    'say what parts of the model are called in the file: `weights "file", trunk = "Model/trunk"`';
+  const expected = `tensors of model ${plan.model}, such as ${nameInFile(wanted, parts)}`;
+  throw problem(file, expected, first === undefined ? "none" : `others, such as ${first}`, hint);
+}
+
+/** The longest part that a path is in goes by its other name. */
+function nameInFile(path: string, parts: Readonly<Record<string, string>>): string {
+  const part = Object.keys(parts)
+    .filter((name) => path === name || path.startsWith(`${name}/`))
+    .sort((a, b) => b.length - a.length)[0];
+  return part === undefined ? path : parts[part]! + path.slice(part.length);
+}
+
 /** The tensors that make a model: what `save` writes and `restore_best_weights` restores. */
 export function weightTensors(plan: Pick<TrainerPlan, "tensors">): readonly PersistentTensor[] {
   return plan.tensors.filter(({ role }) => role === "param" || role === "state");

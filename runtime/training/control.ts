@@ -2,6 +2,7 @@
 
 import type { FileStorage } from "../storage/file-storage.ts";
 import type { TrainingControl, WeightsSnapshot } from "./callbacks/callback.ts";
+import { exchangeFinalValues, finalSlots } from "./final-values.ts";
 import type { ModelRunner } from "./model-runner.ts";
 import type { Reporter } from "./report/reporter.ts";
 
@@ -71,6 +72,18 @@ export class FitControl implements TrainingControl {
       return [name, before === 0 || rate === before ? value : (rate / before) * value] as const;
     });
     this.#hypers = { ...this.#hypers, ...Object.fromEntries(scaled) };
+  }
+
+  scheduled(schedule: string, epoch: number, learningRate: number): number {
+    return this.#runner.schedule(schedule, epoch, learningRate);
+  }
+
+  get hasFinalValues(): boolean {
+    return finalSlots(this.#runner.plan).length > 0;
+  }
+
+  exchangeFinalValues(): Promise<void> {
+    return this.#runner.exclusively(() => exchangeFinalValues(this.#runner));
   }
 
   stop(): void {

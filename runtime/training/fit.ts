@@ -8,10 +8,11 @@ import type { Callback, Logs } from "./callbacks/callback.ts";
 import { ChunkSizer } from "./chunking.ts";
 import { FitControl } from "./control.ts";
 import type { Selection } from "./dataset.ts";
+import { EpochRows } from "./epoch-rows.ts";
 import { evaluateRows } from "./evaluate.ts";
+import { takeFinalValues } from "./final-values.ts";
 import { appendEpoch } from "./history.ts";
 import type { ModelRunner } from "./model-runner.ts";
-import { shuffleRows } from "./permutation.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunState } from "./run-state.ts";
 import { countedBatches, trainingGraphs, trainRows } from "./updates.ts";
@@ -23,6 +24,9 @@ export interface FitRequest {
   readonly resumed: boolean;
   readonly epochs: number;
   readonly shuffle: boolean;
+  readonly stepsPerEpoch: number | undefined;
+  readonly validationSteps: number | undefined;
+  readonly validationFreq: number | readonly number[];
   readonly train: Selection;
   readonly validation: Selection | null;
   readonly callbacks: readonly Callback[];
@@ -66,7 +70,7 @@ class FitRun {
   readonly #runner: ModelRunner;
   readonly #control: FitControl;
   readonly #sizer = new ChunkSizer();
-  readonly #order: Int32Array;
+  readonly #rows: EpochRows;
   #state: RunState;
   #warnedOfLoss = false;
   #samples = 0;
@@ -79,7 +83,15 @@ class FitRun {
     this.#state = request.state;
     const { runner, storage, reporter, state } = request;
     this.#control = new FitControl(runner, storage, reporter, state.hypers);
-    this.#order = request.train.rows.slice();
+    const { shuffle, stepsPerEpoch } = request;
+    const { batchSize, seed } = state;
+    this.#rows = new EpochRows({
+      rows: request.train.rows,
+      batchSize,
+      shuffle,
+      seed,
+      stepsPerEpoch,
+    });
   }
 
   async run(): Promise<FitOutcome> {
@@ -94,6 +106,7 @@ class FitRun {
       }
     }
     for (const callback of callbacks) await callback.onTrainEnd?.(this.#control);
+    await this.#runner.exclusively(() => takeFinalValues(this.#runner));
     await this.#saveRun();
     return this.#outcome(this.#control.failure === undefined ? "completed" : "failed", state);
   }
@@ -101,15 +114,12 @@ class FitRun {
   /** Gives false if it was interrupted, with the state as it has to be saved. */
   async #epoch(): Promise<boolean> {
     const { reporter, epochs, callbacks, signal } = this.#request;
-    const { epoch, batchSize } = this.#state;
-    const batches = Math.ceil(this.#order.length / batchSize);
+    const { epoch } = this.#state;
+    const { batches } = this.#rows;
     const started = performance.now();
-    this.#order.set(this.#request.train.rows);
-    if (this.#request.shuffle) {
-      shuffleRows(this.#order, this.#state.seed, this.#state.earlierEpochs + epoch);
-    }
     if (this.#state.position === 0) {
       await this.#runner.exclusively(() => this.#runner.resetMetrics());
+      for (const callback of callbacks) await callback.onEpochBegin?.(epoch, this.#control);
     }
     reporter.epochBegin(epoch, epochs, batches);
 
@@ -121,7 +131,7 @@ class FitRun {
       if (checkpoint !== null && unsaved >= checkpoint.everySeconds) await this.#saveRun();
     }
 
-    const logs = await this.#runner.exclusively(() => this.#epochMetrics());
+    const logs = await this.#epochMetrics();
     if (logs === null) return false;
     for (const callback of callbacks) await callback.onEpochEnd?.(epoch, logs, this.#control);
     this.#state = {
@@ -144,7 +154,12 @@ class FitRun {
     const { callbacks, reporter, train } = this.#request;
     const { epoch, position } = this.#state;
     const calls = callbacks.map((callback) => callback.batchesUntilCall?.() ?? Infinity);
-    const steps = Math.max(1, Math.min(this.#sizer.steps, batches - position, ...calls));
+    const contiguous = this.#rows.contiguous(this.#epochNumber, position);
+    const limits = [this.#sizer.steps, batches - position, contiguous, ...calls];
+    const steps = Math.max(1, Math.min(...limits));
+    for (const [i, callback] of callbacks.entries()) {
+      if (calls[i] === 1) await callback.onBatchBegin?.({ epoch, batch: position }, this.#control);
+    }
     const watched = callbacks.some(({ watchesLoss }) => watchesLoss === true);
     let ran = steps;
 
@@ -169,27 +184,48 @@ class FitRun {
     await this.#saveRequested();
   }
 
+  /** Counts the epochs of earlier runs too: the order of the rows goes on where those ended. */
+  get #epochNumber(): number {
+    return this.#state.earlierEpochs + this.#state.epoch;
+  }
+
   /** Of the epoch's training and validation; null if it was interrupted while it validated. */
   async #epochMetrics(): Promise<Logs | null> {
-    const { validation, signal } = this.#request;
-    const logs = await this.#runner.readMetrics();
-    if (validation === null) return logs;
-    const totals = await this.#runner.readMetricTotals();
-    const context = { ...this.#state, hypers: this.#control.hypers };
-    const { batchSize } = this.#state;
-    const metrics = await evaluateRows(this.#runner, validation, batchSize, context, signal);
-    if (signal?.aborted) {
-      // Resumed, the epoch has all its batches behind it and validates again.
-      await this.#runner.writeTensors(totals);
-      return null;
-    }
+    const { validation, callbacks } = this.#request;
+    const logs = await this.#runner.exclusively(() => this.#runner.readMetrics());
+    if (validation === null || !this.#validates()) return logs;
+    for (const callback of callbacks) await callback.onTestBegin?.(this.#control);
+    const metrics = await this.#runner.exclusively(() => this.#validate(validation));
+    for (const callback of callbacks) await callback.onTestEnd?.(this.#control);
+    if (metrics === null) return null;
     for (const [name, value] of Object.entries(metrics)) logs[`val_${name}`] = value;
     return logs;
   }
 
+  /** Whether this epoch ends with a validation. */
+  #validates(): boolean {
+    const { validationFreq } = this.#request;
+    const epoch = this.#state.epoch + 1;
+    if (typeof validationFreq === "number") return epoch % validationFreq === 0;
+    return validationFreq.includes(epoch);
+  }
+
+  async #validate({ dataset, rows }: Selection): Promise<Logs | null> {
+    const { signal, validationSteps = Infinity } = this.#request;
+    const totals = await this.#runner.readMetricTotals();
+    const context = { ...this.#state, hypers: this.#control.hypers };
+    const { batchSize } = this.#state;
+    const some = { dataset, rows: rows.subarray(0, batchSize * validationSteps) };
+    const metrics = await evaluateRows(this.#runner, some, batchSize, context, signal);
+    if (!signal?.aborted) return metrics;
+    // Resumed, the epoch has all its batches behind it and validates again.
+    await this.#runner.writeTensors(totals);
+    return null;
+  }
+
   async #steps(steps: number): Promise<void> {
     const { position, batchSize } = this.#state;
-    const rows = this.#order.subarray(position * batchSize, (position + steps) * batchSize);
+    const rows = this.#rows.slice(this.#epochNumber, position, steps);
     const start = performance.now();
     const state = { ...this.#state, hypers: this.#control.hypers };
     const counted = await trainRows(this.#runner, rows, batchSize, state);

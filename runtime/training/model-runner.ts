@@ -119,6 +119,14 @@ export class ModelRunner {
     });
   }
 
+  /** A schedule of the file: compiled as step scalars are, with the epoch for the batch. */
+  schedule(name: string, epoch: number, learningRate: number): number {
+    const hypers = { learning_rate: learningRate };
+    const [value] = this.#definition.stepScalars(name, hypers, { t: 0, batch: epoch });
+    if (value === undefined) throw new TrainingError(`model ${this.plan.model} has no ${name}`);
+    return value;
+  }
+
   async resetMetrics(): Promise<void> {
     await this.writeTensors(this.#initialTotals);
   }

@@ -31,6 +31,14 @@ export interface FitOptions<Data> {
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly shuffle?: boolean;
+  /** The number of the first epoch; `epochs` is that after the last. */
+  readonly initialEpoch?: number;
+  /** Batches of an epoch, where that is not once through the rows; the next epoch goes on where it ends. */
+  readonly stepsPerEpoch?: number;
+  /** Batches to validate on, where that is not all of them. */
+  readonly validationSteps?: number;
+  /** Epochs from one validation to the next, or those after which there is one, counted from 1. */
+  readonly validationFreq?: number | readonly number[];
   readonly learningRate?: number;
   /** Run-time numbers of the optimizer by name, `learning_rate` among them. */
   readonly hypers?: Readonly<Record<string, number>>;
@@ -53,6 +61,12 @@ export interface FitOptions<Data> {
   readonly resume?: boolean;
   /** Trains even on a device that fails the self-test. */
   readonly force?: boolean;
+}
+
+export interface LoadOptions {
+  /** Leaves out what the file does not have, or has with other shapes. */
+  readonly skipMismatch?: boolean;
+  readonly parts?: Readonly<Record<string, string>>;
 }
 
 export interface BatchOptions {
@@ -140,9 +154,14 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
     return this.#trainer.save(path);
   }
 
-  /** Takes the weights of a weights file or a checkpoint. */
-  load(path: string): Promise<void> {
-    return this.#trainer.load(path);
+  /**
+   * Takes the weights of a weights file or a checkpoint; with `skipMismatch`, those that it has, as transfer learning
+   * needs. `parts` says what parts of the model are called in the file: `{ "Mine/trunk": "Digits/encoder" }`.
+   */
+  async load(path: string, options: LoadOptions = {}): Promise<void> {
+    const { parts, skipMismatch = parts !== undefined } = options;
+    if (skipMismatch) await this.#trainer.loadMatching(path, parts);
+    else await this.#trainer.load(path);
   }
 
   /** Takes everything from a checkpoint; the next `fit` goes on where that run stood. */
@@ -155,9 +174,11 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
     return this.#trainer.weights();
   }
 
-  /** Takes the weights of a weights file or a checkpoint. */
-  setWeights(bytes: Uint8Array): Promise<void> {
-    return this.#trainer.setWeights(bytes);
+  /** Takes the weights of a weights file or a checkpoint, as `load` does. */
+  async setWeights(bytes: Uint8Array, options: LoadOptions = {}): Promise<void> {
+    const { parts, skipMismatch = parts !== undefined } = options;
+    if (skipMismatch) await this.#trainer.setMatchingWeights(bytes, undefined, parts);
+    else await this.#trainer.setWeights(bytes);
   }
 
   /** All that training needs to go on, as the bytes of a safetensors file. Not while `fit` runs: pause it first. */

@@ -10,7 +10,13 @@ import type { CallbackSpec, TrainerDefinition, TrainerPlan, TrainingPlan } from 
 import { type FileStorage, noStorage } from "../storage/file-storage.ts";
 import type { Callback, Logs } from "./callbacks/callback.ts";
 import { createCallbacks } from "./callbacks/create.ts";
-import { decodeCheckpoint, decodeWeights, encodeCheckpoint, encodeWeights } from "./checkpoint.ts";
+import {
+  decodeCheckpoint,
+  decodeMatchingWeights,
+  decodeWeights,
+  encodeCheckpoint,
+  encodeWeights,
+} from "./checkpoint.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { learningRates } from "./control.ts";
 import {
@@ -23,6 +29,7 @@ import {
 } from "./dataset.ts";
 import { TrainingError } from "./error.ts";
 import { evaluateRows, type OutputTensor, predictRows } from "./evaluate.ts";
+import { beginFinalValues } from "./final-values.ts";
 import { type FitOutcome, trainEpochs } from "./fit.ts";
 import { ModelRunner } from "./model-runner.ts";
 import { type Reporter, silentReporter } from "./report/reporter.ts";
@@ -36,8 +43,16 @@ export interface TrainOptions {
   readonly epochs?: number | undefined;
   readonly batchSize?: number | undefined;
   readonly shuffle?: boolean | undefined;
+  /** The number of the first epoch; `epochs` is that after the last. */
+  readonly initialEpoch?: number | undefined;
+  /** Batches of an epoch, where that is not once through the rows. */
+  readonly stepsPerEpoch?: number | undefined;
   /** A share of the rows, taken from their end, or columns of its own; null for none. */
   readonly validation?: number | readonly Column[] | null | undefined;
+  /** Batches to validate on, where that is not all of them. */
+  readonly validationSteps?: number | undefined;
+  /** Epochs from one validation to the next, or those after which there is one, counted from 1. */
+  readonly validationFreq?: number | readonly number[] | undefined;
   readonly callbacks?: readonly (CallbackSpec | Callback)[] | undefined;
   readonly reporter?: Reporter | undefined;
   /** File to keep the run in, so that it can be resumed. */
@@ -140,12 +155,17 @@ export class Trainer {
       : held && this.#withWeights(held, "evaluate");
     const batchSize = this.#checkBatchSize(options.batchSize ?? this.#state.batchSize);
     const epochs = checkCount("epochs", options.epochs ?? training.epochs, 0);
-    const state = this.#startState(batchSize, train.rows.length);
     const callbacks = (options.callbacks ?? training.callbacks).flatMap((callback) =>
       "arguments" in callback ? createCallbacks([callback]) : [callback],
     );
+    if (!this.#resumed) await this.#restoreBackup(callbacks, reporter);
+    const initialEpoch = options.initialEpoch ?? training.initialEpoch ?? 0;
+    const state = this.#startState(batchSize, train.rows.length, initialEpoch);
     await this.#testDevice(reporter, options.force === true);
-    await this.#runner.exclusively(() => this.#ensureStatistics(train, state));
+    await this.#runner.exclusively(async () => {
+      await this.#ensureStatistics(train, state);
+      if (state.t === 0) await beginFinalValues(this.#runner);
+    });
     const { checkpoint, checkpointSeconds = Infinity } = options;
     const resumed = this.#resumed;
     this.#resumed = false;
@@ -156,6 +176,15 @@ export class Trainer {
       resumed,
       epochs,
       shuffle: options.shuffle ?? training.shuffle,
+      stepsPerEpoch: optionalCount(
+        "steps per epoch",
+        options.stepsPerEpoch ?? training.stepsPerEpoch,
+      ),
+      validationSteps: optionalCount(
+        "validation steps",
+        options.validationSteps ?? training.validationSteps,
+      ),
+      validationFreq: options.validationFreq ?? training.validationFreq ?? 1,
       train,
       validation: validating,
       callbacks,
@@ -168,6 +197,10 @@ export class Trainer {
     }).finally(() => this.#writer.flush());
     this.#state = outcome.state;
     this.#interrupted = outcome.end === "interrupted";
+    if (!this.#interrupted) {
+      const obsolete = callbacks.flatMap((callback) => callback.obsolete ?? []);
+      for (const path of obsolete) await this.#storage.remove(path);
+    }
     return outcome;
   }
 
@@ -200,6 +233,7 @@ export class Trainer {
     this.#checkBatchSize(rows.length);
     return this.#runner.exclusively(async () => {
       await this.#ensureStatistics(selection, this.#state);
+      if (this.#state.t === 0) await beginFinalValues(this.#runner);
       await this.#runner.bind(dataset, trainingGraphs(this.plan));
       await this.#runner.resetMetrics();
       const counted = await trainRows(this.#runner, rows, rows.length, this.#state);
@@ -222,6 +256,22 @@ export class Trainer {
     );
   }
 
+  /**
+   * Takes of a weights file or a checkpoint what there is of the model's weights, by path and shape, as Keras'
+   * `load_weights` with `skip_mismatch`. `parts` says what parts of the model are called in the file.
+   * @throws DataError if there is nothing.
+   */
+  async setMatchingWeights(
+    bytes: Uint8Array,
+    file = "weights",
+    parts: Readonly<Record<string, string>> = {},
+  ): Promise<readonly string[]> {
+    this.#checkIdle("setMatchingWeights");
+    const found = await decodeMatchingWeights(this.plan, bytes, file, parts);
+    await this.#runner.writeTensors(found);
+    return [...found.keys()];
+  }
+
   /** Takes the weights of a weights file or a checkpoint, which messages call `file`. */
   async setWeights(bytes: Uint8Array, file = "weights"): Promise<void> {
     this.#checkIdle("setWeights");
@@ -239,6 +289,10 @@ export class Trainer {
   /** Takes everything from a checkpoint; the next `fit` goes on where that run stood. */
   async restore(bytes: Uint8Array, file = "checkpoint"): Promise<void> {
     this.#checkIdle("restore");
+    await this.#restore(bytes, file);
+  }
+
+  async #restore(bytes: Uint8Array, file: string): Promise<void> {
     const { state, tensors } = await decodeCheckpoint(this.plan, bytes, file);
     await this.#runner.writeTensors(tensors);
     // The optimizer's numbers are the checkpoint's, as far as the model still has them.
@@ -258,6 +312,14 @@ export class Trainer {
   /** Takes the weights of a weights file or a checkpoint. */
   async load(path: string): Promise<void> {
     await this.setWeights(await this.#read(path), path);
+  }
+
+  /** Takes of a file what there is of the model's weights; gives their paths. */
+  async loadMatching(
+    path: string,
+    parts: Readonly<Record<string, string>> = {},
+  ): Promise<readonly string[]> {
+    return this.setMatchingWeights(await this.#read(path), path, parts);
   }
 
   /** Takes everything from a checkpoint's file; the next `fit` goes on where that run stood. */
@@ -291,14 +353,33 @@ export class Trainer {
     this.#statisticsKnown = true;
   }
 
+  /** Goes on from a backup that a callback made of a run which broke off; a damaged one gives way to the one before. */
+  async #restoreBackup(callbacks: readonly Callback[], reporter: Reporter): Promise<void> {
+    for (const path of callbacks.flatMap((callback) => callback.backups ?? [])) {
+      const bytes = await this.#storage.read(path);
+      if (bytes === undefined) continue;
+      try {
+        await this.#restore(bytes, path);
+        reporter.message(`goes on from ${path}`);
+        return;
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        reporter.warn(error.message);
+      }
+    }
+  }
+
   /** A new run starts at epoch 0 with the counters of the ones before; a resumed one where it stood. */
-  #startState(batchSize: number, trainingRows: number): RunState {
+  #startState(batchSize: number, trainingRows: number, initialEpoch: number): RunState {
     const state = this.#state;
     if (!this.#resumed) {
       const earlierEpochs = state.earlierEpochs + state.epoch + (state.position > 0 ? 1 : 0);
       const { seed, hypers, t, updates, batch } = state;
       const fresh = initialRunState(seed, batchSize, trainingRows, hypers);
-      return { ...fresh, earlierEpochs, t, updates, batch };
+      checkCount("the initial epoch", initialEpoch, 0);
+      // The rows' order goes on as if the epochs before the initial one were those of earlier runs.
+      const before = Math.max(0, earlierEpochs - initialEpoch);
+      return { ...fresh, epoch: initialEpoch, earlierEpochs: before, t, updates, batch };
     }
     if (
       state.position > 0 &&
@@ -392,6 +473,10 @@ function divide(
     return splitRows(dataset, validation.fraction);
   }
   return { train: allRows(dataset), validation: null };
+}
+
+function optionalCount(what: string, value: number | undefined): number | undefined {
+  return value === undefined ? undefined : checkCount(what, value, 1);
 }
 
 function checkCount(what: string, value: number, least: number): number {

@@ -93,6 +93,7 @@ export function trainingProgram(random: RandomGraph, optimizer: OptimizerName): 
       hypers,
       train,
       updates: [{ graph: train, steps: 1 }],
+      schedules: [],
       evaluate,
       readout: { name: "readout", batchMax, results: [], assignments: [] },
     },

@@ -9,6 +9,7 @@ interface TrainFlags extends CompileFlags, RunFlags {
   readonly epochs?: number;
   readonly learningRate?: number;
   readonly seed?: number;
+  readonly weights?: string;
   readonly resume?: string | true;
   readonly checkpoint?: string;
   readonly checkpointSeconds?: number;

@@ -37,6 +37,8 @@ export class Session {
   readonly #keeper: RunKeeper;
   readonly #device: DeviceHolder;
   #turn: Promise<void> = Promise.resolve();
+  /** Whether weights were taken from a file. */
+  #hasWeights = false;
   /** Pauses the training under way, or the one about to start. */
   #pause: AbortController | undefined;
   #paletteOf: Column | undefined;
@@ -170,7 +172,10 @@ export class Session {
         await this.#keeper.keep(bytes);
         return;
       }
-      await this.#device.require().setWeights(bytes);
+      const { training } = this.#module.definition.plan;
+      const { parts } = training?.weights ?? {};
+      await this.#device.require().setWeights(bytes, parts === undefined ? {} : { parts });
+      this.#hasWeights = true;
       const detail = `${file.name} holds weights alone: they are in use, and a training begins with them.`;
       this.#note("Weights taken", detail);
       this.#postRun();
@@ -185,6 +190,10 @@ export class Session {
       training?.validation === "block" ? await this.#block("validation") : undefined;
     this.#busy(null);
     let model = this.#device.require();
+    if (model.state.t === 0 && training?.weights !== undefined && !this.#hasWeights) {
+      const detail = `The train block begins with ${training.weights.path}: open that file here first to begin so.`;
+      this.#note("Initial weights", detail);
+    }
     if (model.state.t === 0 && model.state.seed !== settings.seed) {
       model = await this.#device.recreate(settings.seed);
     }

@@ -26,6 +26,11 @@ export interface TrainingControl {
   stop(): void;
   /** Marks the run as failed: the command line exits with a code other than 0. */
   fail(message: string): void;
+  /** What a schedule of the model's file makes of an epoch and a learning rate. */
+  scheduled(schedule: string, epoch: number, learningRate: number): number;
+  /** Whether the optimizer keeps values that take the place of weights when training ends, such as averages. */
+  readonly hasFinalValues: boolean;
+  exchangeFinalValues(): Promise<void>;
   snapshotWeights(): Promise<WeightsSnapshot>;
   restoreWeights(weights: WeightsSnapshot): Promise<void>;
   /** Writes a weights file, or a whole checkpoint, atomically, making its folder if need be. */
@@ -42,11 +47,25 @@ export interface CallbackState {
 
 export interface Callback {
   readonly name: string;
+  /** Backups that a run goes on from, if there are any, the newest first. */
+  readonly backups?: readonly string[];
+  /** Files to remove when training is over. */
+  readonly obsolete?: readonly string[];
   /** Stop exactly after the first batch whose loss is NaN or infinite, and call `onNonFinite`. */
   readonly watchesLoss?: boolean;
   /** Batches until `onBatchEnd` has to be called, counted from now; batches run in bulk up to there. */
   batchesUntilCall?(): number;
   onTrainBegin?(control: TrainingControl): void | Promise<void>;
+  /** Not where a run goes on within the epoch. */
+  onEpochBegin?(epoch: number, control: TrainingControl): void | Promise<void>;
+  /** Before the batches that `batchesUntilCall` asks for, if they are one. */
+  onBatchBegin?(
+    at: { readonly epoch: number; readonly batch: number },
+    control: TrainingControl,
+  ): void | Promise<void>;
+  /** Around the validation of an epoch. */
+  onTestBegin?(control: TrainingControl): void | Promise<void>;
+  onTestEnd?(control: TrainingControl): void | Promise<void>;
   /** Called where `batchesUntilCall` asked for it; `ran` batches have run since the last call. */
   onBatchesRun?(
     at: { readonly epoch: number; readonly batch: number; readonly ran: number },

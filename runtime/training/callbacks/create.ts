@@ -2,11 +2,14 @@
 
 import type { CallbackSpec } from "../../plan.ts";
 import { TrainingError } from "../error.ts";
+import { BackupAndRestore } from "./backup-and-restore.ts";
 import type { Callback } from "./callback.ts";
 import { CSVLogger } from "./csv-logger.ts";
 import { EarlyStopping } from "./early-stopping.ts";
+import { LearningRateScheduler } from "./learning-rate-scheduler.ts";
 import { ModelCheckpoint } from "./model-checkpoint.ts";
 import { ReduceLROnPlateau } from "./reduce-lr-on-plateau.ts";
+import { SwapEMAWeights } from "./swap-ema-weights.ts";
 import { TerminateOnNaN } from "./terminate-on-nan.ts";
 
 const CALLBACKS: ReadonlyMap<string, new (spec: CallbackSpec) => Callback> = new Map<
@@ -20,6 +23,9 @@ const CALLBACKS: ReadonlyMap<string, new (spec: CallbackSpec) => Callback> = new
   ["ReduceLROnPlateau", ReduceLROnPlateau],
   ["CSVLogger", CSVLogger],
   ["TerminateOnNaN", TerminateOnNaN],
+  ["LearningRateScheduler", LearningRateScheduler],
+  ["BackupAndRestore", BackupAndRestore],
+  ["SwapEMAWeights", SwapEMAWeights],
 ]);
 
 /** Checks the arguments of all callbacks; they start with `onTrainBegin`. */

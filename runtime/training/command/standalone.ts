@@ -55,7 +55,7 @@ const OPTIONS: readonly OptionRow[] = [
   {
     name: "weights",
     value: { name: "FILE" },
-    help: "weights or checkpoint to evaluate or predict with",
+    help: "weights to evaluate or predict with, or to begin training with, as far as they match",
   },
   { name: "summary", help: "print the model's layers and parameters" },
   { name: "selftest", help: "check that this machine computes as the compiler expects" },
@@ -130,6 +130,7 @@ async function run(environment: CommandEnvironment, parsed: ParsedOptions): Prom
     epochs: countOption(parsed, "epochs", 0),
     batchSize,
     learningRate: numberOption(parsed, "learning-rate"),
+    weights,
     seed: countOption(parsed, "seed", Number.MIN_SAFE_INTEGER),
     threads,
     resume: parsed.get("resume"),

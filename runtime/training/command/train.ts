@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
 import { type Column, elementCount } from "../../data/column.ts";
 import { DeviceError, DeviceLostError } from "../../devices/device.ts";
 import type { ColumnSource, DataPlan } from "../../plan.ts";
@@ -27,6 +28,8 @@ export interface TrainCommandOptions {
   readonly resume?: string | true | undefined;
   readonly checkpoint?: string | undefined;
   readonly checkpointSeconds?: number | undefined;
+  /** Weights to start from, as far as the file has them; otherwise those that the train block names. */
+  readonly weights?: string | undefined;
   /** Where to write the weights in the end. */
   readonly output?: string | undefined;
   readonly json?: boolean | undefined;
@@ -68,7 +71,7 @@ export async function trainCommand(
       const trainer = await Trainer.create(definition, device, options.seed, saves.storage);
       // What this run saved holds the options, and what became of them.
       if (saves.count() > 0) await trainer.resume(checkpoint);
-      else await begin(trainer, resume, options);
+      else await begin(environment, trainer, resume, options);
       run ??= prepareRun(environment, data, checkpoint, options);
       return train(environment, trainer, await run);
     },
@@ -116,12 +119,30 @@ function countWrites(
 }
 
 async function begin(
+  environment: CommandEnvironment,
   trainer: Trainer,
   resume: string | undefined,
   options: TrainCommandOptions,
 ): Promise<void> {
   if (resume !== undefined) await resumeFrom(trainer, resume, options);
+  else await loadWeights(environment, trainer, options);
   if (options.learningRate !== undefined) trainer.setHyper("learning_rate", options.learningRate);
+}
+
+/** What a new run starts from, besides initial values. */
+async function loadWeights(
+  { dataFolder, out }: CommandEnvironment,
+  trainer: Trainer,
+  { weights, json }: TrainCommandOptions,
+): Promise<void> {
+  const { training, tensors } = trainer.plan;
+  const planned = training?.weights;
+  const path = weights ?? (planned && resolve(dataFolder, planned.path));
+  if (path === undefined) return;
+  const found = await trainer.loadMatching(path, planned?.parts);
+  const all = tensors.filter(({ role }) => role === "param" || role === "state").length;
+  if (!json)
+    out.write(`${formatCount(found.length)} of ${formatCount(all)} tensors from ${path}\n`);
 }
 
 /** Gives the exit code. */

@@ -34,6 +34,9 @@ class FakeFit implements TrainingControl {
   setLearningRate = (value: number) => {
     this.rate = value;
   };
+  scheduled = (_schedule: string, epoch: number, rate: number) => rate / (epoch + 1);
+  readonly hasFinalValues = false;
+  exchangeFinalValues = async () => {};
   stop = () => {
     this.stopped = true;
   };
