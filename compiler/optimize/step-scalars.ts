@@ -6,7 +6,7 @@
 
 import { type GraphContext, graphNodes, loadsOf, scalarChildren } from "../graph/context.ts";
 import type { Graph, Node, Scalar, Value } from "../graph/node.ts";
-import { mapScalar, replaceValues, rewriteGraph } from "../graph/rewrite.ts";
+import { mapScalar, replaceOperands, replaceValues, rewriteGraph } from "../graph/rewrite.ts";
 import { withChildren } from "./rewrite-scalars.ts";
 
 export interface HoistedStepScalars {
@@ -24,7 +24,13 @@ export function hoistStepScalars(context: GraphContext, graph: Graph): HoistedSt
     isStepScalar(scalar, stepNodes) && loadsOf(scalar).length > 0
       ? table.leafFor(scalar)
       : withChildren(scalar, { context }, rewrite);
+  // A step scalar that is asked for as a value is written on the device all the same.
+  const written = (value: Value): Value =>
+    stepNodes.has(value.node)
+      ? context.compute({ parallel: [], body: table.leafFor(context.load(value, [])) }).values[0]!
+      : value;
   const rewritten = rewriteGraph(context, graph, (node) => {
+    if (node.kind === "scan") return replaceOperands(context, node, written).values;
     if (node.kind === "scatter") {
       const { parallel, shape, index, body } = node;
       const moved = { parallel, shape, index: index.map(rewrite), body: rewrite(body) };
@@ -34,11 +40,6 @@ export function hoistStepScalars(context: GraphContext, graph: Graph): HoistedSt
     const body = rewrite(node.body);
     return body === node.body ? undefined : context.compute({ ...node, body }).values;
   });
-  // A result or an assigned value that is a step scalar itself is written on the device all the same.
-  const written = (value: Value): Value =>
-    stepNodes.has(value.node)
-      ? context.compute({ parallel: [], body: table.leafFor(context.load(value, [])) }).values[0]!
-      : value;
   return {
     graph:
       table.size === 0 && !hasStepResult(graph, stepNodes)
