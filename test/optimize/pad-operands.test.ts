@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { type Affine, addAffine, axisAffine, offsetAffine } from "../../compiler/graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  divAffine,
+  modAffine,
+  offsetAffine,
+  scaleAffine,
+} from "../../compiler/graph/affine.ts";
 import { always, and, inRange } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
@@ -56,6 +64,56 @@ describe("operands that a product reads outside of", () => {
     const leaf = (role: string) => Array.from({ length: 48 }, (_, i) => Math.sin(i + role.length));
     const y = (g: Graph) => interpret(g, { n: 2, leaf }).results.get("y");
     expect(y(padded)).toEqual(y(graph));
+  });
+
+  test("are read by phase where a gradient's stride skips points", () => {
+    const context = new GraphContext();
+    // dx[n, a, c] of y[n, i, o] = Σ x[n, 2·i + k − 1, c]·kernel[k, c, o]
+    const dy = context.leaf("state", "dy", "f32", [batchExtent, fixed(4), fixed(3)]);
+    const kernel = context.leaf("param", "kernel", "f32", [fixed(3), fixed(8), fixed(3)]);
+    const [n, a, c, j, o] = [0, 1, 2, 3, 4].map(axisAffine) as [
+      Affine,
+      Affine,
+      Affine,
+      Affine,
+      Affine,
+    ];
+    const place = offsetAffine(a, 1);
+    const row = addAffine(divAffine(place, 2), scaleAffine(j, -1));
+    const tap = addAffine(scaleAffine(j, 2), modAffine(place, 2));
+    const guard = and(inRange(row, fixed(4)), inRange(tap, fixed(3)));
+    const body = context.call(
+      "multiply",
+      context.load(dy, [n, row, o], guard),
+      context.load(kernel, [tap, c, o], guard),
+    );
+    const { values } = context.compute({
+      parallel: [batchExtent, fixed(7), fixed(8)],
+      reduction: [fixed(2), fixed(3)],
+      reducer: "sum",
+      body,
+    });
+    const graph = {
+      name: "g",
+      batchMax: 4,
+      results: [{ name: "dx", value: values[0]! }],
+      assignments: [],
+    };
+    const split = padOperands(context, graph);
+    expect(findFaults(split)).toEqual([]);
+    expect(printGraph(split)).toMatchInlineSnapshot(`
+      "graph g, N ≤ 4
+      %0: f32[N, 4, 3] = state dy
+      %1: f32[3, 8, 3] = param kernel
+      %2: f32[N, 5, 3] = %0[i0, i1 - 1, i2]{-i1 + 4 >= 0 and i1 - 1 >= 0}
+      %3: f32[4, 8, 3] = %1[i0, i1, i2]{-i0 + 2 >= 0 and i0 >= 0}
+      %4: f32[N, 4, 2, 8] = sum[i4 < 2, i5 < 3] %2[i0, i1 - i4 + 1, i5] * %3[i2 + 2*i4, i3, i5]
+      %5: f32[N, 7, 8] = %4[i0, ((i1 + 1) div 2), ((i1 + 1) mod 2), i2]
+      dx = %5"
+    `);
+    const leaf = (role: string) => Array.from({ length: 72 }, (_, i) => Math.sin(i + role.length));
+    const dx = (g: Graph) => interpret(g, { n: 2, leaf }).results.get("dx");
+    expect(dx(split)).toEqual(dx(graph));
   });
 
   test("stay where more is left out than lies outside", () => {

@@ -26,7 +26,7 @@ export interface LinearAccess {
 }
 
 /** All axes of a node, parallel ones first. */
-export function axesOfNode(node: Compute): readonly Extent[] {
+export function axesOfNode(node: Pick<Compute, "parallel" | "reduction">): readonly Extent[] {
   return [...node.parallel, ...node.reduction];
 }
 

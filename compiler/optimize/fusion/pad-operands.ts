@@ -15,6 +15,7 @@ import { implies } from "../../graph/prove.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
 import { axesOfNode } from "./linear-access.ts";
 import { factorsOf } from "./prepare-products.ts";
+import { type SplitPhases, splitPhases } from "./split-phases.ts";
 import { stridedContraction } from "./strided-contraction.ts";
 
 /** How much larger than the operand its copy may be. */
@@ -22,25 +23,30 @@ const largestGrowth = 4;
 
 /** Needs nothing; sums gain products with zeros, which no finite sum notices. */
 export function padOperands(context: GraphContext, graph: Graph): Graph {
+  const { batchMax } = graph;
   return rewriteGraph(context, graph, (node) => {
-    if (node.kind !== "compute") return undefined;
-    const padded = withPaddedOperands(context, node, graph.batchMax);
-    const isTiled =
-      padded !== undefined && stridedContraction(padded, graph.batchMax) !== undefined;
-    return isTiled ? padded.values : undefined;
+    if (node.kind !== "compute" || factorsOf(node) === undefined) return undefined;
+    if (stridedContraction(node, batchMax) !== undefined) return undefined;
+    const { content, places } = splitPhases(context, node, batchMax);
+    const padded = withPaddedOperands(context, content, batchMax);
+    if (padded === undefined || stridedContraction(padded, batchMax) === undefined)
+      return undefined;
+    if (content.parallel.length === node.parallel.length) return padded.values;
+    context.inheritOrigins(padded, node);
+    const body = context.load(padded.values[0]!, places);
+    return context.compute({ parallel: node.parallel, body }).values;
   });
 }
 
 /** The same sum without conditions, if all that they leave out lies outside of an operand. */
 function withPaddedOperands(
   context: GraphContext,
-  node: Compute,
+  node: SplitPhases["content"],
   batchMax: number,
 ): Compute | undefined {
   const factors = factorsOf(node);
   if (factors === undefined || !factors.every((factor) => factor.kind === "load")) return undefined;
   const conditions = and(node.where, ...factors.map(({ guard }) => guard));
-  if (conditions.kind === "true") return undefined;
   const inside = and(...factors.map(isInside));
   if (!implies(inside, conditions, axesOfNode(node), batchMax)) return undefined;
   const ready = factors.map((factor) => paddedOperand(context, node, factor, batchMax));
@@ -57,7 +63,7 @@ function isInside({ value, index }: LoadScalar): Condition {
 /** An unguarded load of the operand, or of a copy as large as the places that are read. */
 function paddedOperand(
   context: GraphContext,
-  node: Compute,
+  node: SplitPhases["content"],
   { value, index }: LoadScalar,
   batchMax: number,
 ): LoadScalar | undefined {

@@ -1,0 +1,114 @@
+/**
+ * Strided products by phase. Where a product reads by quotients and remainders of one of its parallel axes, as the
+ * gradient of a strided convolution does, that axis is split into both: indexes are then even, and no point
+ * multiplies what its stride leaves out.
+ *
+ *     y[a] = … x[(a + c) div s − j]·k[s·j + (a + c) mod s]   →   z[u, f] = … x[u − j]·k[s·j + f];  y[a] = z[(a + c) div s, (a + c) mod s]
+ */
+
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  divAffine,
+  isQuotient,
+  modAffine,
+  offsetAffine,
+  scaleAffine,
+  substituteAffine,
+} from "../../graph/affine.ts";
+import { type Condition, mapCondition, substituteCondition } from "../../graph/condition.ts";
+import { type ComputeContent, type GraphContext, loadsOf } from "../../graph/context.ts";
+import { type Extent, fixed, isFixed } from "../../graph/extent.ts";
+import type { Compute } from "../../graph/node.ts";
+import { mapScalar } from "../../graph/rewrite.ts";
+import { type Box, simplifyAffine } from "../simplify-index.ts";
+
+/** The sum over split axes, some points of which belong to no point of the node. */
+export interface SplitPhases {
+  readonly content: Required<Pick<ComputeContent, "reduction" | "where" | "reducer">> &
+    ComputeContent;
+  /** Where each point of the node finds its result. */
+  readonly places: readonly Affine[];
+}
+
+/** Splits all parallel axes that are read so; its loads may be out of range at points that belong to none. */
+export function splitPhases(context: GraphContext, node: Compute, batchMax: number): SplitPhases {
+  const { parallel, reduction, where, reducer, body } = node;
+  let split: SplitPhases = {
+    content: { parallel, reduction, where, reducer, body },
+    places: parallel.map((_, axis) => axisAffine(axis)),
+  };
+  for (let phase = findPhase(split); phase !== undefined; phase = findPhase(split)) {
+    split = splitAxis(context, split, phase, batchMax);
+  }
+  return split;
+}
+
+interface Phase {
+  readonly axis: number;
+  readonly divisor: number;
+  /** What is added to the axis before it is divided. */
+  readonly offset: number;
+}
+
+function findPhase({ content: { parallel, body } }: SplitPhases): Phase | undefined {
+  for (const load of loadsOf(body)) {
+    for (const index of load.index) {
+      for (const { atom } of index.terms) {
+        if (!isQuotient(atom)) continue;
+        const [term, ...others] = atom.base.terms;
+        if (others.length > 0 || atom.base.batch !== 0 || term?.coefficient !== 1) continue;
+        if (term.atom.kind !== "axis") continue;
+        const { axis } = term.atom;
+        const extent = parallel[axis];
+        if (extent !== undefined && isFixed(extent)) {
+          return { axis, divisor: atom.divisor, offset: atom.base.constant };
+        }
+      }
+    }
+  }
+  return undefined;
+}
+
+function splitAxis(
+  context: GraphContext,
+  { content, places }: SplitPhases,
+  { axis, divisor, offset }: Phase,
+  batchMax: number,
+): SplitPhases {
+  const whole = Math.floor(offset / divisor);
+  // Quotients of the axis run from `whole` on.
+  const count = Math.floor((content.parallel[axis]!.constant - 1 + offset) / divisor) - whole + 1;
+  const parallel: readonly Extent[] = [
+    ...content.parallel.slice(0, axis),
+    fixed(count),
+    fixed(divisor),
+    ...content.parallel.slice(axis + 1),
+  ];
+  const replace = (other: number): Affine => {
+    if (other < axis) return axisAffine(other);
+    if (other > axis) return axisAffine(other + 1);
+    const joined = addAffine(scaleAffine(axisAffine(axis), divisor), axisAffine(axis + 1));
+    return offsetAffine(joined, whole * divisor - offset);
+  };
+  const box: Box = { axes: [...parallel, ...content.reduction], batchMax };
+  const affine = (a: Affine): Affine => simplifyAffine(substituteAffine(a, replace), box);
+  const condition = (c: Condition): Condition =>
+    mapCondition(substituteCondition(c, replace), (a) => simplifyAffine(a, box));
+  const shifted = offsetAffine(places[axis]!, offset);
+  return {
+    content: {
+      ...content,
+      parallel,
+      where: condition(content.where),
+      body: mapScalar(context, content.body, { affine, condition }),
+    },
+    places: [
+      ...places.slice(0, axis),
+      offsetAffine(divAffine(shifted, divisor), -whole),
+      modAffine(shifted, divisor),
+      ...places.slice(axis + 1),
+    ],
+  };
+}
