@@ -129,6 +129,25 @@ describe("values that do not count", () => {
     expect(lossOf({ columns: steps, output, loss }, rows)).toBeCloseTo(sum(squares), 10);
   });
 
+  it("are steps that have a value each, whatever they are, and of no region", () => {
+    const masked = "with_mask(given + zero, given < 5.0)";
+    const columns = {
+      t: { type: "f32[2]", data: p.map((x) => (x < 5 ? 0 : Number.NaN)) },
+      one: { type: "f32[2]", data: p.map(() => 1) },
+      p: { type: "f32[2]", data: p },
+      w: steps.w,
+    };
+    const given = { columns, output: masked };
+    const count = kept.filter(Boolean).length;
+    const found = lossOf({ ...given, loss: "mse(t, p)" }, rows);
+    expect(found).toBeCloseTo(sum(squares) / count, 10);
+    const inside = sum(p.filter((x) => x < 5));
+    const dice = 1 - (2 * inside) / (inside + count + 1e-7);
+    expect(lossOf({ ...given, loss: "dice(one, p)" }, rows)).toBeCloseTo(dice, 10);
+    const weighed = lossOf({ ...given, loss: "dice(one, p)", weight: "w" }, rows);
+    expect(weighed).toBeCloseTo((dice * sum(w)) / rows, 10);
+  });
+
   it("are so in metrics, over all batches", () => {
     const weights = kept.map((is, i) => (is ? w[Math.floor(i / 2)]! : 0));
     const metrics = ["m = mse(t, p)", "n = Accuracy()(t + 3, p)"];
