@@ -1,6 +1,7 @@
 /** Identity maps, and bodies with some of their loads replaced. */
 
-import { type Affine, axisAffine } from "../../graph/affine.ts";
+import { type Affine, axisAffine, extentAffine } from "../../graph/affine.ts";
+import { always, nonnegative } from "../../graph/condition.ts";
 import { type GraphContext, graphNodes } from "../../graph/context.ts";
 import type {
   Compute,
@@ -25,6 +26,22 @@ export function copyOf(context: GraphContext, value: Value): Value {
   const copy = context.compute({ parallel: value.shape, body });
   context.inheritOrigins(copy, value.node);
   return copy.values[0]!;
+}
+
+/**
+ * A copy that is none of `known`. Copies of the same value are told apart by guards that always hold, for a copy of a copy
+ * might read what something has overwritten.
+ */
+export function newCopyOf(context: GraphContext, value: Value, known: ReadonlySet<Value>): Value {
+  const index = identityIndex(value.shape.length);
+  for (let k = 0; ; k++) {
+    const guard = k === 0 ? always : nonnegative(extentAffine({ batch: 1, constant: k }));
+    const body = context.load(value, index, guard);
+    const copy = context.compute({ parallel: value.shape, body });
+    if (known.has(copy.values[0]!)) continue;
+    context.inheritOrigins(copy, value.node);
+    return copy.values[0]!;
+  }
 }
 
 /** A node with the loads of its body replaced; the same object if none is. */

@@ -3,12 +3,10 @@
  * overwrite it, so nothing may read it that runs beside the loop or after it.
  */
 
-import { extentAffine } from "../../graph/affine.ts";
-import { always, nonnegative } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
-import type { Graph, Node, Scan, Value } from "../../graph/node.ts";
+import type { Graph, Node, Scan } from "../../graph/node.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
-import { identityIndex, type Work, workOf } from "./copies.ts";
+import { newCopyOf, type Work, workOf } from "./copies.ts";
 
 /** Adds identity maps only; returns the same graph if each first value has a place of its own. */
 export function ownFirstCarries(context: GraphContext, graph: Graph): Graph {
@@ -31,29 +29,13 @@ function copyShared(context: GraphContext, graph: Graph): Graph {
     const carries = node.carries.map((carry, i) => {
       const { init } = original.carries[i]!;
       if (!kept.has(init) && isOwn(original, i, nodes, before)) return carry;
-      const own = newCopy(context, carry.init, made);
+      const own = newCopyOf(context, carry.init, made);
       made.add(own);
       return { ...carry, init: own };
     });
     if (carries.every((carry, i) => carry === node.carries[i])) return undefined;
     return context.scan({ ...node, carries }).values;
   });
-}
-
-/**
- * A copy that is none of `made`. Copies of the same value are told apart by guards that always hold, for a copy of a copy
- * would read what a loop overwrites.
- */
-function newCopy(context: GraphContext, value: Value, made: ReadonlySet<Value>): Value {
-  const index = identityIndex(value.shape.length);
-  for (let k = 0; ; k++) {
-    const guard = k === 0 ? always : nonnegative(extentAffine({ batch: 1, constant: k }));
-    const body = context.load(value, index, guard);
-    const copy = context.compute({ parallel: value.shape, body });
-    if (made.has(copy.values[0]!)) continue;
-    context.inheritOrigins(copy, value.node);
-    return copy.values[0]!;
-  }
 }
 
 /** Whether all else that reads the first value of a carry runs before the loop. */

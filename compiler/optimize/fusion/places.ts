@@ -13,7 +13,7 @@ import { bareAxis, constantValue } from "../../graph/affine.ts";
 import { type GraphContext, gathersOf, loadsOf } from "../../graph/context.ts";
 import { isFixed } from "../../graph/extent.ts";
 import type { Assignment, Compute, Graph, LoadScalar, Value } from "../../graph/node.ts";
-import { copyOf, isWork, type Work, workOf } from "./copies.ts";
+import { isWork, newCopyOf, type Work, workOf } from "./copies.ts";
 import { ownFirstCarries } from "./first-carries.ts";
 import { type Order, orderOf, Precedence } from "./order.ts";
 
@@ -40,14 +40,17 @@ export function assignPlaces(
   const taken = new Set<Value>();
   const stored = new Map<Value, Value>();
 
+  const nodes = workOf(graph);
+  const known = new Set(nodes.flatMap(({ values }) => values));
   const read = new Set<Value>();
   const copy = (value: Value): Value => {
     read.add(value);
-    return copyOf(context, value);
+    const made = newCopyOf(context, value, known);
+    known.add(made);
+    return made;
   };
   const free = (value: Value): Value => {
-    let place = value;
-    while (taken.has(place) || place.node.kind === "leaf") place = copy(place);
+    const place = taken.has(value) || value.node.kind === "leaf" ? copy(value) : value;
     taken.add(place);
     return place;
   };
@@ -55,7 +58,6 @@ export function assignPlaces(
   const copied = (value: Value): Value => free(copy(targets.has(value) ? copy(value) : value));
 
   const assignments: Assignment[] = [];
-  const nodes = workOf(graph);
   const precedence = new Precedence(nodes);
   const readersOf = new Map<Value, Work[]>();
   for (const node of nodes) {
@@ -100,10 +102,9 @@ export function assignPlaces(
   const resultPlaces = new Map<Value, Value>();
   const wanted = graph.results.map(({ value }) => value);
   const freePart = (value: Value): Value => {
-    let place = wanted.indexOf(value) === wanted.lastIndexOf(value) ? value : copy(value);
-    while (place.node.kind !== "compute" || taken.has(place) || read.has(place)) {
-      place = copy(place);
-    }
+    const isShared =
+      wanted.indexOf(value) !== wanted.lastIndexOf(value) || taken.has(value) || read.has(value);
+    const place = isShared || value.node.kind !== "compute" ? copy(value) : value;
     taken.add(place);
     return place;
   };

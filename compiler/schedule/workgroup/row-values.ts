@@ -84,6 +84,8 @@ export class WorkgroupValues {
   readonly #memory = new Map<Value, Memory>();
   readonly #registers = new RowRegisters();
   readonly #loads: RunLoads;
+  /** Memory that the group stores in. */
+  readonly #written: ReadonlySet<Value>;
   /** Numbers of the row that others want: stored last, when all threads have read what they overwrite. */
   readonly #results: {
     readonly value: Value;
@@ -101,6 +103,7 @@ export class WorkgroupValues {
     this.#group = group;
     this.#plan = plan;
     this.#loads = new RunLoads(builder);
+    this.#written = new Set(group.writes.map((value) => this.#memoryOf(value)));
     for (const { stages } of plan.rows.passes) {
       for (const stage of stages) {
         for (const value of stage.node.values) {
@@ -167,6 +170,7 @@ export class WorkgroupValues {
       if (isOutside || this.lanesAt(stage, position) === 1) continue;
       const run = this.#runAt(this.pointOf(stage, position, inner));
       this.#loads.prepare(stage, run, this.#placeName(position), (read) => {
+        if (this.#maskOf(read, position) !== null) return null;
         const maker = this.#stageOf.get(read.value);
         if (maker === undefined) return undefined;
         const memory = this.#memory.get(read.value);
@@ -316,13 +320,23 @@ export class WorkgroupValues {
     } else storeRun(this.#builder, value, this.#runAt(point!), { points, elements, mask });
   }
 
+  #memoryOf(value: Value): Value {
+    return this.#builder.surroundings.placeOf(value).memory;
+  }
+
+  /** What is computed again to no purpose must not be read where another thread may overwrite it. */
+  #maskOf({ value }: LoadScalar, { within }: Position): Expression | null {
+    const isMade = this.#stageOf.has(value);
+    return isMade || !this.#written.has(this.#memoryOf(value))
+      ? null
+      : and(this.#row!.isWanted, within);
+  }
+
   /** Stores the numbers of the row. */
   finishRow(): void {
-    const { placeOf } = this.#builder.surroundings;
     const { isFirst, isWanted } = this.#row!;
-    const rootOf = (value: Value) => placeOf(value).memory;
-    const read = new Set(this.#group.reads.map(rootOf));
-    const overwrites = this.#results.some(({ value }) => read.has(rootOf(value)));
+    const read = new Set(this.#group.reads.map((value) => this.#memoryOf(value)));
+    const overwrites = this.#results.some(({ value }) => read.has(this.#memoryOf(value)));
     if (overwrites && isFirst !== null) this.#builder.emit({ kind: "barrier" });
     for (const { value, points, elements } of this.#results) {
       this.#store(value, points, elements, and(isWanted, isFirst));
@@ -333,9 +347,14 @@ export class WorkgroupValues {
   /** The body of a stage at a point. */
   lower(stage: RowStage, point: Point, position: Position): Expression {
     return lowerBody(this.#builder, stage.node.body, point, {
-      fromRegister: (read) =>
-        this.#near(read, stage, point, position) ??
-        this.#loads.get(read, this.#placeName(position))?.(position.lane),
+      fromRegister: (read) => {
+        const mask = this.#maskOf(read, position);
+        if (mask !== null) return lowerLoad(this.#builder, read, point, { mask });
+        return (
+          this.#near(read, stage, point, position) ??
+          this.#loads.get(read, this.#placeName(position))?.(position.lane)
+        );
+      },
     });
   }
 
