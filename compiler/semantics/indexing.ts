@@ -6,7 +6,13 @@
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
-import { type Affine, constantAffine, extentAffine, offsetAffine } from "../graph/affine.ts";
+import {
+  type Affine,
+  constantAffine,
+  extentAffine,
+  offsetAffine,
+  rangeOf,
+} from "../graph/affine.ts";
 import { always, and, type Condition, inRange, simplifyCondition } from "../graph/condition.ts";
 import { isFloat } from "../graph/dtype.ts";
 import { type Extent, fixed, printExtent, sameExtent } from "../graph/extent.ts";
@@ -204,7 +210,9 @@ function sliceGuard(
     if (part.kind !== "at") continue;
     const here = simplifyCondition(inRange(part.index, extent), [], env.session.batchMax);
     if (here.kind === "false") {
-      const values = { index: "this index", extent: printExtent(extent), what: "the dimension" };
+      const { min, max } = rangeOf(part.index, [], env.session.batchMax);
+      const index = min === max ? min : `${min} … ${max}`;
+      const values = { index, extent: printExtent(extent), what: "the dimension" };
       report(env, diagnostics.indexOutOfRange(part.span, values));
       return undefined;
     }

@@ -82,10 +82,9 @@ class LoopLowering {
     const variable = affineElement(env.session.context, frame.place);
     scope.set(step.name, { value: variable, span: step.span });
     for (const { name, value } of carried) scope.set(name.name, { value, span: name.span });
-    const errors = env.session.sink.hasErrors;
     const inner: Environment = { ...env, scope, loops: [...env.loops, frame] };
-    runBody(this.#statement.body, inner);
-    const nexts = carried.map((name) => this.#next(name, scope, errors));
+    const isCutShort = runBody(this.#statement.body, inner) !== null;
+    const nexts = carried.map((name) => this.#next(name, scope, isCutShort));
     if (!nexts.every((next) => next !== undefined)) return false;
 
     const names = new LoopValues(inner, frame, scope, carried, nexts);
@@ -172,12 +171,11 @@ class LoopLowering {
   }
 
   /** What a carried name becomes: of the shape and type of its first value. */
-  #next(carried: CarriedName, scope: Scope, hadErrors: boolean): Value | undefined {
+  #next(carried: CarriedName, scope: Scope, isCutShort: boolean): Value | undefined {
     const { name, span } = carried.name;
     const env = this.#env;
     const binding = scope.own().get(nextName(name));
     if (binding === undefined) {
-      const isCutShort = env.session.sink.hasErrors && !hadErrors;
       if (!isCutShort) report(env, diagnostics.carryWithoutNext(span, { name }));
       return undefined;
     }
