@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import { lowerSound } from "../semantics/lowering.ts";
+import { run } from "../semantics/run-program.ts";
 
 function initial(initializer: string, dimensions: string): number[] {
   const text = `
@@ -104,5 +105,44 @@ describe("fixed initializers", () => {
         expect(imaginary[t * 5 + f]).toBeCloseTo((Math.sin(angle) * hann(t, 8)) / spectrum, 9);
       }
     }
+  });
+});
+
+describe("orthogonal", () => {
+  it.each([
+    [3, 5],
+    [5, 3],
+    [4, 4],
+  ])("gives %d × %d matrices with orthonormal rows or columns", (rows, columns) => {
+    const program = lowerSound(`
+      model M {
+        input x: f32[N, 1]
+        param w: f32[${rows}, ${columns}] = Orthogonal(2.0)
+        output y = x + sum(w)
+      }`);
+    const w = run(program, program.init, {}).results["M/w"]!;
+    const at = (i: number, k: number) =>
+      rows <= columns ? w[i * columns + k]! : w[k * columns + i]!;
+    const [few, many] = [Math.min(rows, columns), Math.max(rows, columns)];
+    for (let i = 0; i < few; i++) {
+      for (let j = 0; j < few; j++) {
+        let product = 0;
+        for (let k = 0; k < many; k++) product += at(i, k) * at(j, k);
+        expect(product).toBeCloseTo(i === j ? 4 : 0, 10);
+      }
+    }
+  });
+
+  it("takes all dimensions but the last as one", () => {
+    const program = lowerSound(`
+      model M {
+        input x: f32[N, 1]
+        param w: f32[2, 3, 4] = orthogonal
+        output y = x + sum(w)
+      }`);
+    const w = run(program, program.init, {}).results["M/w"]!;
+    const column = (i: number) => w.filter((_, k) => k % 4 === i);
+    expect(column(0).reduce((sum, value, k) => sum + value * column(3)[k]!, 0)).toBeCloseTo(0, 12);
+    expect(column(1).reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 12);
   });
 });
