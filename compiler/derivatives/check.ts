@@ -203,7 +203,7 @@ class Trial {
   readonly #subject: Subject;
   readonly #point: Point;
   readonly #frozenGraph: Graph;
-  readonly #frozen: ReadonlyMap<string, ArrayLike<number>>;
+  #frozen: ReadonlyMap<string, ArrayLike<number>> = new Map();
   readonly #directions: readonly Float64Array[];
   readonly #derivatives: readonly ArrayLike<number>[];
   #symbolic: readonly ArrayLike<number>[] | null = null;
@@ -221,7 +221,7 @@ class Trial {
     const { graph, frozen } = freezeStops(context, subject.graph);
     this.#frozenGraph = graph;
     const results = frozen.map(({ path, value }) => ({ name: path, value }));
-    this.#frozen = frozen.length === 0 ? new Map() : this.#run({ ...graph, results }).results;
+    if (frozen.length > 0) this.#frozen = this.#run({ ...graph, results }).results;
     this.#derivatives = this.#all(subject.derivatives);
     this.#directions = subject.wanted.map(({ label }, i) => {
       const stream = hash32(`direction ${i} ${label}`);

@@ -12,10 +12,17 @@ import type { LoweredProgram } from "../../compiler/semantics/program.ts";
 import { RecordedSources } from "../../compiler/sources.ts";
 import { generator } from "../syntax/mutate.ts";
 import type { RandomProgram } from "./check-programs.ts";
+import { drawLayer } from "./random-layers.ts";
 
 export function randomModels(seed: number, count: number): readonly RandomProgram[] {
   const random = generator(seed);
   return Array.from({ length: count }, () => new ModelWriter(random).write());
+}
+
+/** Models whose middle is made of the library's layers: convolutions, pooling, normalization, recurrence. */
+export function randomLayers(seed: number, count: number): readonly RandomProgram[] {
+  const random = generator(seed);
+  return Array.from({ length: count }, () => new ModelWriter(random, true).write());
 }
 
 const SIZES = [1, 2, 3, 5, 7, 8, 13, 16, 17, 24, 31, 33, 47, 64, 65, 100, 129] as const;
@@ -82,11 +89,13 @@ class ModelWriter {
   readonly #random: (below: number) => number;
   readonly #batch: number;
   readonly #statements: string[] = [];
+  readonly #drawsLayers: boolean;
   #work = 0;
   #names = 0;
 
-  constructor(random: (below: number) => number) {
+  constructor(random: (below: number) => number, drawsLayers = false) {
     this.#random = random;
+    this.#drawsLayers = drawsLayers;
     this.#batch = this.#of(BATCHES);
   }
 
@@ -106,6 +115,7 @@ class ModelWriter {
       const flat = this.#let("image / 255 |> Flatten");
       [name, size] = [this.#let(`[${name}, ${flat}] |> Concatenate`), width + rows * columns];
     }
+    if (this.#drawsLayers) [name, size] = this.#library(name, size);
     for (let layers = this.#random(4); layers > 0; layers--) [name, size] = this.#layer(name, size);
     const [dtype, activation, loss, metric] = this.#of(HEADS);
     const units = dtype === "u8" ? 2 + this.#random(9) : this.#of([1, 1, 2, 5, 17]);
@@ -172,6 +182,20 @@ train Random on rows {
       ", kernel_initializer = he_normal",
     ]);
     return [this.#let(`${name} |> Dense(${units}, ${activation}${options})`), units];
+  }
+
+  /** A few of the library's layers, one after the other; gives their result, flat, and its size. */
+  #library(name: string, size: number): [string, number] {
+    let shape: readonly number[] = [size];
+    for (let layers = 3 + this.#random(5); layers > 0; layers--) {
+      const drawn = drawLayer(shape, this.#random, true);
+      const elements = drawn?.shape.reduce((a, b) => a * b, 1);
+      if (drawn === undefined || elements! > 200 || !this.#afford(drawn.work)) continue;
+      name = this.#let(`${name} |> ${drawn.use}`);
+      shape = drawn.shape;
+    }
+    const flat = shape.reduce((a, b) => a * b, 1);
+    return [shape.length === 1 ? name : this.#let(`${name} |> Flatten`), flat];
   }
 
   #let(expression: string): string {

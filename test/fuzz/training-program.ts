@@ -70,6 +70,8 @@ export function trainingProgram(random: RandomGraph, optimizer: OptimizerName): 
     inputs: [],
     outputs: [],
     layers: [],
+    applications: [],
+    ownDerivatives: [],
     persistent: [...persistent].map((leaf) => ({
       leaf,
       role: roleOf(leaf),
