@@ -180,12 +180,19 @@ export function accumulateMeans(
     const index = value.shape.map((_, i) => axisAffine(i));
     const load = context.load(places.total, index);
     const body =
-      node.reducer === "sum" ? load : context.call("divide", load, context.load(places.weight, []));
+      node.reducer === "sum" ? load : context.call("divide", load, divisor(context, places.weight));
     return derived(context, node, context.compute({ parallel: value.shape, body })).values[0]!;
   };
   const readout = finish(metric);
   if (blocked.length > 0) return { kind: "blocked", at: blocked[0]! };
   return { kind: "done", result: { assignments, readout } };
+}
+
+/** Σ wₙ to divide by. As in Keras, a mean of nothing, or of samples without weight, is 0: so is its total. */
+function divisor(context: GraphContext, weight: Value): Scalar {
+  const sum = context.load(weight, []);
+  const isNothing = context.call("equal", sum, context.constant(0, "f32"));
+  return context.call("select", isNothing, context.constant(1, "f32"), sum);
 }
 
 /** Whether some operand has the batch as a dimension, so that nothing of the node can wait for read-out. */

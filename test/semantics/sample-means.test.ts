@@ -66,6 +66,7 @@ test("a metric is finished from totals over all batches", () => {
   expect(interpreted(sum!.value, states)).toBeCloseTo(100 + 24 / 2, 12);
   expect(interpreted(count!.value, states)).toBe(7 + 3);
   expect(interpreted(unweighted.result.readout, states)).toBeCloseTo(Math.sqrt(100 / 7), 12);
+  expect(interpreted(unweighted.result.readout, { total: 0, weight: 0 })).toBe(0);
 
   const weighted = accumulateMeans(context, rootMean, w, () => ({ total, weight }));
   if (weighted.kind !== "done") throw new Error("blocked");
