@@ -6,7 +6,7 @@
 import type { Column } from "../data/column.ts";
 import { DataError } from "../data/data-error.ts";
 import type { Device } from "../devices/device.ts";
-import type { CallbackSpec, TrainerDefinition, TrainerPlan, TrainingPlan } from "../plan.ts";
+import type { TrainerDefinition, TrainerPlan, TrainingPlan } from "../plan.ts";
 import { type FileStorage, noStorage } from "../storage/file-storage.ts";
 import type { Callback, Logs } from "./callbacks/callback.ts";
 import { createCallbacks } from "./callbacks/create.ts";
@@ -19,14 +19,7 @@ import {
 } from "./checkpoint.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { learningRates } from "./control.ts";
-import {
-  allRows,
-  createDataset,
-  type Dataset,
-  type Selection,
-  splitRows,
-  withWeights,
-} from "./dataset.ts";
+import { allRows, createDataset, type Selection, withWeights } from "./dataset.ts";
 import { TrainingError } from "./error.ts";
 import { evaluateRows, type OutputTensor, predictRows } from "./evaluate.ts";
 import { beginFinalValues } from "./final-values.ts";
@@ -36,36 +29,8 @@ import { type Reporter, silentReporter } from "./report/reporter.ts";
 import { initialRunState, type RunState } from "./run-state.ts";
 import { requireSelfTest, runSelfTest, type SelfTestResult } from "./self-test.ts";
 import { computeStatistics } from "./statistics.ts";
+import { checkCount, divide, optionalCount, type TrainOptions } from "./train-options.ts";
 import { trainingGraphs, trainRows } from "./updates.ts";
-
-/** What `fit` takes; the train block of the model says what is left out. */
-export interface TrainOptions {
-  readonly epochs?: number | undefined;
-  readonly batchSize?: number | undefined;
-  readonly shuffle?: boolean | undefined;
-  /** The number of the first epoch; `epochs` is that after the last. */
-  readonly initialEpoch?: number | undefined;
-  /** Batches of an epoch, where that is not once through the rows. */
-  readonly stepsPerEpoch?: number | undefined;
-  /** A share of the rows, taken from their end, or columns of its own; null for none. */
-  readonly validation?: number | readonly Column[] | null | undefined;
-  /** Batches to validate on, where that is not all of them. */
-  readonly validationSteps?: number | undefined;
-  /** Epochs from one validation to the next, or those after which there is one, counted from 1. */
-  readonly validationFreq?: number | readonly number[] | undefined;
-  readonly callbacks?: readonly (CallbackSpec | Callback)[] | undefined;
-  readonly reporter?: Reporter | undefined;
-  /** File to keep the run in, so that it can be resumed. */
-  readonly checkpoint?: string | undefined;
-  /** Also save within epochs, after so many seconds; by default only between them. */
-  readonly checkpointSeconds?: number | undefined;
-  /** Interrupts the run after the steps in flight; nothing of it is lost, see `resume`. */
-  readonly signal?: AbortSignal | undefined;
-  /** Goes on with the run that `signal` interrupted, with the same data, instead of beginning one. */
-  readonly resume?: boolean | undefined;
-  /** Trains even on a device that fails the self-test. */
-  readonly force?: boolean | undefined;
-}
 
 export class Trainer {
   readonly plan: TrainerPlan;
@@ -461,27 +426,4 @@ export class Trainer {
     }
     return batchSize;
   }
-}
-
-/** Rows to train on, and rows held back where validation is a share of them. */
-function divide(
-  dataset: Dataset,
-  validation: TrainOptions["validation"] | TrainingPlan["validation"],
-): { readonly train: Selection; readonly validation: Selection | null } {
-  if (typeof validation === "number") return splitRows(dataset, validation);
-  if (typeof validation === "object" && validation !== null && "fraction" in validation) {
-    return splitRows(dataset, validation.fraction);
-  }
-  return { train: allRows(dataset), validation: null };
-}
-
-function optionalCount(what: string, value: number | undefined): number | undefined {
-  return value === undefined ? undefined : checkCount(what, value, 1);
-}
-
-function checkCount(what: string, value: number, least: number): number {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new TrainingError(`${what} must be a whole number of at least ${least}, not ${value}`);
-  }
-  return value;
 }

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { prepareModel } from "../../compiler/cli/prepare-model.ts";
 import { LambdaCallback } from "../../runtime/training/callbacks/lambda-callback.ts";
 import { trainCommand } from "../../runtime/training/command/train.ts";
-import type { TrainOptions } from "../../runtime/training/trainer.ts";
+import type { TrainOptions } from "../../runtime/training/train-options.ts";
 import { temporaryFolder } from "./nnc.ts";
 import { type OpenedTrainer, openTrainer } from "./open-trainer.ts";
 

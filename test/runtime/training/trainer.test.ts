@@ -10,7 +10,8 @@ import type { TrainingPlan } from "../../../runtime/plan.ts";
 import { nodeStorage } from "../../../runtime/storage/node-storage.ts";
 import type { Reporter } from "../../../runtime/training/report/reporter.ts";
 import { silentReporter } from "../../../runtime/training/report/reporter.ts";
-import { Trainer, type TrainOptions } from "../../../runtime/training/trainer.ts";
+import type { TrainOptions } from "../../../runtime/training/train-options.ts";
+import { Trainer } from "../../../runtime/training/trainer.ts";
 import { FakeDevice, lineColumns, lineDefinition } from "./fake-model.ts";
 
 const ROWS = 37;
