@@ -9,7 +9,19 @@ export interface RandomLoop {
   readonly words: string;
 }
 
-/** Expressions of shape [N, 3] over the names of the body so far. */
+/** Statements that bind a name to a tensor of shape [N, 3], from names of the body so far. */
+const statements: readonly ((name: string, a: string, b: string) => string)[] = [
+  (name, a, b) => `${name}[n, c < 3] = sum[i < 3] ${a}[n, c + i - 1] * ${b}[n, i]`,
+  (name, a, b) => `${name}[n, c < 3] = max[i < 2] ${a}[n, 2*i - c] * x[n, t, i] + ${b}[n, c]`,
+  (name, a, b) =>
+    `${name}[n, c < 3] = ${a}[n, (c + t) % 3] * (if c < t then x[n, t - c, 0] else ${b}[n, 0])`,
+  (name, a) =>
+    `${name} = ${a}\n    ${name} = ${inner.replaceAll("NAME", name).replace("NEXT", `${name}'`)}`,
+];
+
+const inner = `scan k in 2 from NAME { NEXT = tanh(NAME @ u) + f32(k + t) * x[:, t] @ w }`;
+
+/** Expressions of that shape. */
 const operations: readonly ((a: string, b: string) => string)[] = [
   (a, b) => `${a} + ${b}`,
   (a, b) => `${a} * ${b}`,
@@ -32,16 +44,21 @@ const sequences = [
   "y[:, 0]",
 ];
 
-const inner = `scan k in 2 from NAME { NEXT = tanh(NAME @ u) + f32(k + t) * x[:, t] @ w }`;
-
 export const randomLoop: fc.Arbitrary<RandomLoop> = fc
   .record({
     start: fc.constantFrom("zeros([N, 3])", "x[:, 0] @ w", "y[:, 1]"),
     sequence: fc.constantFrom(...sequences),
-    steps: fc.array(fc.record({ op: fc.nat(operations.length), a: fc.nat(20), b: fc.nat(20) }), {
-      minLength: 2,
-      maxLength: 6,
-    }),
+    steps: fc.array(
+      fc.record({
+        op: fc.nat(operations.length + statements.length - 1),
+        a: fc.nat(20),
+        b: fc.nat(20),
+      }),
+      {
+        minLength: 2,
+        maxLength: 6,
+      },
+    ),
     ends: fc.tuple(fc.nat(20), fc.nat(20)),
     isReversed: fc.boolean(),
     result: fc.constantFrom("p", "p.all", "p.all + q.all", "p + q.last", "q.all[:, 1] * p"),
@@ -53,12 +70,8 @@ export const randomLoop: fc.Arbitrary<RandomLoop> = fc
     steps.forEach(({ op, a, b }, i) => {
       const name = `v${i}`;
       const [left, right] = [names[a % names.length]!, names[b % names.length]!];
-      const operation = operations[op];
-      lines.push(
-        operation === undefined
-          ? `${name} = ${left}\n    ${name} = ${inner.replaceAll("NAME", name).replace("NEXT", `${name}'`)}`
-          : `${name} = ${operation(left, right)}`,
-      );
+      const statement = statements[op - operations.length];
+      lines.push(statement?.(name, left, right) ?? `${name} = ${operations[op]!(left, right)}`);
       names.push(name);
     });
     // The latest names twice: most of the body should matter.
