@@ -25,6 +25,11 @@ export function evaluateMember(
     const bound = env.scope.get(name)?.value;
     if (bound?.kind === "error") return errorValue;
     if (bound?.kind === "instance") return argumentOf(bound.instance, member, env);
+    if (bound?.kind === "layer") {
+      const expected = "a layer that was made, with its arguments";
+      const values = { what: `\`${name}\``, expected, found: describe(bound) };
+      return report(env, diagnostics.wrongType(object.span, values));
+    }
     return report(env, diagnostics.noNameOfLoop(object.span, { name }));
   }
   if (!members.includes(member.name)) {

@@ -403,6 +403,7 @@ describe("mistakes", () => {
     [`Bidirectional(LSTM(2), merge_mode = "max")(x)`, "merge_mode is"],
     [`Bidirectional(LSTM(2, go_backwards = true))(x)`, "different ways"],
     [`Bidirectional(Dense(2))(x)`, "unknown-argument"],
+    [`Bidirectional(LSTM)(x)`, "a layer that was made"],
     [`TimeDistributed(Dense(2))(x[:, 0])`, "sequences of what its layer takes"],
     [`LSTM(2, dropout = 2.0)(x)`, "dropout is at least 0"],
     [`copy(Dense(2), unit = 3)(x)`, "unknown-argument"],

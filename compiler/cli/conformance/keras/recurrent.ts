@@ -7,8 +7,19 @@ import { argumentsOf } from "./layer-arguments.ts";
 
 const cells = ["SimpleRNNCell", "LSTMCell", "GRUCell"];
 const layers = ["SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"];
-/** Arguments of a wrapper; all others are those of what it wraps. */
-const wrapperArguments = new Set(["merge_mode"]);
+/** Arguments of wrappers; all others are those of what they wrap. */
+const wrapperArguments: Readonly<Record<string, ReadonlySet<string>>> = {
+  Bidirectional: new Set(["merge_mode"]),
+  TimeDistributed: new Set(),
+  RNN: new Set([
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "zero_output_for_mask",
+  ]),
+};
 const weightNames = ["kernel", "recurrent_kernel", "bias"];
 
 interface Layer {
@@ -22,8 +33,18 @@ function layerOf({ op, config }: RuleCase): Layer {
   const [, wrapper, wrapped] = /^(\w+)\((\w+)\)$/.exec(op) ?? [];
   const name = wrapped ?? op;
   const given = Object.entries(config);
-  const own = given.filter(([key]) => wrapper === undefined || !wrapperArguments.has(key));
-  const expression = `${name}(${argumentsOf(own)})`;
+  const ofWrapper = wrapper === undefined ? new Set<string>() : wrapperArguments[wrapper];
+  if (ofWrapper === undefined) throw new NotExpressible(op);
+  const expression = `${name}(${argumentsOf(given.filter(([key]) => !ofWrapper.has(key)))})`;
+  const others = argumentsOf(given.filter(([key]) => ofWrapper.has(key)));
+  const whole = `${wrapper}(${expression}${others === "" ? "" : `, ${others}`})`;
+  if (wrapper === "RNN" || wrapper === "TimeDistributed") {
+    const path = snakeCase(name);
+    return {
+      expression: whole,
+      weights: new Map(weightNames.map((weight) => [weight, `${path}/${weight}`])),
+    };
+  }
   if (cells.includes(name) && wrapper === undefined) {
     return { expression, weights: new Map(weightNames.map((weight) => [weight, weight])) };
   }
@@ -33,16 +54,13 @@ function layerOf({ op, config }: RuleCase): Layer {
     const weights = new Map(weightNames.map((weight) => [weight, `${cell}/${weight}`]));
     return { expression, weights };
   }
-  if (wrapper !== "Bidirectional") throw new NotExpressible(op);
-  const others = given.filter(([key]) => wrapperArguments.has(key));
-  const more = others.length === 0 ? "" : `, ${argumentsOf(others)}`;
   const weights = ["forward", "backward"].flatMap((way) =>
     weightNames.map((weight): [string, string] => [
       `${way}_${weight}`,
       `${way}_${snakeCase(name)}/${cell}/${weight}`,
     ]),
   );
-  return { expression: `Bidirectional(${expression}${more})`, weights: new Map(weights) };
+  return { expression: whole, weights: new Map(weights) };
 }
 
 /** The states that a call begins with: `initial_state` has one after the other. */
