@@ -3,7 +3,8 @@
  * operations from the tables' costs, bytes of distinct memory.
  */
 
-import { scalarChildren } from "../graph/context.ts";
+import { axesOf, loopsOf } from "../graph/affine.ts";
+import { gathersOf, loadsOf, scalarChildren } from "../graph/context.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
 import { elementsAt } from "../graph/extent.ts";
 import type { Compute, Scalar, Value } from "../graph/node.ts";
@@ -69,7 +70,20 @@ export function groupBytes(group: Group, batchMax: number): number {
     const points = elementsAt(scatter.node.parallel, batchMax);
     return links + tensors * points * bytesPerElement[dtype];
   }
-  return [...group.reads, ...group.writes].reduce((sum, v) => sum + valueBytes(v, batchMax), 0);
+  const read = group.reads.reduce((sum, v) => sum + readBytes(v, group.stages, batchMax), 0);
+  return group.writes.reduce((sum, v) => sum + valueBytes(v, batchMax), read);
+}
+
+/** Bytes of a value that stages read: of a sequence that a loop goes through, those of one step. */
+function readBytes(value: Value, stages: readonly Compute[], batchMax: number): number {
+  const readers = stages.filter(({ operands }) => operands.includes(value));
+  const loads = readers.flatMap(({ body }) => loadsOf(body)).filter((load) => load.value === value);
+  const isWhole = readers.some((stage) => gathersOf(stage.body).some((g) => g.value === value));
+  const isOfStep = (d: number) =>
+    loads.length > 0 &&
+    loads.every(({ index }) => axesOf(index[d]!).size === 0 && loopsOf(index[d]!).size > 0);
+  const shape = isWhole ? value.shape : value.shape.filter((_, d) => !isOfStep(d));
+  return elementsAt(shape, batchMax) * bytesPerElement[value.dtype];
 }
 
 export interface PredictedTime {

@@ -28,7 +28,7 @@ export async function explain(
   const graphs = [...new Set(program.kernels.map(({ graph }) => graph))];
   const sections = graphs.map((graph) => {
     const kernels = program.kernels.filter((kernel) => kernel.graph === graph);
-    const total = sum(kernels, ({ predictedSeconds }) => predictedSeconds);
+    const total = sum(kernels, ({ predictedSeconds, times }) => times * predictedSeconds);
     return [
       ...formatHead(`${graph}, batch ${batchMax}`, target, kernels, total),
       ...kernels.flatMap((kernel) => formatKernel(kernel, total)),
@@ -57,11 +57,11 @@ function formatHead(
 ): readonly string[] {
   const memory = sum(
     kernels.filter(({ boundBy }) => boundBy === "memory"),
-    ({ predictedSeconds }) => predictedSeconds,
+    ({ predictedSeconds, times }) => times * predictedSeconds,
   );
   const costs = formatCosts(
-    sum(kernels, ({ flops }) => flops),
-    sum(kernels, ({ bytes }) => bytes),
+    sum(kernels, ({ flops, times }) => times * flops),
+    sum(kernels, ({ bytes, times }) => times * bytes),
   );
   return [
     `${what}: ${count(kernels.length, "kernel")}, ${costs}`,
@@ -72,10 +72,13 @@ function formatHead(
 
 function formatKernel(kernel: KernelReport, total: number): readonly string[] {
   const { name, kind, computes, origins, flops, bytes, predictedSeconds, boundBy } = kernel;
-  const { launchedWith } = kernel;
-  const time = `${formatTime(predictedSeconds)} (${share(predictedSeconds, total)}), bound by ${boundBy}`;
+  const { launchedWith, times } = kernel;
+  const part = share(times * predictedSeconds, total);
+  const often = times === 1 ? "" : `${times} × `;
+  const time = `${often}${formatTime(predictedSeconds)} (${part}), bound by ${boundBy}`;
   return [
     `  ${name}`,
+    ...(times === 1 ? [] : [`    ${times} times a step, in a loop`]),
     ...wrap(`${kind}, ${time}, ${formatCosts(flops, bytes)}`, 4),
     ...wrap(computes.join("; "), 4),
     ...(origins.length === 0 ? [] : wrap(`from ${formatOrigins(origins)}`, 4)),

@@ -54,8 +54,8 @@ function formatGraph(
 ): readonly string[] {
   const kernels = all.filter((kernel) => kernel.graph === graph);
   if (kernels.length === 0) return [];
-  const flops = kernels.reduce((total, kernel) => total + kernel.flops, 0);
-  const bytes = kernels.reduce((total, kernel) => total + kernel.bytes, 0);
+  const flops = kernels.reduce((total, kernel) => total + kernel.times * kernel.flops, 0);
+  const bytes = kernels.reduce((total, kernel) => total + kernel.times * kernel.bytes, 0);
   const count = `${formatCount(kernels.length)} kernel${kernels.length === 1 ? "" : "s"}`;
   return [
     ` ${TITLES[graph] ?? `Training step of ${graph.replace(/^train_/, "")}`} (batch ${batch}): ${formatLarge(flops)} FLOPs, ${formatBytes(bytes)} moved, ${count}`,
