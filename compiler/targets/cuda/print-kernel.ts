@@ -1,6 +1,6 @@
 /** One kernel as a function: its head comment, its parameters and its body. */
 
-import { assertExhaustive, InvariantError } from "../../diagnostics/diagnostic.ts";
+import { assertExhaustive } from "../../diagnostics/diagnostic.ts";
 import { constant, literalOf } from "../../kernel/build.ts";
 import { functionsCalled, functionsOf } from "../../kernel/functions-called.ts";
 import { boxAlignment } from "../../kernel/hopper-intrinsics.ts";
@@ -125,7 +125,7 @@ function parameterText(parameter: KernelParameter, use: Use): string[] {
     case "scalar":
       return [];
     case "step":
-      throw new InvariantError("CUDA has no loops yet");
+      return [`int ${parameter.name}`];
     case "tensorMap":
       use({ kind: "machine", name: "NncTensorMap" });
       return [`const __grid_constant__ NncTensorMap ${parameter.name}`];

@@ -5,12 +5,13 @@ import type {
   CudaArgument,
   CudaKernel,
   CudaLaunch,
+  CudaLoop,
   CudaProgram,
   CudaVariant,
 } from "../../../runtime/devices/cuda/cuda-program.ts";
 import { InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
 import type { KernelFunction, KernelParameter } from "../../kernel/ir.ts";
-import type { KernelModule, Launch, Placement } from "../../kernel/module.ts";
+import type { GraphFunction, KernelModule, Launch, Placement } from "../../kernel/module.ts";
 import { CLikePrinter } from "../c-like-printer.ts";
 import type { Placed } from "../join-launches.ts";
 import { tasksAtMost } from "../tasks-at-most.ts";
@@ -60,15 +61,45 @@ function printVariant(
   { source, batchMax }: CudaPrintOptions,
 ): { readonly variant: CudaVariant; readonly source: string } {
   const table = new KernelTable(batchMax);
-  const graphs = module.functions.map(({ graph, launches, loops }) => {
-    if (loops.length > 0) throw new InvariantError("CUDA has no loops yet");
-    return [graph, wavesOf(launches).flatMap((wave) => printWave(wave, table, batchMax))] as const;
-  });
+  const graphs = module.functions.map((fn) => printGraph(fn, table, batchMax));
   const { kernels } = table;
   return {
-    variant: { architecture, kernels, graphs: Object.fromEntries(graphs) },
+    variant: {
+      architecture,
+      kernels,
+      graphs: Object.fromEntries(graphs.map(({ graph, launches }) => [graph, launches])),
+      loops: Object.fromEntries(
+        graphs.flatMap(({ graph, loops }) => (loops.length === 0 ? [] : [[graph, loops]])),
+      ),
+    },
     source: sourceText({ model: module.model, source, architecture, ...table.parts }),
   };
+}
+
+interface PrintedGraph {
+  readonly graph: string;
+  readonly launches: readonly CudaLaunch[];
+  readonly loops: readonly CudaLoop[];
+}
+
+/** Launches that run together may become fewer; they are in the same loops. */
+function printGraph(fn: GraphFunction, table: KernelTable, batchMax: number): PrintedGraph {
+  const launches: CudaLaunch[] = [];
+  /** Where each wave's first launch is among the printed ones, and where all of them end. */
+  const places: number[] = [];
+  let first = 0;
+  for (const wave of wavesOf(fn.launches)) {
+    places[first] = launches.length;
+    launches.push(...printWave(wave, table, batchMax));
+    first += wave.length;
+    places[first] = launches.length;
+  }
+  const loops = fn.loops.map(({ first, end, count }) => ({
+    first: places[first]!,
+    end: places[end]!,
+    count,
+  }));
+  return { graph: fn.graph, launches, loops };
 }
 
 /** Launches that may run at the same time. */
@@ -166,7 +197,7 @@ function argumentOf(parameter: KernelParameter, placement: Placement): CudaArgum
     case "column":
       return [placement];
     case "step":
-      throw new InvariantError("CUDA has no loops yet");
+      return [{ kind: "iteration", depth: placement.depth }];
     case "arena": {
       const { arena, offset } = placement;
       invariant(offset % 16 === 0, `${parameter.name} starts within 16 bytes`);

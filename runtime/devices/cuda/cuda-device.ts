@@ -15,6 +15,7 @@ import { cudaChoice } from "./environment.ts";
 import { type CudaImage, loadImage } from "./kernel-image.ts";
 import type { NativeCudaRun, NativeCudaSession } from "./native-cuda.ts";
 import { sessionOptions } from "./session-options.ts";
+import { unrollLoops } from "./unroll-loops.ts";
 import { chooseVariant } from "./variant.ts";
 
 export interface CudaDeviceOptions {
@@ -50,7 +51,7 @@ export class CudaDevice implements Device {
 
   private constructor(
     { plan, residentBytes = Infinity }: CudaDeviceOptions,
-    { kernels, graphs }: CudaVariant,
+    { kernels, graphs, loops }: CudaVariant,
     name: string,
     session: NativeCudaSession,
   ) {
@@ -62,7 +63,7 @@ export class CudaDevice implements Device {
     this.#launches = new Map(
       Object.entries(graphs).map(([graph, launches]) => [
         graph,
-        launches.map(({ kernel }) => kernels[kernel]!.name),
+        unrollLoops(launches, loops[graph]).map(({ kernel }) => kernels[kernel]!.name),
       ]),
     );
   }

@@ -14,9 +14,11 @@
  *       };
  *
  * - `n`: the rows of this batch, an int;
+ * - `iteration`: which one it is of a loop around the launch, an int from 0;
  * - a tensor map: 128 bytes that `cuTensorMapEncodeTiled` makes for this n, as a `__grid_constant__`.
  *
- * All else of a launch is the same for every step and every n, so that a step is one CUDA graph for each n in use.
+ * All else of a launch is the same for every step and every n, so that a step is one CUDA graph for each n in use, with
+ * a node for each time that a loop comes to a launch.
  * Elements in arenas have their natural sizes: 4 bytes for f32 and i32, 2 for f16 and bf16, 1 for u8 and bool.
  */
 
@@ -33,6 +35,8 @@ export interface CudaVariant {
   readonly kernels: readonly CudaKernel[];
   /** By graph: what one step launches, in order. */
   readonly graphs: Readonly<Record<string, readonly CudaLaunch[]>>;
+  /** By graph, of those that have loops: outer ones before those in them, and others in order. */
+  readonly loops: Readonly<Record<string, readonly CudaLoop[]>>;
 }
 
 export interface CudaKernel {
@@ -59,6 +63,13 @@ export interface CudaLaunch {
   readonly withPrevious: boolean;
 }
 
+/** Launches `first` to `end`, the latter excluded, are made so many times; none of them runs with one outside. */
+export interface CudaLoop {
+  readonly first: number;
+  readonly end: number;
+  readonly count: number;
+}
+
 export type CudaArgument =
   /** A pointer into an arena, `offset` bytes from its start. */
   | { readonly kind: "arena"; readonly arena: CudaArena; readonly offset: number }
@@ -66,6 +77,8 @@ export type CudaArgument =
   | { readonly kind: "column"; readonly slot: number }
   | { readonly kind: "step" }
   | { readonly kind: "n" }
+  /** Of the loops around the launch 0 is the outermost. */
+  | { readonly kind: "iteration"; readonly depth: number }
   | ({ readonly kind: "tensorMap" } & CudaTensorMap);
 
 export type CudaArena = "persistent" | "temporaries" | "results";

@@ -4,7 +4,8 @@
  * `Error` whose message is for people; its `code` is `lost` if nothing can be done with the session any more.
  */
 
-import type { CudaArena, CudaArgument } from "./cuda-program.ts";
+import type { CudaArena } from "./cuda-program.ts";
+import type { UnrolledLaunch } from "./unroll-loops.ts";
 
 export interface NativeCuda {
   readonly CudaSession: new (options: NativeCudaOptions) => NativeCudaSession;
@@ -77,12 +78,7 @@ export interface NativeGraph {
   readonly columns: readonly number[];
   /** Of each step. */
   readonly scalars: number;
-  readonly launches: readonly {
-    readonly kernel: number;
-    readonly blocks: number;
-    readonly withPrevious: boolean;
-    readonly arguments: readonly CudaArgument[];
-  }[];
+  readonly launches: readonly UnrolledLaunch[];
 }
 
 export interface NativeCudaRun {

@@ -5,6 +5,7 @@ import type { GraphPlan, TrainerPlan } from "../../plan.ts";
 import { DeviceError } from "../device.ts";
 import type { CudaKernel, CudaVariant } from "./cuda-program.ts";
 import type { CudaChoice, NativeCudaOptions } from "./native-cuda.ts";
+import { type UnrolledLaunch, unrollLoops } from "./unroll-loops.ts";
 
 /**
  * All but the image; graphs stand in the order of the plan's.
@@ -12,9 +13,10 @@ import type { CudaChoice, NativeCudaOptions } from "./native-cuda.ts";
  */
 export function sessionOptions(
   plan: TrainerPlan,
-  { kernels, graphs }: CudaVariant,
+  variant: CudaVariant,
 ): Omit<NativeCudaOptions, "image" | keyof CudaChoice> {
   const { model, arenas, batchMax, columns } = plan;
+  const { kernels } = variant;
   return {
     model,
     kernels: kernels.map((kernel) => ({
@@ -28,7 +30,7 @@ export function sessionOptions(
       name: graph.name,
       columns: graph.columns,
       scalars: graph.scalars,
-      launches: launchesOf(graph, graphs),
+      launches: launchesOf(graph, variant),
     })),
     persistentBytes: arenas.persistent,
     temporariesBytes: arenas.temporaries,
@@ -38,12 +40,12 @@ export function sessionOptions(
   };
 }
 
-function launchesOf({ name }: GraphPlan, graphs: CudaVariant["graphs"]) {
+function launchesOf({ name }: GraphPlan, { graphs, loops }: CudaVariant): UnrolledLaunch[] {
   const launches = graphs[name];
   if (launches === undefined) {
     throw new DeviceError(`the kernels lack the graph ${name}: rebuild with \`nnc build\``);
   }
-  return launches;
+  return unrollLoops(launches, loops[name]);
 }
 
 /** `dense_1_relu (dense_1: matmul, bias, relu; digits.nn:5:30)`. */

@@ -141,6 +141,7 @@ void Kernels::LaunchOn(Stream stream, const Launch &launch, const Bindings &bind
       case Argument::Kind::kColumn: buffer.Append(bindings.columns[argument.column]); break;
       case Argument::Kind::kStep: buffer.Append(bindings.step); break;
       case Argument::Kind::kN: buffer.Append(static_cast<int32_t>(bindings.n)); break;
+      case Argument::Kind::kInt: buffer.Append(argument.value); break;
       case Argument::Kind::kTensorMap:
         EncodeTensorMap(device_, argument.map, place, bindings.n, kernel.label,
                         buffer.Append(kTensorMapBytes, kTensorMapAlignment));

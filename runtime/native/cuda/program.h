@@ -27,12 +27,13 @@ struct TensorMap {
 };
 
 struct Argument {
-  enum class Kind { kArena, kColumn, kStep, kN, kTensorMap };
+  enum class Kind { kArena, kColumn, kStep, kN, kInt, kTensorMap };
   Kind kind = Kind::kN;
   Arena arena = Arena::kPersistent;
   uint64_t offset = 0;
   // Position in the graph's columns.
   size_t column = 0;
+  int32_t value = 0;
   TensorMap map;
 };
 

@@ -74,6 +74,10 @@ Argument ArgumentFrom(const Napi::Value &value, const std::vector<size_t> &colum
   const std::string kind = TextOf(object, "kind");
   Argument argument;
   if (kind == "n") argument.kind = Argument::Kind::kN;
+  if (kind == "int") {
+    argument.kind = Argument::Kind::kInt;
+    argument.value = static_cast<int32_t>(NumberOf(object, "value"));
+  }
   if (kind == "step") argument.kind = Argument::Kind::kStep;
   if (kind == "column") {
     argument.kind = Argument::Kind::kColumn;

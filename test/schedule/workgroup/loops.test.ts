@@ -1,10 +1,15 @@
-/** Loops on workgroups against the interpreter: by the simulator, which finds races, and on SwiftShader. */
+/**
+ * Loops on workgroups against the interpreter: by the simulator, which finds races, on SwiftShader, and as CUDA on the
+ * emulation.
+ */
 
 import { afterAll, describe, expect, test } from "vitest";
 import { interpret } from "../../../compiler/graph/interpret.ts";
+import { hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
 import { missing, openDawn } from "../../dawn.ts";
 import { batchMax, type LoopCase, loopCases } from "../../graph/loop-cases.ts";
 import { expectClose } from "../expect-close.ts";
+import { runOnCuda } from "./run-cuda-graph.ts";
 import { excesses, runOnWorkgroups } from "./run-graph.ts";
 import { simulateGraph } from "./simulate-graph.ts";
 import { smallWorkgroups, wideSubgroup, wideWorkgroups } from "./small-workgroups.ts";
@@ -50,4 +55,10 @@ describe.each(Object.entries(loopCases))("%s", async (_name, make) => {
       }
     },
   );
+
+  test.skipIf(!hasEmulation)(`as CUDA ${needsEmulation}`, async () => {
+    const n = batchMax - 1;
+    const outcome = await runOnCuda({ ...made, n }, { fusion: true, order: "shuffled" });
+    expectInterpreted(made, n, outcome);
+  });
 });

@@ -173,6 +173,7 @@ test("a dense layer of a row: columns, scalars, guards and arguments", () => {
           "threads": 16,
         },
       ],
+      "loops": {},
     }
   `);
 });

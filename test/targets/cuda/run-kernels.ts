@@ -5,12 +5,12 @@
 
 import type { KernelModule } from "../../../compiler/kernel/module.ts";
 import { printCuda } from "../../../compiler/targets/cuda/print-module.ts";
-import type {
-  CudaArena,
-  CudaArgument,
-  CudaLaunch,
-  CudaVariant,
-} from "../../../runtime/devices/cuda/cuda-program.ts";
+import type { CudaArena, CudaVariant } from "../../../runtime/devices/cuda/cuda-program.ts";
+import {
+  type UnrolledArgument,
+  type UnrolledLaunch,
+  unrollLoops,
+} from "../../../runtime/devices/cuda/unroll-loops.ts";
 import {
   type EmulatedArgument,
   type EmulatedLaunch,
@@ -95,7 +95,7 @@ export async function runKernels(run: KernelRun): Promise<KernelOutcome> {
         batch: run.batch ?? 0,
       },
     ],
-    launches: inSomeOrder(variant.graphs[graph]!).map((launch) =>
+    launches: inSomeOrder(unrollLoops(variant.graphs[graph]!, variant.loops[graph])).map((launch) =>
       emulated(variant, launch, rows.length),
     ),
     ...(run.order === undefined ? {} : { order: run.order }),
@@ -111,8 +111,8 @@ export async function runKernels(run: KernelRun): Promise<KernelOutcome> {
 }
 
 /** What may run at the same time runs in reverse: it must make no difference. */
-function inSomeOrder(launches: readonly CudaLaunch[]): readonly CudaLaunch[] {
-  const groups: CudaLaunch[][] = [];
+function inSomeOrder(launches: readonly UnrolledLaunch[]): readonly UnrolledLaunch[] {
+  const groups: UnrolledLaunch[][] = [];
   for (const launch of launches) {
     if (launch.withPrevious && groups.length > 0) groups.at(-1)!.unshift(launch);
     else groups.push([launch]);
@@ -120,7 +120,7 @@ function inSomeOrder(launches: readonly CudaLaunch[]): readonly CudaLaunch[] {
   return groups.flat();
 }
 
-function emulated({ kernels }: CudaVariant, launch: CudaLaunch, n: number): EmulatedLaunch {
+function emulated({ kernels }: CudaVariant, launch: UnrolledLaunch, n: number): EmulatedLaunch {
   const { name, threads, sharedBytes, isPersistent } = kernels[launch.kernel]!;
   return {
     kernel: name,
@@ -131,7 +131,7 @@ function emulated({ kernels }: CudaVariant, launch: CudaLaunch, n: number): Emul
   };
 }
 
-function emulatedArgument(argument: CudaArgument, n: number): EmulatedArgument {
+function emulatedArgument(argument: UnrolledArgument, n: number): EmulatedArgument {
   switch (argument.kind) {
     case "arena":
       return { kind: "pointer", memory: argument.arena, offset: argument.offset };
@@ -141,6 +141,8 @@ function emulatedArgument(argument: CudaArgument, n: number): EmulatedArgument {
       return { kind: "pointer", memory: "step", offset: 0 };
     case "n":
       return { kind: "number", value: n };
+    case "int":
+      return { kind: "number", value: argument.value };
     case "tensorMap": {
       const { arena, offset, dtype, extents, strides, box, swizzleBytes } = argument;
       const lengths = extents.map(({ batch, constant }) => batch * n + constant);

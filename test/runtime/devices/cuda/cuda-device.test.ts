@@ -53,6 +53,14 @@ describe.runIf(hasEmulation)(`a CUDA device ${needsEmulation}`, () => {
     expect(await device.read("total")).toEqual(new Float32Array([sum]));
   });
 
+  test("a loop launches its kernels again, with the number of the iteration", async () => {
+    const device = await openDevice();
+    await device.run(oneStep("loop"));
+    const digits = [0, 0, 1, 2, 1, 0, 1, 2];
+    const number = digits.reduce((sum, digit) => 4 * sum + digit);
+    expect(await device.read("total")).toEqual(new Float32Array([number]));
+  });
+
   test("a persistent kernel has as many blocks as there are places, and all its shared memory", async () => {
     const device = await openDevice();
     await device.run(oneStep("share"));

@@ -82,6 +82,10 @@ extern "C" __global__ void __launch_bounds__(32) box(const __grid_constant__ Nnc
   copy[threadIdx.x] = tile[threadIdx.x] + (float)n;
 }
 
+extern "C" __global__ void __launch_bounds__(32) digit(float *total, int digit) {
+  if (threadIdx.x == 0) *total = 4.0f * *total + (float)digit;
+}
+
 extern "C" __global__ void __launch_bounds__(32) poke(const float *x, float *weighted, const NncStep *step, int n) {
   int i = (int)threadIdx.x;
   if (i < n && x[step->rows[i]] > 50.0f) weighted[1ll << 40] = 1.0f;
@@ -110,13 +114,26 @@ export const plan: TrainerPlan = {
       ...sumGraph("box", [], 0),
       results: [{ name: "copy", dtype: "f32", shape: [4, 8], offset: 256 }],
     },
+    loop: sumGraph("loop", [], 0),
     poke: sumGraph("poke", [0], 0),
     pokeTotal: sumGraph("pokeTotal", [], 0),
   },
 };
 
 const names = [
-  ...["weigh", "total", "flip", "begin", "square", "add", "share", "poke", "poke_total", "box"],
+  ...[
+    "weigh",
+    "total",
+    "flip",
+    "begin",
+    "square",
+    "add",
+    "share",
+    "poke",
+    "poke_total",
+    "box",
+    "digit",
+  ],
 ] as const;
 type KernelName = (typeof names)[number];
 
@@ -156,6 +173,12 @@ export const program: CudaProgram = {
     {
       architecture: "sm_80",
       kernels,
+      loops: {
+        loop: [
+          { first: 0, end: 2, count: 2 },
+          { first: 1, end: 2, count: 3 },
+        ],
+      },
       graphs: {
         train: [
           launch("weigh", [
@@ -190,6 +213,10 @@ export const program: CudaProgram = {
             arena("results", 256),
             n,
           ]),
+        ],
+        loop: [
+          launch("digit", [total, { kind: "iteration", depth: 0 }]),
+          launch("digit", [total, { kind: "iteration", depth: 1 }]),
         ],
         poke: [
           launch("flip", [arena("persistent", 0)]),
