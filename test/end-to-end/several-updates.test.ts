@@ -7,6 +7,7 @@ import { differentiate } from "../../compiler/autodiff/differentiate.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import { canonicalise } from "../../compiler/optimize/canonicalise.ts";
 import type { LoweredProgram } from "../../compiler/semantics/program.ts";
+import { emulatedCuda, hasEmulation, needsEmulation } from "../cuda/emulation.ts";
 import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import { lowerText } from "../semantics/lowering.ts";
 import { temporaryFolder } from "./nnc.ts";
@@ -69,7 +70,7 @@ beforeAll(() => {
   writeFileSync(join(folder, "model.nn"), MODEL);
 });
 
-const open = (target: "cpu" | "wgsl" = "cpu"): Promise<OpenedTrainer> =>
+const open = (target: "cpu" | "wgsl" | "cuda" = "cpu"): Promise<OpenedTrainer> =>
   openTrainer(join(folder, "model.nn"), { target });
 
 type Tensors = Map<string, ArrayLike<number>>;
@@ -117,7 +118,7 @@ function byHand(program: LoweredProgram, initial: Tensors): { tensors: Tensors; 
   return { tensors, fooled };
 }
 
-async function expectByHand(target: "cpu" | "wgsl"): Promise<void> {
+async function expectByHand(target: "cpu" | "wgsl" | "cuda"): Promise<void> {
   const { program } = lowerText(MODEL);
   const { trainer, columns } = await open(target);
   try {
@@ -151,6 +152,12 @@ describe("several updates", () => {
   test("train as the loop by hand does", () => expectByHand("cpu"));
 
   test.runIf(hasGpu)(`train alike on WebGPU ${needsGpu}`, () => expectByHand("wgsl"));
+
+  test.runIf(hasEmulation)(`train alike on emulated CUDA ${needsEmulation}`, async () => {
+    const { environment } = await emulatedCuda();
+    Object.assign(process.env, environment);
+    await expectByHand("cuda");
+  });
 
   test("leave what is no part of them alone, and have learning rates of their own", async () => {
     const { trainer, columns } = await open();
