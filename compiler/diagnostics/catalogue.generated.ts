@@ -40,6 +40,7 @@ export type DiagnosticCode =
   | "initial-value-reads"
   | "state-rebound"
   | "state-never-assigned"
+  | "no-such-param"
   | "scan-with-type"
   | "loop-length"
   | "carry-without-next"
@@ -677,6 +678,19 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "A state that nothing assigns is a constant.",
     "wrong": "layer Shift()(x: f32[N, C]) {\n  state shift: f32[C] = ones\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
     "right": "layer Shift()(x: f32[N, C]) {\n  shift = full([C], 1.0)\n  return x + shift\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Shift\n}\n",
+    "files": {}
+  },
+  "no-such-param": {
+    "code": "no-such-param",
+    "area": "layers",
+    "severity": "error",
+    "title": "the layer `{layer}` has no param `{name}`",
+    "label": "applied here",
+    "notes": [],
+    "hints": [],
+    "why": "`read_through` names a param that the layer's own body declares.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  dense = Dense(3)\n  output y = read_through(dense, \"weights\", abs)(x)\n}\n",
+    "right": "model M {\n  input x: f32[N, 4]\n  dense = Dense(3)\n  output y = read_through(dense, \"kernel\", abs)(x)\n}\n",
     "files": {}
   },
   "scan-with-type": {
@@ -2490,6 +2504,9 @@ export const diagnostics = {
   /** warning: the state `{name}` is never assigned */
   stateNeverAssigned: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["state-never-assigned"], place, values, more),
+  /** error: the layer `{layer}` has no param `{name}` */
+  noSuchParam: (place: Place, values: { readonly layer: string | number; readonly name: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["no-such-param"], place, values, more),
   /** error: a name that a loop carries is declared without a type */
   scanWithType: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["scan-with-type"], place, values, more),

@@ -18,8 +18,8 @@ import {
   matchArguments,
 } from "./arguments.ts";
 import type { Operand } from "./arithmetic.ts";
-import { passMask } from "./masks.ts";
 import { innerTuning, layerOptions, type Tuning, usualTuning } from "./layer-options.ts";
+import { passMask } from "./masks.ts";
 import type { Module } from "./modules.ts";
 import { joinPath, snakeCase } from "./paths.ts";
 import { Scope } from "./scope.ts";
@@ -43,6 +43,8 @@ export class Instance {
   /** Where it was made, the same in every graph of the program. */
   readonly site: string;
   readonly tuning: Tuning;
+  /** What its body reads in place of params of its own, by name: functions of them. */
+  readonly readings: ReadonlyMap<string, Value>;
   #path: string | null;
 
   constructor(
@@ -51,12 +53,14 @@ export class Instance {
     site: string,
     path: string | null,
     tuning: Tuning = usualTuning,
+    readings: ReadonlyMap<string, Value> = new Map(),
   ) {
     this.declaration = layer.declaration;
     this.module = layer.module;
     this.config = config;
     this.site = site;
     this.tuning = tuning;
+    this.readings = readings;
     this.#path = path;
   }
 
@@ -136,7 +140,7 @@ export function applyInstance(
     ...env,
     module,
     scope,
-    owner: newOwner(path),
+    owner: newOwner(path, instance.readings),
     body: declaration.kind,
     model: null,
     stateRole: "state",
@@ -152,6 +156,12 @@ export function applyInstance(
       ? applyModel(declaration, callee, args, env, inner)
       : applyLayerBody(declaration, callee, args, env, inner),
   );
+  for (const param of instance.readings.keys()) {
+    const isDeclared = inner.owner.declared.has(joinPath(path, param));
+    if (!isDeclared && result.kind !== "error") {
+      return report(env, diagnostics.noSuchParam(span, { layer: name, name: param }));
+    }
+  }
   const inputs = tensorsIn(args);
   env.pass.summary?.applied(env.owner.path, instance, path, inputs, result);
   if (!env.module.isStd) {

@@ -90,3 +90,14 @@ function copyParts(value: Value, site: string): Value {
   if (value.kind !== "list") return value;
   return { ...value, items: value.items.map((item, i) => copyParts(item, `${site}/${i}`)) };
 }
+
+/** The same layer with the same params, of which its body reads one through a function. */
+export function readingThrough(instance: Instance, param: string, by: Value): Value {
+  const { declaration, module, config, site, tuning, readings } = instance;
+  const all = new Map([...readings, [param, by]]);
+  const made = { kind: "layer", declaration, module } as const;
+  return {
+    kind: "instance",
+    instance: new Instance(made, config, site, instance.path, tuning, all),
+  };
+}

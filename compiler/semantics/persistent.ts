@@ -96,7 +96,11 @@ export function declarePersistent(statement: DeclareStatement, env: Environment)
     rowsInBatch(env.session.context, current, shape),
     shape.map(() => source),
   );
-  env.scope.set(name, { value, span, ...(statement.role === "state" ? { cell: leaf } : {}) });
+  const reading = statement.role === "param" ? env.owner.readings.get(name) : undefined;
+  const read =
+    reading === undefined ? value : callValue(reading, [{ name: null, value, span }], span, env);
+  const cell = statement.role === "state" ? { cell: leaf } : {};
+  env.scope.set(name, { value: read, span, ...cell });
   const regularizer = option(statement, "regularizer");
   if (regularizer !== undefined) {
     const fn = evaluate(regularizer.value, env);

@@ -211,10 +211,12 @@ export interface Owner {
   readonly made: Map<string, number>;
   /** Paths declared in this application. */
   readonly declared: Map<string, Span>;
+  /** What is read in place of params, by name: functions of them. */
+  readonly readings: ReadonlyMap<string, Value>;
 }
 
-export function newOwner(path: string): Owner {
-  return { path, made: new Map(), declared: new Map() };
+export function newOwner(path: string, readings: ReadonlyMap<string, Value> = new Map()): Owner {
+  return { path, made: new Map(), declared: new Map(), readings };
 }
 
 /** What a model's body reads and writes: its inputs, given or from data, and its outputs. */

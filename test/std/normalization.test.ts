@@ -150,3 +150,21 @@ it.each([
 ])("%s: %s", (layer, message) => {
   expect(faultsOf(rows, `x |> ${layer}`)).toContain(message);
 });
+
+describe("SpectralNormalization", () => {
+  it("divides the kernel by its largest singular value", () => {
+    const params = {
+      "spectral_normalization/dense/kernel": [3, 0, 0, 0.5],
+      "spectral_normalization/vector/vector_u": [0.8, 0.6],
+    };
+    const layer = "x |> SpectralNormalization(Dense(2), power_iterations = 12)";
+    const found = valuesOf({ x: "f32[N, 2]" }, layer, { x: [6, 12] }, 1, params);
+    expectClose(found, [6, 2]);
+    checkLayer({ x: "f32[N, 2]" }, "x |> SpectralNormalization(Dense(2), power_iterations = 40)");
+  });
+
+  it("keeps its vector in training", () => {
+    const { assigned } = trained("SpectralNormalization(Dense(2))");
+    expect(Math.hypot(...assigned["M/spectral_normalization/vector/vector_u"]!)).toBeCloseTo(1, 10);
+  });
+});

@@ -1,6 +1,6 @@
 /** Builtins about layers that were made: copies of them, their names and what arguments they take. */
 
-import { copyInstance, nameOf } from "../layer-copies.ts";
+import { copyInstance, nameOf, readingThrough } from "../layer-copies.ts";
 import { boolValue, errorValue, type Value } from "../values.ts";
 import { argument, type Builtin, type BuiltinCall, optional, required } from "./builtin.ts";
 import { wrongArgument } from "./checks.ts";
@@ -36,6 +36,16 @@ function takes(call: BuiltinCall): Value {
   return boolValue(instance.config.has(name.value));
 }
 
+/** The same layer, of whose param its body reads a function. */
+function readThrough(call: BuiltinCall): Value {
+  const instance = layerArgument(call);
+  const { value: name } = argument(call, "name");
+  const { value: by } = argument(call, "by");
+  if (name.kind !== "string") wrongArgument(call, "name", "a string");
+  if (instance === undefined || name.kind !== "string" || by.kind === "error") return errorValue;
+  return readingThrough(instance, name.value, by);
+}
+
 export const layerBuiltins: readonly Builtin[] = [
   {
     name: "copy",
@@ -55,5 +65,11 @@ export const layerBuiltins: readonly Builtin[] = [
     parameters: [required("layer"), required("name")],
     doc: "whether a layer has an argument of that name",
     call: takes,
+  },
+  {
+    name: "read_through",
+    parameters: [required("layer"), required("name"), required("by")],
+    doc: "the layer, whose body reads by(w) in place of its param w of that name",
+    call: readThrough,
   },
 ];

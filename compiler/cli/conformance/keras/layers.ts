@@ -51,11 +51,9 @@ const isLayer = (op: string): boolean => /^[A-Z]\w*$/.test(op);
 
 function applied(c: RuleCase, { name, config, inputs, weights, call }: Application): CaseProgram {
   const path = snakeCase(name);
-  const [[first, shape], ...others] = [...c.outputs] as [[string, readonly number[]]];
-  const names = [first, ...others.map(([other]) => other)];
+  const names = [...c.outputs.keys()];
   const bound = names.map((output) => `result_${output}`);
   const pattern = names.length === 1 ? bound[0]! : `(${bound.join(", ")})`;
-  const shapes = new Map([[first, shape], ...others]);
   return {
     params: new Map(),
     inputs: new Map(),
@@ -65,7 +63,7 @@ function applied(c: RuleCase, { name, config, inputs, weights, call }: Applicati
     outputs: names.map((output, i) => ({
       name: output,
       expression: bound[i]!,
-      shape: shapes.get(output)!,
+      shape: c.outputs.get(output)!,
       isBatch: true,
     })),
   };
