@@ -117,6 +117,28 @@ describe("freezing and rates of parts", () => {
     );
   });
 
+  test("accumulated gradients last over the end of an epoch, and over an interruption", async () => {
+    const text = model(
+      usualBody,
+      "  loss mse(t, y)\n  optimizer SGD(0.1, gradient_accumulation_steps = 2, use_ema = true)\n  epochs 2",
+    );
+    const checkpoint = join(temporaryFolder(), "run.safetensors");
+    const halves = await withTrainer(text, async (opened) => {
+      await opened.trainer.fit(opened.columns, { epochs: 1, checkpoint });
+      await opened.trainer.resume(checkpoint);
+      await opened.trainer.fit(opened.columns);
+      return weightsOf(opened);
+    });
+    let [a, b, meanOfA] = [1, 1, 0];
+    for (let update = 0; update < 3; update++) {
+      const [first, second] = [0, 1].map((i) => gradient(a, b, batch(2 * update + i)));
+      [a, b] = [a - 0.05 * (first!.a + second!.a), b - 0.05 * (first!.b + second!.b)];
+      meanOfA = update === 0 ? a : 0.99 * meanOfA + 0.01 * a;
+    }
+    close(halves["sgd/Line/trunk/kernel/gradient_sum"], 0);
+    close(halves["Line/trunk/kernel"], meanOfA);
+  });
+
   test("constraints hold after each update", async () => {
     const body = `  param a: f32[1, 1] = 1.0, constraint = MaxNorm(0.75)
   param b: f32[1, 1] = 1.0, constraint = NonNeg, learning_rate = 100
