@@ -139,7 +139,7 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
         ALT: () => {
           const name = this.SUBRULE(this.identifier);
           const member = this.OPTION(() => {
-            this.CONSUME(T.Dot);
+            this.CONSUME(T.Period);
             return this.SUBRULE2(this.identifier);
           });
           return this.ACTION(() => this.builder.leaf(member ? memberOf(name, member) : name));

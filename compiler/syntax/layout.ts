@@ -23,7 +23,6 @@ import {
   Assign,
   Colon,
   Comma,
-  Dot,
   declarationKeywords,
   Else,
   EndOfLine,
@@ -43,6 +42,7 @@ import {
   None,
   Not,
   NumberToken,
+  Period,
   procedureKeywords,
   Reducer,
   ResultArrow,
@@ -397,7 +397,7 @@ class Layout {
 
   /** A token that is not the first of its statement. */
   #inPlace(token: IToken, at: number): IToken {
-    if (token.tokenType !== Identifier || this.#tokens.at(-1)?.tokenType === Dot) return token;
+    if (token.tokenType !== Identifier || this.#tokens.at(-1)?.tokenType === Period) return token;
     if (this.#raw[at + 1]?.tokenType === LeftBracket && reducers.has(token.image)) {
       return retyped(token, Reducer);
     }

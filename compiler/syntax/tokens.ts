@@ -80,7 +80,7 @@ export const Not = word("not");
 export const Ellipsis = symbol("...");
 export const Range = symbol("..", InfixOperator);
 /** Before the name of a part: `h.all`. */
-export const Dot = symbol(".");
+export const Period = symbol(".");
 export const Pipe = symbol("|>", InfixOperator);
 /** Only a statement's arrow after `layout.ts`; elsewhere `a <-1` is `a < -1`. */
 export const Arrow = symbol("<-");

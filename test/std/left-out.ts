@@ -61,13 +61,7 @@ export const namesLeftOut: Readonly<Record<string, readonly string[]>> = {
   "`input x: f32[N, 3]`": ["Input", "InputLayer"],
   "a file is its own serialization": ["serialize", "deserialize"],
   "`optimizer Adam(), trunk = SGD(0.1)`": ["MultiOptimizer", "OptimizerMap"],
-  "training always resumes, records and shows its progress": [
-    "BackupAndRestore",
-    "History",
-    "ProgbarLogger",
-  ],
-  "`use_ema` of the optimizer does it": ["SwapEMAWeights"],
-  "schedules are arguments of optimizers": ["LearningRateScheduler"],
+  "training always resumes, records and shows its progress": ["History", "ProgbarLogger"],
   "the trainer is a module, whose progress any program can follow": [
     "LambdaCallback",
     "OrbaxCheckpoint",
@@ -100,7 +94,13 @@ export const argumentsLeftOut: {
     // The function says all of it.
     Lambda: ["output_shape", "mask", "arguments"],
     // Batches are on one device.
-    BatchNormalization: ["synchronized"],
+    BatchNormalization: [
+      "synchronized",
+      // Batch renormalization, for batches too small to be normalized by themselves, is not written.
+      "renorm",
+      "renorm_clipping",
+      "renorm_momentum",
+    ],
     // There is one type of floats.
     ReversibleEmbedding: ["reverse_dtype"],
     // Weights are loaded by their paths.
