@@ -22,6 +22,8 @@ import {
 } from "../graph/affine.ts";
 import type { GraphContext } from "../graph/context.ts";
 import { copyNodes, type StackedPlace, unstacked } from "../graph/copy-nodes.ts";
+import { isFloat } from "../graph/dtype.ts";
+import { sameShape } from "../graph/extent.ts";
 import { Lift } from "../graph/lift.ts";
 import { boundNodes, freeNodes } from "../graph/loop-parts.ts";
 import { throughLoops } from "../graph/loops.ts";
@@ -52,9 +54,35 @@ export const saveForDerivative: (context: GraphContext, graph: Graph) => Graph =
     }),
 );
 
-function savedValues({ carries, nodes, recompute }: Scan): Value[] {
+function savedValues(scan: Scan): Value[] {
+  const { carries, nodes, recompute } = scan;
   const leaves = carries.map(({ leaf }) => leaf);
-  return recompute ? leaves : [...leaves, ...nodes.filter(isSaved).flatMap(({ values }) => values)];
+  if (recompute) return leaves;
+  const results = nodes.filter(isSaved).flatMap(({ values }) => values);
+  return [...new Set([...leaves, ...results, ...results.map(endOfChain(scan))])];
+}
+
+/**
+ * The last of the maps, each the only one that reads the value before and of its shape: as large, and where the
+ * derivative can do without the first value, less is computed again from it.
+ */
+function endOfChain({ nodes, carries, stacks }: Scan): (value: Value) => Value {
+  const readers = new Map<Value, Node[]>();
+  for (const node of nodes) {
+    if (node.kind === "leaf") continue;
+    for (const value of node.operands) readers.set(value, [...(readers.get(value) ?? []), node]);
+  }
+  const ends = new Set([...carries.map(({ next }) => next), ...stacks.map(({ value }) => value)]);
+  return (value) => {
+    for (let last = value; ; ) {
+      const [reader, ...others] = readers.get(last) ?? [];
+      const isMap = reader?.kind === "compute" && reader.reducer === null;
+      if (!isMap || others.length > 0 || ends.has(last)) return last;
+      const [next] = reader.values;
+      if (!isFloat(next!.dtype) || !sameShape(next!.shape, last.shape)) return last;
+      last = next!;
+    }
+  };
 }
 
 const isSaved = (node: Node): boolean =>
