@@ -4,6 +4,8 @@
  * conformance cases that mention the name.
  */
 
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkDerivatives } from "../../compiler/derivatives/check.ts";
 import { randomPoint } from "../../compiler/derivatives/random-point.ts";
@@ -66,6 +68,27 @@ function testSamples(samples: Readonly<Record<string, Sample>>, names: readonly 
     runSample(sample);
   });
 }
+
+/** Tests and rules of Keras' cases, but for those that list all names. */
+function textsOfTests(): string {
+  const lists = new Set(["keras-names.ts", "left-out.ts", "library.ts", "vocabulary.test.ts"]);
+  return ["test", "compiler/cli/conformance"]
+    .map((folder) => join(import.meta.dirname, "../..", folder))
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".ts") && !lists.has(basename(name)))
+        .map((name) => readFileSync(join(folder, name), "utf8")),
+    )
+    .join("\n");
+}
+
+test("each has a test that mentions it", () => {
+  const words = new Set(textsOfTests().match(/[A-Za-z_]\w*/g));
+  const groups = ["layers", "losses", "optimizers", "schedules", "metrics", "initializers"];
+  const names = present(...groups, "activations", "regularizers", "constraints");
+  expect(names.filter((name) => !words.has(name))).toEqual([]);
+});
 
 describe("layers", () => {
   testSamples(layers, present("layers"));
