@@ -48,6 +48,8 @@ function distanceBetween(name: string, candidate: string): number {
 function lengthShortened(name: string, candidate: string): number {
   const [short, long] = [name.toLowerCase(), candidate.toLowerCase()];
   if (short.length < 2 || short[0] !== long[0] || !isSubsequence(short, long)) return Infinity;
+  // A value's name hardly shortens that of a class many times as long.
+  if (name[0] !== candidate[0] && long.length > 2 * short.length) return Infinity;
   const words = long.split("_");
   const initials = words.map((word) => word.slice(0, 1)).join("");
   if (words.length > 1 && initials === short) return 0;

@@ -10,6 +10,7 @@ import { evaluateCall, evaluatePipe } from "./calls.ts";
 import { evaluateConditional } from "./conditional.ts";
 import { evaluateConstant } from "./constants.ts";
 import { evaluateIndex } from "./indexing.ts";
+import type { Module, ModuleLoader } from "./modules.ts";
 import { evaluateReduce } from "./notation.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { evaluateMember } from "./scan-names.ts";
@@ -115,8 +116,18 @@ function reportUnknown(identifier: Identifier, env: Environment): Value {
     const { name, span } = identifier;
     return report(env, diagnostics.nameOfLoop(span, { name }));
   }
-  const names = [...env.scope.names(), ...env.session.modules.visibleNames(env.module)];
-  return report(env, unknownName(identifier, names, env.floors));
+  const around = visibleNames(env.session.modules, env.module, env.floors);
+  return report(env, unknownName(identifier, [...env.scope.names(), ...around], env.floors));
+}
+
+/** Names of the top level that may have been meant; nothing of the library is a size. */
+export function visibleNames(
+  modules: ModuleLoader,
+  module: Module,
+  isDimension: boolean,
+): readonly string[] {
+  if (!isDimension) return modules.visibleNames(module);
+  return [...module.declarations.keys(), ...module.imports.keys()];
 }
 
 /** Words that are values. */
@@ -136,10 +147,7 @@ export function unknownName(
   visible: readonly string[],
   isDimension: boolean,
 ): Diagnostic {
-  // No layer or class is a size.
-  const known = isDimension
-    ? visible.filter((other) => !/^[A-Z][a-z]/.test(other))
-    : [...visible, ...builtinNames, ...words];
+  const known = isDimension ? visible : [...visible, ...builtinNames, ...words];
   const dimension = isDimension ? "the batch size is called `N`" : undefined;
   return diagnostics.unknownName(span, { name, nearest: nearest(name, known), dimension });
 }

@@ -14,7 +14,7 @@ import type {
   TypeNode,
 } from "../syntax/ast.ts";
 import { builtinNames } from "./builtins/index.ts";
-import { unknownName } from "./evaluate.ts";
+import { unknownName, visibleNames } from "./evaluate.ts";
 import { childExpressions } from "./expression-children.ts";
 import type { Module } from "./modules.ts";
 import type { Session } from "./session.ts";
@@ -61,7 +61,7 @@ export function checkNames(session: Session, module: Module): void {
       const known = knownNames(declaration, parameters, statements);
       for (const { name, isDimension } of identifiersIn(parameters, statements)) {
         if (known.has(name.name) || isVisible(name.name, session, module)) continue;
-        const names = [...known, ...session.modules.visibleNames(module)];
+        const names = [...known, ...visibleNames(session.modules, module, isDimension)];
         session.report(unknownName(name, names, isDimension));
       }
     }

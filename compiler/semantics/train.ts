@@ -47,6 +47,13 @@ export type TrainKey = (typeof keys)[number];
 
 export type TrainEntries = ReadonlyMap<TrainKey, TrainEntry>;
 
+/** Keras' names for what is written otherwise here. */
+const keysElsewhere: Readonly<Record<string, TrainKey>> = {
+  validation_split: "validation",
+  validation_data: "validation",
+  weighted_metrics: "metrics",
+};
+
 /** What several values may be given for. */
 const lists: ReadonlySet<string> = new Set([
   "metrics",
@@ -64,7 +71,8 @@ export function trainEntries(declaration: TrainDeclaration, env: Environment): T
     const key = keys.find((candidate) => candidate === name);
     if (key === undefined) {
       const known = keys.join(", ");
-      report(env, diagnostics.unknownTrainKey(span, { name, nearest: nearest(name, keys), known }));
+      const best = keysElsewhere[name] ?? nearest(name, keys);
+      report(env, diagnostics.unknownTrainKey(span, { name, nearest: best, known }));
       continue;
     }
     const before = entries.get(key);
