@@ -163,7 +163,7 @@ const usual = (extra: string, optimizer = "SGD(0.1)", declarations = "") =>
   model(usualBody, `  loss mse(t, y)\n  optimizer ${optimizer}\n  ${extra}`, declarations);
 
 describe("epochs and validation", () => {
-  const fit = (text: string, options: TrainOptions = {}) =>
+  const fitted = (text: string, options: TrainOptions = {}) =>
     withTrainer(text, async (opened) => {
       const { state } = await opened.trainer.fit(opened.columns, options);
       return { state, weights: await weightsOf(opened) };
@@ -171,27 +171,27 @@ describe("epochs and validation", () => {
 
   test("an epoch of so many steps goes on in the rows where the one before ended", async () => {
     const shuffled = usual("epochs 2\n  shuffle true").replace("shuffle false", "");
-    const whole = await fit(shuffled);
-    const parts = await fit(shuffled, { epochs: 6, stepsPerEpoch: 1 });
+    const whole = await fitted(shuffled);
+    const parts = await fitted(shuffled, { epochs: 6, stepsPerEpoch: 1 });
     expect(parts.weights["Line/head/kernel"]).toBe(whole.weights["Line/head/kernel"]);
     expect(parts.state.history.epoch).toEqual([0, 1, 2, 3, 4, 5]);
-    const longer = await fit(usual("epochs 1\n  steps_per_epoch 6"), {});
+    const longer = await fitted(usual("epochs 1\n  steps_per_epoch 6"), {});
     expect(longer.weights).toMatchObject({
-      "Line/head/kernel": (await fit(usual("epochs 2"))).weights["Line/head/kernel"],
+      "Line/head/kernel": (await fitted(usual("epochs 2"))).weights["Line/head/kernel"],
     });
   });
 
   test("validation runs when it is due, on as many batches as asked for", async () => {
     const text = usual("epochs 4\n  validation 0.5\n  validation_freq 2\n  validation_steps 1");
-    const { state } = await fit(text);
+    const { state } = await fitted(text);
     expect(state.history.history.loss).toHaveLength(4);
     expect(state.history.history.val_loss).toHaveLength(2);
-    const chosen = await fit(text, { validationFreq: [1, 3, 4] });
+    const chosen = await fitted(text, { validationFreq: [1, 3, 4] });
     expect(chosen.state.history.history.val_loss).toHaveLength(3);
   });
 
   test("a run may begin with a later epoch", async () => {
-    const { state } = await fit(usual("epochs 5\n  initial_epoch 3"));
+    const { state } = await fitted(usual("epochs 5\n  initial_epoch 3"));
     expect(state.history.epoch).toEqual([3, 4]);
   });
 });

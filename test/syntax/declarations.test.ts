@@ -107,7 +107,10 @@ describe("declarations", () => {
     );
     expect(adam.body.map(showStatement)).toEqual(["k = (1 - beta)"]);
     expect(adam.procedures.prepare?.parameters.map(({ name }) => name.name)).toEqual(["gs", "t"]);
-    expect(adam.procedures.update?.body.map(showStatement)).toEqual(["state m = zeros", "w <- (w - m)"]);
+    expect(adam.procedures.update?.body.map(showStatement)).toEqual([
+      "state m = zeros",
+      "w <- (w - m)",
+    ]);
     const metric = declared("metric", "metric M(k = 1)(y_true, y_pred) { return y_true }");
     expect([metric.config.length, metric.inputs.length]).toEqual([1, 2]);
   });

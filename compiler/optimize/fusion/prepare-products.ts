@@ -50,7 +50,10 @@ export function productOperand(factor: Scalar): ProductOperand | undefined {
 }
 
 /** The factors of a sum of a product of two operands or casts of loads. */
-export function factorsOf({ reducer, body }: Pick<Compute, "reducer" | "body">): readonly Scalar[] | undefined {
+export function factorsOf({
+  reducer,
+  body,
+}: Pick<Compute, "reducer" | "body">): readonly Scalar[] | undefined {
   if (reducer !== "sum" || body.kind !== "call" || body.fn !== "multiply") return undefined;
   const isFactor = (scalar: Scalar) =>
     (scalar.kind === "cast" && scalar.of.kind === "load") || productOperand(scalar) !== undefined;
