@@ -21,7 +21,7 @@ await build({
     prepare: join(root, "bench", "cuda", "prepare.ts"),
     worker: join(root, "bench", "cuda", "worker.ts"),
     table: join(root, "bench", "cuda", "print-table.ts"),
-    conformance: join(root, "compiler", "cli", "conformance.ts"),
+    conformance: join(root, "test", "conformance", "main.ts"),
   },
   outdir,
   // Not used on the way.

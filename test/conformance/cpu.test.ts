@@ -1,4 +1,4 @@
-import { cpuTarget } from "../../compiler/cli/conformance/compiled-target.ts";
+import { cpuTarget } from "./cases/compiled-target.ts";
 import { testReferenceCases } from "./reference-cases.ts";
 
 testReferenceCases(cpuTarget);

@@ -1,6 +1,6 @@
 import { describe } from "vitest";
-import { cudaTarget } from "../../compiler/cli/conformance/compiled-target.ts";
 import { emulatedCuda, hasEmulation, needsEmulation } from "../cuda/emulation.ts";
+import { cudaTarget } from "./cases/compiled-target.ts";
 import { testReferenceCases } from "./reference-cases.ts";
 
 if (hasEmulation) Object.assign(process.env, (await emulatedCuda()).environment);

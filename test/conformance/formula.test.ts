@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { NotExpressible } from "../../compiler/cli/conformance/case-program.ts";
-import { translateFormula } from "../../compiler/cli/conformance/formula.ts";
+import { NotExpressible } from "./cases/case-program.ts";
+import { translateFormula } from "./cases/formula.ts";
 
 const names = new Map(["x", "y", "z", "w", "a", "b", "t"].map((name) => [name, name]));
 

@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { runFolder } from "../../compiler/cli/conformance/run-folder.ts";
-import type { Target } from "../../compiler/cli/conformance/target.ts";
 import { hasShared, needsShared, sharedPath } from "../shared-folder.ts";
+import { runFolder } from "./cases/run-folder.ts";
+import type { Target } from "./cases/target.ts";
 
 /** Declares a test for every case of the folders. */
 export function testReferenceCases(target: Target): void {

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cpuTarget } from "../../compiler/cli/conformance/compiled-target.ts";
-import { interpreterTarget } from "../../compiler/cli/conformance/interpreter-target.ts";
-import { runFolder } from "../../compiler/cli/conformance/run-folder.ts";
-import type { Target } from "../../compiler/cli/conformance/target.ts";
+import { cpuTarget } from "./cases/compiled-target.ts";
+import { interpreterTarget } from "./cases/interpreter-target.ts";
+import { runFolder } from "./cases/run-folder.ts";
+import type { Target } from "./cases/target.ts";
 
 let root: string;
 

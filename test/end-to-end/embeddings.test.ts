@@ -4,17 +4,13 @@
  */
 
 import { expect, test } from "vitest";
-import {
-  type CaseProgram,
-  sourceOf,
-  type Tensor,
-} from "../../compiler/cli/conformance/case-program.ts";
-import { compiledTarget } from "../../compiler/cli/conformance/compiled-target.ts";
-import { interpreterTarget } from "../../compiler/cli/conformance/interpreter-target.ts";
-import { caseFile, hostOf } from "../../compiler/cli/conformance/target.ts";
 import { describeTarget } from "../../compiler/cli/machine.ts";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
 import { compile } from "../../compiler/index.ts";
+import { type CaseProgram, sourceOf, type Tensor } from "../conformance/cases/case-program.ts";
+import { compiledTarget } from "../conformance/cases/compiled-target.ts";
+import { interpreterTarget } from "../conformance/cases/interpreter-target.ts";
+import { caseFile, hostOf } from "../conformance/cases/target.ts";
 
 const words = 11;
 const samples = 6;

@@ -4,7 +4,7 @@
  * conformance cases that mention the name.
  */
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkDerivatives } from "../../compiler/derivatives/check.ts";
@@ -72,14 +72,10 @@ function testSamples(samples: Readonly<Record<string, Sample>>, names: readonly 
 /** Tests and rules of Keras' cases, but for those that list all names. */
 function textsOfTests(): string {
   const lists = new Set(["keras-names.ts", "left-out.ts", "library.ts", "vocabulary.test.ts"]);
-  return ["test", "compiler/cli/conformance"]
-    .map((folder) => join(import.meta.dirname, "../..", folder))
-    .filter((folder) => existsSync(folder))
-    .flatMap((folder) =>
-      readdirSync(folder, { recursive: true, encoding: "utf8" })
-        .filter((name) => name.endsWith(".ts") && !lists.has(basename(name)))
-        .map((name) => readFileSync(join(folder, name), "utf8")),
-    )
+  const tests = join(import.meta.dirname, "..");
+  return readdirSync(tests, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts") && !lists.has(basename(name)))
+    .map((name) => readFileSync(join(tests, name), "utf8"))
     .join("\n");
 }
 

@@ -1,9 +1,9 @@
 /** Losses and metrics of all kinds in one compiled program, against the interpreter. */
 
 import { expect, test } from "vitest";
-import type { CaseProgram, Tensor } from "../../compiler/cli/conformance/case-program.ts";
-import { cpuTarget } from "../../compiler/cli/conformance/compiled-target.ts";
-import { interpreterTarget } from "../../compiler/cli/conformance/interpreter-target.ts";
+import type { CaseProgram, Tensor } from "../conformance/cases/case-program.ts";
+import { cpuTarget } from "../conformance/cases/compiled-target.ts";
+import { interpreterTarget } from "../conformance/cases/interpreter-target.ts";
 
 const rows = 37;
 const wave = (count: number, f: (x: number) => number) =>

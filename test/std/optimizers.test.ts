@@ -1,8 +1,8 @@
 /** Every optimizer of the library, and the arguments they share, against Keras' formulas written out by hand. */
 
 import { describe, expect, it } from "vitest";
-import type { CaseProgram, Tensor } from "../../compiler/cli/conformance/case-program.ts";
-import { interpreterTarget } from "../../compiler/cli/conformance/interpreter-target.ts";
+import type { CaseProgram, Tensor } from "../conformance/cases/case-program.ts";
+import { interpreterTarget } from "../conformance/cases/interpreter-target.ts";
 
 type Numbers = readonly number[];
 

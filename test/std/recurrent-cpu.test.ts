@@ -1,9 +1,9 @@
 /** Recurrent layers trained by compiled kernels, as the interpreter trains them. */
 
 import { expect, test } from "vitest";
-import type { CaseProgram } from "../../compiler/cli/conformance/case-program.ts";
-import { cpuTarget } from "../../compiler/cli/conformance/compiled-target.ts";
-import { interpreterTarget } from "../../compiler/cli/conformance/interpreter-target.ts";
+import type { CaseProgram } from "../conformance/cases/case-program.ts";
+import { cpuTarget } from "../conformance/cases/compiled-target.ts";
+import { interpreterTarget } from "../conformance/cases/interpreter-target.ts";
 import { numbers } from "./recurrent-reference.ts";
 
 const tensor = (shape: readonly number[], data: readonly number[]) => ({

@@ -9,7 +9,7 @@ export interface RunContext extends PeerSettings {
   readonly quick: boolean;
   /** A temporary folder: jobs' files, caches. */
   readonly folder: string;
-  /** Reference cases, see compiler/cli/conformance.ts. */
+  /** Reference cases, see test/conformance/main.ts. */
   readonly conformance: readonly string[];
   readonly machine: Machine;
   readonly report: Report;

@@ -3,7 +3,7 @@
  * that is a layer's is that layer; only what no layer says is written out here.
  */
 
-import { snakeCase } from "../../../semantics/paths.ts";
+import { snakeCase } from "../../../../compiler/semantics/paths.ts";
 import { type CaseProgram, NotExpressible, type Tensor } from "../case-program.ts";
 import {
   float,

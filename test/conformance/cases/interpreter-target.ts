@@ -1,13 +1,13 @@
 /** Runs cases in the reference interpreter, in float64: tests everything up to scheduling. */
 
-import { differentiate } from "../../autodiff/differentiate.ts";
-import { DiagnosticSink } from "../../diagnostics/diagnostic.ts";
-import { interpret } from "../../graph/interpret.ts";
-import type { Graph, LeafRole, Value } from "../../graph/node.ts";
-import { canonicalise } from "../../optimize/canonicalise.ts";
-import { simplify } from "../../optimize/simplify.ts";
-import { lower } from "../../semantics/lower.ts";
-import type { LoweredProgram } from "../../semantics/program.ts";
+import { differentiate } from "../../../compiler/autodiff/differentiate.ts";
+import { DiagnosticSink } from "../../../compiler/diagnostics/diagnostic.ts";
+import { interpret } from "../../../compiler/graph/interpret.ts";
+import type { Graph, LeafRole, Value } from "../../../compiler/graph/node.ts";
+import { canonicalise } from "../../../compiler/optimize/canonicalise.ts";
+import { simplify } from "../../../compiler/optimize/simplify.ts";
+import { lower } from "../../../compiler/semantics/lower.ts";
+import type { LoweredProgram } from "../../../compiler/semantics/program.ts";
 import { columnsOf, givenTensors, outputName, samplesOf, sourceOf } from "./case-program.ts";
 import {
   caseFile,

@@ -1,15 +1,15 @@
 /** Runs cases as compiled trainers on a device, in float32: tests the whole way. */
 
+import { describeTarget } from "../../../compiler/cli/machine.ts";
+import { openDevice, readyKernels } from "../../../compiler/cli/model-environment.ts";
+import { type CompileOptions, compile } from "../../../compiler/index.ts";
+import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
+import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
+import { instantiateProgram } from "../../../compiler/trainer/instantiate.ts";
 import type { Column, TensorData } from "../../../runtime/data/column.ts";
 import { createArray, elementCount } from "../../../runtime/data/column.ts";
 import type { Device } from "../../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../../runtime/plan.ts";
-import { type CompileOptions, compile } from "../../index.ts";
-import { describeCuda } from "../../targets/cuda/description.ts";
-import { describeWgsl } from "../../targets/wgsl/description.ts";
-import { instantiateProgram } from "../../trainer/instantiate.ts";
-import { describeTarget } from "../machine.ts";
-import { openDevice, readyKernels } from "../model-environment.ts";
 import {
   type CaseProgram,
   columnsOf,

@@ -1,9 +1,9 @@
 /** What runs a case: gives its outputs, and what training makes of its tensors. */
 
-import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
-import type { SourceHost } from "../../semantics/modules.ts";
-import { findPackageFiles } from "../package-files.ts";
-import { diskSources } from "../source-files.ts";
+import { findPackageFiles } from "../../../compiler/cli/package-files.ts";
+import { diskSources } from "../../../compiler/cli/source-files.ts";
+import type { Diagnostic } from "../../../compiler/diagnostics/diagnostic.ts";
+import type { SourceHost } from "../../../compiler/semantics/modules.ts";
 import type { CaseProgram, Tensor } from "./case-program.ts";
 import type { Precision } from "./compare.ts";
 

@@ -6,14 +6,14 @@
 
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { requireCudaDevice } from "../../compiler/cli/cuda-kernels.ts";
+import { describeFailure } from "../../compiler/cli/failure.ts";
+import { resolveTarget } from "../../compiler/cli/target.ts";
 import { openGpu } from "../../runtime/devices/webgpu/node-gpu.ts";
-import { cpuTarget, cudaTarget, wgslTarget } from "./conformance/compiled-target.ts";
-import { interpreterTarget } from "./conformance/interpreter-target.ts";
-import { runFolder } from "./conformance/run-folder.ts";
-import type { Target } from "./conformance/target.ts";
-import { requireCudaDevice } from "./cuda-kernels.ts";
-import { describeFailure } from "./failure.ts";
-import { resolveTarget } from "./target.ts";
+import { cpuTarget, cudaTarget, wgslTarget } from "./cases/compiled-target.ts";
+import { interpreterTarget } from "./cases/interpreter-target.ts";
+import { runFolder } from "./cases/run-folder.ts";
+import type { Target } from "./cases/target.ts";
 
 const compiled = { cpu: cpuTarget, wgsl: wgslTarget, cuda: cudaTarget } as const;
 

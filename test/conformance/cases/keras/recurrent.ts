@@ -1,6 +1,6 @@
 /** Keras' recurrent layers as programs that apply the library's, their weights set. */
 
-import { snakeCase } from "../../../semantics/paths.ts";
+import { snakeCase } from "../../../../compiler/semantics/paths.ts";
 import { type CaseProgram, NotExpressible, type Tensor } from "../case-program.ts";
 import { isSet, type RuleCase, shapeOf } from "../case-rules.ts";
 import { argumentsOf } from "./layer-arguments.ts";
