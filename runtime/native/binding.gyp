@@ -36,7 +36,7 @@
       "cflags_cc!": ["-fno-exceptions"],
       "cflags_cc": ["-std=c++17"],
       "conditions": [
-        ["OS=='linux'", { "ldflags": ["-Wl,-Bsymbolic-functions"], "libraries": ["-ldl", "-lpthread"] }],
+        ["OS=='linux'", { "ldflags": ["-Wl,-Bsymbolic-functions,-s"], "libraries": ["-ldl", "-lpthread"] }],
         ["OS=='mac'", {
           "xcode_settings": {
             "GCC_ENABLE_CPP_EXCEPTIONS": "YES",

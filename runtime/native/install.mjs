@@ -66,7 +66,8 @@ function buildWithCompiler() {
   const link =
     process.platform === "darwin"
       ? ["-undefined", "dynamic_lookup"]
-      : ["-Wl,-Bsymbolic-functions", "-ldl", "-lpthread"];
+      : // Without the table of symbols, as each trainer has a copy.
+        ["-Wl,-Bsymbolic-functions,-s", "-ldl", "-lpthread"];
   return run(process.env.CXX ?? "c++", [
     ...["-std=c++17", "-O2", "-fPIC", "-shared", "-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS"],
     "-DNODE_GYP_MODULE_NAME=nnc",
