@@ -83,7 +83,7 @@ async function validate(device: GPUDevice, program: WgslProgram): Promise<string
     for (const features of [[], ["subgroups"]]) {
       if (features.length > 0 && kernel.withSubgroups === undefined) continue;
       const code = wgslModule(program, kernel, new Set(features));
-      const messages = await compile(device, code, kernel.readOnly);
+      const messages = await compile(device, code, kernel.readOnly, program.loops?.depth);
       found.push(...messages.map((message) => `${kernel.name}: ${message}\n${code}`));
     }
   }
@@ -94,6 +94,7 @@ async function compile(
   device: GPUDevice,
   code: string,
   readOnly: readonly boolean[],
+  loops = 0,
 ): Promise<string[]> {
   const module = device.createShaderModule({ code });
   const { messages } = await module.getCompilationInfo();
@@ -103,7 +104,7 @@ async function compile(
   if (messages.some(({ type }) => type === "error")) return said;
   try {
     await device.createComputePipelineAsync({
-      layout: pipelineLayout(device, readOnly),
+      layout: pipelineLayout(device, readOnly, loops),
       compute: { module, entryPoint: "main" },
     });
   } catch (error) {
