@@ -1,0 +1,95 @@
+/**
+ * The examples of the library's layers, losses and ways of training, each for as long as it takes to tell that it
+ * learns; dsl-examples/README.md says what whole runs give. Bounds lie well below what was measured.
+ */
+
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { hasShared, needsShared, sharedPath } from "../shared-folder.ts";
+import { examples, lastJson, nnc, temporaryFolder } from "./nnc.ts";
+
+const folder = temporaryFolder();
+
+/** One thread: other tests run beside. */
+const train = async (example: string, ...argv: string[]) =>
+  lastJson(
+    await nnc(["train", resolve(examples, example), "--json", "--threads", "1", ...argv], {
+      cwd: folder,
+    }),
+  );
+
+const epochs = (count: number): string[] => ["--epochs", String(count)];
+
+/** A copy of an example that trains for one epoch of so many batches. */
+function shortened(example: string, steps: number): string {
+  const text = readFileSync(join(examples, example), "utf8");
+  const path = join(folder, example);
+  writeFileSync(path, text.replace(/^ {2}epochs +\d+$/m, `  epochs 1\n  steps_per_epoch ${steps}`));
+  return path;
+}
+
+const withData = ["--data", examples];
+
+test.each([
+  ["reviews.nn", 4, 0.7],
+  ["inception.nn", 15, 0.93],
+  ["branches.nn", 15, 0.92],
+  ["siamese.nn", 2, 0.83],
+  ["cora.nn", 60, 0.72],
+  ["lstm.nn", 2, 0.68],
+  ["gru.nn", 2, 0.68],
+  ["ntm.nn", 2, 0.64],
+] as const)("%s after %i epochs", async (example, count, accuracy) => {
+  const { test } = await train(example, ...epochs(count));
+  expect(test.accuracy).toBeGreaterThanOrEqual(accuracy);
+});
+
+test("transformer: a third of the characters after 200 batches", async () => {
+  const { test } = await train(shortened("transformer.nn", 200), ...withData);
+  expect(test.accuracy).toBeGreaterThanOrEqual(0.28);
+});
+
+test("digits-conv: 95 % after 300 batches, and its trunk serves another model", async () => {
+  const weights = join(folder, "digits-conv.safetensors");
+  const short = shortened("digits-conv.nn", 300);
+  const first = await train(short, ...withData, "--output", weights);
+  expect(first.updates).toBe(300);
+  expect(first.test.accuracy).toBeGreaterThanOrEqual(0.95);
+  const second = await train("transfer.nn", ...epochs(2), "--weights", weights);
+  expect(second.test.accuracy).toBeGreaterThanOrEqual(0.92);
+});
+
+test("vae: draws what it has seen", async () => {
+  const { test } = await train("vae.nn", ...epochs(1));
+  expect(test.loss).toBeLessThan(185);
+});
+
+test("gan: neither of both wins", async () => {
+  const { updates, test, history } = await train("gan.nn", ...epochs(1));
+  expect(updates).toBe(2 * 469);
+  expect(Object.keys(history)).toEqual([
+    "loss",
+    "Discriminator_loss",
+    "Generator_loss",
+    "fooled",
+    "seen",
+  ]);
+  expect(test.Discriminator_loss).toBeGreaterThan(0.4);
+  expect(test.Generator_loss).toBeLessThan(4);
+});
+
+describe.each([
+  ["newswires.nn", "data/reuters46", 9, "accuracy", 0.76],
+  ["resnet.nn", "data/cifar10-subset", 1, "accuracy", 0.25],
+  ["handwriting.nn", "data/ocr-words", 1, "loss", -22],
+] as const)("%s", (example, place, count, figure, bound) => {
+  test.runIf(hasShared(place))(`learns ${needsShared(place)}`, async () => {
+    const data = join(folder, example);
+    mkdirSync(join(data, "data"), { recursive: true });
+    symlinkSync(sharedPath(place), join(data, place));
+    const { test } = await train(example, ...epochs(count), "--data", data);
+    // Losses are to be below a bound, all else above.
+    expect(figure === "loss" ? -test[figure]! : test[figure]).toBeGreaterThanOrEqual(bound);
+  });
+});
