@@ -178,6 +178,12 @@ train M on d {
   });
 });
 
+/** Examples of which nothing can be compared with differences, with what is said of them. */
+const leftOut: Readonly<Record<string, string>> = {
+  // Its softmax subtracts a maximum whose gradient is stopped, at every step.
+  "ntm.nn": "loss train left-out: it stops gradients in a loop, where differences do not know them",
+};
+
 test.each(readdirSync(examples).filter((name) => name.endsWith(".nn")))("%s is right", (name) => {
   const sink = new DiagnosticSink();
   const host = { readFile: (path: string) => readFileSync(path, "utf8"), readStd };
@@ -185,5 +191,6 @@ test.each(readdirSync(examples).filter((name) => name.endsWith(".nn")))("%s is r
   if (program === undefined) throw new Error(messages(sink.sorted()).join("\n"));
   const report = checkDerivatives(program, { all: true, budget: 2e8 });
   expect(titles(report)).toEqual([]);
-  expect(outcomes(report).filter((line) => line.includes("agrees"))).not.toEqual([]);
+  if (leftOut[name] !== undefined) expect(outcomes(report)).toEqual([leftOut[name]]);
+  else expect(outcomes(report).filter((line) => line.includes("agrees"))).not.toEqual([]);
 });
