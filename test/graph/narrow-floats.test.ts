@@ -2,12 +2,12 @@
 
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { castNumber } from "../../compiler/graph/number-algebra.ts";
 import {
   type NarrowFloat,
   narrowRounder,
   roundToNarrow,
 } from "../../compiler/graph/narrow-floats.ts";
+import { castNumber } from "../../compiler/graph/number-algebra.ts";
 
 /** The number that 16 bits stand for, by the definition of the format. */
 function decode(bits: number, fractionBits: number): number {

@@ -15,10 +15,16 @@ const folder = new URL("../../dsl-examples/", import.meta.url);
 /** Points times operations that the interpreter takes minutes for. */
 const tooLarge = new Set([
   "cora.nn",
-  "resnet.nn",
-  "transformer.nn",
   "digits-conv.nn",
+  "gan.nn",
+  "handwriting.nn",
+  "imdb.nn",
+  "newswires.nn",
+  "resnet.nn",
+  "reviews.nn",
   "transfer.nn",
+  "transformer.nn",
+  "vae.nn",
 ]);
 const examples = readdirSync(folder).filter((name) => name.endsWith(".nn") && !tooLarge.has(name));
 
