@@ -62,11 +62,10 @@ const programs: readonly (readonly [formula: RegExp, rule: Rule])[] = [
         ["x", { dtype: "f32", shape: logits, data: [] }],
       ] as const);
       const loss = lossRules.cross_entropy!({ ...c, inputs });
-      return single(loss.outputs.y!, [
+      const ofLogits = (text: string) => text.replaceAll(/\bx\b/g, "logits");
+      return single(ofLogits(loss.outputs.y!), [
         "logits = tanh(x @ w1 + b1) @ w2 + b2",
-        ...(loss.statements ?? []).map((text) =>
-          text.replaceAll(/log_softmax\(x,/g, "log_softmax(logits,"),
-        ),
+        ...(loss.statements ?? []).map(ofLogits),
       ]);
     },
   ],
