@@ -33,41 +33,41 @@ const withData = ["--data", examples];
 
 test.each([
   ["reviews.nn", 4, 0.7],
-  ["inception.nn", 15, 0.93],
-  ["branches.nn", 15, 0.92],
-  ["siamese.nn", 2, 0.83],
-  ["cora.nn", 60, 0.72],
+  ["inception.nn", 8, 0.85],
+  ["branches.nn", 10, 0.9],
+  ["siamese.nn", 1, 0.75],
+  ["cora.nn", 40, 0.65],
   ["lstm.nn", 2, 0.68],
-  ["gru.nn", 2, 0.68],
-  ["ntm.nn", 2, 0.64],
+  ["gru.nn", 1, 0.62],
+  ["ntm.nn", 1, 0.62],
 ] as const)("%s after %i epochs", async (example, count, accuracy) => {
   const { test } = await train(example, ...epochs(count));
   expect(test.accuracy).toBeGreaterThanOrEqual(accuracy);
 });
 
-test("transformer: a third of the characters after 200 batches", async () => {
-  const { test } = await train(shortened("transformer.nn", 200), ...withData);
-  expect(test.accuracy).toBeGreaterThanOrEqual(0.28);
+test("transformer: a quarter of the characters after 120 batches", async () => {
+  const { test } = await train(shortened("transformer.nn", 120), ...withData);
+  expect(test.accuracy).toBeGreaterThanOrEqual(0.24);
 });
 
-test("digits-conv: 95 % after 300 batches, and its trunk serves another model", async () => {
+test("digits-conv: 93 % after 200 batches, and its trunk serves another model", async () => {
   const weights = join(folder, "digits-conv.safetensors");
-  const short = shortened("digits-conv.nn", 300);
+  const short = shortened("digits-conv.nn", 200);
   const first = await train(short, ...withData, "--output", weights);
-  expect(first.updates).toBe(300);
-  expect(first.test.accuracy).toBeGreaterThanOrEqual(0.95);
+  expect(first.updates).toBe(200);
+  expect(first.test.accuracy).toBeGreaterThanOrEqual(0.93);
   const second = await train("transfer.nn", ...epochs(2), "--weights", weights);
   expect(second.test.accuracy).toBeGreaterThanOrEqual(0.88);
 });
 
 test("vae: draws what it has seen", async () => {
-  const { test } = await train("vae.nn", ...epochs(1));
-  expect(test.loss).toBeLessThan(185);
+  const { test } = await train(shortened("vae.nn", 150), ...withData);
+  expect(test.loss).toBeLessThan(205);
 });
 
 test("gan: neither of both wins", async () => {
-  const { updates, test, history } = await train("gan.nn", ...epochs(1));
-  expect(updates).toBe(2 * 469);
+  const { updates, test, history } = await train(shortened("gan.nn", 150), ...withData);
+  expect(updates).toBe(2 * 150);
   expect(Object.keys(history)).toEqual([
     "loss",
     "Discriminator_loss",
