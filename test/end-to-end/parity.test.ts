@@ -28,8 +28,9 @@ async function expectParity(example: string, dataFolder = examples): Promise<voi
 }
 
 describe.runIf(hasGpu)(`20 steps on WebGPU and on the CPU ${needsGpu}`, () => {
-  test.each(["digits.nn", "digits-512.nn", "functional.nn", "custom.nn"])("%s", async (example) =>
-    expectParity(example),
+  test.each(["digits.nn", "digits-512.nn", "functional.nn", "custom.nn", "branches.nn", "lstm.nn"])(
+    "%s",
+    async (example) => expectParity(example),
   );
 
   const boston = "data/boston-housing";
