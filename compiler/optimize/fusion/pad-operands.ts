@@ -6,7 +6,7 @@
  *     y[i] = sum[j < 3] x[i + j - 1]{0 <= i + j - 1 < 8}·k[j]   →   p[q < 10] = x[q - 1]{…};  y[i] = sum[j < 3] p[i + j]·k[j]
  */
 
-import { type Affine, axisAffine, offsetAffine, rangeAt } from "../../graph/affine.ts";
+import { type Affine, axisAffine, offsetAffine, rangeOf } from "../../graph/affine.ts";
 import { always, and, type Condition, inRange } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
 import { type Extent, fixed, isFixed, sameExtent } from "../../graph/extent.ts";
@@ -78,7 +78,7 @@ function paddedOperand(
       shape.push(extent);
       continue;
     }
-    const { min, max } = rangeAt(index[d]!, axes, batchMax);
+    const { min, max } = rangeOf(index[d]!, axes, batchMax);
     before.push(Math.max(0, -min));
     const size = before[d]! + Math.max(extent.constant, max + 1);
     growth *= size / extent.constant;

@@ -39,7 +39,10 @@ export function splitPhases(context: GraphContext, node: Compute, batchMax: numb
     content: { parallel, reduction, where, reducer, body },
     places: parallel.map((_, axis) => axisAffine(axis)),
   };
-  for (let phase = findPhase(split); phase !== undefined; phase = findPhase(split)) {
+  // Once for each axis: what is divided in several ways would be split for ever.
+  for (let splits = 0; splits < parallel.length; splits++) {
+    const phase = findPhase(split);
+    if (phase === undefined) break;
     split = splitAxis(context, split, phase, batchMax);
   }
   return split;
