@@ -12,6 +12,7 @@ import type { Precision } from "./semantics/precision.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
 import { alternativeOf, type Target } from "./targets/alternative.ts";
+import { clocksOffset, planClocks } from "./targets/cpu/clocks.ts";
 import { printC } from "./targets/cpu/print-module.ts";
 import { printCuda } from "./targets/cuda/print-module.ts";
 import { printWgsl } from "./targets/wgsl/print-module.ts";
@@ -23,6 +24,8 @@ export interface CompileOptions extends Omit<PassesOptions, "write" | "target" |
   readonly target: Target | ((precision: Precision) => Target);
   /** What replaces entries of the train block. */
   readonly overrides?: LowerOptions;
+  /** Whether kernels of the CPU are to say how long they take, see targets/cpu/clocks.ts. */
+  readonly clocks?: boolean;
 }
 
 export interface CompileOutcome {
@@ -59,12 +62,14 @@ export function compile(
     alternative: alternativeOf(target),
     write: (text) => printed.push(text),
   });
+  const plan = planTrainer(lowered, passes, {
+    target: target.name,
+    requiredFeatures: target.name === "cpu" ? target.features : [],
+  });
+  const clocks = options.clocks === true;
   const program: CompiledProgram = {
-    plan: planTrainer(lowered, passes, {
-      target: target.name,
-      requiredFeatures: target.name === "cpu" ? target.features : [],
-    }),
-    code: printKernels(passes, target, { source: entry, batchMax: lowered.batchMax }),
+    plan: clocks ? planClocks(plan, passes.scheduled.module) : plan,
+    code: printKernels(passes, target, { source: entry, batchMax: lowered.batchMax, clocks }),
     functions: printTrainerFunctions(lowered, passes),
     kernels: passes.scheduled.kernels,
     timings: passes.timings,
@@ -73,15 +78,24 @@ export function compile(
   return { program, lowered, diagnostics, sources: sources.texts };
 }
 
+interface PrintedProgram {
+  readonly source: string;
+  readonly batchMax: number;
+  readonly clocks: boolean;
+}
+
 function printKernels(
   { scheduled, alternative }: PassesResult,
   target: Target,
-  { source, batchMax }: { readonly source: string; readonly batchMax: number },
+  { source, batchMax, clocks }: PrintedProgram,
 ): KernelCode {
   const { module, arenas } = scheduled;
   switch (target.name) {
-    case "cpu":
-      return { target: "cpu", c: printC(module, { features: target.features, source }) };
+    case "cpu": {
+      const offset = clocks ? clocksOffset(arenas.results) : undefined;
+      const c = printC(module, { features: target.features, source, clocks: offset });
+      return { target: "cpu", c };
+    }
     case "wgsl": {
       const program = printWgsl(module, alternative?.module ?? null, { batchMax, arenas });
       return { target: "wgsl", program };

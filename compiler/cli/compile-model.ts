@@ -27,6 +27,8 @@ export interface CompileRequest {
   /** `after-<pass>`, printed on the standard output. */
   readonly print?: readonly string[] | undefined;
   readonly timePasses?: boolean | undefined;
+  /** Whether kernels of the CPU are to say how long they take. */
+  readonly clocks?: boolean | undefined;
 }
 
 export interface CompiledModel {
@@ -40,7 +42,7 @@ export interface CompiledModel {
 
 /** @throws SilentFailure after printing diagnostics with errors. */
 export function compileModel(request: CompileRequest, streams: Streams): CompiledModel {
-  const { entry, batchSize, precision, fusion = true, verify = false } = request;
+  const { entry, batchSize, precision, fusion = true, verify = false, clocks = false } = request;
   const passes = new Set((request.print ?? []).map(passName));
   const { program, lowered, diagnostics, sources } = compile(
     entry,
@@ -49,6 +51,7 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
       target: describe(request),
       fusion,
       verify,
+      clocks,
       print: passes,
       now: () => performance.now(),
       overrides: {

@@ -118,7 +118,10 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
     command("explain", "show the kernels: what is fused and why, and what it costs", async () => {
       return (await import("./commands/explain.ts")).explain;
     }),
-  ).option("--json", "print a JSON line for each kernel");
+  )
+    .option("--json", "print a JSON line for each kernel")
+    .option("--measure", "run the kernels on this CPU, and compare what they take with predictions")
+    .option("--threads <n>", "threads to measure with; 1 by default", countAtLeast(1));
   command(
     "serve-page",
     "serve a page that build --page wrote, to this computer only",

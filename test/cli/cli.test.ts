@@ -194,6 +194,33 @@ describe("commands that only compile", () => {
     expect(unfused.length).toBeGreaterThan(kernels.length);
   });
 
+  it("explain --measure runs the kernels and sets times beside predictions", async () => {
+    const { code, out } = await nnc("explain", model, "--measure", "--target", "cpu");
+    expect(code).toBe(0);
+    for (const graph of ["train", "evaluate", "predict"]) {
+      const head = /: \d+ kernels?, .* predicted, .* measured on 1 thread$/m;
+      expect(out).toMatch(new RegExp(`^${graph}${head.source}`, "m"));
+    }
+    expect(out).toMatch(/^ +predicted +measured +ratio +share +GFLOP\/s +GB\/s$/m);
+    const args = ["--measure", "--json", "--threads", "2", "--target", "cpu"];
+    const lines = (await nnc("explain", model, ...args)).out.trimEnd().split("\n");
+    const all = (await nnc("explain", model, "--json", "--target", "cpu")).out.trimEnd();
+    expect(lines.length).toBe(all.split("\n").length);
+    for (const line of lines) {
+      const kernel = JSON.parse(line);
+      expect(kernel.threads).toBe(2);
+      expect(kernel.fastestSeconds).toBeGreaterThanOrEqual(0);
+      expect(kernel.measuredSeconds).toBeGreaterThanOrEqual(kernel.fastestSeconds);
+      expect(kernel.ratio).toBe(kernel.measuredSeconds / kernel.predictedStepSeconds);
+    }
+  });
+
+  it("explain --measure is for the CPU", async () => {
+    const { code, errors } = await nnc("explain", model, "--measure", "--target", "wgsl");
+    expect(code).toBe(1);
+    expect(errors).toContain("  = add --target cpu\n");
+  });
+
   it("answers --help quickly enough to be asked for often", async () => {
     const { code, out } = await nnc("--help");
     expect(code).toBe(0);

@@ -145,6 +145,35 @@ test("a kernel, its task and its graph", () => {
   `);
 });
 
+test("clocks are read after each launch, those in loops and those that would run together too", () => {
+  const [fn] = moduleOf("scale").functions;
+  const [launch] = fn!.launches;
+  const launches = [launch!, { ...launch!, withPrevious: true }, launch!];
+  const loops = [{ first: 2, end: 3, count: 5 }];
+  const module = { model: "Digits", functions: [{ ...fn!, launches, loops }] };
+  const text = printC(module, { features: [], source: "digits.nn", clocks: 192 });
+  expect(text.slice(text.indexOf("void nnc_predict(const"))).toMatchInlineSnapshot(`
+    "void nnc_predict(const nnc_step *step) {
+      const int32_t n = step->n;
+      nnc_looping_step looping = {*step, {0}};
+      step = &looping.step;
+      int64_t spent[3] = {0}, since = 0, before = 0;
+      charge(&before, &since);
+      step->parallel(step, nnc_predict_1, (n + 15) / 16);
+      charge(&spent[0], &since);
+      step->parallel(step, nnc_predict_2, (n + 15) / 16);
+      charge(&spent[1], &since);
+      for (looping.at[0] = 0; looping.at[0] < 5; looping.at[0]++) {
+        step->parallel(step, nnc_predict_3, (n + 15) / 16);
+        charge(&spent[2], &since);
+      }
+      float *nanoseconds = (float *)(step->results + 192);
+      for (int32_t i = 0; i < 3; i++) nanoseconds[i] = (float)spent[i];
+    }
+    "
+  `);
+});
+
 test("no name of a model meets a function of C", async () => {
   const cpu = thisCpu();
   for (const name of ["exp", "main", "memcpy", "load_f32x16"]) {

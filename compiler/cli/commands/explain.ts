@@ -10,15 +10,26 @@ import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
 import type { Streams } from "../streams.ts";
 import { resolveTarget, type TargetName } from "../target.ts";
+import { count, formatTime, share } from "./kernel-quantities.ts";
 
 const lineWidth = 100;
 
+interface ExplainFlags extends CompileFlags {
+  readonly json?: boolean;
+  readonly measure?: boolean;
+  readonly threads?: number;
+}
+
 export async function explain(
   entry: string,
-  { json, ...options }: CompileFlags & { readonly json?: boolean },
+  { json = false, measure = false, threads = 1, ...options }: ExplainFlags,
   streams: Streams,
 ): Promise<number> {
   const target = await resolveTarget(options.target);
+  if (measure) {
+    const { explainMeasured } = await import("./explain-measured.ts");
+    return explainMeasured({ entry, ...options, target }, { threads, json }, streams);
+  }
   const { program } = compileModel({ entry, ...options, target }, streams);
   if (json) {
     for (const kernel of program.kernels) streams.out.write(`${JSON.stringify(kernel)}\n`);
@@ -118,22 +129,6 @@ function formatRefusals({ apart }: KernelReport): readonly string[] {
 function formatCosts(flops: number, bytes: number): string {
   const intensity = bytes === 0 ? "" : `, ${(flops / bytes).toPrecision(3)} FLOPs/B`;
   return `${formatLarge(flops)} FLOPs, ${formatBytes(bytes)}${intensity}`;
-}
-
-function formatTime(seconds: number): string {
-  if (seconds >= 1) return `${seconds.toPrecision(3)} s`;
-  if (seconds >= 1e-3) return `${(seconds * 1e3).toPrecision(3)} ms`;
-  if (seconds >= 1e-6) return `${(seconds * 1e6).toPrecision(3)} µs`;
-  return `${(seconds * 1e9).toPrecision(3)} ns`;
-}
-
-function share(part: number, whole: number): string {
-  const percent = whole === 0 ? 0 : (100 * part) / whole;
-  return percent > 0 && percent < 1 ? "<1 %" : `${Math.round(percent)} %`;
-}
-
-function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? "" : "s"}`;
 }
 
 /** Lines of at most the line's width, all but the first indented two further. */
