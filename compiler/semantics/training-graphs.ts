@@ -12,13 +12,14 @@ import { evaluate } from "./evaluate.ts";
 import { declareLossScale, scaleDerivatives, unscaled, updateWhereFinite } from "./loss-scale.ts";
 import { distinctAssignments, type LoweredLoss } from "./losses.ts";
 import type { ModelRun } from "./model-run.ts";
-import { OptimizerLowering, type OptimizerUse, type Trained } from "./optimizer.ts";
+import { OptimizerLowering, type Trained } from "./optimizer.ts";
+import { chosenOptimizers, type GivenOptimizer, type PartOptimizer } from "./optimizer-choice.ts";
 import { joinPath } from "./paths.ts";
 import type { PersistentEntry } from "./persistent.ts";
 import type { Precision } from "./precision.ts";
 import { type Environment, report } from "./session.ts";
 import type { TrainOverrides } from "./train.ts";
-import { describe } from "./values.ts";
+import { describe, type TemplateValue } from "./values.ts";
 
 /** One of the updates of a train declaration. */
 export interface Update {
@@ -66,7 +67,12 @@ export function trainingGraph(
     return undefined;
   }
   const { session, pass } = env;
-  const used = optimizers as PartOptimizer[];
+  const used = chosenOptimizers(
+    optimizers as GivenOptimizer[],
+    { paths: params.map(({ path }) => path), model: parts.model },
+    env,
+  );
+  if (used === undefined) return undefined;
   // Totals are assigned after what they read, states of layers as the model ran.
   const { hypers, derived } = lowerUpdates(parts, params, loss.loss, used, learningRate);
   const metrics = new Set(totals.map(({ target }) => target));
@@ -80,11 +86,6 @@ export function trainingGraph(
     assignments: [...states, ...distinctAssignments(totals)],
   };
   return { graph, hypers };
-}
-
-interface PartOptimizer extends OptimizerUse {
-  /** Whether it is for the param of a path; the first optimizer is for all that are left. */
-  readonly isFor: (path: string) => boolean;
 }
 
 /** Adds the updates of params to the pass. `derived` is the loss as the one that their gradients are derivatives of. */
@@ -140,7 +141,7 @@ function multiplied(env: Environment, gradient: GraphValue, factor: GraphValue):
 }
 
 /** An optimizer with its arguments, wherever the loss may have failed. */
-function optimizerOf(argument: Argument, parts: StepParts): PartOptimizer | undefined {
+function optimizerOf(argument: Argument, parts: StepParts): GivenOptimizer | undefined {
   const { env, update } = parts;
   const { value: expression, name } = argument;
   const { span } = expression;
@@ -149,16 +150,19 @@ function optimizerOf(argument: Argument, parts: StepParts): PartOptimizer | unde
     value = callValue(value, [], span, env);
   }
   if (value.kind === "error") return undefined;
-  if (value.kind !== "template" || value.declaration.kind !== "optimizer") {
+  const isOptimizer = value.kind === "template" && value.declaration.kind === "optimizer";
+  if (!isOptimizer && value.kind !== "function") {
     const found = describe(value);
-    const expected = "an optimizer";
+    const expected = "an optimizer, or a function that gives one for a param's path";
     report(env, diagnostics.wrongType(span, { what: "`optimizer`", expected, found }));
     return undefined;
   }
-  const prefix = joinPath(update.part?.name ?? "", name?.name ?? "");
+  const prefix = joinPath(update.part?.name ?? "", name?.name ?? "").replace(/\/$/, "");
   const isFor = name === null ? () => true : partOf(name, parts);
   if (isFor === undefined) return undefined;
-  return { template: value, span, prefix: prefix.replace(/\/$/, ""), isFor };
+  return value.kind === "function"
+    ? { choose: value, span, prefix, isFor }
+    : { template: value as TemplateValue, span, prefix, isFor };
 }
 
 /** The path of a part of a model: a layer, a model in it, a param, or itself. Nothing, with an error, if it has no param. */

@@ -60,7 +60,6 @@ export const namesLeftOut: Readonly<Record<string, readonly string[]>> = {
   ],
   "`input x: f32[N, 3]`": ["Input", "InputLayer"],
   "a file is its own serialization": ["serialize", "deserialize"],
-  "`optimizer Adam(), trunk = SGD(0.1)`": ["MultiOptimizer", "OptimizerMap"],
   "training always resumes, records and shows its progress": ["History", "ProgbarLogger"],
   "the trainer is a module, whose progress any program can follow": [
     "LambdaCallback",
@@ -94,13 +93,7 @@ export const argumentsLeftOut: {
     // The function says all of it.
     Lambda: ["output_shape", "mask", "arguments"],
     // Batches are on one device.
-    BatchNormalization: [
-      "synchronized",
-      // Batch renormalization, for batches too small to be normalized by themselves, is not written.
-      "renorm",
-      "renorm_clipping",
-      "renorm_momentum",
-    ],
+    BatchNormalization: ["synchronized"],
     // There is one type of floats.
     ReversibleEmbedding: ["reverse_dtype"],
     // Weights are loaded by their paths.

@@ -46,6 +46,8 @@ const kindsOf: Readonly<Record<string, readonly string[]>> = {
 /** Of Keras' names that are classes in two modules, one; the other is told apart by its alias. */
 const otherKinds: Readonly<Record<string, string>> = {
   Identity: "of a tensor Keras' layer, of a shape its initializer",
+  MultiOptimizer: "a function of a param's path",
+  OptimizerMap: "a function of a param's path",
 };
 
 /** But for the learning rate, whose default is each one's own. */

@@ -15,6 +15,12 @@ function isList(call: BuiltinCall): Value {
   return boolValue(argument(call, "value").value.kind === "list");
 }
 
+/** Tells an initializer that is a function from one that is a number. */
+function isFunction(call: BuiltinCall): Value {
+  const { kind } = argument(call, "value").value;
+  return boolValue(kind === "function" || kind === "builtin");
+}
+
 /** Pairs of the items of two lists, as many as the shorter has. */
 function zipLists(call: BuiltinCall): Value {
   const a = argument(call, "a").value;
@@ -46,6 +52,12 @@ export const listBuiltins: readonly Builtin[] = [
     parameters: [required("value")],
     doc: "whether a value is a list or tuple",
     call: isList,
+  },
+  {
+    name: "is_function",
+    parameters: [required("value")],
+    doc: "whether a value is a function",
+    call: isFunction,
   },
   { name: "path", parameters: [required("w")], doc: "a parameter's path", call: pathOf },
 ];

@@ -47,4 +47,29 @@ const characters: Builtin = {
   },
 };
 
-export const stringBuiltins: readonly Builtin[] = [contains, characters];
+/** Of names and paths: `matches("trunk/dense/kernel", "trunk/.*")`. */
+const matches: Builtin = {
+  name: "matches",
+  parameters: ["text", "pattern"].map(required),
+  doc: "whether the whole of a static string is of a regular expression's form",
+  call: (call) => {
+    const text = stringPart(call, "text");
+    const pattern = stringPart(call, "pattern");
+    if (text === undefined || pattern === undefined) return errorValue;
+    const whole = wholePattern(pattern);
+    if (whole !== undefined) return boolValue(whole.test(text));
+    const { span } = argument(call, "pattern");
+    const values = { what: "the pattern", expected: "a regular expression" };
+    return report(call.env, diagnostics.wrongType(span, { ...values, found: `"${pattern}"` }));
+  },
+};
+
+function wholePattern(pattern: string): RegExp | undefined {
+  try {
+    return new RegExp(`^(?:${pattern})$`, "u");
+  } catch {
+    return undefined;
+  }
+}
+
+export const stringBuiltins: readonly Builtin[] = [contains, characters, matches];
