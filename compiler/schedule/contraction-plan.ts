@@ -29,6 +29,8 @@ export interface ContractionPlan {
   readonly lanes: number;
   /** The parallel axis along which a tile has its rows; null if there is one row. */
   readonly rowAxis: number | null;
+  /** Other axes that rows run along, outermost loop first: tiles all along them use the same panel. */
+  readonly rowLoops: readonly number[];
   /** Parallel axes that neither rows nor lanes run along, outermost first. */
   readonly outerAxes: readonly number[];
   /** Loops of the sum, outermost first; neighbours that make one run in both operands are merged. */
@@ -40,7 +42,7 @@ export interface ContractionPlan {
    * do not, or because its rows are so far apart that they push each other out of the cache.
    */
   readonly packed: boolean;
-  /** Rows that one task goes through: a multiple of `rows`. */
+  /** Of the first of the row loops, or without one of the row axis, how many places one task goes through. */
   readonly rowsPerTask: number;
 }
 
@@ -53,6 +55,13 @@ const leastPackedTiles = 8;
 /** Tasks beyond which cutting rows gives threads nothing but panels to pack again. */
 const enoughTasks = 16;
 
+/**
+ * Bytes from row to row that put each row of a tile on a page of its own, and what a step of such a tile then costs:
+ * rows of images beat rows of a batch of images.
+ */
+const farBytes = 1 << 13;
+const farCost = 1.15;
+
 /** `wholeRows`: a tile holds all columns, because the group goes on with whole rows. */
 export function planContraction(
   contraction: StridedContraction,
@@ -60,14 +69,9 @@ export function planContraction(
   target: TargetDescription,
   { wholeRows = false }: { readonly wholeRows?: boolean } = {},
 ): ContractionPlan {
-  const { node, run, vectorAxis, rowAxes, outerAxes } = contraction;
+  const { node, broadcast, run, vectorAxis, rowAxes, outerAxes } = contraction;
   const extents = axesOfNode(node);
   const size = (axis: number) => sizeAt(extents[axis]!, batchMax);
-  const rowAxis = rowAxes.reduce<number | null>(
-    (longest, axis) => (longest === null || size(axis) > size(longest) ? axis : longest),
-    null,
-  );
-  const rowCount = rowAxis === null ? 1 : size(rowAxis);
   const columns = size(vectorAxis);
   const lanes = target.vectorLanes;
   const sums = sumLoops(contraction);
@@ -78,12 +82,25 @@ export function planContraction(
     narrowest,
     Math.floor((panelShare * target.cacheBytes[1]) / panelBytes(1)),
   );
-  const { rows, vectors } = chooseTile(rowCount, columns, narrowest, widest, target);
+  const tiles = rowAxes.map((axis) => {
+    const tile = chooseTile(size(axis), columns, narrowest, widest, target);
+    const isFar = tile.rows > 1 && 4 * Math.abs(broadcast.steps[axis]!) >= farBytes;
+    return { axis, ...tile, cost: (tile.cycles / size(axis)) * (isFar ? farCost : 1) };
+  });
+  const cheapest = tiles.reduceRight<(typeof tiles)[number] | null>(
+    (best, tile) => (best === null || tile.cost < best.cost ? tile : best),
+    null,
+  );
+  const rowAxis = cheapest?.axis ?? null;
+  const { rows, vectors } = cheapest ?? chooseTile(1, columns, narrowest, widest, target);
+  const others = rowAxes.filter((axis) => axis !== rowAxis);
+  const rowLoops = others.sort((a, b) => size(b) - size(a) || a - b);
+  const cutAxis = rowLoops[0] ?? rowAxis;
   const isTransposed = run.steps[vectorAxis] !== 1;
   const isScattered = columns > vectors * lanes && panelBytes(vectors) > target.cacheBytes[0] / 2;
-  const packed = isTransposed || (isScattered && rowCount >= leastPackedTiles * rows);
-  const outer = [...outerAxes, ...rowAxes.filter((axis) => axis !== rowAxis)].sort((a, b) => a - b);
-  const tasks = outer.reduce(
+  const allRows = rowAxes.reduce((product, axis) => product * size(axis), 1);
+  const packed = isTransposed || (isScattered && allRows >= leastPackedTiles * rows);
+  const tasks = outerAxes.reduce(
     (product, axis) => product * size(axis),
     Math.ceil(columns / (vectors * lanes)),
   );
@@ -92,20 +109,23 @@ export function planContraction(
   const least = Math.max(
     worthwhile,
     packed ? leastPackedTiles * rows : 1,
-    (rowCount * tasks) / enoughTasks,
+    (allRows * tasks) / enoughTasks,
   );
-  const chunks = evenTasks(rowCount, least);
+  const places = cutAxis === null ? 1 : size(cutAxis);
+  const chunks = evenTasks(places, (least * places) / allRows);
+  const step = cutAxis === rowAxis ? rows : 1;
   return {
     contraction,
     rows,
     vectors,
     lanes,
     rowAxis,
-    outerAxes: outer,
+    rowLoops,
+    outerAxes,
     sums,
     columns,
     packed,
-    rowsPerTask: Math.ceil(rowCount / (chunks * rows)) * rows,
+    rowsPerTask: Math.ceil(places / (chunks * step)) * step,
   };
 }
 
@@ -116,10 +136,9 @@ export function chooseTile(
   narrowest: number,
   widest: number,
   { vectorLanes, vectorRegisters }: TargetDescription,
-): { readonly rows: number; readonly vectors: number } {
+): { readonly rows: number; readonly vectors: number; readonly cycles: number } {
   const needed = Math.ceil(columns / vectorLanes);
-  let best = { rows: 1, vectors: narrowest };
-  let fewest = Number.POSITIVE_INFINITY;
+  let best = { rows: 1, vectors: narrowest, cycles: Number.POSITIVE_INFINITY };
   for (let vectors = narrowest; vectors <= Math.min(4, needed, widest); vectors++) {
     for (let rows = 1; rows <= Math.min(16, rowCount); rows++) {
       if (rows * vectors + vectors + 2 > vectorRegisters && rows * vectors > 1) continue;
@@ -127,10 +146,7 @@ export function chooseTile(
       const full = Math.floor(needed / vectors);
       const cycles =
         rowTiles * (full * tileCycles(rows, vectors) + tileCycles(rows, needed % vectors));
-      if (cycles < fewest) {
-        fewest = cycles;
-        best = { rows, vectors };
-      }
+      if (cycles < best.cycles) best = { rows, vectors, cycles };
     }
   }
   return best;

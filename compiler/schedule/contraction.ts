@@ -56,12 +56,13 @@ export function emitContraction(
   plan: ContractionPlan,
   finish: (tile: FinishedTile) => void,
 ): Expression {
-  const { contraction, rowAxis, rowsPerTask, vectors, lanes, columns, outerAxes } = plan;
+  const { contraction, rowsPerTask, vectors, lanes, columns, outerAxes } = plan;
   const extents = axesOfNode(contraction.node);
   const width = vectors * lanes;
   const panels = Math.ceil(columns / width);
-  const rowCount = rowAxis === null ? constant(1) : extentValue(extents[rowAxis]!);
-  const chunks = ceilQuotient(rowCount, rowsPerTask);
+  const cutAxis = plan.rowLoops[0] ?? plan.rowAxis;
+  const places = cutAxis === null ? constant(1) : extentValue(extents[cutAxis]!);
+  const chunks = ceilQuotient(places, rowsPerTask);
   const literalChunks = chunks.kind === "constant" ? chunks.value : null;
 
   // task = ((outer axes) · panels + panel) · chunks + chunk
@@ -78,17 +79,12 @@ export function emitContraction(
   for (const axis of [...outerAxes].reverse())
     axes[axis] = split(extentValue(extents[axis]!), "outer");
 
-  const firstRow = builder.let("first_row", multiply(chunk, constant(rowsPerTask)));
-  const rowEnd = builder.let("row_end", min(add(firstRow, constant(rowsPerTask)), rowCount));
+  const first = builder.let("first_row", multiply(chunk, constant(rowsPerTask)));
+  const end = builder.let("row_end", min(add(first, constant(rowsPerTask)), places));
   const emitPanel = (vectorsHere: number, active: number): void => {
     const column = builder.let("column", multiply(panel, constant(width)));
     const at = axes.with(contraction.vectorAxis, column);
-    emitRows(
-      builder,
-      plan,
-      { at, firstRow, rowEnd, rowCount, vectors: vectorsHere, active },
-      finish,
-    );
+    emitRows(builder, plan, { at, first, end, vectors: vectorsHere, active }, finish);
   };
 
   const wholePanels = Math.floor(columns / width);
@@ -116,9 +112,9 @@ function divided(kind: "quotient" | "remainder", a: Expression, b: Expression): 
 
 interface RowRun {
   readonly at: readonly Expression[];
-  readonly firstRow: Expression;
-  readonly rowEnd: Expression;
-  readonly rowCount: Expression;
+  /** The part of the first row loop, or without one of the row axis, that the task goes through. */
+  readonly first: Expression;
+  readonly end: Expression;
   readonly vectors: number;
   readonly active: number;
 }
@@ -127,16 +123,21 @@ interface RowRun {
 function emitRows(
   builder: KernelBuilder,
   plan: ContractionPlan,
-  { at, firstRow, rowEnd, rowCount, vectors, active }: RowRun,
+  { at, first, end, vectors, active }: RowRun,
   finish: (tile: FinishedTile) => void,
 ): void {
-  const { contraction, rows, rowAxis, lanes } = plan;
+  const { contraction, rows, rowAxis, rowLoops, lanes } = plan;
   const { broadcast, run, vectorAxis } = contraction;
-  const startOf = (access: LinearAccess, hint: string): TileOperand => ({
+  const extents = axesOfNode(contraction.node);
+  const startOf = (
+    access: LinearAccess,
+    hint: string,
+    axes: readonly Expression[],
+  ): TileOperand => ({
     buffer: builder.buffer(access.load.value, "read"),
-    start: builder.let(hint, startExpression(access, at, builder.batchMax)),
+    start: builder.let(hint, startExpression(access, axes, builder.batchMax)),
   });
-  const source = startOf(run, "run_start");
+  const source = startOf(run, "run_start", at);
   const { operand, sums } = plan.packed
     ? packPanel(
         builder,
@@ -145,11 +146,16 @@ function emitRows(
         builder.batchMax,
       )
     : { operand: source, sums: plan.sums };
-  const base = startOf(broadcast, "row_start");
   const shape = { rows, vectors, lanes, active: plan.packed ? lanes : active };
   const rowStep = rowAxis === null ? 0 : broadcast.steps[rowAxis]!;
+  const rowCount = rowAxis === null ? constant(1) : extentValue(extents[rowAxis]!);
   const isWhole = rowCount.kind === "constant" && rowCount.value % rows === 0;
-  const tile = (row: Expression): void => {
+  const tile = (
+    base: TileOperand,
+    axes: readonly Expression[],
+    row: Expression,
+    rowEnd: Expression,
+  ): void => {
     const rowOperands = Array.from({ length: rows }, (_, r) => {
       const own = add(row, constant(r));
       const within = isWhole || r === 0 ? own : min(own, subtract(rowEnd, constant(1)));
@@ -159,14 +165,26 @@ function emitRows(
     const accumulators = emitTile(builder, shape, sums, rowOperands, operand);
     finish({
       sums: accumulators,
-      axes: rowAxis === null ? at : at.with(rowAxis, row),
+      axes: rowAxis === null ? axes : axes.with(rowAxis, row),
       rowEnd: isWhole ? null : rowEnd,
       vectors,
       active,
     });
   };
-  if (rowAxis === null) tile(constant(0));
-  else builder.loop("row", firstRow, rowEnd, tile, rows);
+  const visit = (depth: number, axes: readonly Expression[]): void => {
+    const axis = rowLoops[depth];
+    const from = depth === 0 ? first : constant(0);
+    if (axis !== undefined) {
+      const to = depth === 0 ? end : extentValue(extents[axis]!);
+      builder.loop("row", from, to, (place) => visit(depth + 1, axes.with(axis, place)));
+      return;
+    }
+    const base = startOf(broadcast, "row_start", axes);
+    const to = depth === 0 ? end : rowCount;
+    if (rowAxis === null) tile(base, axes, constant(0), constant(1));
+    else builder.loop("row", from, to, (row) => tile(base, axes, row, to), rows);
+  };
+  visit(0, at);
 }
 
 /** Where an operand is at the given parallel axes, before the first step of the sum. */

@@ -20,7 +20,7 @@ export interface StridedContraction {
   readonly rowAxes: readonly number[];
   /** The other parallel axes. */
   readonly outerAxes: readonly number[];
-  /** The reduction axes with more than one point. */
+  /** The reduction axes with more than one point, those along which `broadcast` lies closest last. */
   readonly sumAxes: readonly number[];
 }
 
@@ -70,6 +70,11 @@ export function stridedContraction(
     vectorAxis,
     rowAxes: others.filter(isRow),
     outerAxes: others.filter((axis) => !isRow(axis)),
-    sumAxes,
+    // Loops are long where they run through memory, and cheap where they are long.
+    sumAxes: sumAxes.sort((a, b) => stride(broadcast, b) - stride(broadcast, a)),
   };
+}
+
+function stride({ steps }: LinearAccess, axis: number): number {
+  return Math.abs(steps[axis]!);
 }
