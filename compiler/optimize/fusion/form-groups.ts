@@ -11,6 +11,7 @@ import type { Group, GroupedGraph, GroupedLoop, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { isWork, type Work } from "./copies.ts";
 import { countBuffers } from "./count-buffers.ts";
+import { cropSums } from "./crop-sums.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import {
   type Draft,
@@ -67,7 +68,7 @@ function prepared(
   target: TargetDescription,
   { fusion }: GroupingOptions,
 ): Graph {
-  const ready = prepareProducts(context, graph);
+  const ready = prepareProducts(context, cropSums(context, graph));
   // Workgroups copy operands into memory of their own as they go, zeros included.
   const dense = target.workgroup === null ? padOperands(context, ready) : ready;
   let current = flattenMaps(context, divideBytes(context, dense));
