@@ -4,6 +4,7 @@
  */
 
 import { existsSync } from "node:fs";
+import "./patient-dawn.mjs";
 
 const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
@@ -13,8 +14,15 @@ const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
  */
 export const softwareOptions: readonly string[] = ["enable-dawn-features=disable_workgroup_init"];
 
-/** To be called before Dawn looks for adapters, when Vulkan's loader reads the environment. */
+const patience = `--import=${new URL("patient-dawn.mjs", import.meta.url).href}`;
+
+/**
+ * To be called before Dawn looks for adapters, when Vulkan's loader reads the environment. Processes that this one
+ * starts get all of it.
+ */
 export function useSoftwareDriver(): void {
+  const options = process.env.NODE_OPTIONS ?? "";
+  if (!options.includes(patience)) process.env.NODE_OPTIONS = `${options} ${patience}`.trim();
   process.env.XDG_RUNTIME_DIR ??= "/tmp";
   const isChosen = (process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES) !== undefined;
   if (!isChosen && existsSync(swiftShader)) process.env.VK_ICD_FILENAMES = swiftShader;
