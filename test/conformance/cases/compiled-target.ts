@@ -22,6 +22,7 @@ import {
 import {
   caseFile,
   hostOf,
+  MissingTensor,
   RefusedProgram,
   type Step,
   type Target,
@@ -96,6 +97,8 @@ async function writeTensors(
   program: CaseProgram,
 ): Promise<void> {
   const given = givenTensors(program);
+  const names = new Set(tensors.map(({ name }) => name));
+  for (const path of given.keys()) if (!names.has(path)) throw new MissingTensor(path);
   for (const { name, dtype, shape } of tensors) {
     const values = createArray(dtype, elementCount(shape));
     values.set(given.get(name) ?? initial[name] ?? []);

@@ -12,6 +12,7 @@ import { columnsOf, givenTensors, outputName, samplesOf, sourceOf } from "./case
 import {
   caseFile,
   hostOf,
+  MissingTensor,
   RefusedProgram,
   type Step,
   type Target,
@@ -27,7 +28,10 @@ export const interpreterTarget: Target = {
     if (lowered === undefined) throw new RefusedProgram(sink.sorted(), source);
     const { context } = lowered;
     const tensors = initialTensors(lowered);
-    for (const [path, data] of givenTensors(program)) tensors.set(path, data);
+    for (const [path, data] of givenTensors(program)) {
+      if (!tensors.has(path)) throw new MissingTensor(path);
+      tensors.set(path, data);
+    }
     const columns = columnsOf(program);
     const run = (graph: Graph, step: Step, t: number) =>
       interpret(graph, {

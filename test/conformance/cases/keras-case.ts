@@ -2,21 +2,15 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  type CaseProgram,
-  NotExpressible,
-  paramPath,
-  rowsName,
-  type Tensor,
-} from "./case-program.ts";
-import type { RuleCase, RuleTable } from "./case-rules.ts";
+import { type CaseProgram, paramPath, rowsName, type Tensor } from "./case-program.ts";
+import type { RuleCase } from "./case-rules.ts";
 import { compare, firstOf, kerasTolerance } from "./compare.ts";
 import { kerasLayerProgram } from "./keras/layers.ts";
 import { kerasLossProgram, takesClassNumbers } from "./keras/losses.ts";
 import { kerasMetricProgram } from "./keras/metrics.ts";
-import { kerasOptimizer } from "./keras/optimizers.ts";
+import { kerasOptimizer, type OptimizerUse } from "./keras/optimizers.ts";
 import { kerasRecurrentProgram } from "./keras/recurrent.ts";
-import { kerasScheduleRules } from "./keras/schedules.ts";
+import { kerasScheduleProgram } from "./keras/schedules.ts";
 import type { Step, Target } from "./target.ts";
 
 export interface KerasCase {
@@ -50,6 +44,15 @@ function tensorOf(nested: Nested): Tensor {
   return { dtype, shape, data: flat.map(Number) };
 }
 
+/** Tensors of different shapes in a list are tensors of their own: `inputs_0`, `inputs_1`. */
+function tensorsOf(name: string, nested: Nested): [string, Tensor][] {
+  if (!Array.isArray(nested)) return [[name, tensorOf(nested)]];
+  const parts = nested.map((item: Nested) => tensorOf(item));
+  const isRegular = parts.every(({ shape }) => shape.join() === parts[0]!.shape.join());
+  if (isRegular) return [[name, tensorOf(nested)]];
+  return parts.map((part, i) => [`${name}_${i}`, part]);
+}
+
 function leavesOf(nested: Nested): (number | boolean)[] {
   return Array.isArray(nested) ? nested.flatMap(leavesOf) : [nested as number | boolean];
 }
@@ -63,11 +66,8 @@ function weightTensors(weights: KerasFile["weights"]): [string, Tensor][] {
   );
 }
 
-const tables: Readonly<Record<string, RuleTable>> = {
-  schedule: kerasScheduleRules,
-};
-
-const layerCategories = ["activation", "layer", "norm", "attention"];
+/** Layers and operations of numbers of rows or classes. */
+const takesIntegers = /^(Reversible)?Embedding$|^CategoryEncoding$|^(one|multi)_hot$/;
 
 /** `Bidirectional(LSTM)` of `keras.layers.Bidirectional(LSTM)`; `activations` of `keras.ops / keras.activations`. */
 const className = (keras: string): string =>
@@ -75,12 +75,13 @@ const className = (keras: string): string =>
 
 function ruleCase(c: KerasCase, file: KerasFile, check: KerasCheck): RuleCase {
   const op = className(c.keras);
-  const inputs = Object.entries(check.inputs).map(([name, nested]) => {
-    const tensor = tensorOf(nested);
+  const all = Object.entries(check.inputs).flatMap(([name, nested]) => tensorsOf(name, nested));
+  const inputs = all.map(([name, tensor]): [string, Tensor] => {
     const isLabel =
       takesClassNumbers(op) &&
       /^(y_true|target|ref_labels|target_length|output_length)$/.test(name);
-    return [name, isLabel ? { ...tensor, dtype: "i32" as const } : tensor] as const;
+    const isInteger = isLabel || (takesIntegers.test(op) && /^(x|inputs?|indices)$/.test(name));
+    return [name, isInteger ? { ...tensor, dtype: "i32" } : tensor];
   });
   return {
     op,
@@ -94,25 +95,14 @@ function ruleCase(c: KerasCase, file: KerasFile, check: KerasCheck): RuleCase {
   };
 }
 
+/** By the module that the class or function is in; of several, as `keras.ops / keras.activations`, the first. */
 function programOf(c: KerasCase, rc: RuleCase): CaseProgram {
-  if (layerCategories.includes(c.category)) return kerasLayerProgram(rc);
-  if (c.category === "loss") return kerasLossProgram(rc);
-  if (c.category === "metric") return kerasMetricProgram(rc);
-  if (c.category === "rnn") return kerasRecurrentProgram(rc);
-  const outputs = [...rc.outputs];
-  const rule = tables[c.category]?.[rc.op];
-  if (rule === undefined) throw new NotExpressible(`${c.keras}`);
-  const { statements = [], outputs: expressions } = rule(rc);
-  return {
-    params: new Map(),
-    inputs: rc.inputs,
-    statements,
-    outputs: outputs.map(([name, shape]) => {
-      const expression = expressions[name];
-      if (expression === undefined) throw new NotExpressible(`the output ${name} of ${c.keras}`);
-      return { name, expression, shape };
-    }),
-  };
+  const isRecurrent = c.category === "rnn" && !/TimeDistributed/.test(rc.op);
+  if (isRecurrent) return kerasRecurrentProgram(rc);
+  if (c.category === "loss" || /^keras\.losses\./.test(c.keras)) return kerasLossProgram(rc);
+  if (/^keras\.metrics\./.test(c.keras)) return kerasMetricProgram(rc);
+  if (/^keras\.optimizers\.schedules\./.test(c.keras)) return kerasScheduleProgram(rc);
+  return kerasLayerProgram(rc);
 }
 
 async function checkOne(c: KerasCase, rc: RuleCase, check: KerasCheck, target: Target) {
@@ -130,51 +120,68 @@ async function checkOne(c: KerasCase, rc: RuleCase, check: KerasCheck, target: T
 
 /** Gradients are given: the loss is Σ x · gradient, and the parameter after each step is compared. */
 async function checkOptimizer(rc: RuleCase, check: KerasCheck, target: Target) {
-  const isClip = rc.inputs.has("grad");
-  const grads = isClip ? [check.inputs.grad!] : (check.inputs.grads as readonly Nested[]);
-  const gradients = grads.map(tensorOf);
-  const shape = gradients[0]!.shape;
-  const start = rc.inputs.get("x0") ?? {
-    dtype: "f32" as const,
-    shape,
-    data: Array.from(gradients[0]!.data, () => 0),
-  };
-  // A clipped gradient shows in a plain step of rate 1 from 0, negated.
-  const names = isClip ? ["SGD"] : rc.reference.split(" / ").map(className);
+  if ("clipped" in check.derived) return [await checkClipping(rc, check, target)];
+  const gradients = (check.inputs.grads as readonly Nested[]).map(tensorOf);
+  const start = rc.inputs.get("x0") ?? zerosLike(gradients[0]!);
   const deviations: (string | undefined)[] = [];
-  for (const name of names) {
-    const config = isClip ? { ...check.config, learning_rate: 1 } : check.config;
-    const program: CaseProgram = {
-      ...kerasOptimizer(name, config),
-      params: new Map([["x", start]]),
-      inputs: new Map([["g", gradients[0]!]]),
-      statements: [],
-      outputs: [
-        {
-          name: "loss",
-          expression: "sum(x * g)",
-          shape: [],
-          cotangent: { dtype: "f32", shape: [], data: [1] },
-        },
-      ],
-    };
-    const steps: Step[] = gradients.map((g) => ({ columns: new Map([[rowsName("g"), g]]) }));
+  for (const name of rc.reference.split(" / ").map(className)) {
+    const program = withGradients(kerasOptimizer(name, check.config), [[start, gradients[0]!]]);
+    const steps: Step[] = gradients.map((g) => ({ columns: new Map([[rowsName("g0"), g]]) }));
     const { steps: after } = await target.run(program, steps);
-    const positions = after.map((tensors) => Array.from(tensors.get(paramPath("x"))!));
+    const positions = after.map((tensors) => Array.from(tensors.get(paramPath("x0"))!));
     for (const [key, nested] of Object.entries(check.derived)) {
       const { data } = tensorOf(nested);
-      const found =
-        key === "clipped"
-          ? positions.flat().map((x) => -x)
-          : key === "x_after_each_step"
-            ? positions.flat()
-            : positions.at(-1)!;
+      const found = key === "x_after_each_step" ? positions.flat() : positions.at(-1)!;
       deviations.push(
         compare(`${name} ${key}`, found, data, kerasTolerance[target.precision], "element"),
       );
     }
   }
   return deviations;
+}
+
+const zerosLike = ({ shape, data }: Tensor): Tensor => ({
+  dtype: "f32",
+  shape,
+  data: Array.from(data, () => 0),
+});
+
+/** Params with gradients of their own, by what is summed for the loss. */
+function withGradients(
+  optimizer: OptimizerUse,
+  pairs: readonly (readonly [start: Tensor, gradient: Tensor])[],
+): CaseProgram {
+  return {
+    ...optimizer,
+    params: new Map(pairs.map(([start], i) => [`x${i}`, start])),
+    inputs: new Map(pairs.map(([, gradient], i) => [`g${i}`, gradient])),
+    statements: [],
+    outputs: [
+      {
+        name: "loss",
+        expression: pairs.map((_, i) => `sum(x${i} * g${i})`).join(" + "),
+        shape: [],
+        cotangent: { dtype: "f32", shape: [], data: [1] },
+      },
+    ],
+  };
+}
+
+/** A clipped gradient shows in a plain step of rate 1 from 0, negated; several are those of as many params. */
+async function checkClipping(rc: RuleCase, check: KerasCheck, target: Target) {
+  const { grad, grads } = check.inputs;
+  const gradients =
+    grad === undefined ? (grads as readonly Nested[]).map(tensorOf) : [tensorOf(grad)];
+  const program = withGradients(
+    kerasOptimizer("SGD", { ...rc.config, learning_rate: 1 }),
+    gradients.map((gradient) => [zerosLike(gradient), gradient]),
+  );
+  const { steps } = await target.run(program, [{}]);
+  const found = gradients.flatMap((_, i) =>
+    Array.from(steps[0]!.get(paramPath(`x${i}`))!, (moved) => -moved),
+  );
+  const wanted = leavesOf(check.derived.clipped!).map(Number);
+  return compare("clipped", found, wanted, kerasTolerance[target.precision], "element");
 }
 
 /** What deviates; empty if nothing does. */

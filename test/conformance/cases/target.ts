@@ -46,3 +46,10 @@ export class RefusedProgram extends Error {
     super(`${error?.title ?? "refused"}: \`${text}\``);
   }
 }
+
+/** A case gives a weight that its program has not: it would have been left at its initial value. */
+export class MissingTensor extends Error {
+  constructor(path: string) {
+    super(`the program has no ${path} to give a value to`);
+  }
+}

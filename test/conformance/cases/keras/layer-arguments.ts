@@ -1,14 +1,12 @@
 /** A layer's configuration, as Keras' cases give it, in the words of the language. */
 
-import { NotExpressible } from "../case-program.ts";
+import { literal } from "./literal.ts";
 
-export function literal(value: unknown): string {
-  if (value === null) return "none";
-  if (typeof value === "string") return `"${value}"`;
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  throw new NotExpressible(`the argument ${JSON.stringify(value)}`);
-}
+/** What says nothing of what is computed. */
+const unsaid: ReadonlySet<string> = new Set(["name", "dtype"]);
 
 export const argumentsOf = (config: readonly (readonly [string, unknown])[]): string =>
-  config.map(([name, value]) => `${name} = ${literal(value)}`).join(", ");
+  config
+    .filter(([name]) => !unsaid.has(name))
+    .map(([name, value]) => `${name} = ${literal(value)}`)
+    .join(", ");

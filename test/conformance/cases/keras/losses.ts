@@ -88,7 +88,7 @@ export function kerasLossProgram(given: RuleCase): CaseProgram {
   const [t, p] = isNamed ? ["y_true", "y_pred"] : ([...given.inputs.keys()] as [string, string]);
   const isFunction = classOf[given.op] !== undefined;
   const name = classOf[given.op] ?? given.op;
-  if (!Object.values(classOf).includes(name)) throw new NotExpressible(given.reference);
+  if (!Object.values(classOf).includes(name)) return eachSample(given, [t, p]);
   const isVector = shapeOf(given, p).length === 1 && !takesClassNumbers(name);
   const weight = given.inputs.get("sample_weight");
   const c = isVector && (weight?.shape.length ?? 0) === 0 ? asRow(given) : given;
@@ -109,14 +109,55 @@ export function kerasLossProgram(given: RuleCase): CaseProgram {
           : `${name}(${namedArguments(config)})(${list.join(", ")})`;
   const isEach = config.reduction === null || config.reduction === "none";
   const rows = batches.get(p)!.shape[0];
+  // Classes along the first axis are no batch.
+  const isAcross = c.config.axis === 0 && shapeOf(c, p).length > 1;
   return {
     params: new Map(),
-    inputs: new Map(references),
-    batches,
+    inputs: new Map([...references, ...(isAcross ? batches : [])]),
+    batches: isAcross ? new Map<string, Tensor>() : batches,
     statements: [],
     outputs: [
-      { name: outputName, expression, shape, isBatch: isEach && (isVector || shape[0] === rows) },
+      {
+        name: outputName,
+        expression,
+        shape,
+        isBatch: isEach && !isAcross && (isVector || shape[0] === rows),
+      },
     ],
+  };
+}
+
+/**
+ * A function of which the library has the mean over the samples, such as `binary_accuracy`: its value for a sample is
+ * what it gives for a batch of that sample alone.
+ */
+function eachSample(c: RuleCase, names: readonly string[]): CaseProgram {
+  if (!/^[a-z]/.test(c.op)) throw new NotExpressible(c.reference);
+  const [[output, shape]] = [...c.outputs] as [[string, readonly number[]]];
+  const given = namedArguments(c.config);
+  const places = shape.reduce<string[]>(
+    (outer, extent, axis) =>
+      outer.flatMap((place) =>
+        Array.from({ length: extent }, (_, i) => {
+          const index = axis === shape.length - 1 ? `${i}:${i + 1}` : `${i}`;
+          return [place, index].filter((text) => text !== "").join(", ");
+        }),
+      ),
+    [""],
+  );
+  const values = places.map((place) => {
+    const samples = names.map((name) => (place === "" ? name : `${name}[${place}]`));
+    return `${c.op}(${[...samples, given].filter((text) => text !== "").join(", ")})`;
+  });
+  const expression =
+    shape.length === 0
+      ? values[0]!
+      : `reshape(stack([${values.join(", ")}], axis = 0), [${shape.join(", ")}])`;
+  return {
+    params: new Map(),
+    inputs: new Map([...c.inputs].filter(([name]) => names.includes(name))),
+    statements: [],
+    outputs: [{ name: output, expression, shape }],
   };
 }
 

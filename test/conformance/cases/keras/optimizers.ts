@@ -1,7 +1,7 @@
 /** Keras' optimizers, by the names and arguments that the standard library has from Keras. */
 
 import { NotExpressible } from "../case-program.ts";
-import { float } from "../case-rules.ts";
+import { literal } from "./literal.ts";
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -16,23 +16,31 @@ const aliases: Readonly<Record<string, string>> = {
   l2_shrinkage: "l2_shrinkage_regularization_strength",
 };
 
-/** A static value as the language writes it. */
-export function literal(value: unknown): string {
-  if (typeof value === "number") return float(value);
-  if (typeof value === "boolean") return String(value);
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  throw new NotExpressible(`the argument ${JSON.stringify(value)}`);
-}
-
 /** Arguments by name, without those that are not given. */
 export function namedArguments(config: Config): string {
   return Object.entries(config)
-    .filter(([, value]) => value !== null)
-    .map(([key, value]) => `${aliases[key] ?? key} = ${literal(value)}`)
+    .filter(([key, value]) => value !== null && key !== "name")
+    .map(([key, value]) => `${aliases[key] ?? key} = ${literal(value, true)}`)
     .join(", ");
 }
 
-/** `SGD(learning_rate = 0.5, momentum = 0.9)`, as a user would write it. */
+/** Arguments of optimizers around others; all others are those of what is inside. */
+const wrapperArguments: Readonly<Record<string, ReadonlySet<string>>> = {
+  LossScaleOptimizer: new Set(["initial_scale", "dynamic_growth_steps"]),
+};
+
+/** `SGD(learning_rate = 0.5, momentum = 0.9)`, as a user would write it; `LossScaleOptimizer(SGD)` is one around one. */
 export function kerasOptimizer(name: string, config: Config): OptimizerUse {
-  return { optimizer: `${name}(${namedArguments(config)})` };
+  const [, outer = name, named] = /^(\w+)\((\w+)\)$/.exec(name) ?? [];
+  const ofOuter = wrapperArguments[outer];
+  if (ofOuter === undefined) return { optimizer: `${name}(${namedArguments(config)})` };
+  const { inner_optimizer: given, ...others } = config;
+  const inner = named ?? given;
+  const part = (isOuter: boolean) =>
+    namedArguments(
+      Object.fromEntries(Object.entries(others).filter(([key]) => ofOuter.has(key) === isOuter)),
+    );
+  if (inner === undefined) throw new NotExpressible(`${name} without an optimizer inside`);
+  const made = typeof inner === "string" ? `${inner}(${part(false)})` : literal(inner, true);
+  return { optimizer: `${outer}(${[made, part(true)].filter((text) => text !== "").join(", ")})` };
 }

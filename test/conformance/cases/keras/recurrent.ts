@@ -63,16 +63,29 @@ function layerOf({ op, config }: RuleCase): Layer {
   return { expression: whole, weights: new Map(weights) };
 }
 
-/** The states that a call begins with: `initial_state` has one after the other. */
+/** What cases call the states that a call begins with. */
+const stateNames = /^(initial_)?states?(_[hc]|_\d)?$|^[hc]0?$|^(forward|backward)_[hc]0?$/;
+
+/** The states that a call begins with: one tensor each, or one with all of them, one after the other. */
 function initialStates(c: RuleCase): [string, Tensor][] {
-  const stack = c.inputs.get("initial_state") ?? c.inputs.get("states");
-  if (stack === undefined) return [];
-  const [count, ...shape] = stack.shape as [number, ...number[]];
-  const size = shape.reduce((product, extent) => product * extent, 1);
-  return Array.from({ length: count }, (_, i) => {
-    const data = Array.from(stack.data).slice(i * size, (i + 1) * size);
-    return [`state_${i}`, { dtype: stack.dtype, shape, data }];
-  });
+  const given = [...c.inputs].filter(([name]) => stateNames.test(name)).map(([, state]) => state);
+  // A state leads with the batch as x does, and has no time.
+  const isCell = c.op.endsWith("Cell");
+  const rank = shapeOf(c, "x").length - (isCell ? 0 : 1);
+  return given
+    .flatMap((state) => (state.shape.length > rank ? partsOf(state) : [state]))
+    .map((state, i) => [`state_${i}`, state]);
+}
+
+/** The items of the first axis. */
+function partsOf({ dtype, shape, data }: Tensor): Tensor[] {
+  const [count, ...rest] = shape as [number, ...number[]];
+  const size = rest.reduce((product, extent) => product * extent, 1);
+  return Array.from({ length: count }, (_, i) => ({
+    dtype,
+    shape: rest,
+    data: Array.from(data).slice(i * size, (i + 1) * size),
+  }));
 }
 
 export function kerasRecurrentProgram(c: RuleCase): CaseProgram {

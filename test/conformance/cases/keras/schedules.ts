@@ -1,18 +1,19 @@
 /** Keras' learning rate schedules: those of the library, as functions of the step number. */
 
-import type { Rule, RuleTable } from "../case-rules.ts";
+import type { CaseProgram } from "../case-program.ts";
+import type { RuleCase } from "../case-rules.ts";
 import { namedArguments } from "./optimizers.ts";
 
-const schedule: Rule = ({ op, config }) => ({
-  statements: [],
-  outputs: { lr: `${op}(${namedArguments(config)})(steps)` },
-});
-
-export const kerasScheduleRules: RuleTable = {
-  ExponentialDecay: schedule,
-  InverseTimeDecay: schedule,
-  PolynomialDecay: schedule,
-  CosineDecay: schedule,
-  CosineDecayRestarts: schedule,
-  PiecewiseConstantDecay: schedule,
-};
+export function kerasScheduleProgram({ op, config, inputs, outputs }: RuleCase): CaseProgram {
+  const [steps] = inputs.keys();
+  return {
+    params: new Map(),
+    inputs,
+    statements: [],
+    outputs: [...outputs].map(([name, shape]) => ({
+      name,
+      shape,
+      expression: `${op}(${namedArguments(config)})(${steps})`,
+    })),
+  };
+}
