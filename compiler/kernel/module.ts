@@ -10,8 +10,16 @@ export type Arena = "persistent" | "temporaries" | "results";
 
 /** What a parameter of a kernel is bound to. */
 export type Placement =
-  /** `offset` in bytes from the start of the arena. */
-  | { readonly kind: "arena"; readonly arena: Arena; readonly offset: number }
+  /**
+   * `offset` in bytes from the start of the arena. In a loop that tasks take rows through, `rowBytes` is what each row
+   * of the batch has there; none where all rows have it together.
+   */
+  | {
+      readonly kind: "arena";
+      readonly arena: Arena;
+      readonly offset: number;
+      readonly rowBytes?: number;
+    }
   /** A column of the data, by its slot in the plan. */
   | { readonly kind: "column"; readonly slot: number }
   /** One of the numbers uploaded for the step. */
@@ -37,6 +45,15 @@ export interface LaunchLoop {
   readonly first: number;
   readonly end: number;
   readonly count: number;
+  /** How tasks take rows of the batch through all iterations; null or none where launches follow each other. */
+  readonly tasks?: RowTasks | null;
+}
+
+/** Tasks that each run all iterations of a loop for a few rows of the batch, as if there were no others. */
+export interface RowTasks {
+  readonly rows: number;
+  /** Whether their work is worth more threads than one. */
+  readonly isParallel: boolean;
 }
 
 export interface GraphFunction {
@@ -52,7 +69,12 @@ export interface GraphFunction {
 /** A launch, by its number, or a loop over such. */
 export type LaunchTree =
   | { readonly kind: "launch"; readonly launch: number }
-  | { readonly kind: "loop"; readonly count: number; readonly body: readonly LaunchTree[] };
+  | {
+      readonly kind: "loop";
+      readonly count: number;
+      readonly tasks: RowTasks | null;
+      readonly body: readonly LaunchTree[];
+    };
 
 /** Launches in their loops. */
 export function launchTrees({
@@ -69,7 +91,7 @@ export function launchTrees({
         continue;
       }
       const body = between(at, loop.end, inside.slice(index + 1));
-      trees.push({ kind: "loop", count: loop.count, body });
+      trees.push({ kind: "loop", count: loop.count, tasks: loop.tasks ?? null, body });
       at = loop.end;
     }
     return trees;

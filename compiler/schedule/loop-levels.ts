@@ -16,6 +16,8 @@ import { valueName } from "./names.ts";
 /** A loop by its number, and which groups it runs. */
 export interface LoopAround extends LaunchLoop {
   readonly loop: number;
+  /** Rows of the batch that a task takes through all iterations; null where iterations are run one after the other. */
+  readonly rowsPerTask: number | null;
 }
 
 export interface LeveledGroup {
@@ -35,11 +37,19 @@ export interface LeveledGroups {
   readonly depths: ReadonlyMap<Value, number>;
 }
 
-export function levelGroups(context: GraphContext, outermost: GroupedGraph): LeveledGroups {
+/** `rowsPerTask` says of loops that are in none with such tasks whether they are to have them. */
+export function levelGroups(
+  context: GraphContext,
+  outermost: GroupedGraph,
+  rowsPerTask: (loop: GroupedLoop) => number | null,
+): LeveledGroups {
   const groups: LeveledGroup[] = [];
   const loops: (LoopAround & { end: number })[] = [];
   const depths = new Map<Value, number>();
-  const own = (value: Value, depth: number): void => {
+  const own = (value: Value, around: readonly LoopAround[]): void => {
+    // Tasks are in different iterations at a time: what they make lives as long as the loop.
+    const inTask = around.findIndex(({ rowsPerTask: rows }) => rows !== null);
+    const depth = inTask < 0 ? around.length : inTask;
     // What does not depend on a loop may be made in its body and outside.
     depths.set(value, Math.min(depth, depths.get(value) ?? depth));
   };
@@ -51,15 +61,25 @@ export function levelGroups(context: GraphContext, outermost: GroupedGraph): Lev
     for (const item of grouped.order) {
       if (item.kind !== "loop") {
         groups.push({ group: item, grouped, surroundings, around });
-        for (const value of item.writes) own(value, around.length);
+        for (const value of item.writes) own(value, around);
         continue;
       }
       const { scan, body } = item;
-      for (const value of scan.values) own(value, around.length);
+      for (const value of scan.values) own(value, around);
       const { loop, length: count } = scan;
-      const range = { loop, first: groups.length, end: groups.length, count };
+      const isInTask = around.some((outer) => outer.rowsPerTask !== null);
+      const rows = isInTask ? null : rowsPerTask(item);
+      const range = {
+        loop,
+        first: groups.length,
+        end: groups.length,
+        count,
+        rowsPerTask: rows,
+      };
       const place = loops.push(range) - 1;
-      visit(body, insideLoop(context, item, surroundings), [...around, range]);
+      const inside = insideLoop(context, item, surroundings);
+      const seen = rows === null ? inside : { ...inside, batchMax: rows };
+      visit(body, seen, [...around, range]);
       range.end = groups.length;
       if (range.end === range.first) loops.splice(place, 1);
     }

@@ -8,22 +8,32 @@ import type { KernelReport } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { GraphContext } from "../graph/context.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
+import { elementsAt } from "../graph/extent.ts";
 import type { Leaf, Origin, Value } from "../graph/node.ts";
+import { elementType } from "../kernel/algebra.ts";
 import { withCanonicalNames } from "../kernel/canonical-names.ts";
 import { removeDeadCode } from "../kernel/dead-code.ts";
 import type { Kernel } from "../kernel/ir.ts";
-import type { GraphFunction, KernelModule, Placement } from "../kernel/module.ts";
+import type { GraphFunction, KernelModule, LaunchLoop, Placement } from "../kernel/module.ts";
 import { printKernelContent } from "../kernel/print.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
 import { predictedSeconds } from "./cost.ts";
-import { joinLaunches } from "./join-launches.ts";
+import { joinLaunches, type TimedLaunch } from "./join-launches.ts";
 import type { Binding } from "./kernel-builder.ts";
 import { type LoopAround, levelGroups } from "./loop-levels.ts";
-import { type Layout, layoutInOrder, planTemporaries, type Temporary } from "./memory-plan.ts";
+import {
+  elementBytes,
+  type Layout,
+  layoutInOrder,
+  type MemoryRules,
+  planTemporaries,
+  type Temporary,
+} from "./memory-plan.ts";
 import { libraryFunctions, updateName } from "./names.ts";
 import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
+import { hasRows, rowsPerTask } from "./row-loops.ts";
 import { scheduleGroup } from "./schedule-group.ts";
 
 export interface ProgramOptions {
@@ -129,7 +139,9 @@ function scheduleGraph(
   const { graph } = grouped;
   const { batchMax } = graph;
   const origins = (group: Group): string[] => originsOf(context, group, options.locate);
-  const { groups, loops, depths } = levelGroups(context, grouped);
+  const { groups, loops, depths } = levelGroups(context, grouped, (loop) =>
+    rowsPerTask(loop, batchMax, target),
+  );
   const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
     const { kernel, bindings } = scheduleGroup(group, surroundings, target);
     const comment = { ...kernel.comment, sources: origins(group) };
@@ -159,7 +171,7 @@ function scheduleGraph(
         ? ({ kind: "step", depth: around.findIndex(({ loop }) => loop === binding.loop) } as const)
         : placeBinding(binding, persistent, temporaries, results, options);
     if (placement.kind === "column") columns.add(placement.slot);
-    return placement;
+    return isTaskOfRows(around) ? ofTaskRows(placement, binding, target) : placement;
   };
   const timed = scheduled.map(({ kernel, bindings, around }, i) => ({
     launch: { kernel, placements: bindings.map((binding) => place(binding, around)) },
@@ -167,7 +179,9 @@ function scheduleGraph(
     around,
   }));
   const launches = runsBetweenLoops(timed).flatMap((run) =>
-    joinLaunches(run, target, options.joinLaunches),
+    isTaskOfRows(run[0]!.around)
+      ? run.map(({ launch }) => ({ ...launch, isParallel: false, withPrevious: false }))
+      : joinLaunches(run, target, options.joinLaunches),
   );
 
   const symbol = `nnc_${graph.name}`;
@@ -177,7 +191,7 @@ function scheduleGraph(
       graph: graph.name,
       symbol,
       launches,
-      loops: loops.map(({ first, end, count }) => ({ first, end, count })),
+      loops: loops.map((loop) => launchLoop(loop, timed, target)),
     },
     graph: {
       name: graph.name,
@@ -193,7 +207,7 @@ function scheduleGraph(
       reportKernel(context, graph.name, scheduled[i]!.kernel, group, {
         nameOfGroup: (index) => nameOf.get(level[index]!)!,
         launchedWith: companyOf(launches, i),
-        times: around.reduce((times, { count }) => times * count, 1),
+        times: timesOf(around),
         stored,
         batchMax,
         target,
@@ -203,6 +217,33 @@ function scheduleGraph(
     resultBytes: results.bytes,
   };
 }
+
+const isTaskOfRows = (around: readonly LoopAround[]): boolean =>
+  around.some((loop) => loop.rowsPerTask !== null);
+
+/** A place in memory where each row of the batch has its own part. */
+function ofTaskRows(placement: Placement, binding: Binding, rules: MemoryRules): Placement {
+  if (placement.kind !== "arena" || binding.kind !== "tensor") return placement;
+  const { shape, dtype } = binding.value;
+  if (!hasRows(binding.value)) return placement;
+  const row = elementsAt(shape.slice(1), 1);
+  return { ...placement, rowBytes: row * elementBytes(elementType(dtype), rules) };
+}
+
+function launchLoop(
+  { first, end, count, rowsPerTask: rows }: LoopAround,
+  launches: readonly (TimedLaunch & { readonly around: readonly LoopAround[] })[],
+  target: TargetDescription,
+): LaunchLoop {
+  if (rows === null) return { first, end, count };
+  const seconds = launches
+    .slice(first, end)
+    .reduce((sum, launch) => sum + launch.predictedSeconds * timesOf(launch.around), 0);
+  return { first, end, count, tasks: { rows, isParallel: seconds > 2 * target.taskSeconds } };
+}
+
+const timesOf = (around: readonly LoopAround[]): number =>
+  around.reduce((times, { count }) => times * count, 1);
 
 /** Launches that follow each other in the same loops. */
 function runsBetweenLoops<T extends { readonly around: readonly LoopAround[] }>(

@@ -25,6 +25,7 @@ import {
 import { flattenMaps } from "./flatten-maps.ts";
 import { bytesOf, gainOf, type Passage } from "./gain.ts";
 import { inlineMaps } from "./inline-maps.ts";
+import { layOutOperands } from "./lay-out-operands.ts";
 import { limitColumns } from "./limit-columns.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { padOperands } from "./pad-operands.ts";
@@ -59,7 +60,10 @@ export function formGroups(
 ): GroupedGraph {
   // On the bodies of loops first: what is made there and does not depend on the loop is then made before it.
   const prepare = throughLoops((_, each) => prepared(context, each, target, options));
-  return groupsOf(context, prepare(context, graph), target, options);
+  const ready = prepare(context, graph);
+  // Workgroups copy operands into memory of their own as they lie.
+  const laidOut = target.workgroup === null ? layOutOperands(context, ready) : ready;
+  return groupsOf(context, laidOut, target, options);
 }
 
 function prepared(

@@ -13,6 +13,7 @@ import {
   type LaunchTree,
   launchTrees,
   type Placement,
+  type RowTasks,
 } from "../../kernel/module.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
@@ -74,14 +75,19 @@ export function printC(module: KernelModule, { features, source, clocks }: Print
   ].join("\n");
 }
 
-/** What tasks in loops get: the step, which comes first, with the number of the iteration of each loop around. */
+/**
+ * What tasks in loops get: the step, which comes first, with the number of the iteration of each loop around, and the
+ * first row of the batch where they are run for a few rows.
+ */
 function printLoopingStep({ functions }: KernelModule): string[] {
-  const depth = Math.max(0, ...functions.map((fn) => depthOf(launchTrees(fn))));
+  const trees = functions.map(launchTrees);
+  const depth = Math.max(0, ...trees.map(depthOf));
   if (depth === 0) return [];
   return [
     "typedef struct {",
     "  nnc_step step;",
     `  int32_t at[${depth}];`,
+    ...(trees.some(haveRowTasks) ? ["  int32_t first_row;"] : []),
     "} nnc_looping_step;",
     "",
   ];
@@ -92,6 +98,12 @@ function depthOf(trees: readonly LaunchTree[]): number {
   return trees.reduce(
     (most, tree) => (tree.kind === "loop" ? Math.max(most, 1 + depthOf(tree.body)) : most),
     0,
+  );
+}
+
+function haveRowTasks(trees: readonly LaunchTree[]): boolean {
+  return trees.some(
+    (tree) => tree.kind === "loop" && (tree.tasks !== null || haveRowTasks(tree.body)),
   );
 }
 
@@ -230,11 +242,15 @@ function printGraph(
       // What runs with a launch before it is part of that one's call.
       if (tree.kind === "launch") return calls.get(bound[tree.launch]!) ?? [];
       const at = `looping.at[${depth}]`;
-      return [
+      const loop = [
         `  for (${at} = 0; ${at} < ${tree.count}; ${at}++) {`,
         ...printTrees(tree.body, depth + 1).map((line) => `  ${line}`),
         "  }",
       ];
+      if (tree.tasks === null) return loop;
+      const task = `${bound[firstLaunch(tree)]!.task}_by_rows`;
+      lines.push(...printRowTask(task, tree.tasks, loop), "");
+      return printTaskCall(task, `(n + ${tree.tasks.rows - 1}) / ${tree.tasks.rows}`, tree.tasks);
     });
   const trees = launchTrees(fn);
   const launched = printTrees(trees, 0);
@@ -276,11 +292,16 @@ function argumentText(parameter: KernelParameter, placement: Placement): string 
     case "column":
       return `step->columns[${placement.slot}]`;
     case "arena": {
+      const { arena, offset, rowBytes } = placement;
       const isRead = parameter.kind !== "window" || parameter.access === "read";
       invariant("dtype" in parameter, `${parameter.name} is no memory`);
       const { dtype } = parameter;
       const type = `${isRead ? "const " : ""}${memoryTypeName(dtype)} *`;
-      return `(${type})(step->${placement.arena} + ${placement.offset})`;
+      const rows =
+        rowBytes === undefined
+          ? ""
+          : ` + (size_t)((const nnc_looping_step *)step)->first_row * ${rowBytes}`;
+      return `(${type})(step->${arena} + ${offset}${rows})`;
     }
     case "step":
       return `((const nnc_looping_step *)step)->at[${placement.depth}]`;
@@ -327,8 +348,36 @@ function printJoinedTasks(name: string, wave: readonly BoundLaunch[]): string[] 
   ];
 }
 
+function firstLaunch(tree: LaunchTree): number {
+  return tree.kind === "launch" ? tree.launch : firstLaunch(tree.body[0]!);
+}
+
+/** All iterations of a loop, for the rows of a task as if they were the batch. */
+function printRowTask(name: string, { rows }: RowTasks, loop: readonly string[]): string[] {
+  return [
+    `static void ${name}(const nnc_step *whole, int32_t task) {`,
+    "  nnc_looping_step looping = *(const nnc_looping_step *)whole;",
+    `  looping.first_row = task * ${rows};`,
+    "  const int32_t rest = whole->n - looping.first_row;",
+    `  const int32_t n = rest < ${rows} ? rest : ${rows};`,
+    "  looping.step.n = n;",
+    "  looping.step.rows += looping.first_row;",
+    "  const nnc_step *step = &looping.step;",
+    ...loop,
+    "}",
+  ];
+}
+
 /** Small work runs at once; the rest goes to the threads. */
-function printLaunch({ task, count, launch: { isParallel } }: BoundLaunch): string[] {
+function printLaunch({ task, count, launch }: BoundLaunch): string[] {
+  return printTaskCall(task, count, launch);
+}
+
+function printTaskCall(
+  task: string,
+  count: string,
+  { isParallel }: Pick<Launch, "isParallel">,
+): string[] {
   if (count === "1") return [`  ${task}(step, 0);`];
   if (isParallel) return [`  step->parallel(step, ${task}, ${count});`];
   return [`  for (int32_t task = 0; task < ${count}; task++) ${task}(step, task);`];

@@ -1,0 +1,93 @@
+/** Loops that tasks take rows of the batch through: which they are, and that they give the bits of any other way. */
+
+import { arch } from "node:process";
+import { describe, expect, test } from "vitest";
+import { axisAffine, extentAffine } from "../../compiler/graph/affine.ts";
+import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
+import { interpret } from "../../compiler/graph/interpret.ts";
+import type { Scalar } from "../../compiler/graph/node.ts";
+import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
+import { batchMax, LoopBuilder, type LoopCase, loopCases } from "../graph/loop-cases.ts";
+import { expectClose } from "./expect-close.ts";
+import { runGraph } from "./run-program.ts";
+import { scheduleCase } from "./schedule-case.ts";
+
+/** Tiles of two rows, so that the batch of the cases is worth tasks. */
+const narrow = { ...baselineCpu(arch), taskSeconds: 0, vectorRegisters: 4 };
+/** Fewer rows than two tasks would have. */
+const wide = { ...narrow, vectorRegisters: 8 };
+
+function tasksOf({ context, graph }: LoopCase, target = narrow) {
+  const { program } = scheduleCase({ context, graph }, target, true);
+  return program.module.functions.flatMap((fn) => fn.loops.map((loop) => loop.tasks?.rows ?? null));
+}
+
+describe("tasks take rows through", () => {
+  test.each([
+    ["a recurrence, reversed", [3]],
+    ["an LSTM", [3]],
+    // The second one carries a mean over the rows.
+    ["two loops in a row", [3, null]],
+    // Those of the outer loop take them through the inner one.
+    ["a loop in a loop", [3, null]],
+    ["a loop without rows", [null]],
+  ])("%s: %j", (name, rows) => {
+    expect(tasksOf(loopCases[name]!())).toEqual(rows);
+  });
+
+  test("no batch that is one task", () => {
+    expect(tasksOf(loopCases["an LSTM"]!(), wide)).toEqual([null]);
+  });
+
+  test("no loop whose weights each task would read from afar in each iteration", () => {
+    const small = { ...narrow, cacheBytes: [1024, 4096] as const };
+    expect(tasksOf(loopCases["an LSTM"]!(), small)).toEqual([null]);
+  });
+});
+
+const rows = (...sizes: number[]): Shape => [batchExtent, ...sizes.map(fixed)];
+
+/** h ← ½·h + what a step adds. */
+function adding(makeTerm: (b: LoopBuilder, h: Scalar) => Scalar): LoopCase {
+  const b = new LoopBuilder();
+  const loop = b.scan(3, [b.map(rows(2), b.number(1))], ([h]) => {
+    const half = b.call("multiply", b.number(0.5), b.at(h!));
+    return { next: [b.map(rows(2), b.call("add", half, makeTerm(b, b.at(h!))))] };
+  });
+  return b.finish({ last: loop.values[0]! });
+}
+
+describe("no loop that knows", () => {
+  const cases: Readonly<Record<string, (b: LoopBuilder, h: Scalar) => Scalar>> = {
+    "the number of the row": (b, h) =>
+      b.call("multiply", h, b.context.cast(b.context.index(axisAffine(0)), "f32")),
+    "how many rows there are": (b, h) =>
+      b.call("multiply", h, b.context.cast(b.context.index(extentAffine(batchExtent)), "f32")),
+    "which random number is its own": (b, h) =>
+      b.call("multiply", h, b.context.random("s", axisAffine(0))),
+  };
+
+  test.each(Object.entries(cases))("%s", (_, term) => {
+    expect(tasksOf(adding(term))).toEqual([null]);
+    expect(tasksOf(adding((b, h) => b.call("tanh", h)))).toEqual([3]);
+  });
+});
+
+describe.each(Object.entries(loopCases))("%s", (_, make) => {
+  test.each([
+    [1, true],
+    [batchMax - 1, true],
+    [batchMax, false],
+  ])("N = %i, fused %s: the bits of one iteration after the other", async (n, fusion) => {
+    const { context, graph, leaf } = make();
+    const one = await runGraph({ context, graph, n, leaf }, { cpu: narrow, fusion });
+    for (const [name, data] of interpret(graph, { n, leaf }).results) {
+      expectClose(one.results.get(name)!, data, name);
+    }
+    const { source: _one, ...numbers } = one;
+    const two = await runGraph({ context, graph, n, leaf }, { cpu: narrow, fusion, threads: 2 });
+    expect(two).toEqual(one);
+    const whole = await runGraph({ context, graph, n, leaf }, { cpu: wide, fusion });
+    expect(whole).toMatchObject(numbers);
+  });
+});
