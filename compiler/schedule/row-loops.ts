@@ -21,7 +21,10 @@ import { evenTasks } from "./contraction-plan.ts";
 /** What an iteration reads for all rows alike may take so much of the second-level cache. */
 const sharedShare = 0.5;
 
-/** Rows of the batch that a task takes through all iterations; null where iterations are run one after the other. */
+/**
+ * Rows of the batch that a task takes through all iterations; null where iterations are run one after the other. Few as
+ * they are they fill register tiles; more of them are better, as each kernel waits for the last rows of the one before.
+ */
 export function rowsPerTask(
   loop: GroupedLoop,
   batchMax: number,
@@ -37,7 +40,9 @@ export function rowsPerTask(
   );
   // Each task reads it again in each iteration.
   if (bytes > sharedShare * target.cacheBytes[1]) return null;
-  const tasks = evenTasks(batchMax, target.vectorRegisters / 2);
+  const { vectorRegisters } = target;
+  const least = Math.max(vectorRegisters / 2, Math.min(vectorRegisters, batchMax / 2));
+  const tasks = evenTasks(batchMax, least);
   return tasks > 1 ? Math.ceil(batchMax / tasks) : null;
 }
 
