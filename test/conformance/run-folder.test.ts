@@ -44,7 +44,7 @@ const spec = (key: string, shape: number[], more: object = {}) => ({
 });
 
 /** y = x w over [2, 2], its loss weighted by ones, with the given figures. */
-function product(name: string, op: string, y: number[], gradient: number[]) {
+function product(name: string, op: string, y: number[], gradient: number[], formula = "y = a @ b") {
   writeArrays(join(root, "grad", `${name}.npz`), {
     in_a: [
       [2, 2],
@@ -65,12 +65,55 @@ function product(name: string, op: string, y: number[], gradient: number[]) {
     name,
     file: `${name}.npz`,
     op,
-    formula: "y = a @ b",
+    formula,
     torch: "torch.matmul",
     config: {},
     inputs: { a: spec("in_a", [2, 2]), b: spec("in_b", [2, 1]) },
     outputs: { y: spec("out_y", [2, 1], { cotangent: "ct_y" }) },
     gradients: { a: spec("grad_a", [2, 2]) },
+  };
+}
+
+/** Two steps of h = tanh(w x + u h), batch first, without biases, from a given state. */
+function recurrence(name: string) {
+  const [w, u, h0, x0, x1] = [0.5, -2, 0.25, 1, 3];
+  const h1 = Math.tanh(w * x0 + u * h0);
+  const h2 = Math.tanh(w * x1 + u * h1);
+  const slope = 1 - h2 ** 2;
+  writeArrays(join(root, "grad", `${name}.npz`), {
+    in_x: [
+      [1, 2, 1],
+      [x0, x1],
+    ],
+    in_h0: [[1, 1], [h0]],
+    in_w_ih: [[1, 1], [w]],
+    in_w_hh: [[1, 1], [u]],
+    out_y: [
+      [1, 2, 1],
+      [h1, h2],
+    ],
+    ct_y: [
+      [1, 2, 1],
+      [0, 1],
+    ],
+    grad_w_ih: [[1, 1], [slope * (x1 + u * (1 - h1 ** 2) * x0)]],
+    grad_h0: [[1, 1], [slope * u * (1 - h1 ** 2) * u]],
+  });
+  return {
+    name,
+    file: `${name}.npz`,
+    op: "simple_rnn",
+    formula: "tanh",
+    torch: "torch.nn.RNN(batch_first=True)",
+    config: { hidden: 1, time_major: false },
+    inputs: {
+      x: spec("in_x", [1, 2, 1]),
+      h0: spec("in_h0", [1, 1]),
+      w_ih: spec("in_w_ih", [1, 1]),
+      w_hh: spec("in_w_hh", [1, 1]),
+    },
+    outputs: { y: spec("out_y", [1, 2, 1], { cotangent: "ct_y" }) },
+    gradients: { w_ih: spec("grad_w_ih", [1, 1]), h0: spec("grad_h0", [1, 1]) },
   };
 }
 
@@ -81,7 +124,9 @@ beforeAll(() => {
     product("right", "matmul", [3, 11], [5, -1, 5, -1]),
     product("wrong_output", "matmul", [3, 12], [5, -1, 5, -1]),
     product("wrong_gradient", "matmul", [3, 11], [5, -1, 5, 1]),
-    product("unknown", "transmogrify", [3, 11], [5, -1, 5, -1]),
+    product("unknown", "transmogrify", [3, 11], [5, -1, 5, -1], "a transmogrified by b"),
+    product("by_formula", "no_rule", [3, 11], [5, -1, 5, -1]),
+    recurrence("recurrence"),
   ];
   writeFileSync(join(root, "grad", "manifest.json"), JSON.stringify({ cases }));
   const checks = [
@@ -120,6 +165,8 @@ describe.each([
       "failed wrong_output: y[1] is 11, not 12",
       "failed wrong_gradient: da[3] is -1, not 1",
       "skipped unknown: the operation transmogrify",
+      "passed by_formula",
+      "passed recurrence",
       "passed leaky",
     ]);
   });

@@ -8,8 +8,9 @@ import {
   paramPath,
   type Tensor,
 } from "./case-program.ts";
-import type { RuleCase } from "./case-rules.ts";
+import type { RuleCase, RuleResult } from "./case-rules.ts";
 import { compare, firstOf, gradTolerance, type Precision, type Tolerance } from "./compare.ts";
+import { byFormula } from "./grad/elementwise.ts";
 import { gradRules } from "./grad/rules.ts";
 import { type NumberArray, readArrays } from "./npz.ts";
 import type { Target, Tensors } from "./target.ts";
@@ -53,10 +54,19 @@ function tensorOf(
   return { dtype: type, shape, data: arrays.get(key)!.data };
 }
 
+/** An operation without a rule of its own is what its formula says, if that is no words. */
+function byItsFormula(c: RuleCase): RuleResult {
+  try {
+    return byFormula(c);
+  } catch (error) {
+    if (!(error instanceof NotExpressible)) throw error;
+    throw new NotExpressible(`the operation ${c.op}`);
+  }
+}
+
 /** The program of a case: what has a gradient is a param. */
 function programOf(c: GradCase, arrays: ReadonlyMap<string, NumberArray>): CaseProgram {
-  const rule = gradRules[c.op];
-  if (rule === undefined) throw new NotExpressible(`the operation ${c.op}`);
+  const rule = gradRules[c.op] ?? byItsFormula;
   const tensors = new Map(
     Object.entries(c.inputs).map(([name, spec]) => [name, tensorOf(spec, arrays)]),
   );

@@ -15,6 +15,8 @@ import { translateFormula } from "../formula.ts";
 /** The operation's formula as it is written, over the case's inputs and numbers of its config. */
 export function byFormula(c: RuleCase): ReturnType<typeof single> {
   const names = new Map([...c.inputs.keys()].map((name) => [name, name]));
+  // Formulas of losses call the target t.
+  if (names.has("target") && !names.has("t")) names.set("t", "target");
   for (const [key, value] of Object.entries(c.config)) {
     if (typeof value === "number") names.set(key, float(value));
   }
@@ -52,6 +54,8 @@ const binary: Readonly<Record<string, (a: string, b: string) => string>> = {
   maximum: (a, b) => `maximum(${a}, ${b})`,
   minimum: (a, b) => `minimum(${a}, ${b})`,
   mod: (a, b) => `mod(${a}, ${b})`,
+  remainder: (a, b) => `mod(${a}, ${b})`,
+  fmod: (a, b) => `${a} - trunc(${a} / ${b}) * ${b}`,
   hypot: (a, b) => `sqrt(${a}^2 + ${b}^2)`,
   logaddexp: (a, b) => `maximum(${a}, ${b}) + softplus(-abs(${a} - ${b}))`,
 };
@@ -81,6 +85,9 @@ export const elementwiseRules: RuleTable = {
   log2: unary((x) => `log(${x}) / 0.6931471805599453`),
   log10: unary((x) => `log(${x}) / 2.302585092994046`),
   exp2: unary((x) => `exp(${x} * 0.6931471805599453)`),
+  frac: unary((x) => `${x} - trunc(${x})`),
+  logit: unary((x) => `log(${x} / (1 - ${x}))`),
+  cbrt: unary((x) => `sign(${x}) * abs(${x}) ^ 0.3333333333333333`),
   erfc: unary((x) => `1 - erf(${x})`),
   clip: (c) => {
     const low = c.config.min ?? c.config.low ?? c.config.min_value;

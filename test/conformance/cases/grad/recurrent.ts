@@ -1,9 +1,8 @@
 /**
- * Recurrent layers, unrolled: the language has no `scan` yet, and short sequences need none. PyTorch's layout: input
+ * Recurrent layers, unrolled: short sequences need no `scan`. PyTorch's layout: input
  * [time, batch, features], w_ih [gates·H, I], w_hh [gates·H, H].
  */
 
-import { NotExpressible } from "../case-program.ts";
 import {
   isSet,
   list,
@@ -23,6 +22,9 @@ export interface RecurrentLayer {
   readonly suffix: string;
   readonly isReversed?: boolean;
   readonly initial?: string;
+  readonly initialCell?: string;
+  /** Without biases; they are there otherwise. */
+  readonly isUnbiased?: boolean;
   /** Lengths of the samples, where they differ. */
   readonly lengths?: string;
 }
@@ -44,10 +46,14 @@ interface Step {
 type Cell = (layer: RecurrentLayer, step: Step, cell: string) => string[];
 
 /** x wᵀ + b for the input and for the state. */
-const gates = ({ suffix }: RecurrentLayer, { input, state, name }: Step): string[] => [
-  `${name("a")} = ${input} @ transpose(w_ih${suffix}) + b_ih${suffix}`,
-  `${name("r")} = ${state} @ transpose(w_hh${suffix}) + b_hh${suffix}`,
-];
+function gates(layer: RecurrentLayer, { input, state, name }: Step): string[] {
+  const { suffix, isUnbiased = false } = layer;
+  const bias = (of: string) => (isUnbiased ? "" : ` + b_${of}${suffix}`);
+  return [
+    `${name("a")} = ${input} @ transpose(w_ih${suffix})${bias("ih")}`,
+    `${name("r")} = ${state} @ transpose(w_hh${suffix})${bias("hh")}`,
+  ];
+}
 
 const lstmCell: Cell = (layer, step, cell) => {
   const { name } = step;
@@ -89,10 +95,20 @@ const simpleCell =
   ];
 
 function unroll(layer: RecurrentLayer, cell: Cell, hasCell: boolean): UnrolledLayer {
-  const { x, steps, batch, hidden, suffix, isReversed = false, initial, lengths } = layer;
+  const {
+    x,
+    steps,
+    batch,
+    hidden,
+    suffix,
+    isReversed = false,
+    initial,
+    initialCell,
+    lengths,
+  } = layer;
   const zeros = `full([${batch}, ${hidden}], 0.0)`;
   const statements = [`start${suffix} = ${initial ?? zeros}`];
-  if (hasCell) statements.push(`start_cell${suffix} = ${zeros}`);
+  if (hasCell) statements.push(`start_cell${suffix} = ${initialCell ?? zeros}`);
   let state = `start${suffix}`;
   let memory = `start_cell${suffix}`;
   const states: string[] = Array(steps).fill("");
@@ -119,43 +135,61 @@ export const lstm = (layer: RecurrentLayer): UnrolledLayer => unroll(layer, lstm
 
 /** Layers on top of each other, or one each way; outputs y, and h_n (and c_n) of all of them. */
 function recurrent(c: RuleCase, cell: Cell, hasCell: boolean): RuleResult {
-  const [steps, batch] = shapeOf(c, "x") as [number, number];
+  const isTimeMajor = c.config.time_major !== false && c.config.batch_first !== true;
+  const [first, second] = shapeOf(c, "x") as [number, number];
+  const [steps, batch] = isTimeMajor ? [first, second] : [second, first];
   const hidden = numberIn(c, "hidden");
-  const isBoth = isSet(c, "bidirectional");
+  const ways = isSet(c, "bidirectional") ? ["_fw", "_bw"] : [""];
   const count = numberIn(c, "layers", 1);
-  if (isBoth && count > 1) throw new NotExpressible("several bidirectional layers");
-  if (c.config.time_major === false) throw new NotExpressible("sequences that lead with the batch");
+  const states = initialStates(c, ways.length * count);
   const common = {
     steps,
     batch,
     hidden,
-    ...(c.inputs.has("h0") && { initial: "h0" }),
+    isUnbiased: ![...c.inputs.keys()].some((name) => /^b/.test(name)),
     ...(c.inputs.has("lengths") && { lengths: "lengths" }),
   };
+  const statements = isTimeMajor ? [] : ["time_major = transpose(x, [1, 0, 2])"];
+  let x = isTimeMajor ? "x" : "time_major";
   const layers: UnrolledLayer[] = [];
-  if (isBoth) {
-    layers.push(unroll({ ...common, x: "x", suffix: "_fw" }, cell, hasCell));
-    layers.push(unroll({ ...common, x: "x", suffix: "_bw", isReversed: true }, cell, hasCell));
-  } else {
-    for (let i = 0; i < count; i++) {
-      const suffix = c.inputs.has("w_ih_l0") ? `_l${i}` : "";
-      const x = i === 0 ? "x" : `stacked${i - 1}`;
-      const layer = unroll({ ...common, x, suffix }, cell, hasCell);
-      layer.statements.push(`stacked${i} = stack(${list(layer.hidden)}, axis = 0)`);
-      layers.push(layer);
-    }
+  for (let i = 0; i < count; i++) {
+    const level = [...c.inputs.keys()].some((name) => /_l0(_|$)/.test(name)) ? `_l${i}` : "";
+    const both = ways.map((way, w) => {
+      // Weights of the ways of a layer are w_ih_l0_fw, or w_ih_fw where there is one layer.
+      const suffix = `${level}${way}`;
+      const own = states(layers.length + w);
+      return unroll({ ...common, ...own, x, suffix, isReversed: w === 1 }, cell, hasCell);
+    });
+    layers.push(...both);
+    const sequences = both.map(({ hidden: all }) => `stack(${list(all)}, axis = 0)`);
+    const joined = both.length === 1 ? sequences[0]! : `concat(${list(sequences)}, axis = -1)`;
+    x = `stacked${i}`;
+    statements.push(...both.flatMap((layer) => layer.statements), `${x} = ${joined}`);
   }
-  const statements = layers.flatMap((layer) => layer.statements);
   const whole = (parts: readonly string[]) =>
     c.outputs.get("h_n")?.length === 2 ? parts[0]! : `stack(${list(parts)}, axis = 0)`;
-  const both = layers.map((layer) => `stack(${list(layer.hidden)}, axis = 0)`);
   const outputs: Record<string, string> = {
-    y: isBoth ? `concat(${list(both)}, axis = -1)` : `stacked${count - 1}`,
+    y: isTimeMajor ? x : `transpose(${x}, [1, 0, 2])`,
     h_n: whole(layers.map((layer) => layer.last)),
   };
   if (hasCell) outputs.c_n = whole(layers.map((layer) => layer.lastCell!));
   const wanted = Object.entries(outputs).filter(([name]) => c.outputs.has(name));
   return { statements, outputs: Object.fromEntries(wanted) };
+}
+
+/** The states that layer number i begins with: each as it is given, or one of several in one tensor. */
+function initialStates(c: RuleCase, count: number) {
+  const at = (name: string, i: number): string | undefined => {
+    if (!c.inputs.has(name)) return undefined;
+    return shapeOf(c, name).length === 3 ? `${name}[${Math.min(i, count - 1)}]` : name;
+  };
+  return (i: number) => {
+    const [initial, initialCell] = [at("h0", i), at("c0", i)];
+    return {
+      ...(initial !== undefined && { initial }),
+      ...(initialCell !== undefined && { initialCell }),
+    };
+  };
 }
 
 export const recurrentRules: RuleTable = {

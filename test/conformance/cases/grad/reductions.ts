@@ -1,6 +1,5 @@
 /** Reductions, running reductions, sorting. */
 
-import { NotExpressible } from "../case-program.ts";
 import {
   axesIn,
   axisNames,
@@ -41,6 +40,23 @@ function running(c: RuleCase, reducer: string, nothing: string): RuleResult {
   const source = axes.map((axis, i) => (i === along ? "j" : axis));
   const body = `${reducer}[j < ${shape[along]}] (if j ${comparison} ${axes[along]} then ${element("x", source)} else ${nothing})`;
   return single("running", [notation("running", axes, shape, body)]);
+}
+
+/** The largest or smallest so far, and its place. */
+function runningExtreme(c: RuleCase, reducer: "max" | "min"): RuleResult {
+  const [value, place] = c.outputs.keys();
+  const values = running(c, reducer, reducer === "max" ? "-1e30" : "1e30");
+  if (place === undefined) return { ...values, outputs: { [value!]: values.outputs.y! } };
+  const shape = shapeOf(c, "x");
+  const axes = axisNames(shape.length);
+  const along = fromStart(numberIn(c, "axis", -1), shape.length);
+  const at = axes.map((axis, i) => (i === along ? "j" : axis));
+  const isHere = `${element("x", at)} == ${element("running", axes)} and j <= ${axes[along]}`;
+  const body = `max[j < ${shape[along]}] (if ${isHere} then j else 0)`;
+  return {
+    statements: [...(values.statements ?? []), notation("origin", axes, shape, body)],
+    outputs: { [value!]: "running", [place]: "origin" },
+  };
 }
 
 /** Entry number r of the sorted axis is the one that r others go before; of equals the first goes first. */
@@ -118,7 +134,6 @@ export const reductionRules: RuleTable = {
     if (c.config.largest === false) return sorted(c, numberIn(c, "k"), false);
     return sorted(c, numberIn(c, "k"), true);
   },
-  cummax: () => {
-    throw new NotExpressible("a running maximum with its place");
-  },
+  cummax: (c) => runningExtreme(c, "max"),
+  cummin: (c) => runningExtreme(c, "min"),
 };
