@@ -1,10 +1,9 @@
 /**
- * What every peer of a benchmark starts from: the same batch and the same initial weights, as raw files. Random
- * numbers come from a fixed linear congruential generator, so that a rerun measures the same work.
+ * Models that are chains of layers, for peers that build them from that: what each layer is, and the batch and the initial
+ * weights that all start from. Random numbers come from a fixed linear congruential generator, so that a rerun measures the same work.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 
 export type Layer =
   | { readonly kind: "dense"; readonly units: number; readonly relu: boolean }
@@ -72,11 +71,6 @@ function convolutions(...filters: number[]): Layer[] {
   ]);
 }
 
-/** What PyTorch's side of the benchmarks can run. */
-export function isDense({ layers }: Workload): boolean {
-  return layers.every(({ kind }) => kind === "dense");
-}
-
 export interface ShapedLayer {
   readonly layer: Layer;
   /** Of one sample. */
@@ -124,11 +118,20 @@ export function product(sizes: readonly number[]): number {
  * first layer.
  */
 export function flopsPerStep(workload: Workload): number {
+  return sumFlops(workload, (layer) => (layer === 0 ? 2 : 3));
+}
+
+/** The same of a forward pass alone. */
+export function flopsForward(workload: Workload): number {
+  return sumFlops(workload, () => 1);
+}
+
+function sumFlops(workload: Workload, products: (layer: number) => number): number {
   let flops = 0;
   for (const [i, { to, kernel }] of shapedLayers(workload).entries()) {
     if (kernel === null) continue;
     const outputs = workload.batch * product(to);
-    flops += (i === 0 ? 2 : 3) * 2 * outputs * product(kernel.slice(0, -1));
+    flops += products(i) * 2 * outputs * product(kernel.slice(0, -1));
   }
   return flops;
 }
@@ -164,37 +167,25 @@ export function makeInputs(workload: Workload): Inputs {
   const classes = shaped.at(-1)!.to[0]!;
   const x = Float32Array.from({ length: batch * product(input) }, next);
   const y = Int32Array.from({ length: batch }, () => Math.floor(((next() + 1) / 2) * classes));
-  const seen = new Map<string, number>();
-  const weights = shaped.flatMap(({ layer: { kind }, kernel: shape }): LayerWeights[] => {
-    if (shape === null) return [];
-    const number = seen.get(kind) ?? 0;
-    seen.set(kind, number + 1);
+  const weights = namedKernels(workload).map(({ name, shape }): LayerWeights => {
     const window = product(shape.slice(0, -2));
     const [inputs, units] = [shape.at(-2)!, shape.at(-1)!];
     const limit = Math.sqrt(6 / (window * (inputs + units)));
     const kernel = Float32Array.from({ length: product(shape) }, () => limit * next());
-    const name = number === 0 ? kind : `${kind}_${number}`;
-    return [{ name, shape, kernel, bias: new Float32Array(units) }];
+    return { name, shape, kernel, bias: new Float32Array(units) };
   });
   return { x, y, layers: weights };
 }
 
-/** Writes what bench/peers/torch_step.py reads; dense layers only. */
-export function writeInputs(folder: string, workload: Workload, inputs: Inputs): void {
-  mkdirSync(folder, { recursive: true });
-  const write = (name: string, data: Float32Array | Int32Array): string => {
-    writeArray(join(folder, name), data);
-    return name;
-  };
-  write("x.f32", inputs.x);
-  write("y.i32", inputs.y);
-  const layers = inputs.layers.map(({ kernel, bias, shape }, i) => ({
-    kernel: write(`kernel${i}.f32`, kernel),
-    bias: write(`bias${i}.f32`, bias),
-    shape,
-  }));
-  const spec = { x: [workload.batch, ...workload.input], y: [workload.batch], layers };
-  writeFileSync(join(folder, "layers.json"), JSON.stringify(spec));
+/** Of the layers that have weights, in order: what nnc calls them, and their kernels' shapes. */
+export function namedKernels(workload: Workload): Pick<LayerWeights, "name" | "shape">[] {
+  const seen = new Map<string, number>();
+  return shapedLayers(workload).flatMap(({ layer: { kind }, kernel: shape }) => {
+    if (shape === null) return [];
+    const number = seen.get(kind) ?? 0;
+    seen.set(kind, number + 1);
+    return [{ name: number === 0 ? kind : `${kind}_${number}`, shape }];
+  });
 }
 
 /** The elements as they are in memory. */

@@ -1,9 +1,9 @@
 /** Whether peers compute the same: figures of one that does not are worth nothing. */
 
-/** Losses of the first and of the twentieth step. */
+/** Losses of the first and of the twentieth step, which takes some peers too long. */
 export interface Losses {
   readonly first: number;
-  readonly twentieth: number;
+  readonly twentieth?: number;
 }
 
 export interface LossTolerance {
@@ -28,8 +28,10 @@ export function lossDisagreement(
   if (!(Math.abs(own.first - its.first) <= first * Math.abs(own.first))) {
     return `a loss of ${its.first} before the first step, not ${own.first}`;
   }
-  const [ownProgress, itsProgress] = [own, its].map((losses) => losses.first - losses.twentieth);
-  if (!(Math.abs(ownProgress! - itsProgress!) <= progress * Math.abs(ownProgress!))) {
+  if (own.twentieth === undefined || its.twentieth === undefined) return undefined;
+  const ownProgress = own.first - own.twentieth;
+  const itsProgress = its.first - its.twentieth;
+  if (!(Math.abs(ownProgress - itsProgress) <= progress * Math.abs(ownProgress))) {
     return `20 steps take ${itsProgress} off the loss, not ${ownProgress}`;
   }
   return undefined;

@@ -1,166 +1,158 @@
 /**
- * `npm run bench`: a training step of dense nets, nnc fused and unfused against PyTorch where Debian's
- * python3-torch is installed. Peers take turns, round by round, so that their ratios survive a noisy machine; every
- * figure is a median over the rounds, and a row counts only if its losses agree with nnc's.
+ * `npm run bench`: training steps and inference on the CPU, nnc fused and unfused against the peers that are here. Peers
+ * take turns, round by round, so that their ratios survive a noisy machine; figures are medians over the rounds, and
+ * a peer is reported only if it computes what nnc computes.
  *
- *     npm run bench -- [--json] [--rounds 5] [--seconds 1] [--threads 1,2] [--workload mlp_small]
+ *     npm run bench -- [--workload mlp_small,gpt] [--peers nnc,torch-best] [--threads 1,2] [--rounds 5] [--seconds 0.6]
+ *                      [--inference] [--batches 1,8,64] [--no-start] [--json] [--no-save]
+ *
+ * `--inference` measures forward passes alone, in place of training steps. `--batches` measures nnc, and whom `--peers`
+ * names, at several batch sizes, on one thread unless `--threads` says otherwise.
  */
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  flopsPerStep,
-  isDense,
-  makeInputs,
-  type Workload,
-  workloads,
-  writeInputs,
-} from "./inputs.ts";
-import { availablePeers, type Measurement, measurePeer, type Peer } from "./peers.ts";
-import { measureStart } from "./start.ts";
-import { median } from "./statistics.ts";
-
-/** Kernels order sums differently, and PyTorch's RMSprop has its epsilon outside the root. */
-const lossTolerance = 1e-3;
-
-interface Row {
-  readonly workload: string;
-  readonly peer: string;
-  readonly target: "cpu";
-  readonly threads: number;
-  readonly steps_per_s: number;
-  /** Time of this peer over nnc's: above 1, nnc is faster. */
-  readonly ratio_to_nnc: number;
-  readonly loss: number;
-  readonly share_of_peak: number | null;
-  readonly planned_bytes: number | null;
-  readonly resident_bytes: number | null;
-}
+import { findPackageFiles } from "../compiler/cli/package-files.ts";
+import { formatRow } from "./cpu/format-row.ts";
+import { type JobKind, jobOf } from "./cpu/job.ts";
+import { PeakMeter } from "./cpu/peak.ts";
+import { availablePeers, openBlasVariable, type Peer } from "./cpu/peers.ts";
+import { prepareJob } from "./cpu/prepare.ts";
+import { appendResults, describeRun, type ResultLine, resultPath } from "./cpu/results.ts";
+import { type Omission, type Row, rowsOf } from "./cpu/rows.ts";
+import { type Contender, takeTurns } from "./cpu/turns.ts";
+import { type CpuWorkload, cpuWorkloads, inferenceFlops } from "./cpu/workloads.ts";
+import { type Answer, PeerProcess } from "./peer-process.ts";
+import { formatStart, measureStart } from "./start.ts";
 
 const { values: options } = parseArgs({
+  allowNegative: true,
   options: {
-    json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "1" },
-    threads: { type: "string", default: "1,2" },
     workload: { type: "string" },
+    peers: { type: "string" },
+    threads: { type: "string" },
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "0.6" },
+    inference: { type: "boolean", default: false },
+    batches: { type: "string" },
+    start: { type: "boolean", default: true },
+    json: { type: "boolean", default: false },
+    save: { type: "boolean", default: true },
   },
 });
 
-/** GFLOP/s of multiply-adds, or null without a C compiler. */
-class PeakMeter {
-  readonly #program: string | null;
+const { root } = findPackageFiles();
+const say = (text: string) => process.stderr.write(`${text}\n`);
+const list = (text: string | undefined) => text?.split(",");
+const numbers = (text: string) => text.split(",").map(Number);
 
-  constructor(folder: string) {
-    const source = join(dirname(fileURLToPath(import.meta.url)), "../../bench/peers/peak_fma.c");
-    const program = join(folder, "peak");
-    const flags = ["-O2", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-pthread"];
-    const { status } = spawnSync("cc", [...flags, source, "-o", program]);
-    this.#program = status === 0 ? program : null;
-  }
+const kind: JobKind = options.inference ? "inference" : "step";
+const rounds = Number(options.rounds);
+const seconds = Number(options.seconds);
+const threadCounts = numbers(options.threads ?? (options.batches === undefined ? "1,2" : "1"));
 
-  measure(threads: number): number | null {
-    if (this.#program === null) return null;
-    return Number(spawnSync(this.#program, [String(threads)], { encoding: "utf8" }).stdout);
+/** Seconds that a peer may take until it has made its first steps. */
+const patience = 600;
+
+function chosenWorkloads(): readonly CpuWorkload[] {
+  const names = list(options.workload);
+  const unknown = names?.find((wanted) => cpuWorkloads.every(({ name }) => name !== wanted));
+  if (unknown !== undefined) {
+    const known = cpuWorkloads.map(({ name }) => name).join(", ");
+    throw new Error(`there is no workload ${unknown}; there are ${known}`);
   }
+  return cpuWorkloads.filter(
+    ({ name, layered }) => (names?.includes(name) ?? true) && (kind === "step" || layered !== null),
+  );
 }
 
-function measureWorkload(
-  workload: Workload,
+/** nnc is always among them, and first: ratios are to it. */
+function chosenPeers(): readonly Peer[] {
+  const wanted = list(options.peers) ?? (options.batches === undefined ? undefined : ["nnc"]);
+  return availablePeers(say).filter(
+    ({ name }) => name === "nnc" || (wanted?.includes(name) ?? true),
+  );
+}
+
+async function measure(
+  workload: CpuWorkload,
+  batch: number,
   threads: number,
   peers: readonly Peer[],
+  meter: PeakMeter,
   folder: string,
-  peak: PeakMeter,
-): Row[] {
-  const inputs = join(folder, workload.name);
-  writeInputs(inputs, workload, makeInputs(workload));
-  const measured = new Map<Peer, Measurement[]>(peers.map((peer) => [peer, []]));
-  const peaks: number[] = [];
-  for (let round = 0; round < Number(options.rounds); round++) {
-    const gflops = peak.measure(threads);
-    if (gflops !== null) peaks.push(gflops);
-    for (const peer of peers) {
-      measured
-        .get(peer)!
-        .push(measurePeer(peer, workload, inputs, threads, Number(options.seconds)));
+): Promise<(Row | Omission)[]> {
+  const job = jobOf(workload, kind, batch);
+  const taking = peers.filter(({ takes }) => takes(job, threads));
+  const processes = taking.map(({ command }) => new PeerProcess(command(threads)));
+  try {
+    const answers = new Map<string, Answer>();
+    const contenders: Contender[] = [];
+    for (const [i, { name }] of taking.entries()) {
+      const process = processes[i]!;
+      const answer = await process.request({ command: "open", job, folder }, patience);
+      answers.set(name, answer);
+      if (answer.error === undefined) contenders.push({ name, process });
     }
+    const turns = await takeTurns(contenders, { id: job.id, threads, rounds, seconds, meter });
+    if (turns.dropped > 0) {
+      say(`${turns.dropped} rounds dropped: ${threads} threads had fewer cores`);
+    }
+    const flops = kind === "step" ? workload.stepFlops(batch) : inferenceFlops(workload, batch);
+    return rowsOf({ job, threads, flops, answers, turns });
+  } finally {
+    for (const process of processes) process.dispose();
   }
-  const own = measured.get(peers[0]!)!;
-  const reference = own[0]!;
-  return peers.map((peer): Row => {
-    const rounds = measured.get(peer)!;
-    const { first, twentieth, plannedBytes = null, residentBytes = null } = rounds[0]!;
-    for (const [mine, its] of [
-      [reference.first, first],
-      [reference.twentieth, twentieth],
-    ] as const) {
-      if (!(Math.abs(mine - its) <= lossTolerance * Math.abs(mine))) {
-        throw new Error(`${peer.name} computes another loss than nnc: ${its}, not ${mine}`);
-      }
-    }
-    const seconds = median(rounds.map((round) => round.seconds));
-    // Ratios within a round: neighbours in time see the same machine.
-    const ratio = median(rounds.map((round, i) => round.seconds / own[i]!.seconds));
-    const gflops = flopsPerStep(workload) / seconds / 1e9;
-    return {
-      workload: workload.name,
-      peer: peer.name,
-      target: "cpu",
-      threads,
-      steps_per_s: 1 / seconds,
-      ratio_to_nnc: ratio,
-      loss: twentieth,
-      share_of_peak: peaks.length === 0 ? null : gflops / median(peaks),
-      planned_bytes: plannedBytes,
-      resident_bytes: residentBytes,
-    };
-  });
 }
 
-function printRow(row: Row): void {
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify(row)}\n`);
-    return;
+async function main(folder: string): Promise<void> {
+  const workloads = chosenWorkloads();
+  const peers = chosenPeers();
+  const meter = new PeakMeter(folder);
+  const peaks = threadCounts.map((threads) => [threads, meter.measure(threads)?.gflops ?? 0]);
+  const head = describeRun(root, {
+    rounds,
+    seconds,
+    peak_gflops: Object.fromEntries(peaks) as Record<string, number>,
+    openblas: process.env[openBlasVariable] === undefined ? "system" : "openmp",
+    compiler: spawnSync("cc", ["--version"], { encoding: "utf8" }).stdout?.split("\n")[0] ?? "",
+  });
+  const path = resultPath(root, head);
+  const lines: ResultLine[] = [];
+  const report = (line: ResultLine, text: string) => {
+    lines.push(line);
+    process.stdout.write(`${options.json ? JSON.stringify(line) : text}\n`);
+  };
+  const variants = peers.flatMap(({ variant }) => variant ?? []);
+  for (const workload of workloads) {
+    for (const batch of options.batches === undefined
+      ? [workload.batch]
+      : numbers(options.batches)) {
+      const job = jobOf(workload, kind, batch);
+      const prepared = join(folder, job.id);
+      say(`${job.id}: compiling ${variants.join(" and ")}`);
+      await prepareJob(job, workload, variants, prepared);
+      for (const threads of threadCounts) {
+        const rows = await measure(workload, batch, threads, peers, meter, prepared);
+        for (const row of rows) report(row, formatRow(row));
+      }
+    }
   }
-  const share =
-    row.share_of_peak === null ? "" : `${(100 * row.share_of_peak).toFixed(0)} %`.padStart(5);
-  process.stdout.write(
-    `${row.workload.padEnd(10)} ${row.peer.padEnd(14)} ${row.threads} ` +
-      `${row.steps_per_s.toFixed(0).padStart(7)} steps/s ${row.ratio_to_nnc.toFixed(2).padStart(6)}x ` +
-      `${share} of peak  loss ${row.loss.toFixed(5)}\n`,
-  );
+  if (options.start && kind === "step" && options.batches === undefined) {
+    for (const start of measureStart(workloads, folder)) report(start, formatStart(start));
+  }
+  if (options.save) {
+    appendResults(path, [head, ...lines]);
+    say(`written to ${path}`);
+  }
 }
 
 const folder = mkdtempSync(join(tmpdir(), "nnc-bench-"));
 try {
-  const peers = availablePeers();
-  if (!peers.some(({ name }) => name.startsWith("torch"))) {
-    process.stderr.write(
-      "PyTorch is not there (Debian: apt-get install python3-torch): nnc alone\n",
-    );
-  }
-  const peak = new PeakMeter(folder);
-  const chosen = workloads
-    .filter(isDense)
-    .filter(({ name }) => options.workload === undefined || name === options.workload);
-  for (const threads of options.threads.split(",").map(Number)) {
-    for (const workload of chosen) {
-      for (const row of measureWorkload(workload, threads, peers, folder, peak)) printRow(row);
-    }
-  }
-  for (const start of measureStart(chosen, folder)) {
-    process.stdout.write(
-      options.json
-        ? `${JSON.stringify(start)}\n`
-        : `${start.workload.padEnd(10)} first step after ${start.cold_seconds.toFixed(2)} s cold, ` +
-            `${start.warm_seconds.toFixed(2)} s warm; trainer ${start.trainer_bytes} bytes, ` +
-            `${start.trainer_gzip_bytes} gzipped\n${start.passes}`,
-    );
-  }
+  await main(folder);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

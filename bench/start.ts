@@ -8,8 +8,11 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import type { Column } from "../runtime/data/column.ts";
 import { formatNpy } from "../runtime/data/npy-writer.ts";
-import { makeInputs, type Workload } from "./inputs.ts";
+import { compileBenchModel } from "./compile-model.ts";
+import { drawColumn } from "./cpu/prepare.ts";
+import type { CpuWorkload } from "./cpu/workloads.ts";
 
 export interface Start {
   readonly workload: string;
@@ -27,7 +30,7 @@ export interface Start {
 const here = dirname(fileURLToPath(import.meta.url));
 const main = join(here, "../cli/main.js");
 
-export function measureStart(workloads: readonly Workload[], folder: string): Start[] {
+export function measureStart(workloads: readonly CpuWorkload[], folder: string): Start[] {
   return workloads.map((workload) => {
     const data = join(folder, `${workload.name}-data`);
     writeData(data, workload);
@@ -63,15 +66,21 @@ export function measureStart(workloads: readonly Workload[], folder: string): St
 }
 
 /** One batch, as the models of bench/models read it. */
-function writeData(folder: string, workload: Workload): void {
+function writeData(folder: string, { model, below, batch }: CpuWorkload): void {
   mkdirSync(folder, { recursive: true });
-  const { x, y } = makeInputs(workload);
-  const { batch, input } = workload;
-  const columns = [
-    { name: "x", dtype: "f32", shape: input, rows: batch, data: x },
-    { name: "y", dtype: "i32", shape: [], rows: batch, data: y },
-  ] as const;
-  for (const column of columns) {
-    writeFileSync(join(folder, `${column.name}.npy`), formatNpy(column));
+  const { plan } = compileBenchModel(model, {});
+  for (const column of plan.columns) {
+    const end = below[column.name as "x" | "y"] ?? 2;
+    const data: Column = { ...column, rows: batch, data: drawColumn(column, batch, end) };
+    writeFileSync(join(folder, `${column.name}.npy`), formatNpy(data));
   }
+}
+
+/** For the terminal. */
+export function formatStart(start: Start): string {
+  const { workload, cold_seconds, warm_seconds, trainer_bytes, trainer_gzip_bytes } = start;
+  return (
+    `${workload.padEnd(9)} first step after ${cold_seconds.toFixed(2)} s cold, ` +
+    `${warm_seconds.toFixed(2)} s warm; trainer ${trainer_bytes} bytes, ${trainer_gzip_bytes} gzipped`
+  );
 }

@@ -18,7 +18,7 @@ export function makeStepper(definition: TrainerDefinition, device: Device, batch
   const lossIndex = results.findIndex(({ name }) => name === "loss");
   let t = 0;
   const request = (steps: number): RunRequest => {
-    const rows = Int32Array.from({ length: steps * batch }, (_, i) => i % batch);
+    const rows = repeatedRows(steps, batch);
     const scalars = new Float32Array(steps * perStep);
     for (let i = 0; i < steps; i++) {
       const counters = { t: t + i + 1, batch: t + i };
@@ -34,4 +34,14 @@ export function makeStepper(definition: TrainerDefinition, device: Device, batch
     },
     loss: async () => Number((await device.readResult("train", lossIndex))[0]),
   };
+}
+
+/** The rows of a batch again and again. By copies, as the time that this takes is measured with the steps. */
+export function repeatedRows(steps: number, batch: number): Int32Array<ArrayBuffer> {
+  const rows = new Int32Array(steps * batch);
+  for (let row = 0; row < batch; row++) rows[row] = row;
+  for (let filled = batch; filled < rows.length; filled *= 2) {
+    rows.copyWithin(filled, 0, Math.min(filled, rows.length - filled));
+  }
+  return rows;
 }

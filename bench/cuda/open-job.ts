@@ -8,17 +8,12 @@ import { CudaDevice } from "../../runtime/devices/cuda/cuda-device.ts";
 import type { Device } from "../../runtime/devices/device.ts";
 import type { TrainerDefinition, TrainerPlan } from "../../runtime/plan.ts";
 import { generator } from "../inputs.ts";
+import type { OpenAnswer } from "../peer-process.ts";
+import { repeatFor } from "../repeat-for.ts";
+import type { OpenJob } from "../serve-jobs.ts";
 import { makeStepper, type Stepper } from "../stepper.ts";
 import type { Job, Precision, ProductJob, StepJob } from "./job.ts";
-import type { OpenAnswer } from "./peer-process.ts";
 import { type PreparedCode, readPrepared, sampleColumn, type Variant } from "./program.ts";
-
-export interface OpenJob {
-  readonly answer: OpenAnswer;
-  /** Repeats it for about so many seconds: those of one. */
-  readonly time: (wanted: number) => Promise<number>;
-  readonly dispose: () => void;
-}
 
 export async function openJob(job: Job, folder: string, variant: Variant): Promise<OpenJob> {
   const program = readPrepared(folder, variant);
@@ -35,11 +30,12 @@ export async function openJob(job: Job, folder: string, variant: Variant): Promi
     const dispose = () => device.dispose();
     if (job.kind === "step") {
       const answer = await openStep(device, definition, stepper);
-      return { answer, time: clock(stepper.run), dispose };
+      return { answer, time: repeatFor(stepper.run), dispose };
     }
     await openStates(device, definition.plan, stepper, job);
     // What else is in such a step is not what is measured.
-    if (!(device instanceof CudaDevice)) return { answer: {}, time: clock(stepper.run), dispose };
+    if (!(device instanceof CudaDevice))
+      return { answer: {}, time: repeatFor(stepper.run), dispose };
     const { own, copies } = measuredKernels(job, program.kernels);
     const sumOf = async (isWanted: (kernel: string) => boolean, seconds: number) => {
       const times = await device.timeLaunches(stepper.request(1), seconds, isWanted);
@@ -157,19 +153,4 @@ export function requireProduct(
       throw new Error(`y[${i}, ${j}] is ${y[at]}, expected ${sum}`);
     }
   }
-}
-
-/** The number of repetitions follows from what the last ones took. */
-function clock(run: (count: number) => Promise<void>): (wanted: number) => Promise<number> {
-  const take = async (count: number) => {
-    const start = performance.now();
-    await run(count);
-    return (performance.now() - start) / 1000 / count;
-  };
-  let once: number | undefined;
-  return async (wanted) => {
-    once ??= Math.min(await take(1), await take(3));
-    once = await take(Math.max(1, Math.min(100_000, Math.floor(wanted / once))));
-    return once;
-  };
 }

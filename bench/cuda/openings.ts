@@ -4,9 +4,9 @@
  */
 
 import { join } from "node:path";
+import { type Answer, PeerProcess } from "../peer-process.ts";
 import type { Budget } from "./budget.ts";
 import type { StepJob } from "./job.ts";
-import { type Answer, PeerProcess } from "./peer-process.ts";
 import type { Peer } from "./peers.ts";
 
 export interface Opening {

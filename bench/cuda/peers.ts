@@ -2,9 +2,9 @@
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PeerCommand } from "../peer-process.ts";
 import type { StepJob } from "./job.ts";
 import type { Machine } from "./machine.ts";
-import type { PeerCommand } from "./peer-process.ts";
 import type { BenchTarget, Variant } from "./program.ts";
 
 export interface Peer {

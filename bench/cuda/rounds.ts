@@ -1,7 +1,7 @@
 /** Peers timed in turns: neighbours in time see the same machine, so ratios are taken within a round. */
 
+import type { PeerProcess } from "../peer-process.ts";
 import { median } from "../statistics.ts";
-import type { PeerProcess } from "./peer-process.ts";
 
 export interface Contender {
   readonly name: string;

@@ -1,36 +1,26 @@
 /** The rows of a run as tables to read. */
 
+import { type Column, digits, formatTable } from "../markdown-table.ts";
 import type { PartName, Row } from "./report.ts";
-
-interface Column {
-  readonly title: string;
-  readonly text: (row: Row) => string;
-  readonly isNumber?: true;
-}
 
 interface Table {
   readonly part: PartName;
   readonly title: string;
   /** What a row must have; others are listed after the tables. */
   readonly requires: string;
-  readonly columns: readonly Column[];
+  readonly columns: readonly Column<Row>[];
 }
 
-const text = (title: string, key: string): Column => ({
+const text = (title: string, key: string): Column<Row> => ({
   title,
   text: (row) => String(row[key] ?? ""),
 });
 
-const number = (title: string, key: string, format: (value: number) => string): Column => ({
+const number = (title: string, key: string, format: (value: number) => string): Column<Row> => ({
   title,
   text: (row) => (typeof row[key] === "number" ? format(row[key]) : "-"),
   isNumber: true,
 });
-
-/** Three significant digits, without an exponent. */
-export function digits(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : String(value);
-}
 
 const percent = (value: number) => `${(100 * value).toFixed(0)} %`;
 const fixed = (places: number) => (value: number) => value.toFixed(places);
@@ -126,18 +116,4 @@ function notesOf(rows: readonly Row[], key: "skipped" | "error"): string[] {
     const others = more.length === 0 ? "" : ` and ${more.length} more`;
     return `  ${note} (${first}${others})`;
   });
-}
-
-/** In Markdown, so that it can be published as it is. */
-function formatTable(rows: readonly Row[], columns: readonly Column[]): string {
-  const cells = rows.map((row) => columns.map((column) => column.text(row)));
-  const widths = columns.map(({ title }, i) =>
-    Math.max(title.length, ...cells.map((row) => row[i]!.length)),
-  );
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, i) => (columns[i]!.isNumber ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join(" | ")} |`;
-  const rule = widths.map((width, i) =>
-    columns[i]!.isNumber ? `${"-".repeat(width - 1)}:` : "-".repeat(width),
-  );
-  return [line(columns.map(({ title }) => title)), line(rule), ...cells.map(line)].join("\n");
 }

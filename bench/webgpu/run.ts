@@ -15,10 +15,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
+import { compileBenchModel } from "../compile-model.ts";
 import { flopsPerStep, type Workload, workloads } from "../inputs.ts";
 import { lossDisagreement } from "../loss-check.ts";
 import { median } from "../statistics.ts";
-import { compileWorkload } from "../worker.ts";
 import { measureSizes } from "./bundle-sizes.ts";
 import type { TimedDispatch } from "./dispatch-clock.ts";
 import { formatKernels } from "./kernel-table.ts";
@@ -113,7 +113,10 @@ async function runWorker<T>(...args: string[]): Promise<T> {
 function prepare(peer: Peer, workload: Workload, folder: string): string[] {
   const args = [peer.module, workload.name, "--seconds", options.seconds];
   if (peer.module !== "nnc") return args;
-  const { plan, functions, kernels, code } = compileWorkload(workload, peer.fusion, describeWgsl());
+  const { plan, functions, kernels, code } = compileBenchModel(workload.model, {
+    fusion: peer.fusion,
+    target: describeWgsl(),
+  });
   if (code.target !== "wgsl") throw new Error(`${workload.name} was compiled for ${code.target}`);
   const file = join(folder, `${workload.name}-${peer.name}.json`);
   const program: AheadOfTime = { plan, functions, kernels, wgsl: code.program };

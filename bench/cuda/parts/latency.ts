@@ -2,9 +2,9 @@
 
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type PeerCommand, PeerProcess } from "../../peer-process.ts";
 import type { Budget } from "../budget.ts";
 import type { StepJob } from "../job.ts";
-import { type PeerCommand, PeerProcess } from "../peer-process.ts";
 import { bundleFolder, jaxPeer, nncWorker, torchPeer } from "../peers.ts";
 import { failureOf, runCommand } from "../run-command.ts";
 import type { RunContext } from "./context.ts";

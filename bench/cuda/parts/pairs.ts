@@ -1,9 +1,9 @@
 /** nnc and PyTorch side by side, one small job after the other: products against cuBLAS, passes over memory. */
 
 import { join } from "node:path";
+import { type OpenAnswer, PeerProcess } from "../../peer-process.ts";
 import type { Budget } from "../budget.ts";
 import type { Job } from "../job.ts";
-import { type OpenAnswer, PeerProcess } from "../peer-process.ts";
 import { nncWorker, torchPeer } from "../peers.ts";
 import type { PartName } from "../report.ts";
 import { type Contender, type Failure, type Timing, takeRounds } from "../rounds.ts";

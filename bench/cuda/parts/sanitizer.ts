@@ -2,9 +2,9 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Answer, Command } from "../../peer-process.ts";
 import type { Budget } from "../budget.ts";
 import type { StepJob } from "../job.ts";
-import type { Answer, Command } from "../peer-process.ts";
 import { nncWorker } from "../peers.ts";
 import { type CommandResult, failureOf, runCommand } from "../run-command.ts";
 import type { RunContext } from "./context.ts";

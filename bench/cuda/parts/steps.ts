@@ -2,11 +2,11 @@
 
 import { join } from "node:path";
 import { type LossTolerance, lossDisagreement } from "../../loss-check.ts";
+import type { OpenAnswer } from "../../peer-process.ts";
+import { PeerProcess } from "../../peer-process.ts";
 import type { Budget } from "../budget.ts";
 import type { Precision, StepJob } from "../job.ts";
 import type { Openings } from "../openings.ts";
-import type { OpenAnswer } from "../peer-process.ts";
-import { PeerProcess } from "../peer-process.ts";
 import { nncWorker, type Peer, torchPeer } from "../peers.ts";
 import { type Contender, takeRounds } from "../rounds.ts";
 import type { RunContext } from "./context.ts";

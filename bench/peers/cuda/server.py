@@ -1,5 +1,5 @@
-"""What the peers of the CUDA benchmarks in Python have in common: they take commands as JSON lines and answer each with
-one, as bench/cuda/worker.ts does. bench/cuda/job.ts says what a job is.
+"""What the peers in Python have in common: they take commands as JSON lines and answer each with one, as bench/cuda/worker.ts
+and bench/cpu/worker.ts do. bench/cuda/job.ts and bench/cpu/job.ts say what a job is.
 
     {"command": "open", "job": {...}, "folder": "..."}     builds it, runs 20 steps; losses, and when the first was there
     {"command": "time", "id": "...", "seconds": 0.1}       repeats it for about so long: seconds of one
@@ -22,11 +22,12 @@ class Inputs:
         self.folder = folder
         with open(os.path.join(folder, "inputs.json")) as file:
             manifest = json.load(file)
-        self.x = self._load(manifest["x"], np.float32)
-        self.y = self._load(manifest["y"], np.int32)
-        self.weights = {name: self._load(entry, np.float32) for name, entry in manifest["weights"].items()}
+        self.x = self._load(manifest["x"])
+        self.y = self._load(manifest["y"])
+        self.weights = {name: self._load(entry) for name, entry in manifest["weights"].items()}
 
-    def _load(self, entry, dtype):
+    def _load(self, entry):
+        dtype = np.float32 if entry["file"].endswith(".f32") else np.int32
         return np.fromfile(os.path.join(self.folder, entry["file"]), dtype).reshape(entry["shape"])
 
 

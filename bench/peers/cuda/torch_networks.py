@@ -11,7 +11,8 @@ class Network(torch.nn.Module):
 
     def __init__(self, weights, job, device):
         super().__init__()
-        self.wide_layout = job["precision"] != "f32"
+        # Tensor cores want channels last, products of f32 on a graphics processor do not.
+        self.wide_layout = job.get("channels_last", job["precision"] != "f32")
         for name, value in weights.items():
             tensor = torch.from_numpy(value.copy()).to(device)
             if tensor.dim() == 4:
@@ -21,7 +22,6 @@ class Network(torch.nn.Module):
             self.register_parameter(name.replace("/", "__"), torch.nn.Parameter(tensor))
 
     def laid_out(self, images):
-        """Tensor cores want channels last, products of f32 do not."""
         layout = torch.channels_last if self.wide_layout else torch.contiguous_format
         return images.contiguous(memory_format=layout)
 

@@ -9,11 +9,11 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { Job, ProductJob } from "../../../bench/cuda/job.ts";
 import { measuredKernels, openJob, requireProduct } from "../../../bench/cuda/open-job.ts";
 import { tolerances } from "../../../bench/cuda/parts/steps.ts";
-import { type PeerCommand, PeerProcess } from "../../../bench/cuda/peer-process.ts";
 import { torchPeer } from "../../../bench/cuda/peers.ts";
 import { type BenchTarget, prepareJob } from "../../../bench/cuda/program.ts";
 import { productJobs, stepJobs, trafficJobs } from "../../../bench/cuda/workloads.ts";
 import { lossDisagreement } from "../../../bench/loss-check.ts";
+import { type PeerCommand, PeerProcess } from "../../../bench/peer-process.ts";
 import { emulatedCuda, hasEmulation, needsEmulation } from "../../cuda/emulation.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nnc-jobs-"));

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "vitest";
-import { PeerProcess } from "../../../bench/cuda/peer-process.ts";
 import { takeRounds } from "../../../bench/cuda/rounds.ts";
 import { failureOf, runCommand } from "../../../bench/cuda/run-command.ts";
+import { PeerProcess } from "../../../bench/peer-process.ts";
 
 const peers: PeerProcess[] = [];
 afterEach(() => {

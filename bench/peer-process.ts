@@ -2,10 +2,15 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { Job } from "./job.ts";
 
-export type Command =
-  | { readonly command: "open"; readonly job: Job; readonly folder: string }
+/** What is measured, as data; the benchmark that runs it says what else belongs to one. */
+export interface AnyJob {
+  /** Unique among all jobs of a process. */
+  readonly id: string;
+}
+
+export type Command<J extends AnyJob = AnyJob> =
+  | { readonly command: "open"; readonly job: J; readonly folder: string }
   | { readonly command: "time"; readonly id: string; readonly seconds: number }
   | { readonly command: "close"; readonly id: string };
 
@@ -17,6 +22,11 @@ export interface OpenAnswer {
   readonly first_step_at?: number;
   /** Of a product: what rounding its operands takes, in kernels of their own before it. */
   readonly copy_seconds?: number;
+  /** Of inference: some of its outputs, the same ones of every peer. */
+  readonly outputs?: readonly number[];
+  /** Of nnc on the CPU: the arenas, and by how much the resident set grew while it trained. */
+  readonly planned_bytes?: number;
+  readonly resident_bytes?: number;
 }
 
 export interface Answer extends OpenAnswer {
@@ -62,7 +72,7 @@ export class PeerProcess {
   }
 
   /** The answer; an error too if the process ends before or has not answered in time, which ends it. */
-  async request(command: Command, seconds: number): Promise<Answer> {
+  async request<J extends AnyJob>(command: Command<J>, seconds: number): Promise<Answer> {
     if (this.#ended !== undefined) return { error: this.#ended };
     const answer = new Promise<Answer>((resolve) => this.#waiting.push(resolve));
     this.#child.stdin!.write(`${JSON.stringify(command)}\n`);
