@@ -27,9 +27,10 @@ export function checkGradient(
     if (leaf.node.kind !== "leaf") continue;
     const key = `${leaf.node.role} ${leaf.node.path}`;
     const size = elementsAt(leaf.shape, environment.n);
+    const stream = hash32(key);
     const direction = Float64Array.from(
       { length: size },
-      (_, i) => 2 * uniformAt(11, hash32(key), 0, i) - 1,
+      (_, i) => 2 * uniformAt(11, stream, 0, i) - 1,
     );
     directions.set(key, direction);
     const data = computed.get(gradient)!;

@@ -100,10 +100,13 @@ export class LoopBuilder {
         results: Object.entries(results).map(([name, value]) => ({ name, value })),
         assignments,
       },
-      leaf: (_, path) =>
-        Float64Array.from({ length: elementsAt(this.#shapes.get(path)!, batchMax) }, (_, i) =>
-          Math.fround(2 * uniformAt(11, hash32(path), 0, i) - 1),
-        ),
+      leaf: (_, path) => {
+        const stream = hash32(path);
+        return Float64Array.from(
+          { length: elementsAt(this.#shapes.get(path)!, batchMax) },
+          (_, i) => Math.fround(2 * uniformAt(11, stream, 0, i) - 1),
+        );
+      },
     };
   }
 }

@@ -66,8 +66,9 @@ export class Lookup {
       ({ node }) => node.kind === "leaf" && node.path === path,
     );
     const count = value === undefined ? words * 4096 : elementsAt(value.shape, batchMax);
+    const stream = hash32(path);
     return Float64Array.from({ length: Math.max(count, batchMax * steps) }, (_, at) => {
-      const uniform = uniformAt(5, hash32(path), 0, at);
+      const uniform = uniformAt(5, stream, 0, at);
       return path === "tokens"
         ? Math.floor(uniform * (words + 2)) - 1
         : Math.fround(2 * uniform - 1);
