@@ -7,7 +7,16 @@
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { LoadScalar, Scalar } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
-import { and, broadcast, call, constant, convert, load, random } from "../kernel/build.ts";
+import {
+  and,
+  broadcast,
+  call,
+  constant,
+  convert,
+  literalOf,
+  load,
+  random,
+} from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { lowerGather } from "./gathers.ts";
 import {
@@ -62,8 +71,24 @@ export function lowerBody(
       case "cast":
         return builder.let("cast", convert(visit(scalar.of), dtype));
       case "call":
-        return builder.let(scalar.fn, call(scalar.fn, ...scalar.args.map(visit)));
+        return builder.let(
+          scalar.fn,
+          knownCall(scalar) ?? call(scalar.fn, ...scalar.args.map(visit)),
+        );
     }
+  };
+  /** What a call comes to where its point decides a condition: of parts set side by side the one that is there. */
+  const knownCall = ({ fn, args }: Extract<Scalar, { kind: "call" }>): Expression | undefined => {
+    const [a, b, c] = args as [Scalar, Scalar, Scalar];
+    if (fn === "select" && a.kind === "condition") {
+      const chosen = literalOf(visit(a));
+      return chosen === undefined ? undefined : visit(chosen === 0 ? c : b);
+    }
+    if (fn !== "add") return undefined;
+    const [x, y] = [visit(a), visit(b)];
+    // x + 0 = x
+    if (literalOf(y) === 0) return x;
+    return literalOf(x) === 0 ? y : undefined;
   };
   return visit(body);
 }
@@ -77,7 +102,9 @@ export function lowerLoad(
 ): Expression {
   const dtype = elementType(value.dtype);
   const hint = builder.surroundings.nameOf(value);
-  const condition = and(mask, conditionValue(guard, point));
+  const within = conditionValue(guard, point);
+  if (within !== null && literalOf(within) === 0) return constant(0, dtype);
+  const condition = and(mask, within);
   if (value.node.kind === "leaf" && isStepScalar(value.node)) {
     invariant(condition === null, `the load of ${hint} has a guard`);
     return builder.scalar(value);

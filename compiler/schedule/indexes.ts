@@ -9,20 +9,24 @@ import {
   addAffine,
   atomAffine,
   axesOf,
+  axisAffine,
+  constantAffine,
   extentAffine,
+  offsetAffine,
   rangeOf,
   scaleAffine,
   substituteAffine,
   subtractAffine,
 } from "../graph/affine.ts";
 import { type Condition, simplifyCondition, substituteCondition } from "../graph/condition.ts";
-import type { Extent } from "../graph/extent.ts";
+import { type Extent, fixed } from "../graph/extent.ts";
 import {
   add,
   broadcast,
   constant,
   floorQuotient,
   floorRemainder,
+  literalOf,
   multiply,
   operation,
   quotient,
@@ -118,17 +122,33 @@ function lowerAtom(atom: Atom, point: Point, axisValue: (axis: number) => Expres
   return isNonnegative ? remainder(base, atom.divisor) : floorRemainder(base, atom.divisor);
 }
 
-/** A condition as a bool, one lane or as many as the vector; null if it always holds. */
+/** A condition as a bool, one lane or as many as the vector; null if it always holds, a literal if it never does. */
 export function conditionValue(condition: Condition, at: Point): Expression | null {
   const { joined, ...point } = at;
   const simple =
     joined === undefined
-      ? simplifyCondition(condition, point.extents, point.batchMax)
+      ? decidedAt(simplifyCondition(condition, point.extents, point.batchMax), point)
       : simplifyGuard(
           substituteCondition(condition, (axis) => joined[axis]!),
           { axes: point.extents, batchMax: point.batchMax },
         );
   return simple.kind === "true" ? null : lowerCondition(simple, point);
+}
+
+/** What is left of a condition where some axes stand at literals: true or false, or the condition as it was. */
+function decidedAt(condition: Condition, { extents, axes, vector, batchMax }: Point): Condition {
+  const places = axes.map(literalOf);
+  const lanesOf = (axis: number) => (axis === vector?.axis ? vector.lanes : 1);
+  const here = substituteCondition(condition, (axis) => {
+    const place = places[axis];
+    if (place === undefined) return axisAffine(axis);
+    return lanesOf(axis) === 1 ? constantAffine(place) : offsetAffine(axisAffine(axis), place);
+  });
+  const within = extents.map((extent, axis) =>
+    places[axis] === undefined ? extent : fixed(lanesOf(axis)),
+  );
+  const decided = simplifyCondition(here, within, batchMax);
+  return decided.kind === "true" || decided.kind === "false" ? decided : condition;
 }
 
 function lowerCondition(c: Condition, point: Point): Expression {

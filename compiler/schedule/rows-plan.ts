@@ -6,7 +6,8 @@
  */
 
 import { bareAxis } from "../graph/affine.ts";
-import { loadsOf } from "../graph/context.ts";
+import { conditionAxes } from "../graph/condition.ts";
+import { loadsOf, visitScalars } from "../graph/context.ts";
 import { type Extent, printShape, sizeAt } from "../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../graph/node.ts";
 
@@ -48,12 +49,15 @@ export interface RowsPlan {
 /** Vectors of a sweep that are written out rather than looped over. */
 export const unrolledVectors = 4;
 
+/** As many where parts are set side by side: which part a vector belongs to is then known. */
+const piecedVectors = 16;
+
 export function planRows(
   stages: readonly Compute[],
   depth: number,
   batchMax: number,
   lanes: number,
-  isUnrolled: (sweep: readonly Extent[]) => boolean = (sweep) => isShort(sweep, lanes),
+  isUnrolled: (sweep: readonly Extent[]) => boolean = shortSweeps(stages, depth, batchMax, lanes),
 ): RowsPlan {
   const passes: { sweep: readonly Extent[]; stages: RowStage[]; isUnrolled: boolean }[] = [];
   const passOf = new Map<Value, number>();
@@ -121,10 +125,36 @@ function sameSweep(a: readonly Extent[], b: readonly Extent[]): boolean {
   return printShape(a) === printShape(b);
 }
 
-function isShort(sweep: readonly Extent[], lanes: number): boolean {
-  const [only] = sweep;
-  if (only === undefined) return true;
-  return sweep.length === 1 && only.batch === 0 && only.constant <= unrolledVectors * lanes;
+/** Which sweeps are few vectors, more of them where a stage is made of pieces. */
+function shortSweeps(
+  stages: readonly Compute[],
+  depth: number,
+  batchMax: number,
+  lanes: number,
+): (sweep: readonly Extent[]) => boolean {
+  const pieced = new Set(
+    stages
+      .map((node) => describeStage(node, depth, batchMax))
+      .filter(isPieced)
+      .map((stage) => printShape(sweepOf(stage))),
+  );
+  return (sweep) => {
+    const [only] = sweep;
+    if (only === undefined) return true;
+    const most = pieced.has(printShape(sweep)) ? piecedVectors : unrolledVectors;
+    return sweep.length === 1 && only.batch === 0 && only.constant <= most * lanes;
+  };
+}
+
+/** Whether what a map is at a point depends on where the point is along the vectors. */
+function isPieced({ node, role, sweepAxes }: RowStage): boolean {
+  const axis = sweepAxes.at(-1);
+  let found = false;
+  if (role !== "map" || axis === undefined) return found;
+  visitScalars(node.body, (scalar) => {
+    if (scalar.kind === "condition" && conditionAxes(scalar.condition).has(axis)) found = true;
+  });
+  return found;
 }
 
 /**

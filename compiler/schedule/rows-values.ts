@@ -13,6 +13,7 @@ import {
   and,
   broadcast,
   constant,
+  literalOf,
   load,
   place,
   select,
@@ -150,6 +151,9 @@ export class RowValues {
         ? this.#registers.get(read.value, position.slot)
         : undefined;
     const guard = conditionValue(read.guard, point);
+    if (guard !== null && literalOf(guard) === 0) {
+      return constant(0, elementType(read.value.dtype));
+    }
     if (register !== undefined) {
       return guard === null ? register : select(guard, register, constant(0, register.type.dtype));
     }
