@@ -8,7 +8,7 @@ import {
   offsetAffine,
   scaleAffine,
 } from "../../compiler/graph/affine.ts";
-import { always, and, inRange } from "../../compiler/graph/condition.ts";
+import { always, and, divides, inRange } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -113,6 +113,45 @@ describe("operands that a product reads outside of", () => {
       %4: f32[N, 4, 2, 8] = sum[i4 < 2, i5 < 3] %2[i0, i1 - i4 + 1, i5] * %3[i2 + 2*i4, i3, i5]
       %5: f32[N, 7, 8] = %4[i0, ((i1 + 1) div 2), ((i1 + 1) mod 2), i2]
       dx = %5"
+    `);
+    expect(valuesOf(split)).toEqual(valuesOf(graph));
+  });
+
+  test("are multiplied in the one phase that a stride leaves", () => {
+    const context = new GraphContext();
+    // dx[n, a, c] of y[n, i, o] = Σ x[n, 3·i + 1, c]·kernel[c, o]
+    const dy = context.leaf("state", "dy", "f32", [batchExtent, fixed(4), fixed(3)]);
+    const kernel = context.leaf("param", "kernel", "f32", [fixed(8), fixed(3)]);
+    const [n, a, c, o] = [0, 1, 2, 3].map(axisAffine) as [Affine, Affine, Affine, Affine];
+    const place = offsetAffine(a, -1);
+    const body = context.call(
+      "multiply",
+      context.load(dy, [n, divAffine(place, 3), o]),
+      context.load(kernel, [c, o]),
+    );
+    const { values } = context.compute({
+      parallel: [batchExtent, fixed(11), fixed(8)],
+      reduction: [fixed(3)],
+      where: divides(3, place),
+      reducer: "sum",
+      body,
+    });
+    const graph = {
+      name: "g",
+      batchMax: 4,
+      results: [{ name: "dx", value: values[0]! }],
+      assignments: [],
+    };
+    const split = padOperands(context, graph);
+    expect(findFaults(split)).toEqual([]);
+    expect(printGraph(split)).toMatchInlineSnapshot(`
+      "graph g, N ≤ 4
+      %0: f32[N, 4, 3] = state dy
+      %1: f32[8, 3] = param kernel
+      %2: f32[N, 5, 3] = %0[i0, i1 - 1, i2]{-i1 + 4 >= 0 and i1 - 1 >= 0}
+      %3: f32[N, 5, 1, 8] = sum[i4 < 3] %2[i0, i1, i4] * %1[i3, i4]
+      %4: f32[N, 11, 8] = %3[i0, ((i1 + 2) div 3), 0, i2]{3 divides i1 + 2}
+      dx = %4"
     `);
     expect(valuesOf(split)).toEqual(valuesOf(graph));
   });

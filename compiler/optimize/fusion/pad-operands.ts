@@ -27,13 +27,13 @@ export function padOperands(context: GraphContext, graph: Graph): Graph {
   return rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute" || factorsOf(node) === undefined) return undefined;
     if (stridedContraction(node, batchMax) !== undefined) return undefined;
-    const { content, places } = splitPhases(context, node, batchMax);
+    const { content, places, exists } = splitPhases(context, node, batchMax);
     const padded = withPaddedOperands(context, content, batchMax);
     if (padded === undefined || stridedContraction(padded, batchMax) === undefined)
       return undefined;
     if (content.parallel.length === node.parallel.length) return padded.values;
     context.inheritOrigins(padded, node);
-    const body = context.load(padded.values[0]!, places);
+    const body = context.load(padded.values[0]!, places, exists);
     return context.compute({ parallel: node.parallel, body }).values;
   });
 }

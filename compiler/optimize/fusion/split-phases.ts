@@ -1,7 +1,8 @@
 /**
  * Strided products by phase. Where a product reads by quotients and remainders of one of its parallel axes, as the
  * gradient of a strided convolution does, that axis is split into both: indexes are then even, and no point
- * multiplies what its stride leaves out.
+ * multiplies what its stride leaves out. Of an axis that has points in the sum in one phase only, the others are left
+ * out.
  *
  *     y[a] = … x[(a + c) div s − j]·k[s·j + (a + c) mod s]   →   z[u, f] = … x[u − j]·k[s·j + f];  y[a] = z[(a + c) div s, (a + c) mod s]
  */
@@ -10,19 +11,29 @@ import {
   type Affine,
   addAffine,
   axisAffine,
+  bareAxis,
+  constantAffine,
   divAffine,
   isQuotient,
   modAffine,
   offsetAffine,
   scaleAffine,
   substituteAffine,
+  zeroAffine,
 } from "../../graph/affine.ts";
-import { type Condition, mapCondition, substituteCondition } from "../../graph/condition.ts";
+import {
+  always,
+  and,
+  type Condition,
+  divides,
+  mapCondition,
+  substituteCondition,
+} from "../../graph/condition.ts";
 import { type ComputeContent, type GraphContext, loadsOf } from "../../graph/context.ts";
 import { type Extent, fixed, isFixed } from "../../graph/extent.ts";
 import type { Compute } from "../../graph/node.ts";
 import { mapScalar } from "../../graph/rewrite.ts";
-import { type Box, simplifyAffine } from "../simplify-index.ts";
+import { type Box, factsOf, simplifyAffine } from "../simplify-index.ts";
 
 /** The sum over split axes, some points of which belong to no point of the node. */
 export interface SplitPhases {
@@ -30,6 +41,8 @@ export interface SplitPhases {
     ComputeContent;
   /** Where each point of the node finds its result. */
   readonly places: readonly Affine[];
+  /** The points of the node that have one; all others sum nothing. */
+  readonly exists: Condition;
 }
 
 /** Splits all parallel axes that are read so; its loads may be out of range at points that belong to none. */
@@ -38,6 +51,7 @@ export function splitPhases(context: GraphContext, node: Compute, batchMax: numb
   let split: SplitPhases = {
     content: { parallel, reduction, where, reducer, body },
     places: parallel.map((_, axis) => axisAffine(axis)),
+    exists: always,
   };
   // Once for each axis: what is divided in several ways would be split for ever.
   for (let splits = 0; splits < parallel.length; splits++) {
@@ -76,25 +90,30 @@ function findPhase({ content: { parallel, body } }: SplitPhases): Phase | undefi
 
 function splitAxis(
   context: GraphContext,
-  { content, places }: SplitPhases,
+  { content, places, exists }: SplitPhases,
   { axis, divisor, offset }: Phase,
   batchMax: number,
 ): SplitPhases {
   const whole = Math.floor(offset / divisor);
   // Quotients of the axis run from `whole` on.
   const count = Math.floor((content.parallel[axis]!.constant - 1 + offset) / divisor) - whole + 1;
+  // Of the axis as it was, with the phase added: divisor·u + f.
+  const replaced = (phase: Affine): ((other: number) => Affine) => {
+    const joined = addAffine(scaleAffine(axisAffine(axis), divisor), phase);
+    return (other) => {
+      if (other < axis) return axisAffine(other);
+      if (other > axis) return axisAffine(other + 1);
+      return offsetAffine(joined, whole * divisor - offset);
+    };
+  };
+  const only = onlyPhase(content.where, axis, divisor, offset);
   const parallel: readonly Extent[] = [
     ...content.parallel.slice(0, axis),
     fixed(count),
-    fixed(divisor),
+    fixed(only === null ? divisor : 1),
     ...content.parallel.slice(axis + 1),
   ];
-  const replace = (other: number): Affine => {
-    if (other < axis) return axisAffine(other);
-    if (other > axis) return axisAffine(other + 1);
-    const joined = addAffine(scaleAffine(axisAffine(axis), divisor), axisAffine(axis + 1));
-    return offsetAffine(joined, whole * divisor - offset);
-  };
+  const replace = replaced(only === null ? axisAffine(axis + 1) : constantAffine(only));
   const box: Box = { axes: [...parallel, ...content.reduction], batchMax };
   const affine = (a: Affine): Affine => simplifyAffine(substituteAffine(a, replace), box);
   const condition = (c: Condition): Condition =>
@@ -110,8 +129,19 @@ function splitAxis(
     places: [
       ...places.slice(0, axis),
       offsetAffine(divAffine(shifted, divisor), -whole),
-      modAffine(shifted, divisor),
+      only === null ? modAffine(shifted, divisor) : zeroAffine,
       ...places.slice(axis + 1),
     ],
+    exists: only === null ? exists : and(exists, divides(divisor, offsetAffine(shifted, -only))),
   };
+}
+
+/** The one remainder of an axis and an offset that a condition leaves, or null if it may leave more. */
+function onlyPhase(where: Condition, axis: number, divisor: number, offset: number): number | null {
+  for (const fact of factsOf(where)) {
+    if (fact.kind !== "divides" || fact.divisor !== divisor) continue;
+    if (bareAxis(offsetAffine(fact.value, -fact.value.constant)) !== axis) continue;
+    return (((offset - fact.value.constant) % divisor) + divisor) % divisor;
+  }
+  return null;
 }
