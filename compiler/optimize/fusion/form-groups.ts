@@ -32,6 +32,7 @@ import { padOperands } from "./pad-operands.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { prepareProducts } from "./prepare-products.ts";
 import { scatterGroups, type Unnumbered } from "./scatter-groups.ts";
+import { sharePadding } from "./share-padding.ts";
 import { sparseUpdates } from "./sparse-updates.ts";
 import { splitContractions } from "./split-contractions.ts";
 import { splitReductions } from "./split-reductions.ts";
@@ -74,7 +75,8 @@ function prepared(
 ): Graph {
   const ready = prepareProducts(context, cropSums(context, graph));
   // Workgroups copy operands into memory of their own as they go, zeros included.
-  const dense = target.workgroup === null ? padOperands(context, ready) : ready;
+  const dense =
+    target.workgroup === null ? sharePadding(context, padOperands(context, ready)) : ready;
   let current = flattenMaps(context, divideBytes(context, dense));
   current = splitContractions(context, current, target);
   if (fusion) current = splitReductions(context, inlineMaps(context, current, target), target);

@@ -7,9 +7,18 @@
 
 import { substituteAffine } from "../../graph/affine.ts";
 import { and, substituteCondition } from "../../graph/condition.ts";
-import { type GraphContext, operandsOf, scalarChildren } from "../../graph/context.ts";
+import { type GraphContext, graphNodes, operandsOf, scalarChildren } from "../../graph/context.ts";
 import { sameShape } from "../../graph/extent.ts";
-import type { Compute, Graph, LeafRole, LoadScalar, Scalar, Scatter } from "../../graph/node.ts";
+import type {
+  Compute,
+  Graph,
+  LeafRole,
+  LoadScalar,
+  Node,
+  Scalar,
+  Scatter,
+  Value,
+} from "../../graph/node.ts";
 import { mapScalar, rewriteGraph, scalarMapper } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
 import type { TargetDescription } from "../target-description.ts";
@@ -21,15 +30,31 @@ import { isProductSum } from "./prepare-products.ts";
 /** Floating-point operations a point that are cheaper than writing and reading four bytes. */
 const cheapest = 4;
 
-/** Needs nothing; values stay the same bits. */
+/** Needs nothing; values stay the same bits. What products read in memory, others read there too. */
 export function inlineMaps(context: GraphContext, graph: Graph, target: TargetDescription): Graph {
-  return rewriteGraph(context, graph, (node) => {
+  const factors = new Set(
+    graphNodes(graph)
+      .filter(isProduct)
+      .flatMap(({ operands }) => operands),
+  );
+  /** What is in memory anyway, because products read it there. */
+  const stored = new Set<Value>();
+  return rewriteGraph(context, graph, (node, original) => {
     if (node.kind === "scatter") return inlinedIntoScatter(context, node).values;
     if (node.kind !== "compute") return undefined;
-    const replace = (load: LoadScalar) =>
-      inlined(context, load, node, graph.batchMax, target) ?? load;
-    return replaceLoads(context, node, replace).values;
+    const replace = (load: LoadScalar) => {
+      if (stored.has(load.value)) return load;
+      return inlined(context, load, node, graph.batchMax, target) ?? load;
+    };
+    const replaced = replaceLoads(context, node, replace);
+    const isFactor = original.values.some((value) => factors.has(value));
+    if (isFactor && replaced.body.kind !== "load") stored.add(replaced.values[0]!);
+    return replaced.values;
   });
+}
+
+function isProduct(node: Node): node is Compute {
+  return node.kind === "compute" && isProductSum(node);
 }
 
 /** Scatters share kernels with no map that they read: all that are cheap move into them. */
