@@ -1,7 +1,7 @@
 /**
- * Random programs, as many as one has time for: `NNC_FUZZ_RUNS` graphs and a fifth as many models, from the seed
- * `NNC_FUZZ_SEED`; on graphics processors a twentieth of them, as software computes in their place. They are tested some at a time,
- * with a seed of their own, which a failure names.
+ * Random programs, as many as one has time for: `NNC_FUZZ_RUNS` graphs and a fifth as many models, mixed ones and ones of
+ * layers, from the seed `NNC_FUZZ_SEED`; on graphics processors a twentieth of them, as software computes in their place.
+ * They are tested some at a time, with a seed of their own, which a failure names.
  */
 
 import { describe, test } from "vitest";
@@ -10,7 +10,7 @@ import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import { thisCpu } from "../targets/run-kernels.ts";
 import { cpuRunner } from "./cpu-runner.ts";
 import { cudaRunner } from "./cuda-runner.ts";
-import { randomModels } from "./random-models.ts";
+import { randomLayers, randomModels, smallLayers } from "./random-models.ts";
 import { checkRandomPrograms, randomGraphs } from "./random-programs.ts";
 import { webGpuRunner } from "./webgpu-runner.ts";
 
@@ -25,6 +25,8 @@ describe.each([
   test.runIf(isHere).each([
     ["graphs", randomGraphs, share, 25],
     ["models", randomModels, Math.ceil(share / 5), 8],
+    ["models of layers", randomLayers, Math.ceil(share / 20), 8],
+    ["small models of layers", smallLayers, Math.ceil(share / 5), 12],
   ] as const)(
     `%s of seed ${start}`,
     async (_, make, count, batch) => {

@@ -16,19 +16,52 @@ import { drawLayer } from "./random-layers.ts";
 
 export function randomModels(seed: number, count: number): readonly RandomProgram[] {
   const random = generator(seed);
-  return Array.from({ length: count }, () => new ModelWriter(random).write());
+  return Array.from({ length: count }, () => new ModelWriter(random, mixed).write());
 }
 
 /** Models whose middle is made of the library's layers: convolutions, pooling, normalization, recurrence. */
 export function randomLayers(seed: number, count: number): readonly RandomProgram[] {
   const random = generator(seed);
-  return Array.from({ length: count }, () => new ModelWriter(random, true).write());
+  const kind = { ...mixed, drawsLayers: true };
+  return Array.from({ length: count }, () => new ModelWriter(random, kind).write());
+}
+
+/** The same, so small that a target's compiler and the interpreter are done with tens of them in seconds. */
+export function smallLayers(seed: number, count: number): readonly RandomProgram[] {
+  const random = generator(seed);
+  return Array.from({ length: count }, () => new ModelWriter(random, small).write());
 }
 
 const SIZES = [1, 2, 3, 5, 7, 8, 13, 16, 17, 24, 31, 33, 47, 64, 65, 100, 129] as const;
 const BATCHES = [1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 64, 67] as const;
 /** Multiply-adds of a forward pass: what the interpreter does in some tenths of a second. */
 const WORK = 400_000;
+
+/** What a model is drawn from. */
+interface ModelKind {
+  readonly drawsLayers: boolean;
+  readonly sizes: readonly number[];
+  readonly batches: readonly number[];
+  readonly work: number;
+  /** The most layers of the library, and of the dense ones after them. */
+  readonly layers: readonly [library: number, dense: number];
+}
+
+const mixed: ModelKind = {
+  drawsLayers: false,
+  sizes: SIZES,
+  batches: BATCHES,
+  work: WORK,
+  layers: [8, 4],
+};
+
+const small: ModelKind = {
+  drawsLayers: true,
+  sizes: [1, 2, 4, 6, 8, 12, 13],
+  batches: [2, 3, 5, 8],
+  work: 30_000,
+  layers: [5, 1],
+};
 
 export const ACTIVATIONS = [
   ...["linear", "tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "mish", "softsign", "selu"],
@@ -89,14 +122,14 @@ class ModelWriter {
   readonly #random: (below: number) => number;
   readonly #batch: number;
   readonly #statements: string[] = [];
-  readonly #drawsLayers: boolean;
+  readonly #kind: ModelKind;
   #work = 0;
   #names = 0;
 
-  constructor(random: (below: number) => number, drawsLayers = false) {
+  constructor(random: (below: number) => number, kind: ModelKind) {
     this.#random = random;
-    this.#drawsLayers = drawsLayers;
-    this.#batch = this.#of(BATCHES);
+    this.#kind = kind;
+    this.#batch = this.#of(kind.batches);
   }
 
   write(): RandomProgram {
@@ -106,7 +139,7 @@ class ModelWriter {
   }
 
   #source(): { readonly text: string; readonly classes: Readonly<Record<string, number>> } {
-    const width: number = this.#of(SIZES);
+    const width = this.#of(this.#kind.sizes);
     const [rows, columns] = [this.#of([1, 3, 5, 8, 11]), this.#of([1, 4, 7, 9])];
     const withImage = this.#random(2) === 0;
     let [name, size]: [string, number] = ["x", width];
@@ -115,8 +148,10 @@ class ModelWriter {
       const flat = this.#let("image / 255 |> Flatten");
       [name, size] = [this.#let(`[${name}, ${flat}] |> Concatenate`), width + rows * columns];
     }
-    if (this.#drawsLayers) [name, size] = this.#library(name, size);
-    for (let layers = this.#random(4); layers > 0; layers--) [name, size] = this.#layer(name, size);
+    if (this.#kind.drawsLayers) [name, size] = this.#library(name, size);
+    const [, dense] = this.#kind.layers;
+    for (let layers = this.#random(dense); layers > 0; layers--)
+      [name, size] = this.#layer(name, size);
     const [dtype, activation, loss, metric] = this.#of(HEADS);
     const units = dtype === "u8" ? 2 + this.#random(9) : this.#of([1, 1, 2, 5, 17]);
     this.#statements.push(`output y = ${name} |> Dense(${units}${activation})`);
@@ -161,7 +196,7 @@ train Random on rows {
         ];
       }
       case 2: {
-        const units = this.#of(SIZES);
+        const units = this.#of(this.#kind.sizes);
         if (!this.#afford(2 * size * units)) break;
         const [a, b] = [
           this.#let(`${name} |> Dense(${units}, ${activation})`),
@@ -173,7 +208,7 @@ train Random on rows {
         return [this.#let(`${name} |> Activation(${activation})`), size];
       default:
     }
-    const units = this.#of(SIZES);
+    const units = this.#of(this.#kind.sizes);
     if (!this.#afford(size * units)) return [name, size];
     const options = this.#of([
       "",
@@ -187,7 +222,8 @@ train Random on rows {
   /** A few of the library's layers, one after the other; gives their result, flat, and its size. */
   #library(name: string, size: number): [string, number] {
     let shape: readonly number[] = [size];
-    for (let layers = 3 + this.#random(5); layers > 0; layers--) {
+    const [most] = this.#kind.layers;
+    for (let layers = 3 + this.#random(most - 3); layers > 0; layers--) {
       const drawn = drawLayer(shape, this.#random, true);
       const elements = drawn?.shape.reduce((a, b) => a * b, 1);
       if (drawn === undefined || elements! > 200 || !this.#afford(drawn.work)) continue;
@@ -205,7 +241,7 @@ train Random on rows {
   }
 
   #afford(work: number): boolean {
-    if (this.#work + work * this.#batch > WORK) return false;
+    if (this.#work + work * this.#batch > this.#kind.work) return false;
     this.#work += work * this.#batch;
     return true;
   }

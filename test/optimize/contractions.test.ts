@@ -114,3 +114,19 @@ describe.each(Object.entries(networks))("%s", (_, { text, products }) => {
     expect(sums, printGraph(graph)).toHaveLength(products);
   });
 });
+
+// What is repeated lacks the axis that its gradient is summed over, apart from the batch and before it.
+it("leaves the batch in front of what is summed first", () => {
+  const graph = trainingGraph(`
+    model Net {
+      input image: u8[N, 28, 28]
+      h = image / 255 |> Flatten |> Dense(4, tanh)
+      z = h |> RepeatVector(3) |> GRU(5, return_sequences = true)
+      output y = z |> Flatten |> Dense(10, softmax)
+    }`);
+  verifyGraph(graph);
+  const leading = graphNodes(graph).filter(
+    (node) => node.kind === "compute" && node.parallel.some(({ batch }) => batch !== 0),
+  );
+  expect(leading.length).toBeGreaterThan(0);
+});

@@ -84,7 +84,10 @@ function contractFirst(
   const { context } = scope;
   const all = axesOfNode(node);
   const union = sortedAxes(first.flatMap((operand) => [...operand.axes]));
-  const outer = union.filter((axis) => !summed.includes(axis));
+  const kept = union.filter((axis) => !summed.includes(axis));
+  // The batch leads every tensor that has it, also where the whole sums over it.
+  const isBatch = (axis: number) => all[axis]!.batch !== 0;
+  const outer = [...kept.filter(isBatch), ...kept.filter((axis) => !isBatch(axis))];
   // What `where` kept in range must be so by itself in a node of its own.
   const loads = first.map((operand) => guardRange(operand.load, node, scope));
   const product = productOfLoads(loads, scope);
