@@ -4,24 +4,11 @@
 
 import { loadsOf } from "../graph/context.ts";
 import type { Compute } from "../graph/node.ts";
-import {
-  add,
-  constant,
-  less,
-  load,
-  min,
-  multiply,
-  place,
-  store,
-  subtract,
-  vectorOf,
-  when,
-} from "../kernel/build.ts";
+import { add, constant, load, multiply, place, vectorOf } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { Group } from "../optimize/group.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
-import { bodyCost } from "./cost.ts";
 import {
   type EpilogueOptions,
   evaluateMaps,
@@ -34,38 +21,27 @@ import type { KernelBuilder } from "./kernel-builder.ts";
 
 /** A register tile whose sums are done. */
 export interface FinishedTile {
-  /** By row and vector. */
-  readonly sums: readonly (readonly Expression[])[];
+  /** The sums in memory of the task, from element 0: row after row of `vectors` whole vectors. */
+  readonly sums: string;
   /** The parallel axes of the contraction at the tile's first row and column. */
   readonly axes: readonly Expression[];
-  /** Where the rows end: rows from there on are not part of the result. Null if all are. */
-  readonly rowEnd: Expression | null;
+  /** Rows of the tile, counted from its first, that are to be finished: others belong to another tile, or to none. */
+  readonly from: Expression;
+  readonly to: Expression;
   readonly vectors: number;
   /** Lanes of the last vector in use. */
   readonly active: number;
 }
 
-/** Operations of all maps on a tile beyond which they are written as a loop over its rows. */
-const longestEpilogue = 96;
-
-/**
- * The group's maps on a finished tile, and its stores. Short maps are written out for each row and vector, on
- * the accumulators; long ones, as the updates of optimizers, in a loop over the rows of the tile, whose sums
- * then pass through memory of the task: that costs little beside them, and keeps the code small.
- */
+/** The group's maps on a finished tile, and its stores, row by row. */
 export function emitEpilogue(
   builder: KernelBuilder,
   group: Group,
   plan: ContractionPlan,
   tile: FinishedTile,
 ): void {
-  const { node } = plan.contraction;
-  const maps = group.stages.filter((stage) => stage !== node);
-  const operations = maps.reduce((sum, map) => sum + bodyCost(map.body), 0);
-  const isLong = operations * tile.sums.length * tile.vectors > longestEpilogue;
-  const epilogue = new Epilogue(builder, group, plan, tile, maps);
-  if (isLong && plan.rowAxis !== null && tile.sums.length > 1) epilogue.emitLoop(plan.rowAxis);
-  else epilogue.emitUnrolled();
+  const maps = group.stages.filter((stage) => stage !== plan.contraction.node);
+  new Epilogue(builder, group, plan, tile, maps).emit();
 }
 
 class Epilogue {
@@ -89,47 +65,21 @@ class Epilogue {
     this.#maps = maps;
   }
 
-  emitUnrolled(): void {
+  emit(): void {
     const builder = this.#builder;
-    const { sums, axes, rowEnd, vectors } = this.#tile;
-    const { rowAxis } = this.#plan;
-    for (let v = 0; v < vectors; v++) {
-      const options = this.#optionsOf(v);
-      sums.forEach((row, r) => {
-        const at = rowAxis === null ? null : add(axes[rowAxis]!, constant(r));
-        const emitRow = () => this.#emitVector(v, at, row[v]!, options);
-        if (rowEnd === null || r === 0 || at === null) emitRow();
-        else builder.emit(when(less(at, rowEnd), builder.block(emitRow)));
-      });
-    }
-  }
-
-  emitLoop(rowAxis: number): void {
-    const builder = this.#builder;
-    const { lanes } = this.#plan;
-    const { sums, axes, rowEnd, vectors } = this.#tile;
-    const rows = sums.length;
-    const width = vectors * lanes;
-    const buffer = builder.local("tile", "f32", rows * width);
-    sums.forEach((row, r) => {
-      row.forEach((sum, v) => {
-        builder.emit(store(place(buffer, constant(r * width + v * lanes)), sum));
-      });
-    });
+    const { lanes, rowAxis } = this.#plan;
+    const { sums, axes, from, to, vectors } = this.#tile;
     const options = Array.from({ length: vectors }, (_, v) => this.#optionsOf(v));
-    const first = axes[rowAxis]!;
-    const count =
-      rowEnd === null
-        ? constant(rows)
-        : builder.let("rows", min(constant(rows), subtract(rowEnd, first)));
-    builder.loop("r", constant(0), count, (r) => {
-      const at = builder.let("row", add(first, r));
+    const emitRow = (r: Expression): void => {
+      const at = rowAxis === null ? null : builder.let("row", add(axes[rowAxis]!, r));
       for (let v = 0; v < vectors; v++) {
-        const from = add(multiply(r, constant(width)), constant(v * lanes));
-        const sum = builder.let("sum", load(place(buffer, from), vectorOf("f32", lanes)));
+        const offset = add(multiply(r, constant(vectors * lanes)), constant(v * lanes));
+        const sum = builder.let("sum", load(place(sums, offset), vectorOf("f32", lanes)));
         this.#emitVector(v, at, sum, options[v]!);
       }
-    });
+    };
+    if (rowAxis === null) emitRow(constant(0));
+    else builder.loop("r", from, to, emitRow);
   }
 
   #activeOf(v: number): number {

@@ -1,18 +1,21 @@
 /**
  * The schedule of contraction groups: register tiles over rows and columns, with the group's maps computed on
- * the accumulators before anything is stored. Bias, activation and mask, and, on the gradient of a
- * parameter, its whole optimizer update never see memory in between.
+ * each finished tile while it is in the first-level cache. Bias, activation and mask, and, on the gradient of a
+ * parameter, its whole optimizer update never see other memory in between.
  *
- * Tasks are panels of columns times runs of rows. The last tile of rows may reach beyond the rows there are:
- * it computes its last row again and stores nothing of it, so one piece of code serves every batch.
+ * Tasks are panels of columns times runs of rows. The last tile of rows begins early enough to end with those of its
+ * task: it computes some rows again and does nothing with them, so one piece of code serves every batch. Fewer rows
+ * than a tile has are computed one by one.
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
+import { type Extent, fixed } from "../graph/extent.ts";
 import {
   add,
   ceilQuotient,
   constant,
   less,
+  max,
   min,
   multiply,
   quotient,
@@ -32,7 +35,7 @@ import { type ContractionPlan, planContraction } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup } from "./cost.ts";
 import { scalarIndex } from "./indexes.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
-import { emitTile, extentValue, type TileOperand } from "./micro-kernel.ts";
+import { extentValue, invokeTile, type TileOperand } from "./micro-kernel.ts";
 
 /** The kernel of a group of kind `contraction`. */
 export function scheduleContraction(
@@ -119,6 +122,13 @@ interface RowRun {
   readonly active: number;
 }
 
+/** The row that a tile begins with, of those that its task goes through. */
+interface Rows {
+  readonly row: Expression;
+  readonly from: Expression;
+  readonly to: Expression;
+}
+
 /** All tiles of one panel and one run of rows. */
 function emitRows(
   builder: KernelBuilder,
@@ -146,27 +156,47 @@ function emitRows(
         builder.batchMax,
       )
     : { operand: source, sums: plan.sums };
-  const shape = { rows, vectors, lanes, active: plan.packed ? lanes : active };
   const rowStep = rowAxis === null ? 0 : broadcast.steps[rowAxis]!;
-  const rowCount = rowAxis === null ? constant(1) : extentValue(extents[rowAxis]!);
+  const rowExtent = rowAxis === null ? fixed(1) : extents[rowAxis]!;
+  const rowCount = extentValue(rowExtent);
+  const shape = { rows, vectors, lanes, active: plan.packed ? lanes : active, rowStep };
+  const buffer = builder.local("tile", "f32", rows * vectors * lanes);
   const isWhole = rowCount.kind === "constant" && rowCount.value % rows === 0;
-  const tile = (
-    base: TileOperand,
-    axes: readonly Expression[],
-    row: Expression,
-    rowEnd: Expression,
-  ): void => {
-    const rowOperands = Array.from({ length: rows }, (_, r) => {
-      const own = add(row, constant(r));
-      const within = isWhole || r === 0 ? own : min(own, subtract(rowEnd, constant(1)));
-      const start = builder.let("start", add(base.start, multiply(within, constant(rowStep))));
-      return { buffer: base.buffer, start };
+  const fewest = fewestRows(rowExtent, rowLoops.length === 0 ? plan.rowsPerTask : null);
+  const tile = (base: TileOperand, axes: readonly Expression[], { row, from, to }: Rows): void => {
+    const rowsAt = (first: Expression): TileOperand => ({
+      buffer: base.buffer,
+      start: builder.let("start", add(base.start, multiply(first, constant(rowStep)))),
     });
-    const accumulators = emitTile(builder, shape, sums, rowOperands, operand);
+    const emitSums = (first: Expression): void => {
+      const sumsAt = { buffer, start: constant(0) };
+      builder.emit(invokeTile(shape, sums, rowsAt(first), operand, sumsAt));
+    };
+    if (isWhole) {
+      emitSums(row);
+      const at = rowAxis === null ? axes : axes.with(rowAxis, row);
+      finish({ sums: buffer, axes: at, from: constant(0), to: constant(rows), vectors, active });
+      return;
+    }
+    const first = builder.let("first", max(min(row, subtract(to, constant(rows))), from));
+    const emitSingly = (): void => {
+      builder.loop("r", first, to, (r) => {
+        const start = multiply(subtract(r, first), constant(vectors * lanes));
+        const one = { ...shape, rows: 1 };
+        builder.emit(invokeTile(one, sums, rowsAt(r), operand, { buffer, start }));
+      });
+    };
+    if (fewest >= rows) emitSums(first);
+    else {
+      const singly = builder.block(emitSingly);
+      const together = builder.block(() => emitSums(first));
+      builder.emit(when(less(subtract(to, from), constant(rows)), singly, together));
+    }
     finish({
-      sums: accumulators,
-      axes: rowAxis === null ? axes : axes.with(rowAxis, row),
-      rowEnd: isWhole ? null : rowEnd,
+      sums: buffer,
+      axes: axes.with(rowAxis!, first),
+      from: builder.let("from", subtract(row, first)),
+      to: builder.let("to", subtract(min(add(row, constant(rows)), to), first)),
       vectors,
       active,
     });
@@ -181,10 +211,16 @@ function emitRows(
     }
     const base = startOf(broadcast, "row_start", axes);
     const to = depth === 0 ? end : rowCount;
-    if (rowAxis === null) tile(base, axes, constant(0), constant(1));
-    else builder.loop("row", from, to, (row) => tile(base, axes, row, to), rows);
+    if (rowAxis === null) tile(base, axes, { row: constant(0), from, to });
+    else builder.loop("row", from, to, (row) => tile(base, axes, { row, from, to }), rows);
   };
   visit(0, at);
+}
+
+/** Rows that a task certainly has: where rows are cut the last task may have fewer than the others. */
+function fewestRows({ batch, constant: count }: Extent, perTask: number | null): number {
+  if (batch !== 0) return 1;
+  return perTask === null ? count : count - (Math.ceil(count / perTask) - 1) * perTask;
 }
 
 /** Where an operand is at the given parallel axes, before the first step of the sum. */

@@ -1,11 +1,14 @@
 /**
- * The register tile of a contraction: named accumulators, one for each row and vector; a loop over the sum
- * that loads vectors of one operand and broadcasts elements of the other; then whatever the caller does with
- * the sums. Within a tile every output adds its products in the order of the sum, so tiles, tails and tasks
+ * The register tile of a contraction, a function of its own: named accumulators, one for each row and vector; a loop
+ * over the sum that loads vectors of one operand and broadcasts elements of the other; then the sums are stored side
+ * by side in memory of the task, where the group's maps find them. As a function it is compiled once however many
+ * kernels use it, and nothing around it competes with the accumulators for registers; its way through the first-level
+ * cache costs little beside the sum. Every output adds its products in the order of the sum, so tiles, tails and tasks
  * change no bits.
  */
 
 import type { Extent } from "../graph/extent.ts";
+import { BlockBuilder } from "../kernel/block-builder.ts";
 import {
   add,
   broadcast,
@@ -14,12 +17,13 @@ import {
   load,
   multiply,
   place,
+  store,
   symbol,
+  variable,
   vectorOf,
 } from "../kernel/build.ts";
-import type { Expression } from "../kernel/ir.ts";
+import type { Expression, FunctionParameter, KernelFunction, Statement } from "../kernel/ir.ts";
 import type { SumLoop } from "./contraction-plan.ts";
-import type { KernelBuilder } from "./kernel-builder.ts";
 
 /** Where an operand starts for a tile, and the buffer it lies in. */
 export interface TileOperand {
@@ -34,62 +38,123 @@ export interface TileShape {
   readonly lanes: number;
   /** Lanes of the last vector that are columns of the result. */
   readonly active: number;
+  /** From row to row of the broadcast operand, in elements. */
+  readonly rowStep: number;
 }
 
-/** Emits a tile's sums; gives the accumulator of each row and vector. */
-export function emitTile(
-  builder: KernelBuilder,
-  { rows, vectors, lanes, active }: TileShape,
+/** The sums of one tile, stored row after row of `vectors` whole vectors each. */
+export function invokeTile(
+  shape: TileShape,
   sums: readonly SumLoop[],
-  /** The broadcast operand, one for each row. */
-  rowOperands: readonly TileOperand[],
+  /** The operand whose elements are broadcast, at the tile's first row. */
+  rows: TileOperand,
   /** The operand that runs along the vectors, at the first lane. */
-  run: TileOperand,
-): readonly (readonly Expression[])[] {
+  columns: TileOperand,
+  tile: TileOperand,
+): Statement {
+  const address = ({ buffer, start }: TileOperand) =>
+    ({ kind: "address", place: place(buffer, start) }) as const;
+  const counts = sums.map(({ extent }) => extent).filter(({ batch }) => batch !== 0);
+  return {
+    kind: "invoke",
+    function: tileFunction(shape, sums),
+    args: [address(rows), address(columns), ...counts.map(extentValue), address(tile)],
+  };
+}
+
+/** Named by all that its body depends on. */
+function tileFunction(
+  { rows, vectors, lanes, active, rowStep }: TileShape,
+  sums: readonly SumLoop[],
+): KernelFunction {
+  const builder = new BlockBuilder();
+  const pointer = (hint: string, access: "read" | "write") =>
+    ({ kind: "pointer", name: builder.name(hint), dtype: "f32", access }) as const;
+  const left = pointer("left", "read");
+  const right = pointer("right", "read");
+  const counts: FunctionParameter[] = [];
+  const ends = sums.map(({ extent }): Expression => {
+    if (extent.batch === 0) return constant(extent.constant);
+    const name = builder.name("count");
+    const count = variable(name);
+    counts.push({ kind: "value", name, type: count.type });
+    return count;
+  });
+  const out = pointer("sums", "write");
+
   const type = vectorOf("f32", lanes);
   const accumulators = Array.from({ length: rows }, (_, r) =>
     Array.from({ length: vectors }, (_, v) =>
       builder.mutable(`sum_${r}_${v}`, constant(0, "f32", lanes)),
     ),
   );
-  const step = (offsets: { readonly broadcast: Expression; readonly run: Expression }): void => {
-    const at = builder.let("at", add(run.start, offsets.run));
+  const step = (moved: Moved): void => {
     const columns = Array.from({ length: vectors }, (_, v) => {
-      const lanesUsed = v === vectors - 1 ? active : lanes;
-      const from = place(run.buffer, add(at, constant(v * lanes)));
-      return builder.let("column", load(from, type, { active: lanesUsed }));
+      const from = place(right.name, add(moved.run, constant(v * lanes)));
+      const used = v === vectors - 1 ? active : lanes;
+      return builder.let("column", load(from, type, { active: used }));
     });
-    rowOperands.forEach(({ buffer, start }, r) => {
-      const element = load(place(buffer, add(start, offsets.broadcast)), vectorOf("f32", 1));
-      const wide = builder.let("row", broadcast(element, lanes));
-      columns.forEach((column, v) => {
-        const { name, value } = accumulators[r]![v]!;
-        builder.assign(name, fma(wide, column, value));
+    accumulators.forEach((row, r) => {
+      const from = place(left.name, add(moved.broadcast, constant(r * rowStep)));
+      const wide = builder.let("row", broadcast(load(from, vectorOf("f32", 1)), lanes));
+      row.forEach(({ name, value }, v) => {
+        builder.assign(name, fma(wide, columns[v]!, value));
       });
     });
   };
-  emitSums(builder, sums, { broadcast: constant(0), run: constant(0) }, step);
-  return accumulators.map((row) => row.map(({ value }) => value));
+  emitSums(builder, sums, ends, { broadcast: constant(0), run: constant(0) }, step);
+  accumulators.forEach((row, r) => {
+    row.forEach(({ value }, v) => {
+      builder.emit(store(place(out.name, constant((r * vectors + v) * lanes)), value));
+    });
+  });
+
+  const parts = sums.map(({ extent, broadcastStep, runStep }) => {
+    const count = extent.batch === 0 ? `${extent.constant}` : "n";
+    return `${count}x${numeral(broadcastStep)}x${numeral(runStep)}`;
+  });
+  const shape = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}`;
+  const apart = rows === 1 ? "" : `_by${numeral(rowStep)}`;
+  return {
+    name: ["tile", shape + apart, ...parts].join("_"),
+    comment: `Sums of ${rows} rows and ${vectors} vectors of columns.`,
+    parameters: [left, right, ...counts, out],
+    body: builder.statements,
+    result: null,
+    inline: false,
+  };
+}
+
+/** A step as part of a name. */
+function numeral(step: number): string {
+  return step < 0 ? `m${-step}` : `${step}`;
+}
+
+/** How far both operands have moved. */
+interface Moved {
+  readonly broadcast: Expression;
+  readonly run: Expression;
 }
 
 /** The loops of a sum around a step that gets how far both operands have moved. */
 function emitSums(
-  builder: KernelBuilder,
+  builder: BlockBuilder,
   sums: readonly SumLoop[],
-  moved: { readonly broadcast: Expression; readonly run: Expression },
-  step: (moved: { readonly broadcast: Expression; readonly run: Expression }) => void,
+  ends: readonly Expression[],
+  moved: Moved,
+  step: (moved: Moved) => void,
 ): void {
   const [outer, ...inner] = sums;
   if (outer === undefined) {
     step(moved);
     return;
   }
-  builder.loop("k", constant(0), extentValue(outer.extent), (k) => {
+  builder.loop("k", constant(0), ends[0]!, (k) => {
     const next = {
       broadcast: add(moved.broadcast, multiply(k, constant(outer.broadcastStep))),
       run: add(moved.run, multiply(k, constant(outer.runStep))),
     };
-    emitSums(builder, inner, next, step);
+    emitSums(builder, inner, ends.slice(1), next, step);
   });
 }
 

@@ -7,17 +7,7 @@
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { sizeAt } from "../graph/extent.ts";
 import type { Compute } from "../graph/node.ts";
-import {
-  add,
-  ceilQuotient,
-  constant,
-  min,
-  multiply,
-  place,
-  store,
-  subtract,
-  symbol,
-} from "../kernel/build.ts";
+import { add, ceilQuotient, constant, min, multiply, symbol } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import { runsAlongReduction } from "../optimize/fusion/structure.ts";
@@ -108,26 +98,15 @@ function emitTiledRows(
   const contraction = stridedContraction(node, builder.batchMax);
   invariant(contraction !== undefined, "rows begin with a contraction that is not strided");
   const plan = planContraction(contraction, builder.batchMax, target, { wholeRows: true });
-  const { lanes, rowAxis, vectors, rows } = plan;
-  const width = vectors * lanes;
-  const buffer = builder.local("tile", "f32", rows * width);
+  const { lanes, rowAxis } = plan;
   const depth = contraction.vectorAxis;
-  const finish = ({ sums, axes, rowEnd }: FinishedTile): void => {
-    sums.forEach((row, r) => {
-      row.forEach((sum, v) => {
-        builder.emit(store(place(buffer, constant(r * width + v * lanes)), sum));
-      });
-    });
-    const count =
-      rowEnd === null || rowAxis === null
-        ? constant(rows)
-        : builder.let("rows", min(constant(rows), subtract(rowEnd, axes[rowAxis]!)));
-    builder.loop("r", constant(0), count, (r) => {
+  const finish = ({ sums, axes, from, to, vectors }: FinishedTile): void => {
+    builder.loop("r", from, to, (r) => {
       const row = axes
         .slice(0, depth)
         .map((axis, d) => (d === rowAxis ? builder.let("row", add(axis, r)) : axis));
-      const start = builder.let("tile_row", multiply(r, constant(width)));
-      program.emitRow(row, new Map([[node.values[0]!, { name: buffer, start }]]));
+      const start = builder.let("tile_row", multiply(r, constant(vectors * lanes)));
+      program.emitRow(row, new Map([[node.values[0]!, { name: sums, start }]]));
     });
   };
   return emitContraction(builder, plan, finish);
