@@ -39,6 +39,14 @@ export function value(name: string, dtype: ElementType): FunctionParameter {
 }
 
 /**
+ * Asks for the memory around an element to be brought near, because it will be read soon. Nothing else happens; the
+ * address may lie beyond the buffer's end.
+ */
+export function prefetch(dtype: ElementType): KernelFunction {
+  return intrinsic(`prefetch_${dtype}`, "", [pointer("from", dtype, "read")]);
+}
+
+/**
  * Copies 4, 8 or 16 bytes from global to shared memory, both aligned to as much; zeros where `exists` is false, without
  * touching the source.
  */

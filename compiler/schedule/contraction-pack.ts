@@ -16,6 +16,7 @@ import {
   store,
   vectorOf,
 } from "../kernel/build.ts";
+import { prefetch } from "../kernel/intrinsics.ts";
 import type { Expression } from "../kernel/ir.ts";
 import type { SumLoop } from "./contraction-plan.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
@@ -26,6 +27,15 @@ export interface Panel {
   readonly operand: TileOperand;
   readonly runStep: number;
 }
+
+/**
+ * Rows of a panel that are far apart in memory are asked for so many ahead: no processor foresees them by itself, and
+ * each would be waited for.
+ */
+const rowsAhead = 16;
+
+/** The same of blocks that are transposed, whose rows are read along memory, many at a time. */
+const blocksAhead = 2;
 
 export interface PanelSource {
   readonly buffer: string;
@@ -68,7 +78,7 @@ export function packPanel(
       const nextFrom = builder.let("from", add(from, multiply(k, constant(loop.runStep))));
       const nextTo = builder.let("to", add(to, multiply(k, constant(packed[depth]!.runStep))));
       if (!isInnermost) visit(depth + 1, nextFrom, nextTo);
-      else gatherRow(builder, source, panel, nextFrom, nextTo);
+      else gatherRow(builder, source, panel, nextFrom, nextTo, loop.runStep);
     });
   };
   visit(0, source.start, constant(0));
@@ -82,16 +92,23 @@ function gatherRow(
   panel: string,
   from: Expression,
   to: Expression,
+  step: number,
 ): void {
   for (let v = 0; v < vectors; v++) {
     const first = add(from, constant(v * lanes * columnStep));
     const isRun = lanes === 1 || columnStep === 1;
+    if (isRun) emitPrefetch(builder, buffer, add(first, constant(rowsAhead * step)));
     const index = isRun ? first : add(first, multiply(ramp(lanes), constant(columnStep)));
     const element = load(place(buffer, index), vectorOf("f32", lanes), {
       active: v === vectors - 1 ? active : lanes,
     });
     builder.emit(store(place(panel, add(to, constant(v * lanes))), element));
   }
+}
+
+function emitPrefetch(builder: KernelBuilder, buffer: string, index: Expression): void {
+  const address = { kind: "address", place: place(buffer, index) } as const;
+  builder.emit({ kind: "invoke", function: prefetch("f32"), args: [address] });
 }
 
 /** The whole panel in blocks of lanes × lanes: read along the sum, written along the columns. */
@@ -111,6 +128,7 @@ function transposeBlocks(
     const rows = Array.from({ length: lanes }, (_, j) => {
       if (j >= used) return constant(0, "f32", lanes);
       const at = add(corner, constant(j * columnStep));
+      if (steps === lanes) emitPrefetch(builder, buffer, add(at, constant(blocksAhead * lanes)));
       return builder.let("row", load(place(buffer, at), type, { active: steps }));
     });
     const target = builder.let("target", add(add(to, multiply(k, constant(width))), column));
@@ -119,22 +137,20 @@ function transposeBlocks(
       builder.emit(store(place(panel, add(target, constant(j * width))), column));
     });
   };
-  const block = (k: Expression, steps: number): void => {
-    const full = active === lanes ? vectors : vectors - 1;
-    if (full > 0) {
-      builder.loop(
-        "column",
-        constant(0),
-        constant(full * lanes),
-        (column) => square(k, steps, column, lanes),
-        lanes,
-      );
+  const run = (column: Expression, used: number): void => {
+    const whole = length - (length % lanes);
+    if (whole > 0) {
+      const each = (k: Expression) => square(k, lanes, column, used);
+      builder.loop("k", constant(0), constant(whole), each, lanes);
     }
-    if (full < vectors) square(k, steps, constant(full * lanes), active);
+    if (whole < length) square(constant(whole), length - whole, column, used);
   };
-  const whole = length - (length % lanes);
-  if (whole > 0) builder.loop("k", constant(0), constant(whole), (k) => block(k, lanes), lanes);
-  if (whole < length) block(constant(whole), length - whole);
+  const full = active === lanes ? vectors : vectors - 1;
+  if (full > 0) {
+    const each = (column: Expression) => run(column, lanes);
+    builder.loop("column", constant(0), constant(full * lanes), each, lanes);
+  }
+  if (full < vectors) run(constant(full * lanes), active);
 }
 
 /**

@@ -70,6 +70,7 @@ export class Legalizer {
   }
 
   function(fn: KernelFunction): KernelFunction {
+    if (fn.isIntrinsic === true) return fn;
     const known = this.#functions.get(fn.name);
     if (known !== undefined) return known;
     const body = this.#statements(fn.body);

@@ -5,6 +5,7 @@
  */
 
 import { assertExhaustive, InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
+import { literalOf } from "../../kernel/build.ts";
 import type {
   ElementType,
   Expression,
@@ -80,8 +81,17 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
     use({ kind, type });
     return callOf(helperName({ kind, type }), args);
   };
-  const element = (place: Place, print: Print): Printed =>
-    primary(`${place.buffer}[${columnIndex(place, print)}]`);
+  // A literal offset is added to the address: indexes wrap, so C compilers could not move it there themselves.
+  const element = (place: Place, print: Print): Printed => {
+    const { buffer, index, row } = place;
+    const [first, second] = index.kind === "operation" ? index.args : [];
+    const offset = second === undefined ? undefined : literalOf(second);
+    const isSum = index.kind === "operation" && index.operation === "add";
+    if (row !== null || !isSum || offset === undefined || literalOf(first!) !== undefined) {
+      return primary(`${buffer}[${columnIndex(place, print)}]`);
+    }
+    return primary(`(${buffer} + ${inside(print(first!), precedence.sum)})[${offset}]`);
+  };
   const pointer = (place: Place, print: Print): Printed => {
     if (place.index.kind === "constant" && place.index.value === 0 && place.row === null) {
       return primary(place.buffer);

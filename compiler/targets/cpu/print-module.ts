@@ -4,8 +4,8 @@
  */
 
 import { assertExhaustive, InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
-import { functionsOf } from "../../kernel/functions-called.ts";
-import type { Kernel, KernelParameter } from "../../kernel/ir.ts";
+import { functionsCalled, functionsOf } from "../../kernel/functions-called.ts";
+import type { Kernel, KernelFunction, KernelParameter } from "../../kernel/ir.ts";
 import {
   type GraphFunction,
   type KernelModule,
@@ -47,10 +47,8 @@ export function printC(module: KernelModule, { features, source, clocks }: Print
   const printer = new CLikePrinter(cDialect((helper) => helpers.push(helper)));
   const kernels = legalKernels(module);
 
-  const functions = functionsOf([...kernels.values()]).flatMap((fn) => [
-    ...printer.function(fn),
-    "",
-  ]);
+  const called = functionsOf([...kernels.values()]);
+  const functions = called.flatMap((fn) => [...printer.function(fn), ""]);
   const printed = new Set<Kernel>();
   const graphs = module.functions.flatMap((fn) =>
     printGraph(fn, kernels, { printed, printer, clocks }),
@@ -66,6 +64,7 @@ export function printC(module: KernelModule, { features, source, clocks }: Print
     "",
     ...printLoopingStep(module),
     ...printHelpers(helpers, new Set(features)),
+    ...intrinsicsOf([...kernels.values(), ...called]).map(printIntrinsic),
     "",
     ...(clocks === undefined ? [] : printClock()),
     ...functions,
@@ -73,6 +72,19 @@ export function printC(module: KernelModule, { features, source, clocks }: Print
     "",
     ...graphs,
   ].join("\n");
+}
+
+/** The machine's own functions that kernels and functions call, each once, by name. */
+function intrinsicsOf(callers: readonly Pick<Kernel, "body">[]): KernelFunction[] {
+  const called = callers.flatMap(({ body }) => functionsCalled(body, null));
+  const named = called.filter((fn) => fn.isIntrinsic === true).map((fn) => [fn.name, fn] as const);
+  return [...new Map(named)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, fn]) => fn);
+}
+
+function printIntrinsic({ name, parameters: [from] }: KernelFunction): string {
+  invariant(name.startsWith("prefetch_") && from?.kind === "pointer", `the CPU has no ${name}`);
+  const type = memoryTypeName(from.dtype);
+  return `static inline void ${name}(const ${type} *p) { __builtin_prefetch(p); }`;
 }
 
 /**
