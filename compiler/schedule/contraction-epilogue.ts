@@ -2,10 +2,15 @@
  * What happens to the sums of a finished register tile: the group's maps and its stores.
  */
 
+import { type Affine, axesOf } from "../graph/affine.ts";
 import { loadsOf } from "../graph/context.ts";
-import type { Compute } from "../graph/node.ts";
+import { bytesPerElement } from "../graph/dtype.ts";
+import { elementsAt } from "../graph/extent.ts";
+import type { Compute, LoadScalar } from "../graph/node.ts";
+import { printAffine } from "../graph/print.ts";
 import { add, constant, load, multiply, place, vectorOf } from "../kernel/build.ts";
-import type { Expression } from "../kernel/ir.ts";
+import { prefetch } from "../kernel/intrinsics.ts";
+import type { Address, Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { Group } from "../optimize/group.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
@@ -16,8 +21,8 @@ import {
   SharedLoads,
   storeGlobals,
 } from "./epilogue.ts";
-import type { Point } from "./indexes.ts";
-import type { KernelBuilder } from "./kernel-builder.ts";
+import { laneStep, type Point, recombine, scalarIndex } from "./indexes.ts";
+import { isStepScalar, type KernelBuilder } from "./kernel-builder.ts";
 
 /** A register tile whose sums are done. */
 export interface FinishedTile {
@@ -42,6 +47,57 @@ export function emitEpilogue(
 ): void {
   const maps = group.stages.filter((stage) => stage !== plan.contraction.node);
   new Epilogue(builder, group, plan, tile, maps).emit();
+}
+
+/** Elements of f32 in a line of the caches of all processors that matter. */
+const lineElements = 16;
+
+/**
+ * Asks for what the maps will read of large tensors at the tile's points, before its sums: the rows of a tile are too
+ * far apart in memory for a processor to foresee them, and come in while it multiplies.
+ */
+export function prefetchOperands(
+  builder: KernelBuilder,
+  group: Group,
+  plan: ContractionPlan,
+  { axes, from, to, vectors }: Omit<FinishedTile, "sums">,
+  /** Bytes of the first-level cache: smaller tensors are near anyway. */
+  nearBytes: number,
+): void {
+  const { contraction, rowAxis, lanes } = plan;
+  const { batchMax } = builder;
+  if (rowAxis === null) return;
+  const isFar = ({ value, guard }: LoadScalar) =>
+    !group.scopes.has(value) &&
+    !(value.node.kind === "leaf" && (value.node.role === "input" || isStepScalar(value.node))) &&
+    guard.kind === "true" &&
+    elementsAt(value.shape, batchMax) * bytesPerElement[value.dtype] > nearBytes;
+  const loads = group.stages
+    .filter((stage) => stage !== contraction.node)
+    .flatMap(({ body }) => loadsOf(body))
+    .filter(isFar);
+  const { vectorAxis } = contraction;
+  const extents = axesOfNode(contraction.node);
+  const vector = { axis: vectorAxis, lanes };
+  const places = new Map<string, { readonly buffer: string; readonly offset: Affine }>();
+  for (const { value, index } of loads) {
+    const offset = recombine(builder.indexOf(value, index).offset);
+    const isRun = laneStep(offset, { extents, batchMax, axes, vector }) === 1;
+    if (!isRun || !axesOf(offset).has(rowAxis) || value.dtype !== "f32") continue;
+    const buffer = builder.buffer(value, "read");
+    places.set(`${buffer} ${printAffine(offset)}`, { buffer, offset });
+  }
+  if (places.size === 0) return;
+  builder.loop("ahead", from, to, (r) => {
+    const at = axes.with(rowAxis, builder.let("row", add(axes[rowAxis]!, r)));
+    for (const { buffer, offset } of places.values()) {
+      const first = scalarIndex(offset, { extents, batchMax, axes: at, vector });
+      for (let column = 0; column < vectors * lanes; column += lineElements) {
+        const address = { kind: "address", place: place(buffer, add(first, constant(column))) };
+        builder.emit({ kind: "invoke", function: prefetch("f32"), args: [address as Address] });
+      }
+    }
+  });
 }
 
 class Epilogue {

@@ -29,7 +29,7 @@ import { axesOfNode, type LinearAccess } from "../optimize/fusion/linear-access.
 import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
-import { emitEpilogue, type FinishedTile } from "./contraction-epilogue.ts";
+import { emitEpilogue, type FinishedTile, prefetchOperands } from "./contraction-epilogue.ts";
 import { packPanel } from "./contraction-pack.ts";
 import { type ContractionPlan, planContraction } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup } from "./cost.ts";
@@ -49,15 +49,25 @@ export function scheduleContraction(
   invariant(contraction !== undefined, "a contraction group without a strided contraction");
   const plan = planContraction(contraction, batchMax, target);
   const builder = new KernelBuilder(surroundings);
-  const tasks = emitContraction(builder, plan, (tile) => emitEpilogue(builder, group, plan, tile));
+  const tasks = emitContraction(builder, plan, {
+    begin: (tile) => prefetchOperands(builder, group, plan, tile, target.cacheBytes[0]),
+    finish: (tile) => emitEpilogue(builder, group, plan, tile),
+  });
   return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));
+}
+
+/** What is done around the sums of a tile. */
+export interface AroundTile {
+  /** Comes before the sums. */
+  readonly begin?: (tile: FinishedTile) => void;
+  readonly finish: (tile: FinishedTile) => void;
 }
 
 /** Emits the loops and tiles of a contraction; gives the number of tasks. */
 export function emitContraction(
   builder: KernelBuilder,
   plan: ContractionPlan,
-  finish: (tile: FinishedTile) => void,
+  around: AroundTile,
 ): Expression {
   const { contraction, rowsPerTask, vectors, lanes, columns, outerAxes } = plan;
   const extents = axesOfNode(contraction.node);
@@ -87,7 +97,7 @@ export function emitContraction(
   const emitPanel = (vectorsHere: number, active: number): void => {
     const column = builder.let("column", multiply(panel, constant(width)));
     const at = axes.with(contraction.vectorAxis, column);
-    emitRows(builder, plan, { at, first, end, vectors: vectorsHere, active }, finish);
+    emitRows(builder, plan, { at, first, end, vectors: vectorsHere, active }, around);
   };
 
   const wholePanels = Math.floor(columns / width);
@@ -134,7 +144,7 @@ function emitRows(
   builder: KernelBuilder,
   plan: ContractionPlan,
   { at, first, end, vectors, active }: RowRun,
-  finish: (tile: FinishedTile) => void,
+  { begin, finish }: AroundTile,
 ): void {
   const { contraction, rows, rowAxis, rowLoops, lanes } = plan;
   const { broadcast, run, vectorAxis } = contraction;
@@ -173,9 +183,12 @@ function emitRows(
       builder.emit(invokeTile(shape, sums, rowsAt(first), operand, sumsAt));
     };
     if (isWhole) {
-      emitSums(row);
       const at = rowAxis === null ? axes : axes.with(rowAxis, row);
-      finish({ sums: buffer, axes: at, from: constant(0), to: constant(rows), vectors, active });
+      const [start, stop] = [constant(0), constant(rows)];
+      const whole = { sums: buffer, axes: at, from: start, to: stop, vectors, active };
+      begin?.(whole);
+      emitSums(row);
+      finish(whole);
       return;
     }
     const first = builder.let("first", max(min(row, subtract(to, constant(rows))), from));
@@ -186,20 +199,22 @@ function emitRows(
         builder.emit(invokeTile(one, sums, rowsAt(r), operand, { buffer, start }));
       });
     };
-    if (fewest >= rows) emitSums(first);
-    else {
-      const singly = builder.block(emitSingly);
-      const together = builder.block(() => emitSums(first));
-      builder.emit(when(less(subtract(to, from), constant(rows)), singly, together));
-    }
-    finish({
+    const part: FinishedTile = {
       sums: buffer,
       axes: axes.with(rowAxis!, first),
       from: builder.let("from", subtract(row, first)),
       to: builder.let("to", subtract(min(add(row, constant(rows)), to), first)),
       vectors,
       active,
-    });
+    };
+    begin?.(part);
+    if (fewest >= rows) emitSums(first);
+    else {
+      const singly = builder.block(emitSingly);
+      const together = builder.block(() => emitSums(first));
+      builder.emit(when(less(subtract(to, from), constant(rows)), singly, together));
+    }
+    finish(part);
   };
   const visit = (depth: number, axes: readonly Expression[]): void => {
     const axis = rowLoops[depth];

@@ -109,5 +109,5 @@ function emitTiledRows(
       program.emitRow(row, new Map([[node.values[0]!, { name: sums, start }]]));
     });
   };
-  return emitContraction(builder, plan, finish);
+  return emitContraction(builder, plan, { finish });
 }
