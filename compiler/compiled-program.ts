@@ -44,8 +44,10 @@ export interface KernelReport {
   readonly apart: readonly { readonly kernel: string; readonly why: string }[];
   /** Independent kernels that run in the same launch. */
   readonly launchedWith: readonly string[];
-  /** How often a step launches it: more than once in a loop. */
+  /** How often a step runs it: more than once in a loop. */
   readonly times: number;
+  /** Whether these are one launch, with all else that the loop does, and not one each. */
+  readonly loopIsOneLaunch: boolean;
   /** Places in the source, `digits.nn:5:30`. */
   readonly origins: readonly string[];
   /** Of one launch with a full batch. */

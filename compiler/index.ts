@@ -15,6 +15,7 @@ import { alternativeOf, type Target } from "./targets/alternative.ts";
 import { clocksOffset, planClocks } from "./targets/cpu/clocks.ts";
 import { printC } from "./targets/cpu/print-module.ts";
 import { printCuda } from "./targets/cuda/print-module.ts";
+import { reportLoops } from "./targets/report-loops.ts";
 import { printWgsl } from "./targets/wgsl/print-module.ts";
 import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
@@ -67,11 +68,17 @@ export function compile(
     requiredFeatures: target.name === "cpu" ? target.features : [],
   });
   const clocks = options.clocks === true;
+  const { kernels, module } = passes.scheduled;
+  const code = printKernels(passes, target, {
+    source: entry,
+    batchMax: lowered.batchMax,
+    clocks,
+  });
   const program: CompiledProgram = {
-    plan: clocks ? planClocks(plan, passes.scheduled.module) : plan,
-    code: printKernels(passes, target, { source: entry, batchMax: lowered.batchMax, clocks }),
+    plan: clocks ? planClocks(plan, module) : plan,
+    code,
     functions: printTrainerFunctions(lowered, passes),
-    kernels: passes.scheduled.kernels,
+    kernels: reportLoops(kernels, module, code),
     timings: passes.timings,
     printed,
   };

@@ -146,8 +146,3 @@ export function setRegisters(how: "increase" | "decrease", count: number): Kerne
   invariant(count % 8 === 0 && count >= 24 && count <= 256, `${count} registers`);
   return intrinsic(`${how}_registers_${count}`, "", []);
 }
-
-/** Waits for all of the first so many threads of the workgroup, and sees what they stored: a barrier of some threads. */
-export function meetWarpgroups(threads: 128 | 256): KernelFunction {
-  return intrinsic(`meet_warpgroups_${threads}`, "", []);
-}

@@ -67,6 +67,14 @@ export function awaitCopies(pending: number): KernelFunction {
 }
 
 /**
+ * Waits for all of the first so many threads of the workgroup, a multiple of 32, and sees what they stored: a barrier of
+ * some threads, where no others come.
+ */
+export function meetThreads(threads: number): KernelFunction {
+  return intrinsic(`meet_threads_${threads}`, "", []);
+}
+
+/**
  * Reads four (two) matrices of 8 × 8 halves from shared memory: thread i gives the address of line i mod 8 of matrix
  * i / 8, 16 bytes from a multiple of 16 on. Register j of thread t has elements 2(t mod 4) and the next of line t / 4 of
  * matrix j, or of column t / 4 if `transposed`.

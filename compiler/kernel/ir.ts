@@ -6,13 +6,15 @@
  * same time; no task may read what another writes. Its parameters are **windows** (one tensor each, row-major,
  * indexed in elements from 0), **columns** of the data (indexed within one row of the batch, see `load`),
  * step **scalars** and **steps** of loops around it. Shapes and strides are literals taken at N = Nmax; the symbol `n` is the current batch
- * size. A written window overlaps no other one: memory that is read and written is one parameter.
+ * size. A written window overlaps no other one: memory that is read and written is one parameter. Only windows that
+ * are said to be `shared` may overlap, and change hands at barriers.
  *
  * A task is run by one thread, or by a **workgroup** of `threads` threads that all run the body, told apart by the
  * symbol `thread`. Names and `local` buffers belong to a thread, `shared` buffers to the workgroup. What a thread
  * stores in shared or global memory the others of its workgroup may read after a `barrier`; all threads must come to
  * every barrier, so conditions and loop bounds around one depend on nothing that differs between threads and on no
- * memory.
+ * memory. The workgroups of a persistent kernel may meet at barriers of the whole **grid**, all of them at every one:
+ * what stands around these does not differ between workgroups either.
  *
  * A **type** is an element type and a number of lanes; more than one lane is a vector, and every operation
  * works lane by lane. Index arithmetic is `i32` with one lane, and never overflows; other `i32` and all
@@ -217,8 +219,11 @@ export type Statement =
       readonly dtype: ElementType;
       readonly elements: number;
     }
-  /** Waits for all threads of the workgroup; what they stored, in shared and in global memory, can be read after it. */
-  | { readonly kind: "barrier" }
+  /**
+   * Waits for all threads of the workgroup; what they stored, in shared and in global memory, can be read after it. One
+   * of the grid waits for all threads of all workgroups, and what they stored in global memory can be read after it.
+   */
+  | { readonly kind: "barrier"; readonly scope?: "grid" }
   | { readonly kind: "comment"; readonly text: string };
 
 /** `variable` (i32) = from, from + step, … while it is < to. */
@@ -275,6 +280,8 @@ export type KernelParameter =
       readonly access: Access;
       /** Elements of the whole tensor at Nmax. */
       readonly elements: number;
+      /** It may be the memory of others, and one workgroup may read what another wrote before a barrier of the grid. */
+      readonly isShared?: boolean;
     }
   /** A data column of native type, read through the row numbers of the batch. */
   | {

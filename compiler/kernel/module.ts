@@ -66,11 +66,12 @@ export interface GraphFunction {
   readonly loops: readonly LaunchLoop[];
 }
 
-/** A launch, by its number, or a loop over such. */
+/** A launch or a loop over such, by their numbers. */
 export type LaunchTree =
   | { readonly kind: "launch"; readonly launch: number }
   | {
       readonly kind: "loop";
+      readonly loop: number;
       readonly count: number;
       readonly tasks: RowTasks | null;
       readonly body: readonly LaunchTree[];
@@ -91,7 +92,8 @@ export function launchTrees({
         continue;
       }
       const body = between(at, loop.end, inside.slice(index + 1));
-      trees.push({ kind: "loop", count: loop.count, tasks: loop.tasks ?? null, body });
+      const { count, tasks = null } = loop;
+      trees.push({ kind: "loop", loop: loops.indexOf(loop), count, tasks, body });
       at = loop.end;
     }
     return trees;

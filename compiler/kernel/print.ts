@@ -121,7 +121,7 @@ function printStatement(s: Statement): string[] {
     case "buffer":
       return [`${s.scope} ${s.name}: ${s.dtype}[${s.elements}]`];
     case "barrier":
-      return ["barrier"];
+      return [s.scope === "grid" ? "barrier of the grid" : "barrier"];
     case "comment":
       return [`// ${s.text}`];
     default:
@@ -136,7 +136,7 @@ function printArgument(argument: Argument): string {
 function printParameter(parameter: KernelParameter): string {
   switch (parameter.kind) {
     case "window":
-      return `${parameter.name}: ${parameter.access} ${parameter.dtype}[${parameter.elements}]`;
+      return `${parameter.name}: ${parameter.isShared ? "shared " : ""}${parameter.access} ${parameter.dtype}[${parameter.elements}]`;
     case "column":
       return `${parameter.name}: column ${parameter.dtype}[${parameter.rowElements}]`;
     case "scalar":

@@ -4,12 +4,18 @@
  * together, as barriers demand.
  */
 
-import type { Expression } from "./ir.ts";
+import type { Expression, KernelSymbol } from "./ir.ts";
 import { expressionChildren } from "./rewrite.ts";
 
 export class Uniformity {
   readonly #names = new Set<string>();
+  readonly #differing: ReadonlySet<KernelSymbol>;
   #isHere = true;
+
+  /** `differing` are the symbols that are not the same: for what is the same in all workgroups, more than `thread`. */
+  constructor(differing: Iterable<KernelSymbol> = ["thread"]) {
+    this.#differing = new Set(differing);
+  }
 
   /** Whether all threads come to where the walk over the statements is. */
   get isHere(): boolean {
@@ -27,7 +33,7 @@ export class Uniformity {
       case "variable":
         return this.#names.has(e.name);
       case "symbol":
-        return e.symbol !== "thread";
+        return !this.#differing.has(e.symbol);
       case "load":
       case "shuffleDown":
       case "shuffleFirst":

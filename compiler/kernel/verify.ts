@@ -13,7 +13,8 @@
  * 7. threads are a power of two or a multiple of 32; what is said of other threads (`thread`, `subgroup`, shared buffers, barriers and
  *    `shuffleDown`, `shuffleFirst`) stands in kernels of more than one;
  * 8. all threads of a workgroup come to every barrier and `shuffleDown`: conditions and loop bounds around one are
- *    made of literals, symbols other than `thread`, step scalars, steps of loops, and names of such values;
+ *    made of literals, symbols other than `thread`, step scalars, steps of loops, and names of such values; barriers of
+ *    the grid stand in persistent kernels, and what is around them is not made of `group` either;
  * 9. a launch that asks for the step of a loop is in it.
  */
 
@@ -92,7 +93,9 @@ class Verifier {
   readonly #verified: Set<string>;
   readonly #threads: number;
   readonly #isPersistent: boolean;
+  /** What is the same in all threads of a workgroup, and in those of all workgroups. */
   readonly #uniformity = new Uniformity();
+  readonly #gridUniformity = new Uniformity(["thread", "task", "group"]);
   readonly #names = new Set<string>();
   readonly #buffers = new Map<string, Buffer>();
   #scope = new Map<string, Variable>();
@@ -122,7 +125,7 @@ class Verifier {
     if (parameter.kind === "scalar" || parameter.kind === "step") {
       const dtype = parameter.kind === "scalar" ? "f32" : "i32";
       this.#scope.set(name, { type: { dtype, lanes: 1 }, isMutable: false });
-      this.#uniformity.add(name);
+      for (const uniformity of this.#uniformities) uniformity.add(name);
       return;
     }
     if (parameter.kind === "tensorMap") {
@@ -173,7 +176,7 @@ class Verifier {
       case "mutable":
         this.#expression(s.value);
         this.#define(s.name, s.value.type, s.kind === "mutable");
-        if (s.kind === "let" && this.#uniformity.of(s.value)) this.#uniformity.add(s.name);
+        if (s.kind === "let") this.#addUniform(s.name, s.value);
         return;
       case "assign": {
         this.#expression(s.value);
@@ -194,16 +197,15 @@ class Verifier {
         const outer = this.#scope;
         this.#scope = new Map(outer);
         this.#define(s.variable, { dtype: "i32", lanes: 1 }, false);
-        const isUniform = this.#uniformity.of(s.from) && this.#uniformity.of(s.to);
-        if (isUniform) this.#uniformity.add(s.variable);
-        this.#uniformity.within(isUniform, () => this.block(s.body));
+        this.#addUniform(s.variable, s.from, s.to);
+        this.#within([s.from, s.to], () => this.block(s.body));
         this.#scope = outer;
         return;
       }
       case "if":
         this.#expression(s.condition);
         this.#expectType(s.condition, { dtype: "bool", lanes: 1 });
-        this.#uniformity.within(this.#uniformity.of(s.condition), () => {
+        this.#within([s.condition], () => {
           this.block(s.whenTrue);
           this.block(s.whenFalse);
         });
@@ -219,10 +221,38 @@ class Verifier {
         return;
       case "barrier":
         this.#expectAllThreads("a barrier");
+        if (s.scope === "grid") {
+          this.#expect(
+            this.#isPersistent,
+            "a barrier of the grid, but not all workgroups run at once",
+          );
+          const isEverywhere = this.#gridUniformity.isHere;
+          this.#expect(isEverywhere, "not all workgroups come to a barrier of the grid");
+        }
         return;
       default:
         return;
     }
+  }
+
+  get #uniformities(): readonly Uniformity[] {
+    return [this.#uniformity, this.#gridUniformity];
+  }
+
+  /** A name that is made of these. */
+  #addUniform(name: string, ...of: readonly Expression[]): void {
+    for (const uniformity of this.#uniformities) {
+      if (of.every((e) => uniformity.of(e))) uniformity.add(name);
+    }
+  }
+
+  /** Walks statements that depend on these. */
+  #within(conditions: readonly Expression[], walk: () => void): void {
+    const isUniform = (uniformity: Uniformity): boolean =>
+      conditions.every((e) => uniformity.of(e));
+    this.#uniformity.within(isUniform(this.#uniformity), () =>
+      this.#gridUniformity.within(isUniform(this.#gridUniformity), walk),
+    );
   }
 
   #expectThreads(what: string): void {

@@ -39,6 +39,7 @@ export function reportKernel(
     apart: group.apart.map(({ group: other, why }) => ({ kernel: nameOfGroup(other), why })),
     launchedWith,
     times,
+    loopIsOneLaunch: false,
     origins: sources,
     flops,
     bytes,

@@ -6,7 +6,6 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
-import { BlockBuilder } from "../kernel/block-builder.ts";
 import {
   add,
   constant,
@@ -17,29 +16,13 @@ import {
   variable,
   when,
 } from "../kernel/build.ts";
-import type {
-  ElementType,
-  Expression,
-  Kernel,
-  KernelParameter,
-  Statement,
-  Type,
-} from "../kernel/ir.ts";
-import type { Launch, Placement } from "../kernel/module.ts";
-import { renameKernel } from "../kernel/rename.ts";
-import { mapStatements } from "../kernel/rewrite.ts";
+import type { Expression, Kernel, Statement, Type } from "../kernel/ir.ts";
 import {
   type AbstractLiteral,
   abstractLiterals,
   contentWithoutLiterals,
 } from "./abstract-literals.ts";
-import { namesIn } from "./legal-names.ts";
-
-/** A kernel with what its parameters are bound to. */
-export type Placed = Pick<Launch, "kernel" | "placements">;
-
-/** What is printed of a buffer in another way than of others of its type; such do not share memory. */
-export type VectorBuffers = (kernel: Kernel) => ReadonlySet<string>;
+import { MergedKernels, type Placed, type VectorBuffers } from "./merge-kernels.ts";
 
 /**
  * Families of launches, each of which differ in literals alone, as one launch. All of them have as many threads, and
@@ -64,18 +47,6 @@ export function familiesOf(members: readonly Placed[]): Placed[][] {
   return [...families.values()];
 }
 
-interface SharedBuffer {
-  readonly name: string;
-  readonly dtype: ElementType;
-  readonly isVector: boolean;
-  elements: number;
-}
-
-interface PlacedParameter {
-  readonly parameter: KernelParameter;
-  readonly placement: Placement;
-}
-
 /** The tasks of a family, and what they do. */
 interface Part {
   readonly end: Expression;
@@ -83,22 +54,17 @@ interface Part {
 }
 
 class JoinedKernel {
-  readonly #vectorBuffers: VectorBuffers;
-  readonly #builder = new BlockBuilder();
-  /** Parameters by what they are bound to. */
-  readonly #parameters = new Map<string, PlacedParameter>();
-  readonly #shared: SharedBuffer[] = [];
+  readonly #merged: MergedKernels;
   readonly #parts: Part[] = [];
   readonly #kernels: Kernel[] = [];
   /** How many tasks the families so far have. */
   #tasks: Expression = constant(0);
 
   constructor(vectorBuffers: VectorBuffers) {
-    this.#vectorBuffers = vectorBuffers;
+    this.#merged = new MergedKernels(vectorBuffers);
   }
 
   add(family: readonly Placed[]): void {
-    const builder = this.#builder;
     const kernels = family.map(({ kernel }) => kernel);
     this.#kernels.push(...kernels);
     const starts = kernels.map(({ tasks }) => {
@@ -106,13 +72,7 @@ class JoinedKernel {
       this.#tasks = this.#named("tasks", add(start, tasks));
       return start;
     });
-    const own = new Set(namesIn(kernels[0]!.body));
-    const fresh = (hint: string): string => {
-      for (;;) {
-        const name = builder.name(hint);
-        if (!own.has(name)) return name;
-      }
-    };
+    const fresh = this.#merged.namesBeside(kernels[0]!);
     const names: string[] = [];
     const nameOf = (parameter: number, type: Type): Expression => {
       names[parameter] ??= fresh("literal");
@@ -127,99 +87,29 @@ class JoinedKernel {
     const first = start === null ? starts[0]! : variable(start);
     const ownTask = fresh("own_task");
     const value = subtract(symbol("task"), first);
-    const member = this.#adapted({ ...family[0]!, kernel: { ...kernels[0]!, body } }, ownTask);
+    const member = this.#merged.adapt(
+      { ...family[0]!, kernel: { ...kernels[0]!, body } },
+      { task: variable(ownTask) },
+    );
     const definition: Statement = { kind: "let", name: ownTask, value };
     this.#parts.push({ end: this.#tasks, body: [...lookup, definition, ...member] });
   }
 
   /** Sums that are no literals get names. */
   #named(hint: string, e: Expression): Expression {
-    return literalOf(e) === undefined ? this.#builder.let(hint, e) : e;
-  }
-
-  /** A member's body with names, buffers and tasks of the joined kernel. */
-  #adapted({ kernel, placements }: Placed, ownTask: string): Statement[] {
-    const builder = this.#builder;
-    const vectors = this.#vectorBuffers(kernel);
-    const given = new Map<string, string>();
-    kernel.parameters.forEach((parameter, i) => {
-      given.set(parameter.name, this.#parameter({ parameter, placement: placements[i]! }));
-    });
-    const taken = new Set<SharedBuffer>();
-    const body = mapStatements(
-      kernel.body,
-      (e) => (e.kind === "symbol" && e.symbol === "task" ? variable(ownTask) : e),
-      (s) => {
-        if (s.kind !== "buffer" || s.scope !== "shared") return s;
-        given.set(s.name, this.#share(s, vectors.has(s.name), taken).name);
-        return [];
-      },
-    );
-    for (const name of namesIn(body)) given.set(name, builder.name(name));
-    const renamed = renameKernel({ ...kernel, body }, (name) => given.get(name) ?? name);
-    return [...renamed.body];
-  }
-
-  /** The name of what is bound to a place; members that read and write it share it. */
-  #parameter({ parameter, placement }: PlacedParameter): string {
-    const key = JSON.stringify([placement, "dtype" in parameter ? parameter.dtype : null]);
-    const known = this.#parameters.get(key);
-    if (known === undefined) {
-      const name = this.#builder.name(parameter.name);
-      this.#parameters.set(key, { parameter: { ...parameter, name }, placement });
-      return name;
-    }
-    const { name } = known.parameter;
-    const both = [parameter, known.parameter].flatMap((p) =>
-      p.kind === "window" ? [p.access] : [],
-    );
-    if (parameter.kind === "window" && new Set(both).size > 1) {
-      this.#parameters.set(key, {
-        parameter: { ...parameter, name, access: "read_write" },
-        placement,
-      });
-    }
-    return name;
-  }
-
-  /** Families never run at the same time in a workgroup, so they use the same shared memory. */
-  #share(
-    { name, dtype, elements }: Statement & { readonly kind: "buffer" },
-    isVector: boolean,
-    taken: Set<SharedBuffer>,
-  ): SharedBuffer {
-    const free = this.#shared.find(
-      (buffer) => buffer.dtype === dtype && buffer.isVector === isVector && !taken.has(buffer),
-    );
-    const buffer = free ?? { name: this.#builder.name(name), dtype, isVector, elements };
-    if (free === undefined) this.#shared.push(buffer);
-    buffer.elements = Math.max(buffer.elements, elements);
-    taken.add(buffer);
-    return buffer;
+    return literalOf(e) === undefined ? this.#merged.builder.let(hint, e) : e;
   }
 
   finish(): Placed {
-    const parameters = [...this.#parameters.values()];
+    const { builder, parameters, placements, sharedBuffers } = this.#merged;
     const kernel: Kernel = {
       ...summary(this.#kernels),
-      parameters: parameters.map(({ parameter }) => parameter),
+      parameters,
       tasks: sumOfTasks(this.#kernels),
       threads: this.#kernels[0]!.threads,
-      body: [
-        ...this.#shared.map(
-          ({ name, dtype, elements }): Statement => ({
-            kind: "buffer",
-            name,
-            scope: "shared",
-            dtype,
-            elements,
-          }),
-        ),
-        ...this.#builder.statements,
-        ...this.#choose(this.#parts),
-      ],
+      body: [...sharedBuffers, ...builder.statements, ...this.#choose(this.#parts)],
     };
-    return { kernel, placements: parameters.map(({ placement }) => placement) };
+    return { kernel, placements };
   }
 
   #choose([part, ...others]: readonly Part[]): readonly Statement[] {

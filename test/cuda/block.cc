@@ -11,23 +11,49 @@ namespace {
 // NaNs, however they are read.
 constexpr int kPoison = 0xff;
 
-// Not `memset`, which address sanitizer would check against the kernel's own variables; nor may the compiler make it one.
-__attribute__((optimize("no-tree-loop-distribute-patterns"))) void Poison(unsigned char *memory, size_t bytes) {
+// Not `memset` and `memcpy`, which address sanitizer would check against the kernel's own variables; nor may the compiler
+// make them such.
+#define NNC_UNCHECKED __attribute__((optimize("no-tree-loop-distribute-patterns")))
+
+NNC_UNCHECKED void Poison(unsigned char *memory, size_t bytes) {
   for (size_t i = 0; i < bytes; ++i) memory[i] = kPoison;
 }
 
+NNC_UNCHECKED void CopyBytes(unsigned char *to, const unsigned char *from, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) to[i] = from[i];
+}
+
+size_t SharedBytes(const NncKernel &kernel) {
+  return static_cast<size_t>(kernel.shared_end - kernel.shared_begin);
+}
+
+Block *current_block = nullptr;
+
 }  // namespace
 
-Block &TheBlock() {
-  static Block block;
-  return block;
+Order Block::order_ = Order::kForward;
+
+uint32_t NextRandom(uint32_t *state) {
+  *state ^= *state << 13;
+  *state ^= *state >> 17;
+  *state ^= *state << 5;
+  return *state;
 }
+
+Block &TheBlock() {
+  static Block first;
+  return current_block == nullptr ? first : *current_block;
+}
+
+void SetBlock(Block *block) { current_block = block; }
 
 Block::Block() = default;
 
-bool Block::Run(const NncLaunch &launch, unsigned block) {
+Stop Block::Start(const NncLaunch &launch, unsigned block) {
   launch_ = &launch;
-  failed_ = false;
+  block_ = block;
+  at_grid_ = 0;
+  met_ = 0;
   const unsigned count = launch.threads;
   if (threads_.size() != count || sequence_.size() != count) {
     threads_.resize(count);
@@ -43,19 +69,47 @@ bool Block::Run(const NncLaunch &launch, unsigned block) {
   }
   for (Warp &warp : warps_) warp.arrived = 0;
   const NncKernel &kernel = *launch.kernel;
-  Poison(kernel.shared_begin, static_cast<size_t>(kernel.shared_end - kernel.shared_begin));
+  Poison(kernel.shared_begin, SharedBytes(kernel));
   Poison(nnc_dynamic_shared, launch.shared_bytes);
   at_barrier_ = 0;
-  nnc_position = {0, block, count, launch.blocks};
+  return Continue();
+}
+
+Stop Block::Continue() {
+  stop_ = Stop::kEnd;
+  nnc_position = {0, block_, launch_->threads, launch_->blocks};
   Restart();
   nnc_position.thread = sequence_[0];
   Enter(&main_);
+  if (stop_ == Stop::kFault) Abandon();
+  if (stop_ == Stop::kEnd) launch_ = nullptr;
+  return stop_;
+}
+
+Stop Block::Resume() {
+  TakeShared();
+  return Continue();
+}
+
+void Block::Abandon() {
   launch_ = nullptr;
-  if (failed_) {
-    free_fibers_.clear();
-    for (const auto &fiber : fibers_) free_fibers_.push_back(fiber.get());
-  }
-  return !failed_;
+  free_fibers_.clear();
+  for (const auto &fiber : fibers_) free_fibers_.push_back(fiber.get());
+}
+
+void Block::KeepShared() {
+  const NncKernel &kernel = *launch_->kernel;
+  const size_t own = SharedBytes(kernel);
+  kept_shared_.resize(own + launch_->shared_bytes);
+  CopyBytes(kept_shared_.data(), kernel.shared_begin, own);
+  CopyBytes(kept_shared_.data() + own, nnc_dynamic_shared, launch_->shared_bytes);
+}
+
+void Block::TakeShared() const {
+  const NncKernel &kernel = *launch_->kernel;
+  const size_t own = SharedBytes(kernel);
+  CopyBytes(kernel.shared_begin, kept_shared_.data(), own);
+  CopyBytes(nnc_dynamic_shared, kept_shared_.data() + own, launch_->shared_bytes);
 }
 
 // Begins a new round of all threads.
@@ -65,10 +119,7 @@ void Block::Restart() {
     sequence_[i] = order_ == Order::kForward ? i : count - 1 - i;
   }
   for (unsigned i = count; order_ == Order::kShuffled && i > 1; --i) {
-    random_ ^= random_ << 13;
-    random_ ^= random_ >> 17;
-    random_ ^= random_ << 5;
-    std::swap(sequence_[i - 1], sequence_[random_ % i]);
+    std::swap(sequence_[i - 1], sequence_[NextRandom(&random_) % i]);
   }
   cursor_ = 0;
 }
@@ -153,6 +204,36 @@ void Block::WaitAtBarrier(int line) {
   Enter(self.fiber);
 }
 
+void Block::WaitAtGrid(int line) {
+  if (!launch_->is_cooperative) nnc_fault("a barrier of the grid in a launch that is not cooperative");
+  Thread &self = current();
+  self.line = line;
+  self.state = State::kAtGrid;
+  if (++at_grid_ < threads_.size()) return Yield();
+  at_grid_ = 0;
+  for (Thread &thread : threads_) {
+    if (thread.line != line) nnc_fault("threads of a block at different barriers of the grid");
+    thread.state = State::kReady;
+  }
+  KeepShared();
+  stop_ = Stop::kGrid;
+  self.fiber->SwitchTo(&main_);
+}
+
+void Block::MeetFirst(unsigned threads) {
+  if (nnc_position.thread >= threads) {
+    nnc_fault("a thread that is none of the first %u meets them", threads);
+  }
+  const uint64_t meeting = meetings_;
+  if (++met_ == threads) {
+    met_ = 0;
+    ++meetings_;
+    Progress();
+    return;
+  }
+  while (meetings_ == meeting) Pause("meet_threads");
+}
+
 const unsigned char *Block::Exchange(const char *what, unsigned mask, const void *value,
                                      size_t bytes, Complete complete) {
   const unsigned index = nnc_position.thread;
@@ -200,6 +281,8 @@ std::string Block::Describe(const Thread &thread) const {
   switch (thread.state) {
     case State::kAtBarrier:
       return "waits at the barrier of line " + std::to_string(thread.line);
+    case State::kAtGrid:
+      return "waits at the barrier of the grid of line " + std::to_string(thread.line);
     case State::kInExchange:
       return std::string("waits in ") + thread.what;
     case State::kPaused:
@@ -228,7 +311,7 @@ void Block::ReportDeadlock() {
 }
 
 void Block::Fail() {
-  failed_ = true;
+  stop_ = Stop::kFault;
   // Nothing comes back to where this is saved.
   static Fiber abandoned;
   abandoned.SwitchTo(&main_);

@@ -18,6 +18,12 @@ constexpr size_t kLaneBytes = 64;
 
 enum class Order { kForward, kReverse, kShuffled };
 
+// Why a block stands still.
+enum class Stop { kEnd, kGrid, kFault };
+
+// The next number of a sequence that is the same in every run, never 0.
+uint32_t NextRandom(uint32_t *state);
+
 // A thread runs from one wait to the next, and threads do so one after the other. Only one that waits keeps a stack:
 // without barriers all threads of a block run on the same.
 class Block {
@@ -26,12 +32,22 @@ class Block {
 
   Block();
 
-  void set_order(Order order) { order_ = order; }
+  static void set_order(Order order) { order_ = order; }
+  static Order order() { return order_; }
 
-  // Runs a block of `launch` to its end; or until `Fail`, and returns false then.
-  bool Run(const NncLaunch &launch, unsigned block);
+  // Runs a block of `launch` to its end, until its threads have come to a barrier of the grid, or until `Fail`. `launch`
+  // must last until it has ended.
+  Stop Start(const NncLaunch &launch, unsigned block);
+  // Goes on from a barrier of the grid.
+  Stop Resume();
+  // Ends what stands at a barrier of the grid.
+  void Abandon();
+  // Of the barrier of the grid that it stands at.
+  int grid_line() const { return threads_[0].line; }
 
   void WaitAtBarrier(int line);
+  void WaitAtGrid(int line);
+  void MeetFirst(unsigned threads);
   // `complete` (or null) is called once with what all lanes gave, before any of them goes on.
   const unsigned char *Exchange(const char *what, unsigned mask, const void *value, size_t bytes,
                                 Complete complete);
@@ -49,7 +65,7 @@ class Block {
   const char *kernel() const { return launch_->kernel->name; }
 
  private:
-  enum class State : uint8_t { kNew, kReady, kAtBarrier, kInExchange, kPaused, kDone };
+  enum class State : uint8_t { kNew, kReady, kAtBarrier, kAtGrid, kInExchange, kPaused, kDone };
 
   struct Copy {
     unsigned char *to;
@@ -86,6 +102,11 @@ class Block {
   // Leaves the current thread for the next one.
   void Yield();
   void Restart();
+  // Runs threads, from the first in order on, until the block stops.
+  Stop Continue();
+  // Shared memory is that of the block that runs.
+  void KeepShared();
+  void TakeShared() const;
   [[noreturn]] void ReportDeadlock();
   std::string Describe(const Thread &thread) const;
 
@@ -96,16 +117,24 @@ class Block {
   unsigned cursor_ = 0;
   unsigned at_barrier_ = 0;
   uint64_t progress_ = 0;
-  Order order_ = Order::kForward;
+  static Order order_;
   uint32_t random_ = 1;
-  bool failed_ = false;
+  Stop stop_ = Stop::kEnd;
+  unsigned block_ = 0;
+  unsigned at_grid_ = 0;
+  // Of those that meet the first threads.
+  unsigned met_ = 0;
+  uint64_t meetings_ = 0;
+  std::vector<unsigned char> kept_shared_;
 
   Fiber main_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber *> free_fibers_;
 };
 
+// The one that runs, or ran last.
 Block &TheBlock();
+void SetBlock(Block *block);
 
 }  // namespace nnc_emulation
 

@@ -144,6 +144,19 @@ NNC_COPIES_ASYNC(f32)
 NNC_COPIES_ASYNC(f16)
 NNC_COPIES_ASYNC(bf16)
 
+#define nnc_meet_grid() nnc_meet_grid(__LINE__)
+#define NNC_MEET_THREADS(threads) \
+  inline void meet_threads_##threads() { nnc_meet_threads(threads); }
+NNC_MEET_THREADS(32)
+NNC_MEET_THREADS(64)
+NNC_MEET_THREADS(96)
+NNC_MEET_THREADS(128)
+NNC_MEET_THREADS(160)
+NNC_MEET_THREADS(192)
+NNC_MEET_THREADS(224)
+NNC_MEET_THREADS(256)
+NNC_MEET_THREADS(512)
+
 inline void commit_copies() { nnc_commit_copies(); }
 #define NNC_AWAIT_COPIES(pending) \
   inline void await_copies_##pending() { nnc_await_copies(pending); }

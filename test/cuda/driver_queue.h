@@ -27,6 +27,8 @@ enum Result {
   kNotFound = 500,
   kIllegalAddress = 700,
   kLaunchFailed = 719,
+  kCooperativeLaunchTooLarge = 720,
+  kNotSupported = 801,
   kCaptureUnsupported = 900,
   kCaptureInvalidated = 901,
   kCaptureUnmatched = 903,

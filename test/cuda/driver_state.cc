@@ -23,6 +23,7 @@ long Setting(const char *name, long otherwise) {
 }
 
 int Capability() { return static_cast<int>(Setting("NNC_EMULATION_CAPABILITY", 90)); }
+bool IsCooperative() { return Setting("NNC_EMULATION_COOPERATIVE", 1) != 0; }
 int Devices() { return static_cast<int>(Setting("NNC_EMULATION_DEVICES", 1)); }
 size_t TotalBytes() { return static_cast<size_t>(Setting("NNC_EMULATION_MEMORY", kMemoryBytes)); }
 

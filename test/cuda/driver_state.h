@@ -61,7 +61,11 @@ class DriverLock {
   ~DriverLock();
 };
 
+// Few, so that persistent kernels of small tests have several tasks each.
+constexpr int kMultiprocessors = 3;
+
 int Capability();
+bool IsCooperative();
 int Devices();
 size_t TotalBytes();
 size_t MaxSharedBytes();

@@ -1,5 +1,5 @@
 // CUDA's execution on a CPU, as kernels' code, the driver and the runner of tests see it: blocks run one after the
-// other, each thread is a fiber, and whatever CUDA leaves undefined is a fault that names the kernel and the thread.
+// other, those that meet from one meeting to the next, each thread is a fiber, and whatever CUDA leaves undefined is a fault that names the kernel and the thread.
 // Everything is C, so that compiling an image needs no C++ header.
 
 #ifndef NNC_TEST_CUDA_EMULATION_H_
@@ -27,6 +27,12 @@ extern size_t nnc_dynamic_shared_bytes;
 
 // Waits for all threads of the block, which have to come to the same line.
 void nnc_barrier(int line);
+
+// Waits for all threads of all blocks of a cooperative launch, which have to come to the same line.
+void nnc_meet_grid(int line);
+
+// Waits for the first so many threads of the block.
+void nnc_meet_threads(unsigned threads);
 
 // Gives `bytes` ≤ 64 to the other threads of the warp that `mask` names, waits for theirs, and returns them: lane i's
 // at 64·i, until this thread comes to its next but one exchange. `what` (a literal) is for messages, and the same in all.
@@ -79,6 +85,8 @@ struct NncLaunch {
   unsigned threads;
   unsigned shared_bytes;
   const unsigned char *arguments;
+  // Whether all blocks run at once.
+  bool is_cooperative;
 };
 
 enum NncOutcome { kNncDone, kNncIllegalAddress, kNncFailed };
@@ -87,7 +95,7 @@ enum NncOutcome { kNncDone, kNncIllegalAddress, kNncFailed };
 NncOutcome nnc_launch(const NncLaunch *launch);
 extern char nnc_fault_message[1024];
 
-// Order of the threads between two barriers: `forward`, `reverse` or `shuffled`; by default what the environment
+// Order of the threads between two barriers, and of blocks between two that they meet at: `forward`, `reverse` or `shuffled`; by default what the environment
 // variable NNC_EMULATION_ORDER says, or forward.
 bool nnc_set_order(const char *order);
 

@@ -14,14 +14,16 @@ const threads = 64;
 /** A kernel `test(float *x, float *y)` of one block, whose result is what y has. */
 async function run(
   body: string,
-  options: Partial<EmulatedRun> & { readonly sharedBytes?: number } = {},
+  options: Partial<EmulatedRun> &
+    Partial<Pick<EmulatedLaunch, "sharedBytes" | "blocks" | "isCooperative">> = {},
 ): Promise<Float32Array> {
   const x = Float32Array.from({ length: threads }, (_, i) => i);
   const launch: EmulatedLaunch = {
     kernel: "test",
-    blocks: 1,
+    blocks: options.blocks ?? 1,
     threads,
     sharedBytes: options.sharedBytes ?? 0,
+    isCooperative: options.isCooperative ?? false,
     arguments: [
       { kind: "pointer", memory: "x", offset: 0 },
       { kind: "pointer", memory: "y", offset: 0 },
@@ -81,6 +83,82 @@ describe.runIf(hasEmulation)(`the emulation of CUDA ${needsEmulation}`, () => {
       Promise.all(orders.map(async (order) => [...(await run(body(barrier), { order }))]));
     for (const found of await outcomes("__syncthreads();")) expect(found).toEqual(right);
     expect(await outcomes("")).not.toContainEqual(right);
+  });
+
+  describe("blocks that meet", () => {
+    const blocks = 3;
+    /** Each block gives its sum to the next, twice. */
+    const ring = (first: string, second = first) => `
+  __shared__ float own[${threads}];
+  float *sums = y, *passed = y + 8;
+  own[thread] = x[thread] + (float)blockIdx.x;
+  __syncthreads();
+  if (thread == 0) sums[blockIdx.x] = own[1];
+  ${first}
+  if (thread == 0) passed[blockIdx.x] = sums[(blockIdx.x + 1) % ${blocks}] + own[2];
+  ${second}
+  if (thread == 0) y[16 + blockIdx.x] = passed[(blockIdx.x + 1) % ${blocks}] + own[3];`;
+    const right = [0, 1, 2].map((i) => 6 + ((i + 2) % blocks) + ((i + 1) % blocks) + i);
+    const meet = "nnc_meet_grid();";
+    const outcome = async (body: string, order: ThreadOrder) =>
+      [...(await run(body, { order, blocks, isCooperative: true }))].slice(16, 16 + blocks);
+
+    test.each(orders)("see what others stored, in order %s", async (order) => {
+      expect(await outcome(ring(meet), order)).toEqual(right);
+    });
+
+    test.each(orders)("show where they do not meet, in order %s", async (order) => {
+      expect(await outcome(ring("__syncthreads();"), order)).not.toEqual(right);
+      expect(await outcome(ring(meet, "__syncthreads();"), order)).not.toEqual(right);
+    });
+
+    test("show in some order that they write what others read", async () => {
+      const body = `
+  if (thread == 0) y[blockIdx.x] = (float)blockIdx.x;
+  nnc_meet_grid();
+  if (thread == 0) y[blockIdx.x] += y[(blockIdx.x + 1) % ${blocks}];`;
+      const outcomes = await Promise.all(
+        orders.map((order) => run(body, { order, blocks, isCooperative: true })),
+      );
+      expect(new Set(outcomes.map((y) => y.slice(0, blocks).join())).size).toBeGreaterThan(1);
+    });
+
+    test("must all come to the same barrier", async () => {
+      const cooperative = { blocks, isCooperative: true };
+      await expect(run(`  if (blockIdx.x > 0) nnc_meet_grid();`, cooperative)).rejects.toThrow(
+        "test: blocks do not come to the same barriers of the grid",
+      );
+      const elsewhere = `  if (blockIdx.x > 0) nnc_meet_grid();
+  else nnc_meet_grid();`;
+      await expect(run(elsewhere, cooperative)).rejects.toThrow("do not come to the same barriers");
+    });
+
+    test("have to run at once", async () => {
+      await expect(run(`  ${meet}`, { blocks })).rejects.toThrow(
+        "a barrier of the grid in a launch that is not cooperative",
+      );
+    });
+
+    test("have all of their threads there", async () => {
+      const failing = run("  if (thread < 16) nnc_meet_grid();", { blocks, isCooperative: true });
+      await expect(failing).rejects.toThrow(
+        "deadlock: it waits at the barrier of the grid of line 3, thread 16 has left the kernel",
+      );
+    });
+  });
+
+  test.each(orders)("the first threads meet without the others, in order %s", async (order) => {
+    const found = await run(
+      `
+  __shared__ float values[${threads}];
+  if (thread < 32) {
+    values[thread] = x[thread];
+    meet_threads_32();
+    y[thread] = values[31 - thread];
+  }`,
+      { order },
+    );
+    expect([...found.slice(0, 32)]).toEqual(numbers.slice(0, 32).reverse());
   });
 
   test("barriers that not all threads come to", async () => {

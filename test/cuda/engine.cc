@@ -6,13 +6,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "block.h"
 #include "emulation.h"
 
 using nnc_emulation::Block;
 using nnc_emulation::Order;
+using nnc_emulation::SetBlock;
+using nnc_emulation::Stop;
 using nnc_emulation::TheBlock;
 
 NncPosition nnc_position;
@@ -104,7 +109,58 @@ void ReserveShared(size_t bytes) {
   nnc_dynamic_shared_bytes = bytes;
 }
 
+// In the order of threads, but shuffled by itself.
+std::vector<unsigned> OrderOfBlocks(unsigned count, uint32_t *random) {
+  std::vector<unsigned> order(count);
+  const Order how = Block::order();
+  for (unsigned i = 0; i < count; ++i) order[i] = how == Order::kReverse ? count - 1 - i : i;
+  for (unsigned i = count; how == Order::kShuffled && i > 1; --i) {
+    std::swap(order[i - 1], order[nnc_emulation::NextRandom(random) % i]);
+  }
+  return order;
+}
+
+// All blocks up to a barrier of the grid, then all of them up to the next.
+NncOutcome RunCooperative(const NncLaunch &launch) {
+  static std::vector<std::unique_ptr<Block>> kept;
+  while (kept.size() < launch.blocks) kept.push_back(std::make_unique<Block>());
+  uint32_t random = 1;
+  const auto fail = [&](unsigned running) {
+    for (unsigned i = 0; i < launch.blocks; ++i) {
+      if (i != running) kept[i]->Abandon();
+    }
+    SetBlock(nullptr);
+    return outcome;
+  };
+  for (bool is_new = true;; is_new = false) {
+    unsigned ended = 0;
+    for (const unsigned i : OrderOfBlocks(launch.blocks, &random)) {
+      SetBlock(kept[i].get());
+      const Stop stop = is_new ? kept[i]->Start(launch, i) : kept[i]->Resume();
+      if (stop == Stop::kFault) return fail(i);
+      if (stop == Stop::kEnd) ++ended;
+    }
+    if (ended == launch.blocks) {
+      SetBlock(nullptr);
+      return kNncDone;
+    }
+    bool agree = ended == 0;
+    for (unsigned i = 1; i < launch.blocks && agree; ++i) {
+      agree = kept[i]->grid_line() == kept[0]->grid_line();
+    }
+    if (agree) continue;
+    std::snprintf(nnc_fault_message, sizeof nnc_fault_message,
+                  "%s: blocks do not come to the same barriers of the grid", launch.kernel->name);
+    outcome = kNncFailed;
+    return fail(launch.blocks);
+  }
+}
+
 }  // namespace
+
+void nnc_meet_grid(int line) { TheBlock().WaitAtGrid(line); }
+
+void nnc_meet_threads(unsigned threads) { TheBlock().MeetFirst(threads); }
 
 void nnc_barrier(int line) { TheBlock().WaitAtBarrier(line); }
 
@@ -143,11 +199,11 @@ void nnc_fault(const char *format, ...) {
 bool nnc_set_order(const char *order) {
   is_ordered = true;
   if (std::strcmp(order, "forward") == 0) {
-    TheBlock().set_order(Order::kForward);
+    Block::set_order(Order::kForward);
   } else if (std::strcmp(order, "reverse") == 0) {
-    TheBlock().set_order(Order::kReverse);
+    Block::set_order(Order::kReverse);
   } else if (std::strcmp(order, "shuffled") == 0) {
-    TheBlock().set_order(Order::kShuffled);
+    Block::set_order(Order::kShuffled);
   } else {
     return false;
   }
@@ -166,8 +222,9 @@ NncOutcome nnc_launch(const NncLaunch *launch) {
   ReserveShared(launch->shared_bytes);
   outcome = kNncDone;
   SignalScope signals;
+  if (launch->is_cooperative) return RunCooperative(*launch);
   for (unsigned block = 0; block < launch->blocks; ++block) {
-    if (!TheBlock().Run(*launch, block)) return outcome;
+    if (TheBlock().Start(*launch, block) != Stop::kEnd) return outcome;
   }
   return kNncDone;
 }

@@ -7,6 +7,7 @@
 // - NNC_EMULATION_MEMORY: bytes of memory, 1 GiB by default
 // - NNC_EMULATION_FAULT: `kernel:3` lets the third launch of a kernel and all later ones access memory that is not there,
 //   `kernel:3-5` three of them
+// - NNC_EMULATION_COOPERATIVE: 0 if blocks cannot be made to run at once
 // - NNC_EMULATION_STICKY: if set, a fault stays with the process
 
 #include <cstdio>
@@ -19,8 +20,6 @@ using namespace nnc_emulation;
 namespace {
 
 constexpr int kMaxThreads = 1024;
-// Few, so that persistent kernels of small tests have several tasks each.
-constexpr int kMultiprocessors = 3;
 
 }  // namespace
 
@@ -49,6 +48,10 @@ CUDA cuGetErrorName(Result result, const char **name) {
     case kNotFound: *name = "CUDA_ERROR_NOT_FOUND"; break;
     case kIllegalAddress: *name = "CUDA_ERROR_ILLEGAL_ADDRESS"; break;
     case kLaunchFailed: *name = "CUDA_ERROR_LAUNCH_FAILED"; break;
+    case kCooperativeLaunchTooLarge:
+      *name = "CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE";
+      break;
+    case kNotSupported: *name = "CUDA_ERROR_NOT_SUPPORTED"; break;
     case kCaptureUnsupported: *name = "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"; break;
     case kCaptureInvalidated: *name = "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"; break;
     case kCaptureUnmatched: *name = "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED"; break;
@@ -110,6 +113,7 @@ CUDA cuDeviceGetAttribute(int *value, int attribute, int) {
     case 16: *value = kMultiprocessors; return kSuccess;
     case 75: *value = Capability() / 10; return kSuccess;
     case 76: *value = Capability() % 10; return kSuccess;
+    case 95: *value = IsCooperative() ? 1 : 0; return kSuccess;
     case 97: *value = static_cast<int>(MaxSharedBytes()); return kSuccess;
     default: return kInvalidValue;
   }

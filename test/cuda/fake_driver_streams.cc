@@ -170,9 +170,9 @@ CUDA cuEventSynchronize(Event *event) {
   return CheckContext();
 }
 
-CUDA cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                    unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
-                    Stream *stream, void **arguments, void **extra) {
+static Result Launch(Function *function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                     unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                     Stream *stream, void **arguments, void **extra, bool is_cooperative) {
   DriverLock lock;
   const Result result = CheckContext();
   if (result != kSuccess) return result;
@@ -189,13 +189,32 @@ CUDA cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsign
   }
   std::string packed;
   if (!PackArguments(*kernel, arguments, extra, &packed)) return kInvalidValue;
-  return stream->Enqueue([kernel, grid_x, block_x, shared_bytes, packed] {
+  return stream->Enqueue([kernel, grid_x, block_x, shared_bytes, packed, is_cooperative] {
     ArgumentBlock block;
     std::memcpy(block.bytes, packed.data(), packed.size());
-    const Result ran = RunKernel({kernel, grid_x, block_x, shared_bytes, block.bytes});
+    const Result ran =
+        RunKernel({kernel, grid_x, block_x, shared_bytes, block.bytes, is_cooperative});
     if (ran != kSuccess && std::getenv("NNC_EMULATION_STICKY") != nullptr) driver.fault = ran;
     return ran;
   });
+}
+
+CUDA cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                    unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                    Stream *stream, void **arguments, void **extra) {
+  return Launch(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes, stream,
+                arguments, extra, false);
+}
+
+CUDA cuLaunchCooperativeKernel(Function *function, unsigned grid_x, unsigned grid_y,
+                               unsigned grid_z, unsigned block_x, unsigned block_y,
+                               unsigned block_z, unsigned shared_bytes, Stream *stream,
+                               void **arguments) {
+  // One block a multiprocessor, as `cuOccupancyMaxActiveBlocksPerMultiprocessor` says.
+  if (!IsCooperative()) return kNotSupported;
+  if (grid_x > kMultiprocessors) return kCooperativeLaunchTooLarge;
+  return Launch(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes, stream,
+                arguments, nullptr, true);
 }
 
 CUDA cuGraphInstantiateWithFlags(Graph **execution, Graph *graph, uint64_t) {

@@ -280,11 +280,6 @@ size_t AccumulatorsOf(Products &own, float *registers, size_t count) {
   return own.sums.size() - 1;
 }
 
-// ---- Barriers of some threads.
-
-unsigned met = 0;
-uint64_t meetings = 0;
-
 }  // namespace
 
 void nnc_init_barrier(void *barrier, int arrivals) {
@@ -292,7 +287,6 @@ void nnc_init_barrier(void *barrier, int arrivals) {
   // The first that a block does here: nothing of a block that failed is left.
   copies.clear();
   products.clear();
-  met = 0;
   Barrier state{};
   state.pending = static_cast<int16_t>(arrivals);
   state.arrivals = static_cast<int16_t>(arrivals);
@@ -389,17 +383,3 @@ void nnc_finish_products(const float *, int) {
 }
 
 void nnc_set_registers(int) {}
-
-void nnc_meet_warpgroups(int threads) {
-  if (nnc_position.thread >= static_cast<unsigned>(threads)) {
-    nnc_fault("a thread that is none of the first %d meets them", threads);
-  }
-  const uint64_t meeting = meetings;
-  if (++met == static_cast<unsigned>(threads)) {
-    met = 0;
-    ++meetings;
-    nnc_progress();
-    return;
-  }
-  while (meetings == meeting) nnc_pause("meet_warpgroups");
-}

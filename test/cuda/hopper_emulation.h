@@ -29,7 +29,6 @@ void nnc_commit_products(void);
 void nnc_await_products(int pending);
 void nnc_finish_products(const float *sums, int count);
 void nnc_set_registers(int count);
-void nnc_meet_warpgroups(int threads);
 
 }  // extern "C"
 
@@ -107,7 +106,5 @@ NNC_REGISTERS(160)
 NNC_REGISTERS(232)
 NNC_REGISTERS(240)
 
-inline void meet_warpgroups_128() { nnc_meet_warpgroups(128); }
-inline void meet_warpgroups_256() { nnc_meet_warpgroups(256); }
 
 #endif  // NNC_TEST_CUDA_HOPPER_EMULATION_H_

@@ -39,6 +39,7 @@ export interface EmulatedLaunch {
   readonly blocks: number;
   readonly threads: number;
   readonly sharedBytes?: number;
+  readonly isCooperative?: boolean;
   readonly arguments: readonly EmulatedArgument[];
 }
 
@@ -76,7 +77,7 @@ export async function runEmulated(run: EmulatedRun): Promise<ReadonlyMap<string,
         `step ${name} ${rows} ${seed >>> 0} ${batch >>> 0} ${scalars ?? "-"}`,
     ),
     ...launches.flatMap((launch) => [
-      `launch ${launch.kernel} ${launch.blocks} ${launch.threads} ${launch.sharedBytes ?? 0}`,
+      `launch ${launch.kernel} ${launch.blocks} ${launch.threads} ${launch.sharedBytes ?? 0} ${launch.isCooperative ? 1 : 0}`,
       ...launch.arguments.map(printArgument),
     ]),
     ...memory.map(({ name }) => `output ${name}`),

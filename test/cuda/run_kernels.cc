@@ -5,7 +5,7 @@
 //   order <forward, reverse or shuffled>
 //   memory <name> <bytes> <bytes given>             the rest is full of NaNs
 //   step <name> <rows> <seed> <batch> <scalars>     names of memory, `-` for none
-//   launch <kernel> <blocks> <threads> <shared>
+//   launch <kernel> <blocks> <threads> <shared> <cooperative: 0 or 1>
 //   pointer <memory> <offset> | number <i32>        the launch's arguments
 //   map <memory> <offset> <type> <swizzle> <axes> <extents> <strides> <box>
 //   output <memory>
@@ -48,6 +48,7 @@ struct Launch {
   unsigned blocks;
   unsigned threads;
   unsigned shared_bytes;
+  bool is_cooperative;
   std::vector<Argument> arguments;
 };
 
@@ -160,7 +161,8 @@ void Session::Read(std::istream &input) {
       ReadStep(line);
     } else if (what == "launch") {
       Launch launch;
-      line >> launch.kernel >> launch.blocks >> launch.threads >> launch.shared_bytes;
+      line >> launch.kernel >> launch.blocks >> launch.threads >> launch.shared_bytes >>
+          launch.is_cooperative;
       launches_.push_back(launch);
     } else if (what == "pointer") {
       std::string name;
@@ -231,7 +233,8 @@ void Session::RunLaunch(const Launch &launch, const nnc_emulation::Image &image)
                            : static_cast<const void *>(&argument.value);
     std::memcpy(arguments + kernel->parameter_offsets[i], from, bytes);
   }
-  const NncLaunch emulated{kernel, launch.blocks, launch.threads, launch.shared_bytes, arguments};
+  const NncLaunch emulated{kernel, launch.blocks, launch.threads, launch.shared_bytes,
+                           arguments, launch.is_cooperative};
   if (nnc_launch(&emulated) != kNncDone) Refuse(nnc_fault_message);
   const char *overwritten = nnc_overwritten();
   if (overwritten != nullptr) {

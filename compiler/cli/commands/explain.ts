@@ -84,12 +84,13 @@ function formatHead(
 function formatKernel(kernel: KernelReport, total: number): readonly string[] {
   const { name, kind, computes, origins, flops, bytes, predictedSeconds, boundBy } = kernel;
   const { launchedWith, times } = kernel;
+  const inOne = kernel.loopIsOneLaunch ? " that is one launch" : "";
   const part = share(times * predictedSeconds, total);
   const often = times === 1 ? "" : `${times} × `;
   const time = `${often}${formatTime(predictedSeconds)} (${part}), bound by ${boundBy}`;
   return [
     `  ${name}`,
-    ...(times === 1 ? [] : [`    ${times} times a step, in a loop`]),
+    ...(times === 1 ? [] : [`    ${times} times a step, in a loop${inOne}`]),
     ...wrap(`${kind}, ${time}, ${formatCosts(flops, bytes)}`, 4),
     ...wrap(computes.join("; "), 4),
     ...(origins.length === 0 ? [] : wrap(`from ${formatOrigins(origins)}`, 4)),

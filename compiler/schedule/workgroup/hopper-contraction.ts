@@ -32,8 +32,8 @@ import {
   symbol,
   when,
 } from "../../kernel/build.ts";
-import { meetWarpgroups, setRegisters, warpgroupThreads } from "../../kernel/hopper-intrinsics.ts";
-import { subgroupThreads } from "../../kernel/intrinsics.ts";
+import { setRegisters, warpgroupThreads } from "../../kernel/hopper-intrinsics.ts";
+import { meetThreads, subgroupThreads } from "../../kernel/intrinsics.ts";
 import type { Expression } from "../../kernel/ir.ts";
 import { tiledContraction } from "../../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../../optimize/group.ts";
@@ -182,6 +182,6 @@ function outputsOf(
         return add(ofWarp, within);
       },
     },
-    meeting: invocation(meetWarpgroups(consumers === 1 ? 128 : 256)),
+    meeting: invocation(meetThreads(consumers * warpgroupThreads)),
   };
 }

@@ -25,7 +25,7 @@ export interface CudaDescription extends TargetDescription {
 
 /** Shared memory that every kernel may have; what matrix kernels may have with permission, by architecture. */
 const sharedBytes = 48 * 1024;
-const largeSharedBytes: { readonly [A in CudaArchitecture]: number } = {
+export const largeSharedBytes: { readonly [A in CudaArchitecture]: number } = {
   // Of compute capability 8.6 and 8.9, the least from 8.0 on.
   sm_80: 99 * 1024,
   sm_90a: 227 * 1024,

@@ -27,6 +27,7 @@ import {
 } from "../c-like-printer.ts";
 import { convertedText, reinterpretedText } from "./conversions.ts";
 import { literal } from "./literals.ts";
+import { meetGrid } from "./machine.ts";
 import { operators, ownFunction, scalarOperation } from "./operations.ts";
 import { type Helper, helperName, type Use } from "./prelude.ts";
 import { laneNames, memoryTypeName, typeName } from "./types.ts";
@@ -211,7 +212,11 @@ export function cudaDialect(memory: KernelMemory, use: Use): Dialect {
       return `for (int ${variable} = ${from}; ${variable} < ${to}; ${next})`;
     },
     unrollHint: () => "#pragma unroll",
-    barrier: () => "__syncthreads();",
+    barrier(s) {
+      if (s.kind !== "barrier" || s.scope !== "grid") return "__syncthreads();";
+      use({ kind: "machine", name: meetGrid });
+      return `${meetGrid}();`;
+    },
     functionHeader: (fn) => functionHeader(fn, typed),
   };
 }

@@ -173,21 +173,12 @@ function setRegisters(how: string, count: string): MachineFunction {
   };
 }
 
-/** Barrier 0 is that of `__syncthreads`. */
-function meetWarpgroups(threads: string): MachineFunction {
-  return {
-    text: `${header} void meet_warpgroups_${threads}() {
-  asm volatile("bar.sync 1, ${threads};" ::: "memory");
-}`,
-  };
-}
-
 /** The function of this name, if it is one of Hopper's. */
 export function hopperFunction(name: string): MachineFunction | undefined {
   const known = { ...barriers, ...products }[name];
   if (known !== undefined) return known;
   const match =
-    /^(?<kind>copy_box|multiply_warpgroup|await_products|finish_products|increase_registers|decrease_registers|meet_warpgroups)_(?<count>\d+)(?:_(?<dtype>[a-z]+\d+))?(?<order>(?:_transposed_left)?(?:_transposed_right)?)$/.exec(
+    /^(?<kind>copy_box|multiply_warpgroup|await_products|finish_products|increase_registers|decrease_registers)_(?<count>\d+)(?:_(?<dtype>[a-z]+\d+))?(?<order>(?:_transposed_left)?(?:_transposed_right)?)$/.exec(
       name,
     )?.groups;
   if (match === undefined) return undefined;
@@ -205,8 +196,6 @@ export function hopperFunction(name: string): MachineFunction | undefined {
       return awaitProducts(count);
     case "finish_products":
       return finishProducts(Number(count));
-    case "meet_warpgroups":
-      return meetWarpgroups(count);
     default:
       return setRegisters(kind === "increase_registers" ? "increase" : "decrease", count);
   }

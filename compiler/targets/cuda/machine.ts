@@ -119,6 +119,44 @@ function awaitCopies(pending: string): MachineFunction {
   };
 }
 
+/** Barrier 0 is that of `__syncthreads`. */
+function meetThreads(threads: string): MachineFunction {
+  return {
+    text: `${header} void meet_threads_${threads}() {
+  asm volatile("bar.sync 1, ${threads};" ::: "memory");
+}`,
+  };
+}
+
+/** Waits for all threads of all blocks, see `barrier` of the kernel IR. */
+export const meetGrid = "nnc_meet_grid";
+
+/**
+ * The first block adds what turns the highest bit once all others have added 1, and leaves the others of the word as they
+ * were: 0 when the module is loaded, and after every barrier. As in cooperative groups, fences before and after make what
+ * one block stored visible to all, as barriers order memory transitively (PTX ISA, "Causality order").
+ */
+const grid: MachineFunctions = {
+  [meetGrid]: {
+    text: `static __device__ unsigned nnc_arrived;
+${header} void ${meetGrid}() {
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    const unsigned added = blockIdx.x == 0 ? 0x80000000u - (gridDim.x - 1) : 1u;
+    unsigned before, now;
+    __threadfence();
+    asm volatile("atom.add.release.gpu.u32 %0, [%1], %2;"
+                 : "=r"(before) : "l"(&nnc_arrived), "r"(added) : "memory");
+    do {
+      asm volatile("ld.acquire.gpu.u32 %0, [%1];" : "=r"(now) : "l"(&nnc_arrived) : "memory");
+    } while (((before ^ now) & 0x80000000u) == 0);
+    __threadfence();
+  }
+  __syncthreads();
+}`,
+  },
+};
+
 const matrices: MachineFunctions = {
   ...Object.fromEntries(
     ([2, 4] as const).flatMap((count) =>
@@ -168,13 +206,15 @@ function multiplyMatrices(dtype: "f16" | "bf16" | "tf32", shape: string): Machin
   };
 }
 
-const functions: MachineFunctions = { ...conversions, ...memory, ...matrices };
+const functions: MachineFunctions = { ...conversions, ...memory, ...grid, ...matrices };
 
 /** A function of any device from compute capability 8.0 on, or of Hopper's own. */
 function machineFunction(name: string): MachineFunction {
   if (Object.hasOwn(functions, name)) return functions[name]!;
   const pending = /^await_copies_(\d+)$/.exec(name)?.[1];
   if (pending !== undefined) return awaitCopies(pending);
+  const threads = /^meet_threads_(\d+)$/.exec(name)?.[1];
+  if (threads !== undefined) return meetThreads(threads);
   const hopper = hopperFunction(name);
   invariant(hopper !== undefined, `CUDA has no function ${name}`);
   return hopper;

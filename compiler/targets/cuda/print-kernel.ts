@@ -36,6 +36,8 @@ export interface PrintedKernel {
   readonly sharedBytes: number;
   readonly takesStep: boolean;
   readonly takesN: boolean;
+  /** Whether its blocks meet. */
+  readonly isCooperative: boolean;
 }
 
 /** Shared memory that functions may declare. */
@@ -92,6 +94,7 @@ export function printKernel({ kernel, scalarSlots }: BoundKernel, use: Use): Pri
     sharedBytes: shared.offsets === null ? 0 : shared.bytes,
     takesStep,
     takesN,
+    isCooperative: meetsAsGrid(named.body),
   };
 }
 
@@ -119,6 +122,10 @@ function parameterText(parameter: KernelParameter, use: Use): string[] {
     case "column": {
       const { dtype, name } = parameter;
       use({ kind: "type", type: { dtype, lanes: 1 } });
+      // What other blocks write must not be taken from caches that do not hear of it, nor be kept in registers.
+      if (parameter.kind === "window" && parameter.isShared === true) {
+        return [`${memoryTypeName(dtype)} *${name}`];
+      }
       const isRead = parameter.kind === "column" || parameter.access === "read";
       return [`${isRead ? "const " : ""}${memoryTypeName(dtype)} *__restrict__ ${name}`];
     }
@@ -164,6 +171,14 @@ function sharedLayout({ parameters, body }: Kernel): SharedLayout {
   });
   const isDynamic = bytes > staticSharedBytes || (hasBoxes && bytes > 0);
   return { bytes, offsets: isDynamic ? offsets : null };
+}
+
+function meetsAsGrid(body: readonly Statement[]): boolean {
+  let found = false;
+  walkStatements(body, (s) => {
+    if (s.kind === "barrier" && s.scope === "grid") found = true;
+  });
+  return found;
 }
 
 function symbolsIn(body: readonly Statement[], tasks: Expression): ReadonlySet<string> {

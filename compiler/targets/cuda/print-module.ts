@@ -13,10 +13,12 @@ import { InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
 import type { KernelFunction, KernelParameter } from "../../kernel/ir.ts";
 import type { GraphFunction, KernelModule, Launch, Placement } from "../../kernel/module.ts";
 import { CLikePrinter } from "../c-like-printer.ts";
-import type { Placed } from "../join-launches.ts";
+import type { Placed } from "../merge-kernels.ts";
 import { tasksAtMost } from "../tasks-at-most.ts";
+import { describeCuda } from "./description.ts";
 import { cudaDialect, noMemory } from "./dialect.ts";
 import { joinWave } from "./join-launches.ts";
+import { type JoiningRules, joinLoops } from "./join-loops.ts";
 import { functionWithLegalNames, kernelName } from "./names.ts";
 import { nextStepName } from "./next-step.ts";
 import type { Helper } from "./prelude.ts";
@@ -61,7 +63,8 @@ function printVariant(
   { source, batchMax }: CudaPrintOptions,
 ): { readonly variant: CudaVariant; readonly source: string } {
   const table = new KernelTable(batchMax);
-  const graphs = module.functions.map((fn) => printGraph(fn, table, batchMax));
+  const rules = describeCuda({ architecture });
+  const graphs = module.functions.map((fn) => printGraph(fn, table, batchMax, rules));
   const { kernels } = table;
   return {
     variant: {
@@ -83,7 +86,12 @@ interface PrintedGraph {
 }
 
 /** Launches that run together may become fewer; they are in the same loops. */
-function printGraph(fn: GraphFunction, table: KernelTable, batchMax: number): PrintedGraph {
+function printGraph(
+  fn: GraphFunction,
+  table: KernelTable,
+  batchMax: number,
+  rules: JoiningRules,
+): PrintedGraph {
   const launches: CudaLaunch[] = [];
   /** Where each wave's first launch is among the printed ones, and where all of them end. */
   const places: number[] = [];
@@ -94,11 +102,16 @@ function printGraph(fn: GraphFunction, table: KernelTable, batchMax: number): Pr
     first += wave.length;
     places[first] = launches.length;
   }
-  const loops = fn.loops.map(({ first, end, count }) => ({
-    first: places[first]!,
-    end: places[end]!,
-    count,
-  }));
+  const joined = joinLoops(fn, batchMax, rules);
+  const loops = fn.loops.map(({ first, end, count }, i) => {
+    const whole = joined[i] ?? null;
+    return {
+      first: places[first]!,
+      end: places[end]!,
+      count,
+      whole: whole && { ...table.launch(whole), withPrevious: false },
+    };
+  });
   return { graph: fn.graph, launches, loops };
 }
 
@@ -160,7 +173,10 @@ class KernelTable {
     return { helpers: this.#helpers, functions, kernels: this.#texts };
   }
 
-  #intern({ kernel }: Placed, { text, functions, sharedBytes }: PrintedKernel): number {
+  #intern(
+    { kernel }: Placed,
+    { text, functions, sharedBytes, isCooperative }: PrintedKernel,
+  ): number {
     const content = text("");
     const known = this.#byText.get(content);
     if (known !== undefined) return known;
@@ -176,6 +192,7 @@ class KernelTable {
       threads: kernel.threads,
       sharedBytes,
       isPersistent: kernel.isPersistent === true,
+      isCooperative,
       computes: kernel.comment.lines,
       origins: kernel.comment.sources,
     });

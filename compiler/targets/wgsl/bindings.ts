@@ -19,8 +19,8 @@ import type {
 } from "../../kernel/ir.ts";
 import type { Arena, Placement } from "../../kernel/module.ts";
 import { mapStatements } from "../../kernel/rewrite.ts";
-import type { Placed } from "../join-launches.ts";
 import { namesIn } from "../legal-names.ts";
+import type { Placed } from "../merge-kernels.ts";
 import { defaultLimits } from "./description.ts";
 import { WgslLimitError } from "./limit-error.ts";
 

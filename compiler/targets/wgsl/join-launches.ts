@@ -6,7 +6,8 @@
 import type { ElementType } from "../../kernel/ir.ts";
 import type { Arena } from "../../kernel/module.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
-import { familiesOf, joinFamilies, type Placed } from "../join-launches.ts";
+import { familiesOf, joinFamilies } from "../join-launches.ts";
+import type { Placed } from "../merge-kernels.ts";
 import { type ArenaSizes, type Bound, bindLaunch, bindPlaced, placeInArenas } from "./bindings.ts";
 import { defaultLimits } from "./description.ts";
 import { vectorBuffers } from "./vector-buffers.ts";

@@ -1,4 +1,11 @@
-/** Loops of launches as loops of dispatches, and what a device has to know of them. */
+/**
+ * Loops of launches as loops of dispatches, and what a device has to know of them.
+ *
+ * A turn of a loop takes a dispatch for every wave of its launches: what one workgroup stores another sees only after the
+ * dispatch, as barriers of WGSL are those of a workgroup (WGSL, "Synchronization Built-in Functions") and none is promised
+ * to go on while another waits for it. A single workgroup could do all of a loop, but bodies of recurrent networks have
+ * tens of tasks at usual batches, which would take it longer than dispatches do. All of a step's are in one command buffer.
+ */
 
 import type { WgslLoops, WgslOrder } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import type { LaunchTree } from "../../kernel/module.ts";

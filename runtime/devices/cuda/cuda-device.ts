@@ -13,7 +13,7 @@ import { Columns } from "./columns.ts";
 import type { CudaArena, CudaProgram, CudaVariant } from "./cuda-program.ts";
 import { cudaChoice } from "./environment.ts";
 import { type CudaImage, loadImage } from "./kernel-image.ts";
-import type { NativeCudaRun, NativeCudaSession } from "./native-cuda.ts";
+import type { CudaDeviceInfo, NativeCudaRun, NativeCudaSession } from "./native-cuda.ts";
 import { sessionOptions } from "./session-options.ts";
 import { unrollLoops } from "./unroll-loops.ts";
 import { chooseVariant } from "./variant.ts";
@@ -51,8 +51,8 @@ export class CudaDevice implements Device {
 
   private constructor(
     { plan, residentBytes = Infinity }: CudaDeviceOptions,
-    { kernels, graphs, loops }: CudaVariant,
-    name: string,
+    variant: CudaVariant,
+    { name, isCooperative }: CudaDeviceInfo,
     session: NativeCudaSession,
   ) {
     this.description = `cuda, ${name}`;
@@ -61,9 +61,11 @@ export class CudaDevice implements Device {
     this.#columns = new Columns(session, plan.columns.length, residentBytes);
     this.#graphs = Object.values(plan.graphs).map((graph) => graph.name);
     this.#launches = new Map(
-      Object.entries(graphs).map(([graph, launches]) => [
+      Object.keys(variant.graphs).map((graph) => [
         graph,
-        unrollLoops(launches, loops[graph]).map(({ kernel }) => kernels[kernel]!.name),
+        unrollLoops(variant, graph, isCooperative).map(
+          ({ kernel }) => variant.kernels[kernel]!.name,
+        ),
       ]),
     );
   }
@@ -83,7 +85,7 @@ export class CudaDevice implements Device {
     const image = await loadImage(images[index]!, variant.architecture, use);
     const session = new addon.CudaSession({
       ...choice,
-      ...sessionOptions(plan, variant),
+      ...sessionOptions(plan, variant, device),
       image,
     });
     try {
@@ -94,7 +96,7 @@ export class CudaDevice implements Device {
         cause: error,
       });
     }
-    return new CudaDevice(options, variant, device.name, session);
+    return new CudaDevice(options, variant, device, session);
   }
 
   async bindColumn(slot: number, column: Column): Promise<void> {

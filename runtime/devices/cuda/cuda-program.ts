@@ -18,7 +18,7 @@
  * - a tensor map: 128 bytes that `cuTensorMapEncodeTiled` makes for this n, as a `__grid_constant__`.
  *
  * All else of a launch is the same for every step and every n, so that a step is one CUDA graph for each n in use, with
- * a node for each time that a loop comes to a launch.
+ * a node for each time that a loop comes to a launch, or one for the whole loop.
  * Elements in arenas have their natural sizes: 4 bytes for f32 and i32, 2 for f16 and bf16, 1 for u8 and bool.
  */
 
@@ -48,6 +48,8 @@ export interface CudaKernel {
   readonly sharedBytes: number;
   /** Blocks are as many as the device runs at once, at most those of the launch: they share the tasks out themselves. */
   readonly isPersistent: boolean;
+  /** Blocks wait for each other: all of them have to run at once, which the device is to be asked for. */
+  readonly isCooperative: boolean;
   /** What it computes, `dense_1: matmul, bias, relu`, and where in the model, `digits.nn:5:30`: for messages. */
   readonly computes: readonly string[];
   readonly origins: readonly string[];
@@ -68,6 +70,8 @@ export interface CudaLoop {
   readonly first: number;
   readonly end: number;
   readonly count: number;
+  /** One launch that does the same, if there is one; only some devices run it where its kernel is cooperative. */
+  readonly whole: CudaLaunch | null;
 }
 
 export type CudaArgument =

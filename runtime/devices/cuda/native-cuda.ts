@@ -37,6 +37,8 @@ export interface CudaDeviceInfo {
   readonly capability: number;
   /** The newest CUDA that the driver supports: 12040 is 12.4. */
   readonly driverVersion: number;
+  /** Whether all blocks of a launch can be made to run at once, so that they may wait for each other. */
+  readonly isCooperative: boolean;
 }
 
 export interface NvrtcChoice {
@@ -70,6 +72,7 @@ export interface NativeKernel {
   readonly threads: number;
   readonly sharedBytes: number;
   readonly isPersistent: boolean;
+  readonly isCooperative: boolean;
 }
 
 export interface NativeGraph {

@@ -4,7 +4,7 @@ import { bytesPerElement, elementCount } from "../../data/column.ts";
 import type { GraphPlan, TrainerPlan } from "../../plan.ts";
 import { DeviceError } from "../device.ts";
 import type { CudaKernel, CudaVariant } from "./cuda-program.ts";
-import type { CudaChoice, NativeCudaOptions } from "./native-cuda.ts";
+import type { CudaChoice, CudaDeviceInfo, NativeCudaOptions } from "./native-cuda.ts";
 import { type UnrolledLaunch, unrollLoops } from "./unroll-loops.ts";
 
 /**
@@ -14,6 +14,7 @@ import { type UnrolledLaunch, unrollLoops } from "./unroll-loops.ts";
 export function sessionOptions(
   plan: TrainerPlan,
   variant: CudaVariant,
+  device: Pick<CudaDeviceInfo, "isCooperative">,
 ): Omit<NativeCudaOptions, "image" | keyof CudaChoice> {
   const { model, arenas, batchMax, columns } = plan;
   const { kernels } = variant;
@@ -25,12 +26,13 @@ export function sessionOptions(
       threads: kernel.threads,
       sharedBytes: kernel.sharedBytes,
       isPersistent: kernel.isPersistent,
+      isCooperative: kernel.isCooperative,
     })),
     graphs: Object.values(plan.graphs).map((graph) => ({
       name: graph.name,
       columns: graph.columns,
       scalars: graph.scalars,
-      launches: launchesOf(graph, variant),
+      launches: launchesOf(graph, variant, device),
     })),
     persistentBytes: arenas.persistent,
     temporariesBytes: arenas.temporaries,
@@ -40,12 +42,15 @@ export function sessionOptions(
   };
 }
 
-function launchesOf({ name }: GraphPlan, { graphs, loops }: CudaVariant): UnrolledLaunch[] {
-  const launches = graphs[name];
-  if (launches === undefined) {
+function launchesOf(
+  { name }: GraphPlan,
+  variant: CudaVariant,
+  { isCooperative }: Pick<CudaDeviceInfo, "isCooperative">,
+): UnrolledLaunch[] {
+  if (variant.graphs[name] === undefined) {
     throw new DeviceError(`the kernels lack the graph ${name}: rebuild with \`nnc build\``);
   }
-  return unrollLoops(launches, loops[name]);
+  return unrollLoops(variant, name, isCooperative);
 }
 
 /** `dense_1_relu (dense_1: matmul, bias, relu; digits.nn:5:30)`. */

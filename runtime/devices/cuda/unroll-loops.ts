@@ -1,6 +1,9 @@
-/** What a graph launches with its loops written out: the number of an iteration is then a number. */
+/**
+ * What a graph launches: of a loop the one launch that does all of it, where there is one that the device runs; other
+ * loops are written out, and the number of an iteration is then a number.
+ */
 
-import type { CudaArgument, CudaLaunch, CudaLoop } from "./cuda-program.ts";
+import type { CudaArgument, CudaLaunch, CudaLoop, CudaVariant } from "./cuda-program.ts";
 
 export type UnrolledArgument =
   | Exclude<CudaArgument, { kind: "iteration" }>
@@ -10,11 +13,18 @@ export interface UnrolledLaunch extends Omit<CudaLaunch, "arguments"> {
   readonly arguments: readonly UnrolledArgument[];
 }
 
+/** `isCooperative`: whether the device runs cooperative kernels. */
 export function unrollLoops(
-  launches: readonly CudaLaunch[],
-  loops: readonly CudaLoop[] = [],
+  { kernels, graphs, loops }: Pick<CudaVariant, "kernels" | "graphs" | "loops">,
+  graph: string,
+  isCooperative: boolean,
 ): UnrolledLaunch[] {
+  const launches = graphs[graph] ?? [];
   const unrolled: UnrolledLaunch[] = [];
+  const emit = (launch: CudaLaunch, iterations: readonly number[]): void => {
+    const given = launch.arguments.map((argument) => written(argument, iterations));
+    unrolled.push({ ...launch, arguments: given });
+  };
   const run = (
     first: number,
     end: number,
@@ -25,18 +35,21 @@ export function unrollLoops(
       const next = inside.findIndex((loop) => loop.first === at);
       const loop = inside[next];
       if (loop === undefined) {
-        const launch = launches[at++]!;
-        const given = launch.arguments.map((argument) => written(argument, iterations));
-        unrolled.push({ ...launch, arguments: given });
+        emit(launches[at++]!, iterations);
         continue;
       }
-      for (let i = 0; i < loop.count; i++) {
-        run(at, loop.end, inside.slice(next + 1), [...iterations, i]);
+      const { whole } = loop;
+      if (whole !== null && (isCooperative || !kernels[whole.kernel]!.isCooperative)) {
+        emit(whole, iterations);
+      } else {
+        for (let i = 0; i < loop.count; i++) {
+          run(at, loop.end, inside.slice(next + 1), [...iterations, i]);
+        }
       }
       at = loop.end;
     }
   };
-  run(0, launches.length, loops, []);
+  run(0, launches.length, loops[graph] ?? [], []);
   return unrolled;
 }
 

@@ -50,6 +50,7 @@ Device FindDevice(const DeviceChoice &choice) {
       10 * AttributeOf(device, kCapabilityMajor) + AttributeOf(device, kCapabilityMinor);
   device.multiprocessors = AttributeOf(device, kMultiprocessors);
   device.shared_bytes = AttributeOf(device, kSharedBytesWithPermission);
+  device.is_cooperative = AttributeOf(device, kCooperativeLaunch) != 0;
   return device;
 }
 

@@ -24,6 +24,8 @@ struct Device {
   int multiprocessors = 0;
   // Shared memory of a block, in bytes, if it asks for permission.
   int shared_bytes = 0;
+  // Whether all blocks of a launch can be made to run at once.
+  bool is_cooperative = false;
 };
 
 // Throws CudaError if there is no driver, one too old, or no such device.

@@ -33,6 +33,7 @@ constexpr Result kNoBinaryForDevice = 209;
 constexpr int kMultiprocessors = 16;
 constexpr int kCapabilityMajor = 75;
 constexpr int kCapabilityMinor = 76;
+constexpr int kCooperativeLaunch = 95;
 constexpr int kSharedBytesWithPermission = 97;
 constexpr int kFunctionMaximalThreads = 0;
 constexpr int kFunctionDynamicSharedBytes = 8;
@@ -86,6 +87,10 @@ constexpr int kJitErrorLogBytes = 6;
   X(cuLaunchKernel, (Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z,       \
                      unsigned block_x, unsigned block_y, unsigned block_z,                       \
                      unsigned shared_bytes, Stream stream, void **arguments, void **extra))      \
+  X(cuLaunchCooperativeKernel, (Function function, unsigned grid_x, unsigned grid_y,             \
+                                unsigned grid_z, unsigned block_x, unsigned block_y,             \
+                                unsigned block_z, unsigned shared_bytes, Stream stream,          \
+                                void **arguments))                                               \
   X(cuGraphInstantiateWithFlags, (GraphExecution * execution, Graph graph, uint64_t flags))      \
   X(cuGraphLaunch, (GraphExecution execution, Stream stream))                                    \
   X(cuGraphDestroy, (Graph graph))                                                               \

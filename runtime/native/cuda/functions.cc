@@ -53,6 +53,7 @@ Napi::Value FindDeviceForJs(const Napi::CallbackInfo &info) {
       found.Set("name", device.name);
       found.Set("capability", device.capability);
       found.Set("driverVersion", device.driver->version());
+      found.Set("isCooperative", Napi::Boolean::New(env, device.is_cooperative));
       return found;
     };
   });

@@ -27,6 +27,7 @@ class ArgumentBuffer {
     const size_t start = (size_ + alignment - 1) / alignment * alignment;
     if (start + bytes > kMaximalArgumentBytes) throw CudaError("a kernel has too many arguments");
     size_ = start + bytes;
+    arguments_.push_back(bytes_ + start);
     return bytes_ + start;
   }
   template <typename Value>
@@ -35,10 +36,13 @@ class ArgumentBuffer {
   }
   const unsigned char *data() const { return bytes_; }
   size_t size() const { return size_; }
+  // Where each of them is.
+  void **arguments() { return arguments_.data(); }
 
  private:
   alignas(kTensorMapAlignment) unsigned char bytes_[kMaximalArgumentBytes];
   size_t size_ = 0;
+  std::vector<void *> arguments_;
 };
 
 // The CUDA whose compiler made the image, as it notes there: 13000 is 13.0; 0 if it does not say.
@@ -150,8 +154,14 @@ void Kernels::LaunchOn(Stream stream, const Launch &launch, const Bindings &bind
   }
   const Ready &ready = kernels_[launch.kernel];
   const unsigned blocks = std::min(launch.blocks, ready.maximal_blocks);
-  const Result result = LaunchPacked(stream, ready.function, blocks, kernel.threads,
-                                     kernel.shared_bytes, buffer.data(), buffer.size());
+  // Graphs take cooperative launches since CUDA 11.1.
+  const Result result =
+      kernel.is_cooperative
+          ? device_.driver->cuLaunchCooperativeKernel(ready.function, blocks, 1, 1, kernel.threads,
+                                                      1, 1, kernel.shared_bytes, stream,
+                                                      buffer.arguments())
+          : LaunchPacked(stream, ready.function, blocks, kernel.threads, kernel.shared_bytes,
+                         buffer.data(), buffer.size());
   if (result != 0) {
     device_.driver->Throw(result, "kernel " + kernel.label + " cannot be launched in " +
                                       std::to_string(blocks) + " blocks");

@@ -44,6 +44,8 @@ struct Kernel {
   unsigned threads = 0;
   unsigned shared_bytes = 0;
   bool is_persistent = false;
+  // Its blocks wait for each other.
+  bool is_cooperative = false;
 };
 
 struct Launch {

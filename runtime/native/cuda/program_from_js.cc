@@ -51,6 +51,7 @@ Kernel KernelFrom(const Napi::Value &value) {
   kernel.threads = CountOf(object, "threads");
   kernel.shared_bytes = CountOf(object, "sharedBytes");
   kernel.is_persistent = FlagOf(object, "isPersistent");
+  kernel.is_cooperative = FlagOf(object, "isCooperative");
   return kernel;
 }
 

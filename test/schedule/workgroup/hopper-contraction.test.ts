@@ -173,7 +173,7 @@ describe.runIf(hasEmulation)(`warpgroups on emulated CUDA ${needsEmulation}`, ()
   test.each([132, 1])("a long activation on tiles for %i multiprocessors", async (places) => {
     const layer = dense(64, 264, 67, 70, (f, x) => f.multiply(x, f.call("erf", x)));
     const source = await checkMaps(layer, places);
-    expect(source).toContain("meet_warpgroups_");
+    expect(source).toContain("meet_threads_");
   });
 
   test("Adam's update, of which the gradient sums over part of a batch", async () => {

@@ -28,7 +28,7 @@ function expectInterpreted({ graph, leaf }: LoopCase, n: number, outcome: Outcom
   }
 }
 
-describe.each(Object.entries(loopCases))("%s", async (_name, make) => {
+describe.each(Object.entries(loopCases))("%s", async (name, make) => {
   const made = make();
   const opened = await openDawn();
   afterAll(() => opened?.close());
@@ -60,5 +60,17 @@ describe.each(Object.entries(loopCases))("%s", async (_name, make) => {
     const n = batchMax - 1;
     const outcome = await runOnCuda({ ...made, n }, { fusion: true, order: "shuffled" });
     expectInterpreted(made, n, outcome);
+    const loops = Object.values(outcome.kernels.variant.loops).flat();
+    expect(loops.some(({ whole }) => whole !== null)).toBe(true);
+    // Between two meetings the order of blocks makes no difference, nor does it whether loops are one launch.
+    const sanitized = name === "a loop in a loop";
+    const others = [{ order: "reverse", sanitized }, { isCooperative: false }] as const;
+    for (const other of others) {
+      const { results, assignments } = await runOnCuda({ ...made, n }, { fusion: true, ...other });
+      expect({ results, assignments }).toEqual({
+        results: outcome.results,
+        assignments: outcome.assignments,
+      });
+    }
   });
 });

@@ -23,6 +23,8 @@ export interface CudaRunOptions {
   readonly order?: ThreadOrder;
   /** Whether address sanitizer checks every access. */
   readonly sanitized?: boolean;
+  /** Whether the device runs cooperative kernels; it does by default. */
+  readonly isCooperative?: boolean;
   readonly seed?: number;
   readonly batch?: number;
 }
@@ -53,7 +55,7 @@ export async function runOnCuda(
   options: CudaRunOptions,
 ): Promise<CudaGraphOutcome> {
   const { graph, n, leaf } = test;
-  const { fusion, target = describeCuda(), hopper, order, sanitized } = options;
+  const { fusion, target = describeCuda(), hopper, order, sanitized, isCooperative } = options;
   const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, target, fusion);
   const variant = hopper === undefined ? null : scheduleCase(test, hopper, fusion);
   const view = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
@@ -99,6 +101,7 @@ export async function runOnCuda(
     batchMax: graph.batchMax,
     ...(order === undefined ? {} : { order }),
     ...(sanitized === undefined ? {} : { sanitized }),
+    ...(isCooperative === undefined ? {} : { isCooperative }),
   });
   return {
     kernels,

@@ -143,7 +143,10 @@ test.runIf(nvcc !== undefined)(
     ]);
     const contractions = resources.flat().filter(({ kind }) => kind === "contraction");
     expect(contractions.length).toBeGreaterThan(20);
-    expect(contractions.filter(({ spilledBytes }) => spilledBytes > aroundCalls)).toEqual([]);
+    const loops = resources.flat().filter(({ name }) => /_loop(_\d+)?$/.test(name));
+    expect(loops.length).toBeGreaterThan(4);
+    const mayNotSpill = [...contractions, ...loops];
+    expect(mayNotSpill.filter(({ spilledBytes }) => spilledBytes > aroundCalls)).toEqual([]);
   },
   // Most of a minute on two cores that do nothing else.
   600_000,

@@ -40,6 +40,8 @@ export interface KernelRun {
   readonly order?: ThreadOrder;
   /** Whether every access is checked by address sanitizer; takes longer to compile. */
   readonly sanitized?: boolean;
+  /** Whether the device runs cooperative kernels; it does by default. */
+  readonly isCooperative?: boolean;
 }
 
 export interface KernelOutcome {
@@ -95,7 +97,7 @@ export async function runKernels(run: KernelRun): Promise<KernelOutcome> {
         batch: run.batch ?? 0,
       },
     ],
-    launches: inSomeOrder(unrollLoops(variant.graphs[graph]!, variant.loops[graph])).map((launch) =>
+    launches: inSomeOrder(unrollLoops(variant, graph, run.isCooperative ?? true)).map((launch) =>
       emulated(variant, launch, rows.length),
     ),
     ...(run.order === undefined ? {} : { order: run.order }),
@@ -121,12 +123,13 @@ function inSomeOrder(launches: readonly UnrolledLaunch[]): readonly UnrolledLaun
 }
 
 function emulated({ kernels }: CudaVariant, launch: UnrolledLaunch, n: number): EmulatedLaunch {
-  const { name, threads, sharedBytes, isPersistent } = kernels[launch.kernel]!;
+  const { name, threads, sharedBytes, isPersistent, isCooperative } = kernels[launch.kernel]!;
   return {
     kernel: name,
     blocks: isPersistent ? Math.min(persistentBlocks, launch.blocks) : launch.blocks,
     threads,
     sharedBytes,
+    isCooperative,
     arguments: launch.arguments.map((argument) => emulatedArgument(argument, n)),
   };
 }

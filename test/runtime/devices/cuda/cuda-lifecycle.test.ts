@@ -30,7 +30,7 @@ beforeAll(async () => {
   if (!hasEmulation) return;
   const { environment, compile } = await emulatedCuda();
   const choice = { library: environment.NNC_LIBCUDA, ordinal: 0 };
-  const all = { ...choice, ...sessionOptions(plan, program.variants[0]!) };
+  const all = { ...choice, ...sessionOptions(plan, program.variants[0]!, { isCooperative: true }) };
   writeFileSync(options, JSON.stringify(all));
   writeFileSync(image, await compile(source));
 });

@@ -36,7 +36,12 @@ afterAll(folder.remove);
 const cache = join(folder.path, "cache");
 beforeEach(() => rmSync(cache, { recursive: true, force: true }));
 
-const device = { name: "NVIDIA emulation 0", capability: 90, driverVersion: 13000 };
+const device = {
+  name: "NVIDIA emulation 0",
+  capability: 90,
+  driverVersion: 13000,
+  isCooperative: true,
+};
 const text = (value: string): CudaImage => ({ kind: "source", text: value });
 
 /** In the cache of these tests. */
@@ -85,7 +90,7 @@ describe.runIf(hasEmulation)(`sources are compiled when they are needed ${needsE
     expect(Buffer.compare(await load({}), image)).toBe(0);
     expect(kept()).toHaveLength(1);
     await load({ capability: 80 });
-    await load({ driverVersion: 13010 });
+    await load({ driverVersion: 13010, isCooperative: true });
     await load({}, `${source}\n`);
     expect(kept()).toHaveLength(4);
   });
@@ -93,7 +98,7 @@ describe.runIf(hasEmulation)(`sources are compiled when they are needed ${needsE
   test("for the newest devices that NVRTC knows, where the device is newer", async () => {
     const { NNC_LIBNVRTC: library = "" } = await environmentOf();
     const addon = loadNativeAddon();
-    const choice = { library, folders: [], driverVersion: 13000 };
+    const choice = { library, folders: [], driverVersion: 13000, isCooperative: true };
     const find = (capability: number, isSpecific = false) =>
       addon.findNvrtc(choice, capability, isSpecific);
     expect(await find(90)).toEqual({ version: "13.0", architecture: "sm_90" });

@@ -144,6 +144,7 @@ export const kernels: readonly CudaKernel[] = names.map((name, i) => ({
   threads: 32,
   sharedBytes: sharedBytes[name] ?? 0,
   isPersistent: name === "share",
+  isCooperative: false,
   computes: [`${name}: of the sum`],
   origins: [`sum.nn:${i + 1}:1`],
 }));
@@ -175,8 +176,8 @@ export const program: CudaProgram = {
       kernels,
       loops: {
         loop: [
-          { first: 0, end: 2, count: 2 },
-          { first: 1, end: 2, count: 3 },
+          { first: 0, end: 2, count: 2, whole: null },
+          { first: 1, end: 2, count: 3, whole: null },
         ],
       },
       graphs: {
