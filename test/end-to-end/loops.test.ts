@@ -2,8 +2,9 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
+import { emulatedCuda, hasEmulation, needsEmulation } from "../cuda/emulation.ts";
 import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
 import { temporaryFolder } from "./nnc.ts";
 import { type OpenOptions, openTrainer } from "./open-trainer.ts";
@@ -91,4 +92,20 @@ describe("a model with loops", () => {
     const cpu = await trained({});
     expect(distance(await trained({ target: "wgsl" }), cpu)).toBeLessThanOrEqual(BOUND);
   });
+
+  test.runIf(hasEmulation)(
+    `trains on CUDA as on the CPU, to the same bits where blocks cannot meet ${needsEmulation}`,
+    async () => {
+      const { environment } = await emulatedCuda();
+      for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+      try {
+        const cuda = await trained({ target: "cuda" });
+        expect(distance(cuda, await trained({}))).toBeLessThanOrEqual(BOUND);
+        vi.stubEnv("NNC_EMULATION_COOPERATIVE", "0");
+        expect(await trained({ target: "cuda" })).toEqual(cuda);
+      } finally {
+        vi.unstubAllEnvs();
+      }
+    },
+  );
 });

@@ -164,6 +164,7 @@ test("a dense layer of a row: columns, scalars, guards and arguments", () => {
           "computes": [
             "what is tested",
           ],
+          "isCooperative": false,
           "isPersistent": false,
           "name": "dense_relu",
           "origins": [
