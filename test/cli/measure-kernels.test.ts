@@ -33,7 +33,7 @@ train Words on words {
   loss       sparse_categorical_crossentropy(target, y, from_logits = true)
   optimizer  Adam()
   epochs     1
-  batch_size 8
+  batch_size 64
 }
 `,
 );
@@ -57,6 +57,9 @@ describe("measuring kernels", () => {
   it("gives every kernel of every graph its time", async () => {
     const measured = await measureKernels({ entry, target: "cpu" }, 1, silent);
     const { kernels } = compiled(false).program;
+    const { code } = compiled(true).program;
+    // Tasks take rows through its loop.
+    expect(code.target === "cpu" ? code.c : "").toContain("share(spent, busy, ");
     expect(measured.map(({ name }) => name)).toEqual(kernels.map(({ name }) => name));
     for (const { times, predictedSeconds, ...kernel } of measured) {
       expect(kernel.predictedStepSeconds).toBe(times * predictedSeconds);
@@ -91,9 +94,9 @@ async function trainSteps(clocks: boolean) {
   const { plan } = definition;
   const device = new CpuDevice({ plan, library, threads: 2 });
   const runner = new ModelRunner(definition, device);
-  await runner.bind(drawColumns(lowered, plan.columns, 24), ["train"]);
+  await runner.bind(drawColumns(lowered, plan.columns, 192), ["train"]);
   await runner.initialize(1);
-  await runner.run("train", consecutiveRows(0, 24), 8, {
+  await runner.run("train", consecutiveRows(0, 192), 64, {
     seed: 1,
     hypers: plan.hypers,
     t: 1,

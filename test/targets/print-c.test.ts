@@ -157,7 +157,8 @@ test("clocks are read after each launch, those in loops and those that would run
       const int32_t n = step->n;
       nnc_looping_step looping = {*step, {0}};
       step = &looping.step;
-      int64_t spent[3] = {0}, since = 0, before = 0;
+      int64_t spent[3] = {0};
+      int64_t since = 0, before = 0;
       charge(&before, &since);
       step->parallel(step, nnc_predict_1, (n + 15) / 16);
       charge(&spent[0], &since);

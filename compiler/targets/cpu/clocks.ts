@@ -2,7 +2,8 @@
  * A variant of the kernel library that says how long its kernels take, for `nnc explain --measure`. Clocks are read
  * between launches, and what each launch took in a step, all iterations of the loops around it together, is handed back
  * as a further result of its graph: nanoseconds as floats, in the order of the launches. What otherwise runs in one
- * launch is launched one after the other here, so that each kernel has a time of its own.
+ * launch is launched one after the other here, so that each kernel has a time of its own. Where tasks take rows through a
+ * whole loop, each has a clock of its own, and launches get shares of what the loop took by what they kept the tasks busy.
  */
 
 import type { TrainerPlan } from "../../../runtime/plan.ts";
@@ -39,34 +40,65 @@ export function printClock(): string[] {
   return [
     "#include <time.h>",
     "",
-    "/* Adds the time since `*since`, in nanoseconds, to `*spent`; the next starts now. */",
+    "/* Adds the time since `*since`, in nanoseconds, to `*spent`; the next starts now. Several threads may do so. */",
     "static void charge(int64_t *spent, int64_t *since) {",
     "  struct timespec time;",
     "  clock_gettime(CLOCK_MONOTONIC, &time);",
     "  const int64_t now = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;",
-    "  *spent += now - *since;",
+    "  __atomic_fetch_add(spent, now - *since, __ATOMIC_RELAXED);",
     "  *since = now;",
+    "}",
+    "",
+    "/* The time since `*since` to the launches `first` to `last`, by what each was busy. */",
+    "static inline void share(int64_t *spent, int64_t *busy, int32_t first, int32_t last, int64_t *since) {",
+    "  int64_t took = 0, all = 0;",
+    "  charge(&took, since);",
+    "  for (int32_t i = first; i <= last; i++) all += busy[i];",
+    "  for (int32_t i = first; i <= last; i++) {",
+    "    if (all > 0) spent[i] += (int64_t)((double)busy[i] / (double)all * (double)took);",
+    "    busy[i] = 0;",
+    "  }",
     "}",
     "",
   ];
 }
 
-/** Follows the launch of that number. */
-export function printCharge(launch: number): string {
-  return `  charge(&spent[${launch}], &since);`;
+/** The first lines of a task with a clock of its own. */
+export function printStart(): string {
+  return "  int64_t since = 0, before = 0;\n  charge(&before, &since);";
 }
 
-/** The statements of a graph function between clocks; `offset` is that of `clocksOffset`. */
+/** Follows the launch of that number; `inTask` where a task takes rows through a loop around it. */
+export function printCharge(launch: number, inTask: boolean): string {
+  return inTask
+    ? `  charge(&looping.busy[${launch}], &since);`
+    : `  charge(&spent[${launch}], &since);`;
+}
+
+/** Follows the tasks that take rows through a loop over those launches. */
+export function printShares(first: number, last: number): string {
+  return `  share(spent, busy, ${first}, ${last}, &since);`;
+}
+
+/** Where results are, see `clocksOffset`, and whether tasks take rows through loops. */
+export interface GraphClocks {
+  readonly offset: number;
+  readonly haveRowTasks: boolean;
+}
+
+/** The statements of a graph function between clocks. */
 export function printClocks(
   { launches }: GraphFunction,
   steps: readonly string[],
-  offset: number,
+  { offset, haveRowTasks }: GraphClocks,
 ): string[] {
   const count = launches.length;
   if (count === 0) return [...steps];
+  const busy = [`  int64_t busy[${count}] = {0};`, "  looping.busy = busy;"];
   return [
-    `  int64_t spent[${count}] = {0}, since = 0, before = 0;`,
-    "  charge(&before, &since);",
+    `  int64_t spent[${count}] = {0};`,
+    ...(haveRowTasks ? busy : []),
+    printStart(),
     ...steps,
     `  float *nanoseconds = (float *)(step->results + ${offset});`,
     `  for (int32_t i = 0; i < ${count}; i++) nanoseconds[i] = (float)spent[i];`,

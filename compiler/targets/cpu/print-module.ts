@@ -17,7 +17,7 @@ import {
 } from "../../kernel/module.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
-import { printCharge, printClock, printClocks } from "./clocks.ts";
+import { printCharge, printClock, printClocks, printShares, printStart } from "./clocks.ts";
 import { cDialect } from "./dialect.ts";
 import { legalize } from "./legalize.ts";
 import { type Helper, memoryTypeName, printHelpers, typeName } from "./prelude.ts";
@@ -62,7 +62,7 @@ export function printC(module: KernelModule, { features, source, clocks }: Print
     "",
     stepHeader.trimEnd(),
     "",
-    ...printLoopingStep(module),
+    ...printLoopingStep(module, clocks),
     ...printHelpers(helpers, new Set(features)),
     ...intrinsicsOf([...kernels.values(), ...called]).map(printIntrinsic),
     "",
@@ -91,7 +91,7 @@ function printIntrinsic({ name, parameters: [from] }: KernelFunction): string {
  * What tasks in loops get: the step, which comes first, with the number of the iteration of each loop around, and the
  * first row of the batch where they are run for a few rows.
  */
-function printLoopingStep({ functions }: KernelModule): string[] {
+function printLoopingStep({ functions }: KernelModule, clocks: PrintOptions["clocks"]): string[] {
   const trees = functions.map(launchTrees);
   const depth = Math.max(0, ...trees.map(depthOf));
   if (depth === 0) return [];
@@ -100,6 +100,7 @@ function printLoopingStep({ functions }: KernelModule): string[] {
     "  nnc_step step;",
     `  int32_t at[${depth}];`,
     ...(trees.some(haveRowTasks) ? ["  int32_t first_row;"] : []),
+    ...(trees.some(haveRowTasks) && clocks !== undefined ? ["  int64_t *busy;"] : []),
     "} nnc_looping_step;",
     "",
   ];
@@ -237,11 +238,10 @@ function printGraph(
   });
   const calls = new Map<BoundLaunch, string[]>();
   const waves = clocks === undefined ? wavesOf(bound) : bound.map((launch) => [launch]);
-  for (const [i, wave] of waves.entries()) {
+  for (const wave of waves) {
     const [first] = wave;
     if (wave.length === 1) {
-      const call = printLaunch(first!);
-      calls.set(first!, clocks === undefined ? call : [...call, printCharge(i)]);
+      calls.set(first!, printLaunch(first!));
       continue;
     }
     const task = `${first!.task}_to_${fn.launches.indexOf(wave.at(-1)!.launch) + 1}`;
@@ -249,24 +249,35 @@ function printGraph(
     lines.push(...printJoinedTasks(task, wave), "");
     calls.set(first!, printLaunch({ task, count, launch: first!.launch }));
   }
-  const printTrees = (trees: readonly LaunchTree[], depth: number): string[] =>
+  const printTrees = (trees: readonly LaunchTree[], depth: number, inTask: boolean): string[] =>
     trees.flatMap((tree) => {
-      // What runs with a launch before it is part of that one's call.
-      if (tree.kind === "launch") return calls.get(bound[tree.launch]!) ?? [];
+      if (tree.kind === "launch") {
+        // What runs with a launch before it is part of that one's call.
+        const call = calls.get(bound[tree.launch]!) ?? [];
+        return clocks === undefined ? call : [...call, printCharge(tree.launch, inTask)];
+      }
       const at = `looping.at[${depth}]`;
       const loop = [
         `  for (${at} = 0; ${at} < ${tree.count}; ${at}++) {`,
-        ...printTrees(tree.body, depth + 1).map((line) => `  ${line}`),
+        ...printTrees(tree.body, depth + 1, inTask || tree.tasks !== null).map(
+          (line) => `  ${line}`,
+        ),
         "  }",
       ];
       if (tree.tasks === null) return loop;
       const task = `${bound[firstLaunch(tree)]!.task}_by_rows`;
-      lines.push(...printRowTask(task, tree.tasks, loop), "");
-      return printTaskCall(task, `(n + ${tree.tasks.rows - 1}) / ${tree.tasks.rows}`, tree.tasks);
+      const count = `(n + ${tree.tasks.rows - 1}) / ${tree.tasks.rows}`;
+      const call = printTaskCall(task, count, tree.tasks);
+      const isTimed = clocks !== undefined;
+      lines.push(...printRowTask(task, tree.tasks, isTimed ? [printStart(), ...loop] : loop), "");
+      return isTimed ? [...call, printShares(firstLaunch(tree), lastLaunch(tree))] : call;
     });
   const trees = launchTrees(fn);
-  const launched = printTrees(trees, 0);
-  const steps = clocks === undefined ? launched : printClocks(fn, launched, clocks);
+  const launched = printTrees(trees, 0, false);
+  const steps =
+    clocks === undefined
+      ? launched
+      : printClocks(fn, launched, { offset: clocks, haveRowTasks: haveRowTasks(trees) });
   const looping =
     depthOf(trees) === 0
       ? []
@@ -362,6 +373,10 @@ function printJoinedTasks(name: string, wave: readonly BoundLaunch[]): string[] 
 
 function firstLaunch(tree: LaunchTree): number {
   return tree.kind === "launch" ? tree.launch : firstLaunch(tree.body[0]!);
+}
+
+function lastLaunch(tree: LaunchTree): number {
+  return tree.kind === "launch" ? tree.launch : lastLaunch(tree.body.at(-1)!);
 }
 
 /** All iterations of a loop, for the rows of a task as if they were the batch. */
