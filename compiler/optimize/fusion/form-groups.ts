@@ -31,6 +31,7 @@ import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { padOperands } from "./pad-operands.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { prepareProducts } from "./prepare-products.ts";
+import { recomputeMaps } from "./recompute-maps.ts";
 import { scatterGroups, type Unnumbered } from "./scatter-groups.ts";
 import { sharePadding } from "./share-padding.ts";
 import { sparseUpdates } from "./sparse-updates.ts";
@@ -79,7 +80,11 @@ function prepared(
     target.workgroup === null ? sharePadding(context, padOperands(context, ready)) : ready;
   let current = flattenMaps(context, divideBytes(context, dense));
   current = splitContractions(context, current, target);
-  if (fusion) current = splitReductions(context, inlineMaps(context, current, target), target);
+  if (fusion) {
+    current = inlineMaps(context, current, target);
+    if (target.workgroup === null) current = recomputeMaps(context, current, target);
+    current = splitReductions(context, current, target);
+  }
   return target.workgroup === null ? current : limitColumns(context, current, target.workgroup);
 }
 

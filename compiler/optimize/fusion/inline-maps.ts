@@ -96,7 +96,7 @@ function inlined(
 }
 
 /** What a load reads as that value: outside the guard it is 0; a bare load carries the guard itself. */
-function guarded(context: GraphContext, load: LoadScalar, value: Scalar): Scalar {
+export function guarded(context: GraphContext, load: LoadScalar, value: Scalar): Scalar {
   if (load.guard.kind === "true" || value.kind === "load") return value;
   const zero = context.constant(0, value.dtype);
   return context.call("select", context.condition(load.guard), value, zero);

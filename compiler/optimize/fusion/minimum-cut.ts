@@ -1,0 +1,97 @@
+/**
+ * The cheapest vertices that separate sources from sinks: maximum flow by shortest augmenting paths, as in Edmonds and
+ * Karp, "Theoretical improvements in algorithmic efficiency for network flow problems" (1972), over a graph with two
+ * vertices for each given one, joined by an edge of its cost.
+ */
+
+export interface CutGraph {
+  /** What cutting a vertex costs. */
+  readonly costs: readonly number[];
+  readonly edges: readonly (readonly [from: number, to: number])[];
+  readonly sources: readonly number[];
+  readonly sinks: readonly number[];
+}
+
+interface Edge {
+  readonly to: number;
+  capacity: number;
+  /** The edge back, by its number. */
+  readonly reverse: number;
+}
+
+/** The vertices of a cheapest cut; of all such cuts the one next to the sinks. */
+export function minimumCut({ costs, edges, sources, sinks }: CutGraph): ReadonlySet<number> {
+  const source = 2 * costs.length;
+  const sink = source + 1;
+  const all: Edge[] = [];
+  const leaving: number[][] = Array.from({ length: sink + 1 }, () => []);
+  const join = (from: number, to: number, capacity: number): void => {
+    leaving[from]!.push(all.length);
+    leaving[to]!.push(all.length + 1);
+    all.push(
+      { to, capacity, reverse: all.length + 1 },
+      { to: from, capacity: 0, reverse: all.length },
+    );
+  };
+  const entry = (vertex: number) => 2 * vertex;
+  const exit = (vertex: number) => 2 * vertex + 1;
+  costs.forEach((cost, vertex) => {
+    join(entry(vertex), exit(vertex), cost);
+  });
+  for (const [from, to] of edges) join(exit(from), entry(to), Number.POSITIVE_INFINITY);
+  for (const vertex of sources) join(source, entry(vertex), Number.POSITIVE_INFINITY);
+  for (const vertex of sinks) join(exit(vertex), sink, Number.POSITIVE_INFINITY);
+
+  for (;;) {
+    const path = shortestPath(all, leaving, source, sink);
+    if (path === undefined) break;
+    const flow = Math.min(...path.map((edge) => all[edge]!.capacity));
+    for (const edge of path) {
+      all[edge]!.capacity -= flow;
+      all[all[edge]!.reverse]!.capacity += flow;
+    }
+  }
+  const reaching = verticesReaching(all, leaving, sink);
+  const cut = costs.map((_, vertex) => vertex);
+  return new Set(cut.filter((v) => !reaching.has(entry(v)) && reaching.has(exit(v))));
+}
+
+/** Edges from one vertex to another along which something can still flow; undefined if nothing can. */
+function shortestPath(
+  all: readonly Edge[],
+  leaving: readonly (readonly number[])[],
+  from: number,
+  to: number,
+): readonly number[] | undefined {
+  const by = new Map<number, number>();
+  const queue = [from];
+  for (const vertex of queue) {
+    for (const edge of leaving[vertex]!) {
+      const { to: next, capacity } = all[edge]!;
+      if (capacity <= 0 || next === from || by.has(next)) continue;
+      by.set(next, edge);
+      queue.push(next);
+    }
+    if (by.has(to)) break;
+  }
+  if (!by.has(to)) return undefined;
+  const path: number[] = [];
+  for (let at = to; at !== from; at = all[all[by.get(at)!]!.reverse]!.to) path.push(by.get(at)!);
+  return path;
+}
+
+/** All vertices from which something can still flow to a vertex. */
+function verticesReaching(
+  all: readonly Edge[],
+  leaving: readonly (readonly number[])[],
+  to: number,
+): ReadonlySet<number> {
+  const reached = new Set([to]);
+  for (const vertex of reached) {
+    for (const edge of leaving[vertex]!) {
+      const back = all[all[edge]!.reverse]!;
+      if (back.capacity > 0) reached.add(all[edge]!.to);
+    }
+  }
+  return reached;
+}

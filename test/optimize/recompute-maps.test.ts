@@ -1,0 +1,138 @@
+import { describe, expect, test } from "vitest";
+import { axisAffine } from "../../compiler/graph/affine.ts";
+import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
+import { interpret } from "../../compiler/graph/interpret.ts";
+import type { Graph, Scalar, Value } from "../../compiler/graph/node.ts";
+import { printGraph } from "../../compiler/graph/print.ts";
+import { findFaults } from "../../compiler/graph/verify.ts";
+import { minimumCut } from "../../compiler/optimize/fusion/minimum-cut.ts";
+import { recomputeMaps } from "../../compiler/optimize/fusion/recompute-maps.ts";
+import { describeCpu } from "../../compiler/targets/cpu/description.ts";
+import { Builder } from "./build.ts";
+
+const flags = "pni ssse3 sse4_1 sse4_2 popcnt avx avx2 fma bmi1 bmi2 abm movbe f16c";
+const wide = "avx512f avx512bw avx512cd avx512dq avx512vl";
+const cpu = describeCpu({ architecture: "x64", cpuinfo: `flags : ${flags} ${wide}` });
+const rows: Shape = [batchExtent, fixed(8)];
+
+/** y = x · w over the rows, with w square. */
+function product(builder: Builder, x: Value, w: Value): Value {
+  const [n, i, k] = [0, 1, 2].map(axisAffine);
+  const { context, f } = builder;
+  const body = f.multiply(context.load(x, [n!, k!]), context.load(w, [k!, i!]));
+  return context.compute({ parallel: rows, reduction: [fixed(8)], reducer: "sum", body })
+    .values[0]!;
+}
+
+/** h = a·b, a = f(x·w), b = g(x·w), z = (h·w)·a + b: a and b are read on both sides of the second product. */
+function twoSides(first: (builder: Builder, u: Scalar) => Scalar): Graph {
+  const builder = new Builder();
+  const { f } = builder;
+  const x = builder.input("x", rows);
+  const w = builder.param("w", 8, 8);
+  const u = product(builder, builder.map(rows, f.multiply(builder.at(x), f.number(2))), w);
+  const a = builder.map(rows, first(builder, builder.at(u)));
+  const b = builder.map(rows, f.add(builder.at(u), f.number(1)));
+  const h = builder.map(rows, f.multiply(builder.at(a), builder.at(b)));
+  const y = product(builder, h, w);
+  const scaled = f.multiply(builder.at(y), builder.at(a));
+  return graphOf(builder, builder.map(rows, f.add(scaled, builder.at(b))));
+}
+
+const contexts = new WeakMap<Graph, Builder["context"]>();
+
+function graphOf(builder: Builder, value: Value): Graph {
+  const graph = builder.graph(value);
+  contexts.set(graph, builder.context);
+  return graph;
+}
+
+const recomputed = (graph: Graph) => recomputeMaps(contexts.get(graph)!, graph, cpu);
+
+const valuesOf = (graph: Graph) => {
+  const leaf = (role: string) => Array.from({ length: 64 }, (_, i) => Math.sin(i + role.length));
+  return interpret(graph, { n: 3, leaf }).results;
+};
+
+describe("maps that are read beyond a product", () => {
+  test("are computed again there from the one value that is kept", () => {
+    const graph = twoSides(({ f }, u) => f.multiply(u, f.number(0.5)));
+    const rewritten = recomputed(graph);
+    expect(findFaults(rewritten)).toEqual([]);
+    expect(printGraph(rewritten)).toMatchInlineSnapshot(`
+      "graph g, N ≤ 4
+      %0: f32[N, 8] = input x
+      %1: f32[8, 8] = param w
+      %2: f32[N, 8] = %0[i0, i1] * 2.0
+      %3: f32[N, 8] = sum[i2 < 8] %2[i0, i2] * %1[i2, i1]
+      %4: f32[N, 8] = %3[i0, i1] * 0.5
+      %5: f32[N, 8] = %3[i0, i1] + 1.0
+      %6: f32[N, 8] = %4[i0, i1] * %5[i0, i1]
+      %7: f32[N, 8] = sum[i2 < 8] %6[i0, i2] * %1[i2, i1]
+      %8: f32[N, 8] = (%7[i0, i1] * (%3[i0, i1] * 0.5)) + (%3[i0, i1] + 1.0)
+      y = %8"
+    `);
+    expect(valuesOf(rewritten)).toEqual(valuesOf(graph));
+  });
+
+  test("are kept where they cost more operations than their bytes take to move", () => {
+    const graph = twoSides(({ f }, u) => f.call("erf", u));
+    const rewritten = recomputed(graph);
+    expect(printGraph(rewritten).match(/erf/g)?.length).toBe(1);
+    expect(valuesOf(rewritten)).toEqual(valuesOf(graph));
+  });
+
+  test("are left alone where all readers are beyond, and can make them", () => {
+    const builder = new Builder();
+    const { f } = builder;
+    const x = builder.input("x", rows);
+    const w = builder.param("w", 8, 8);
+    const shifted = builder.map(rows, f.add(builder.at(x), f.number(1)));
+    const y = product(builder, x, w);
+    const z = builder.map(rows, f.add(builder.at(y), builder.at(shifted)));
+    const graph = graphOf(builder, z);
+    expect(recomputed(graph)).toBe(graph);
+  });
+});
+
+describe("the cheapest cut", () => {
+  test("is where least flows", () => {
+    // 0 and 1 lead to 2, which leads to 3 and 4.
+    const edges = [
+      [0, 2],
+      [1, 2],
+      [2, 3],
+      [2, 4],
+    ] as const;
+    const cut = (costs: readonly number[]) => [
+      ...minimumCut({ costs, edges, sources: [0, 1], sinks: [3, 4] }),
+    ];
+    expect(cut([1, 1, 5, 4, 4])).toEqual([0, 1]);
+    expect(cut([3, 3, 5, 4, 4])).toEqual([2]);
+    expect(cut([3, 3, 5, 1, 2])).toEqual([3, 4]);
+  });
+
+  test("is the one next to the sinks of several", () => {
+    const costs = [2, 2, 2];
+    const edges = [
+      [0, 1],
+      [1, 2],
+    ] as const;
+    expect([...minimumCut({ costs, edges, sources: [0], sinks: [2] })]).toEqual([2]);
+  });
+
+  test("takes flow back where another way is better", () => {
+    const costs = [9, 1, 1, 1, 1, 9];
+    const edges = [
+      [0, 1],
+      [0, 2],
+      [1, 3],
+      [1, 4],
+      [2, 3],
+      [3, 5],
+      [4, 5],
+    ] as const;
+    const cut = minimumCut({ costs, edges, sources: [0], sinks: [5] });
+    expect([...cut]).toEqual([3, 4]);
+  });
+});
