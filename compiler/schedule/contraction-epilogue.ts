@@ -23,6 +23,7 @@ import {
 } from "./epilogue.ts";
 import { laneStep, type Point, recombine, scalarIndex } from "./indexes.ts";
 import { isStepScalar, type KernelBuilder } from "./kernel-builder.ts";
+import { lineElements } from "./micro-kernel.ts";
 
 /** A register tile whose sums are done. */
 export interface FinishedTile {
@@ -48,9 +49,6 @@ export function emitEpilogue(
   const maps = group.stages.filter((stage) => stage !== plan.contraction.node);
   new Epilogue(builder, group, plan, tile, maps).emit();
 }
-
-/** Elements of f32 in a line of the caches of all processors that matter. */
-const lineElements = 16;
 
 /**
  * Asks for what the maps will read of large tensors at the tile's points, before its sums: the rows of a tile are too

@@ -97,7 +97,10 @@ export function planContraction(
   const rowLoops = others.sort((a, b) => size(b) - size(a) || a - b);
   const cutAxis = rowLoops[0] ?? rowAxis;
   const isTransposed = run.steps[vectorAxis] !== 1;
-  const isScattered = columns > vectors * lanes && panelBytes(vectors) > target.cacheBytes[0] / 2;
+  const rowStep = Math.abs(sums.at(-1)!.runStep);
+  const isScattered =
+    rowStep > vectors * lanes &&
+    sumPoints * vectors * lanes > nearElements(rowStep, vectors * lanes, target);
   const allRows = rowAxes.reduce((product, axis) => product * size(axis), 1);
   const packed = isTransposed || (isScattered && allRows >= leastPackedTiles * rows);
   const tasks = outerAxes.reduce(
@@ -127,6 +130,21 @@ export function planContraction(
     packed,
     rowsPerTask: Math.ceil(places / (chunks * step)) * step,
   };
+}
+
+/** What all first-level caches that matter have. */
+const ways = 8;
+
+/**
+ * How many elements of rows of `width` stay in half of the first-level cache while `step` elements lie from row to row: all
+ * that has the same place modulo a way shares as many lines as there are ways.
+ */
+function nearElements(step: number, width: number, { cacheBytes }: TargetDescription): number {
+  const half = cacheBytes[0] / 8;
+  const way = (2 * half) / ways;
+  let shared = 1;
+  while (step % (2 * shared) === 0 && 2 * shared <= way) shared *= 2;
+  return half * Math.min(1, width / shared);
 }
 
 /** The tile that takes the fewest cycles for all rows and columns, tails included. */

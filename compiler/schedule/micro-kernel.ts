@@ -22,8 +22,15 @@ import {
   variable,
   vectorOf,
 } from "../kernel/build.ts";
+import { prefetch } from "../kernel/intrinsics.ts";
 import type { Expression, FunctionParameter, KernelFunction, Statement } from "../kernel/ir.ts";
 import type { SumLoop } from "./contraction-plan.ts";
+
+/** Elements of f32 in a line of the caches of all processors that matter. */
+export const lineElements = 16;
+
+/** Steps of a sum that take about as long as memory beyond the first caches: so far ahead it is asked for. */
+const stepsAhead = 16;
 
 /** Where an operand starts for a tile, and the buffer it lies in. */
 export interface TileOperand {
@@ -88,7 +95,17 @@ function tileFunction(
       builder.mutable(`sum_${r}_${v}`, constant(0, "f32", lanes)),
     ),
   );
+  const broadcastStep = sums.at(-1)?.broadcastStep ?? 0;
+  const span = (rows - 1) * Math.abs(rowStep);
+  // Rows side by side, steps apart: every step reads one line of memory, or two, that nobody foresees.
+  const isFar = Math.abs(broadcastStep) >= lineElements && span < lineElements;
+  const corners = span === 0 ? [0] : [0, (rows - 1) * rowStep];
   const step = (moved: Moved): void => {
+    for (const end of isFar ? corners : []) {
+      const at = add(moved.broadcast, constant(stepsAhead * broadcastStep + end));
+      const address = { kind: "address", place: place(left.name, at) } as const;
+      builder.emit({ kind: "invoke", function: prefetch("f32"), args: [address] });
+    }
     const columns = Array.from({ length: vectors }, (_, v) => {
       const from = place(right.name, add(moved.run, constant(v * lanes)));
       const used = v === vectors - 1 ? active : lanes;
