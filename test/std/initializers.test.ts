@@ -113,6 +113,9 @@ describe("orthogonal", () => {
     [3, 5],
     [5, 3],
     [4, 4],
+    // More than a block of directions, the last one shorter.
+    [40, 45],
+    [70, 36],
   ])("gives %d × %d matrices with orthonormal rows or columns", (rows, columns) => {
     const program = lowerSound(`
       model M {
