@@ -65,6 +65,8 @@ describe("random initializers", () => {
       ["GlorotUniform()", "glorot_uniform"],
       ["HeNormal()", "he_normal"],
       ["LecunUniform()", "lecun_uniform"],
+      ["Orthogonal()", "orthogonal"],
+      ["OrthogonalInitializer()", "orthogonal"],
     ]) {
       expect(initial(name!, "3, 4")).toEqual(initial(lower!, "3, 4"));
     }
@@ -93,6 +95,7 @@ describe("fixed initializers", () => {
 
   it("STFT kernels are windowed cosines and sines of unit density", () => {
     const real = initial('STFTInitializer("real")', "8, 1, 5");
+    expect(initial('STFT("real")', "8, 1, 5")).toEqual(real);
     const imaginary = initial('stft("imag", scaling = "spectrum", periodic = true)', "8, 1, 5");
     const hann = (t: number, period: number) => 0.5 - 0.5 * Math.cos((2 * Math.PI * t) / period);
     const times = [0, 1, 2, 3, 4, 5, 6, 7];
