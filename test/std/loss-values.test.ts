@@ -106,7 +106,9 @@ describe("losses", () => {
   const inputs = { t: "f32[N, 3]", c: "i32[N]", p: "f32[N, 3]", w: "f32[N]" };
   const data = { t: truth.flat(), c: classOf, p: chances.flat(), w: weights };
 
-  test.each(losses)("%s", (config, value, labels) => {
+  const rows = losses.map(([config, value, labels]) => ({ config, value, labels }));
+
+  test.each(rows)("$config", ({ config, value, labels }) => {
     const values = truth.map((t, i) => value(t, chances[i]!));
     const name = config.slice(0, config.indexOf("("));
     const given = config.slice(name.length + 1, -1);
