@@ -95,10 +95,13 @@ function formatHead(head: RunHead, commits: readonly string[], file: string): st
   const peaks = Object.entries(head.peak_gflops)
     .map(([threads, gflops]) => `${gflops.toFixed(0)} GFLOP/s on ${threads}`)
     .join(", ");
+  // Ratios survive that, times do not.
+  const isBusy = head.load > cores / 2;
+  const busy = isBusy ? `Other work had the machine, too (load ${head.load.toFixed(1)}). ` : "";
   const text =
     `Measured ${date} at commit ${commits.join(" and ")} on ${cores} cores of ${processor}, ${memory_gb} GiB, ` +
     `${compiler}, Node ${node}; ${rounds} rounds of ${seconds} s; OpenBLAS of ${openblas === "openmp" ? "OpenMP" : "the system"}. ` +
-    `Multiply-adds on registers: ${peaks} threads. Raw figures: [results/${file}](results/${file}).`;
+    `Multiply-adds on registers: ${peaks} threads. ${busy}Raw figures: [results/${file}](results/${file}).`;
   return wrap(text);
 }
 

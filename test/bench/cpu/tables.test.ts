@@ -106,6 +106,11 @@ test("a file as tables", () => {
   `);
 });
 
+test("figures of a machine that others use are said to be such", () => {
+  const text = formatResults([{ ...head, load: 7.25 }, row({})], "x.jsonl");
+  expect(text.replaceAll("\n", " ")).toContain("Other work had the machine, too (load 7.3).");
+});
+
 test("tables stand between their markers", () => {
   const document = `a\n${markers.begin}\nold\n${markers.end}\nb\n`;
   const replaced = `a\n${markers.begin}\n\nnew\n\n${markers.end}\nb\n`;
