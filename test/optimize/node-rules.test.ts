@@ -157,6 +157,18 @@ const examples: Readonly<Record<string, readonly [() => Example, string]>> = {
     },
     "%2: f32[2] = sum[i1 < 3] exp(%0[i0, i1])\n%3: f32[2] = -(%2[i0] / %1[i0])",
   ],
+  factorOutOfMap: [
+    () => {
+      const b = new Builder();
+      const x = b.context.load(b.param("x", 2, 3), [i0, i1]);
+      const s = b.context.load(b.param("s", 2), [i0]);
+      const parallel = [fixed(2), fixed(3)];
+      const map = b.context.compute({ parallel, body: b.f.multiply(x, s) });
+      const body = b.context.load(map.values[0]!, [i0, i1]);
+      return reduce(b, { parallel: [2], reduction: [fixed(3)], body });
+    },
+    "%2: f32[2] = sum[i1 < 3] %0[i0, i1]\n%3: f32[2] = %2[i0] * %1[i0]",
+  ],
   contract: [
     () => {
       const b = new Builder();

@@ -11,6 +11,7 @@ import { and } from "../../graph/condition.ts";
 import { loadsOf } from "../../graph/context.ts";
 import { isFloat } from "../../graph/dtype.ts";
 import type { Compute, Scalar } from "../../graph/node.ts";
+import { substituteAxes } from "../../graph/rewrite.ts";
 import { contractPair, sumOwnAxes } from "./contraction-order.ts";
 import { type Factor, factorsOf, productOf } from "./factors.ts";
 import { loadWhole, mapOver, mapValue, type NodeScope, namedNodeRules } from "./node-rule.ts";
@@ -64,6 +65,22 @@ export const normalFormRules = namedNodeRules({
             );
       return negative ? context.call("negate", scaled) : scaled;
     });
+  },
+  // Σ m = Σ f·g for a map m = f·g, of which f does not depend on the axes summed over: of g there may be a sum already
+  factorOutOfMap: (node, scope) => {
+    const { body, parallel } = node;
+    if (!isFloatSum(node) || body.kind !== "load" || body.guard.kind !== "true") return undefined;
+    const map = body.value.node;
+    if (map.kind !== "compute" || map.reducer !== null) return undefined;
+    const product = substituteAxes(scope.context, map.body, (axis) => body.index[axis]!);
+    const { condition, factors, negative } = factorsOf(product);
+    const inner = factors.filter(({ axes }) => dependsOnReduction(axes, node));
+    const [factor] = inner;
+    if (condition.kind !== "true" || inner.length !== 1) return undefined;
+    if (factors.length === 1 && !negative) return undefined;
+    if (factor!.inverse || factor!.scalar.kind !== "load" || parallel.length === 0)
+      return undefined;
+    return scope.context.compute({ ...node, body: product }).values;
   },
   // A product of operands, each smaller than the space they span, becomes one of two bare loads.
   contract: (node, scope) => {
