@@ -20,6 +20,9 @@ export function isMultipleOf(
     case "subtract":
     case "min":
     case "max":
+    // (4·a) mod (4·b) = 4·(a mod b)
+    case "remainder":
+    case "floorRemainder":
       return each(args);
     case "select":
       return each(args.slice(1));

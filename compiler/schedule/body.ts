@@ -5,7 +5,7 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
-import type { LoadScalar, Scalar } from "../graph/node.ts";
+import type { GatherScalar, LoadScalar, Scalar } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
 import {
   and,
@@ -32,6 +32,11 @@ import { isStepScalar, type KernelBuilder } from "./kernel-builder.ts";
 export interface BodyOptions {
   /** A load that needs no memory; undefined where it does. Its guard is the caller's to apply. */
   readonly fromRegister?: (load: LoadScalar) => Expression | undefined;
+  /** An element that was read together with its neighbours; undefined where it was not. `lower` gives index values. */
+  readonly fromRun?: (
+    gather: GatherScalar,
+    lower: (scalar: Scalar) => Expression,
+  ) => Expression | undefined;
   /** Lanes 0 … active−1 take part; the others hold anything. */
   readonly active?: number;
   /** A bool under which all loads stand, because the body is only wanted where it holds. */
@@ -65,7 +70,9 @@ export function lowerBody(
       case "load":
         return options.fromRegister?.(scalar) ?? lowerLoad(builder, scalar, point, options);
       case "gather":
-        return lowerGather(builder, scalar, point, visit, options);
+        return (
+          options.fromRun?.(scalar, visit) ?? lowerGather(builder, scalar, point, visit, options)
+        );
       case "random":
         return builder.let("uniform", random(scalar.stream, vectorIndex(scalar.index, point)));
       case "cast":

@@ -10,7 +10,7 @@ import {
   subtractAffine,
   zeroAffine,
 } from "../graph/affine.ts";
-import { inRange } from "../graph/condition.ts";
+import { and as both, type Condition, inRange } from "../graph/condition.ts";
 import type { Extent } from "../graph/extent.ts";
 import type { GatherScalar, Scalar, Value } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
@@ -39,6 +39,8 @@ export function lowerGather(
   point: Point,
   lower: (scalar: Scalar) => Expression,
   { active, mask = null }: BodyOptions = {},
+  /** Reads so many elements, from the point's on, where `axesPart` says that they are a run. */
+  run: number | null = null,
 ): Expression {
   const dtype = elementType(value.dtype);
   const hint = builder.surroundings.nameOf(value);
@@ -67,8 +69,8 @@ export function lowerGather(
   const step = computed.type.lanes === 1 ? laneStep(offset, point) : null;
   const isRowUniform = row === null || ("key" in row ? laneStep(row, point) === 0 : rowLanes === 1);
   const isOne = step === 0 && isRowUniform && (condition?.type.lanes ?? 1) === 1;
-  const isRun = step === 1 && isRowUniform;
-  const lanes = isOne ? 1 : (point.vector?.lanes ?? 1);
+  const isRun = (step === 1 && isRowUniform) || run !== null;
+  const lanes = run ?? (isOne ? 1 : (point.vector?.lanes ?? 1));
   const within =
     isOne || isRun
       ? add(computed, scalarIndex(offset, point))
@@ -84,6 +86,35 @@ export function lowerGather(
   const place = { buffer, index: builder.let("place", within), row: rowAt };
   const kept = condition && builder.let("within", condition);
   return builder.let(hint, load(place, { dtype, lanes }, { mask: kept, active: active ?? lanes }));
+}
+
+/**
+ * The part of a gather's place that is made of axes, and the condition that it is in range, where all else that the place
+ * is made of moves it by multiples of `lanes`: then whether neighbouring points read a run depends on these alone, as long
+ * as what data say is the same for all of them.
+ */
+export function axesPart(
+  builder: KernelBuilder,
+  { value, index }: GatherScalar,
+  lanes: number,
+): {
+  readonly offset: Affine;
+  readonly guard: Condition;
+  readonly computed: readonly Scalar[];
+} | null {
+  const strides = stridesOf(builder, value);
+  const computed = index.filter((scalar) => affineOf(scalar) === undefined);
+  const isAligned = index.every(
+    (scalar, d) => affineOf(scalar) !== undefined || strides[d]! % lanes === 0,
+  );
+  const affines = index.map((scalar) => affineOf(scalar) ?? zeroAffine);
+  const { row, offset } = builder.indexOf(value, affines);
+  if (row !== null || !isAligned) return null;
+  const guards = index.flatMap((scalar, d) => {
+    const place = affineOf(scalar);
+    return place === undefined ? [] : [inRange(place, value.shape[d]!)];
+  });
+  return { offset: recombine(offset), guard: both(...guards), computed };
 }
 
 /** 0 ≤ place < extent. */

@@ -253,7 +253,7 @@ export class WorkgroupProgram {
     const builder = this.#builder;
     const where = and(position.within, conditionValue(stage.node.where, point));
     const emit = (): void => {
-      const body = this.#values.lower(stage, point, position);
+      const body = this.#values.lower(stage, point, position, where === null);
       sum.add(body, () => this.#readingOrder(stage, point, axes), null);
     };
     if (where === null) emit();

@@ -5,17 +5,18 @@
  * another pass reads again at the same points stays in registers.
  */
 
-import { type Affine, bareAxis, rangeOf } from "../../graph/affine.ts";
+import { type Affine, bareAxis, rangeOf, zeroAffine } from "../../graph/affine.ts";
 import { always, substituteCondition } from "../../graph/condition.ts";
-import { loadsOf } from "../../graph/context.ts";
+import { loadsOf, scalarChildren } from "../../graph/context.ts";
 import { isFixed, printShape } from "../../graph/extent.ts";
-import type { LoadScalar, Value } from "../../graph/node.ts";
+import type { GatherScalar, LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { elementType } from "../../kernel/algebra.ts";
-import { join, lane, load, place, store } from "../../kernel/build.ts";
+import { join, lane as laneOf, load, place, store } from "../../kernel/build.ts";
 import type { Expression, Place } from "../../kernel/ir.ts";
 import { identityIndex } from "../../optimize/fusion/copies.ts";
 import { isColumn } from "../../optimize/fusion/linear-access.ts";
 import { storeValue } from "../epilogue.ts";
+import { axesPart, lowerGather } from "../gathers.ts";
 import { conditionValue, inAxes, type Point, recombine, scalarIndex } from "../indexes.ts";
 import { isStepScalar, type KernelBuilder } from "../kernel-builder.ts";
 import type { RowStage } from "../rows-plan.ts";
@@ -53,6 +54,8 @@ export class RunLoads {
   #known = new Map<string, RunLoad>();
   /** What the stages of the pass load, by where they are. */
   #loads = new Map<LoadScalar, Map<string, RunLoad>>();
+  /** What the points of one run have gathered together. */
+  readonly #gathers = new Map<GatherScalar, RunLoad>();
 
   constructor(builder: KernelBuilder) {
     this.#builder = builder;
@@ -71,6 +74,32 @@ export class RunLoads {
     emit();
     this.#known = known;
     this.#loads = loads;
+  }
+
+  /** Comes to the points of another run, or to the same ones again. */
+  startRun(): void {
+    this.#gathers.clear();
+  }
+
+  /**
+   * An element of rows that data choose, where the row is the same for all points of a run, and they run through it: read
+   * at the first of them for all. The others follow at once. `lower` gives index values.
+   */
+  gather(
+    read: GatherScalar,
+    run: Run,
+    lane: number,
+    lower: (scalar: Scalar) => Expression,
+  ): Expression | undefined {
+    if (lane > 0) return this.#gathers.get(read)?.(lane);
+    if (!isWide(read.value)) return undefined;
+    const part = axesPart(this.#builder, read, runLanes);
+    if (part === null || layoutOf(part.offset, part, run) !== "run") return undefined;
+    if (!part.computed.every((scalar) => isSame(this.#builder, scalar, run))) return undefined;
+    const loaded = lowerGather(this.#builder, read, run.point, lower, {}, runLanes);
+    const made: RunLoad = (number) => laneOf(loaded, number);
+    this.#gathers.set(read, made);
+    return made(lane);
   }
 
   get(read: LoadScalar, at: string): RunLoad | undefined {
@@ -143,7 +172,26 @@ export class RunLoads {
     const mask = conditionValue(guard, point);
     const hint = builder.surroundings.nameOf(value);
     const loaded = builder.let(hint, load(at, type, { mask }));
-    return layout === "run" ? (number) => lane(loaded, number) : () => loaded;
+    return layout === "run" ? (number) => laneOf(loaded, number) : () => loaded;
+  }
+}
+
+/** Whether a scalar is the same at all points of a run. */
+function isSame(builder: KernelBuilder, scalar: Scalar, run: Run): boolean {
+  switch (scalar.kind) {
+    case "index":
+      return layoutOf(recombine(scalar.index), { guard: always }, run) === "same";
+    case "condition":
+      return layoutOf(zeroAffine, { guard: scalar.condition }, run) === "same";
+    case "random":
+      return layoutOf(recombine(scalar.index), { guard: always }, run) === "same";
+    case "load": {
+      const { row, offset } = builder.indexOf(scalar.value, scalar.index);
+      const parts = row === null ? [offset] : [offset, row];
+      return parts.every((part) => layoutOf(recombine(part), scalar, run) === "same");
+    }
+    default:
+      return scalarChildren(scalar).every((child) => isSame(builder, child, run));
   }
 }
 

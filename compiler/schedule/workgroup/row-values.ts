@@ -344,9 +344,15 @@ export class WorkgroupValues {
     this.#results.length = 0;
   }
 
-  /** The body of a stage at a point. */
-  lower(stage: RowStage, point: Point, position: Position): Expression {
+  /** The body of a stage at a point; `together` with those of the run's other points, which then stand in the same block. */
+  lower(stage: RowStage, point: Point, position: Position, together = true): Expression {
+    const isRun = together && this.lanesAt(stage, position) > 1;
+    if (position.lane === 0) this.#loads.startRun();
     return lowerBody(this.#builder, stage.node.body, point, {
+      fromRun: (gather, lower) => {
+        const { lane } = position;
+        return isRun ? this.#loads.gather(gather, this.#runAt(point), lane, lower) : undefined;
+      },
       fromRegister: (read) => {
         const mask = this.#maskOf(read, position);
         if (mask !== null) return lowerLoad(this.#builder, read, point, { mask });
