@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hasShared, needsShared, sharedPath } from "../shared-folder.ts";
 import { examples, lastJson, nnc, temporaryFolder } from "./nnc.ts";
+import { writeFirstLines } from "./small-data.ts";
 
 const folder = temporaryFolder();
 
@@ -93,3 +94,20 @@ describe.each([
     expect(figure === "loss" ? -test[figure]! : test[figure]).toBeGreaterThanOrEqual(bound);
   });
 });
+
+const reviews = "data/imdb";
+test.runIf(hasShared(reviews))(
+  `imdb.nn learns from its first reviews ${needsShared(reviews)}`,
+  async () => {
+    const data = join(folder, "imdb");
+    for (const [name, lines] of [
+      ["train", 4000],
+      ["test", 1000],
+    ] as const) {
+      const path = join(reviews, `${name}.jsonl.gz`);
+      writeFirstLines(sharedPath(path), join(data, path), lines);
+    }
+    const { test } = await train("imdb.nn", ...epochs(6), "--data", data);
+    expect(test.accuracy).toBeGreaterThanOrEqual(0.7);
+  },
+);
