@@ -6,8 +6,8 @@ import {
   describeCpu,
 } from "../../compiler/targets/cpu/description.ts";
 
-const cpuinfo = (flags: string) =>
-  `processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\nflags\t\t: ${flags}\n`;
+const cpuinfo = (flags: string, vendor = "AuthenticAMD", family = 26) =>
+  `processor\t: 0\nvendor_id\t: ${vendor}\ncpu family\t: ${family}\nmodel\t\t: 2\nflags\t\t: ${flags}\n`;
 
 const v2 = "fpu pni ssse3 sse4_1 sse4_2 popcnt";
 const v3 = `${v2} avx avx2 fma bmi1 bmi2`;
@@ -49,4 +49,19 @@ test("processors that differ have different keys", () => {
   for (const level of cpuLevels("x64")) {
     expect(cpuOfLevel("x64", level)).toMatchObject({ march: level, processor: level });
   }
+});
+
+test("processors that split vectors of 512 bits do half as much a second", () => {
+  const peak = (...of: Parameters<typeof cpuinfo>) =>
+    describeCpu({ architecture: "x64", cpuinfo: cpuinfo(...of) }).peakFlops;
+  const whole = peak(v4, "GenuineIntel", 6);
+  expect(peak(v4, "AuthenticAMD", 26)).toBe(whole);
+  expect(peak(v4, "AuthenticAMD", 25)).toBe(whole / 2);
+  // Only theirs, and only vectors that are split: with 8 lanes both families do as much as any other.
+  expect(peak(v4, "GenuineIntel", 25)).toBe(whole);
+  expect(peak(v3, "AuthenticAMD", 25)).toBe(whole / 2);
+  expect(peak(v3, "AuthenticAMD", 26)).toBe(whole / 2);
+  // What is not known counts as whole.
+  const unnamed = describeCpu({ architecture: "x64", cpuinfo: `flags : ${v4}` });
+  expect(unnamed.peakFlops).toBe(whole);
 });

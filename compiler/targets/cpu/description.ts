@@ -42,7 +42,7 @@ interface Level {
 interface VectorUnit {
   readonly lanes: number;
   readonly registers: number;
-  /** Floating-point operations a cycle: two fused multiply-adds where the unit has them. */
+  /** Floating-point operations a cycle, a multiply-add counted as two: what the level's processors do at their best. */
   readonly flopsPerCycle: number;
 }
 
@@ -105,6 +105,22 @@ function abilitiesOf(architecture: string, flags: ReadonlySet<string>): Abilitie
   return best;
 }
 
+/**
+ * Processors of family 25 of AMD (Zen 4) issue a vector of 512 bits to their units of 256 bits in two cycles: two fused
+ * multiply-adds of 8 lanes a cycle are what they do. From family 26 (Zen 5) on the units are as wide as the registers
+ * (AMD, "Software Optimization Guide for the AMD Zen4 Microarchitecture", 57647, section 2.11). Others count as whole.
+ */
+function flopsPerCycleOf({ lanes, flopsPerCycle }: VectorUnit, cpuinfo: string): number {
+  const splitsVectors =
+    field(cpuinfo, "vendor_id") === "AuthenticAMD" && field(cpuinfo, "cpu family") === "25";
+  return splitsVectors && lanes > widestSplit
+    ? (flopsPerCycle * widestSplit) / lanes
+    : flopsPerCycle;
+}
+
+/** Lanes of the units that split wider vectors. */
+const widestSplit = 8;
+
 /** A core of a server of our days, where the machine does not say. */
 const clock = 3.5e9;
 const defaultCaches = [32 * 1024, 1024 * 1024] as const;
@@ -118,7 +134,7 @@ export function describeCpu({ architecture, cpuinfo, cacheBytes }: CpuFacts): Cp
     vectorLanes: unit.lanes,
     vectorRegisters: unit.registers,
     cacheBytes: cacheBytes ?? defaultCaches,
-    peakFlops: unit.flopsPerCycle * clock,
+    peakFlops: flopsPerCycleOf(unit, cpuinfo) * clock,
     cacheBandwidth: 120e9,
     memoryBandwidth: 30e9,
     launchSeconds: 0.3e-6,
