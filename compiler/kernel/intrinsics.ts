@@ -13,7 +13,15 @@
  * of the subgroup come to these together.
  */
 
-import type { Access, ElementType, FunctionParameter, KernelFunction } from "./ir.ts";
+import { place } from "./build.ts";
+import type {
+  Access,
+  ElementType,
+  Expression,
+  FunctionParameter,
+  KernelFunction,
+  Statement,
+} from "./ir.ts";
 
 /** Elements of narrow floats and f32 in memory. */
 export type CopiedType = "f32" | "f16" | "bf16";
@@ -38,12 +46,18 @@ export function value(name: string, dtype: ElementType): FunctionParameter {
   return { kind: "value", name, type: { dtype, lanes: 1 } };
 }
 
-/**
- * Asks for the memory around an element to be brought near, because it will be read soon. Nothing else happens; the
- * address may lie beyond the buffer's end.
- */
+/** Asks for memory to be brought near; see `askFor`. */
 export function prefetch(dtype: ElementType): KernelFunction {
   return intrinsic(`prefetch_${dtype}`, "", [pointer("from", dtype, "read")]);
+}
+
+/**
+ * Asks for the memory around an element of f32 to be brought near, because it will be read soon. Nothing else happens;
+ * the element may lie beyond the buffer's end, or before its start.
+ */
+export function askFor(buffer: string, index: Expression): Statement {
+  const address = { kind: "address", place: place(buffer, index) } as const;
+  return { kind: "invoke", function: prefetch("f32"), args: [address] };
 }
 
 /**

@@ -9,8 +9,8 @@ import { elementsAt } from "../graph/extent.ts";
 import type { Compute, LoadScalar } from "../graph/node.ts";
 import { printAffine } from "../graph/print.ts";
 import { add, constant, load, multiply, place, vectorOf } from "../kernel/build.ts";
-import { prefetch } from "../kernel/intrinsics.ts";
-import type { Address, Expression } from "../kernel/ir.ts";
+import { askFor } from "../kernel/intrinsics.ts";
+import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { Group } from "../optimize/group.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
@@ -91,8 +91,7 @@ export function prefetchOperands(
     for (const { buffer, offset } of places.values()) {
       const first = scalarIndex(offset, { extents, batchMax, axes: at, vector });
       for (let column = 0; column < vectors * lanes; column += lineElements) {
-        const address = { kind: "address", place: place(buffer, add(first, constant(column))) };
-        builder.emit({ kind: "invoke", function: prefetch("f32"), args: [address as Address] });
+        builder.emit(askFor(buffer, add(first, constant(column))));
       }
     }
   });

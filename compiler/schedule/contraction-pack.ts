@@ -16,17 +16,11 @@ import {
   store,
   vectorOf,
 } from "../kernel/build.ts";
-import { prefetch } from "../kernel/intrinsics.ts";
+import { askFor } from "../kernel/intrinsics.ts";
 import type { Expression } from "../kernel/ir.ts";
 import type { SumLoop } from "./contraction-plan.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { extentValue, type TileOperand } from "./micro-kernel.ts";
-
-export interface Panel {
-  /** The buffer that the panel is packed into, and the loop that goes through it. */
-  readonly operand: TileOperand;
-  readonly runStep: number;
-}
 
 /**
  * Rows of a panel that are far apart in memory are asked for so many ahead: no processor foresees them by itself, and
@@ -97,18 +91,13 @@ function gatherRow(
   for (let v = 0; v < vectors; v++) {
     const first = add(from, constant(v * lanes * columnStep));
     const isRun = lanes === 1 || columnStep === 1;
-    if (isRun) emitPrefetch(builder, buffer, add(first, constant(rowsAhead * step)));
+    if (isRun) builder.emit(askFor(buffer, add(first, constant(rowsAhead * step))));
     const index = isRun ? first : add(first, multiply(ramp(lanes), constant(columnStep)));
     const element = load(place(buffer, index), vectorOf("f32", lanes), {
       active: v === vectors - 1 ? active : lanes,
     });
     builder.emit(store(place(panel, add(to, constant(v * lanes))), element));
   }
-}
-
-function emitPrefetch(builder: KernelBuilder, buffer: string, index: Expression): void {
-  const address = { kind: "address", place: place(buffer, index) } as const;
-  builder.emit({ kind: "invoke", function: prefetch("f32"), args: [address] });
 }
 
 /** The whole panel in blocks of lanes × lanes: read along the sum, written along the columns. */
@@ -128,7 +117,7 @@ function transposeBlocks(
     const rows = Array.from({ length: lanes }, (_, j) => {
       if (j >= used) return constant(0, "f32", lanes);
       const at = add(corner, constant(j * columnStep));
-      if (steps === lanes) emitPrefetch(builder, buffer, add(at, constant(blocksAhead * lanes)));
+      if (steps === lanes) builder.emit(askFor(buffer, add(at, constant(blocksAhead * lanes))));
       return builder.let("row", load(place(buffer, at), type, { active: steps }));
     });
     const target = builder.let("target", add(add(to, multiply(k, constant(width))), column));

@@ -4,11 +4,11 @@
  *
  * A register tile is `rows` × `vectors` accumulators. Each step of the sum loads `vectors` vectors of the one
  * operand and broadcasts `rows` elements of the other, so wide tiles reuse what they load. The figures
- * behind the choices (tiles within 7 % of each other, nothing packed unless transposed) were measured with
- * generated C on AVX-512 machines of two generations: a panel of 64 columns of a 784 × 512 matrix is used at
- * 58 % of peak where it lies and at 92 % when packed.
+ * behind the choices (tiles within 7 % of each other) were measured with generated C on AVX-512 machines of two
+ * generations: a panel of 64 columns of a 784 × 512 matrix is used at 58 % of peak where it lies and at 92 % when packed.
  */
 
+import { bytesPerElement } from "../graph/dtype.ts";
 import { type Extent, sizeAt } from "../graph/extent.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
@@ -132,16 +132,18 @@ export function planContraction(
   };
 }
 
-/** What all first-level caches that matter have. */
+/** Lines of one set of the first-level cache: as many as all processors that matter have, or fewer. */
 const ways = 8;
 
 /**
- * How many elements of rows of `width` stay in half of the first-level cache while `step` elements lie from row to row: all
- * that has the same place modulo a way shares as many lines as there are ways.
+ * How many elements of a panel stay in half of the first-level cache if its rows of `width` elements begin `step` elements
+ * apart. Elements at the same place modulo a way have the same set: a step that is a multiple of a high power of two puts
+ * the rows into few sets, so that they push each other out while most of the cache is unused.
  */
 function nearElements(step: number, width: number, { cacheBytes }: TargetDescription): number {
-  const half = cacheBytes[0] / 8;
-  const way = (2 * half) / ways;
+  const elements = cacheBytes[0] / bytesPerElement.f32;
+  const half = elements / 2;
+  const way = elements / ways;
   let shared = 1;
   while (step % (2 * shared) === 0 && 2 * shared <= way) shared *= 2;
   return half * Math.min(1, width / shared);

@@ -22,7 +22,7 @@ import {
   variable,
   vectorOf,
 } from "../kernel/build.ts";
-import { prefetch } from "../kernel/intrinsics.ts";
+import { askFor } from "../kernel/intrinsics.ts";
 import type { Expression, FunctionParameter, KernelFunction, Statement } from "../kernel/ir.ts";
 import type { SumLoop } from "./contraction-plan.ts";
 
@@ -103,8 +103,7 @@ function tileFunction(
   const step = (moved: Moved): void => {
     for (const end of isFar ? corners : []) {
       const at = add(moved.broadcast, constant(stepsAhead * broadcastStep + end));
-      const address = { kind: "address", place: place(left.name, at) } as const;
-      builder.emit({ kind: "invoke", function: prefetch("f32"), args: [address] });
+      builder.emit(askFor(left.name, at));
     }
     const columns = Array.from({ length: vectors }, (_, v) => {
       const from = place(right.name, add(moved.run, constant(v * lanes)));

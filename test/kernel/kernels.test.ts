@@ -21,6 +21,7 @@ import {
 } from "../../compiler/kernel/build.ts";
 import { removeDeadCode } from "../../compiler/kernel/dead-code.ts";
 import { inlineSingleUses } from "../../compiler/kernel/inline-lets.ts";
+import { askFor } from "../../compiler/kernel/intrinsics.ts";
 import type { Kernel, Statement } from "../../compiler/kernel/ir.ts";
 import { printExpression, printKernel, printStatements } from "../../compiler/kernel/print.ts";
 import { verifyKernel } from "../../compiler/kernel/verify.ts";
@@ -131,6 +132,20 @@ test("a value used once moves to its use, unless something may change it", () =>
     total = 1.0
     y[0] = subtract(half, total)"
   `);
+});
+
+test("memory is asked for by an address, of its elements' type, that nothing takes away", () => {
+  const b = new BlockBuilder();
+  b.loop("i", constant(0), constant(4), (i) => b.emit(askFor("x", add(i, constant(16)))));
+  expect(printStatements(b.statements).join("\n")).toMatchInlineSnapshot(`
+    "loop i = 0 .. 4 step 1
+      @prefetch_f32(&x[add(i, 16)])"
+  `);
+  verifyKernel(kernel(b.statements));
+  expect(removeDeadCode(b.statements)).toBe(b.statements);
+  expect(() => verifyKernel(kernel([askFor("image", task)]))).toThrow("prefetch_f32 takes f32");
+  expect(() => verifyKernel(kernel([askFor("z", task)]))).toThrow("z is not defined");
+  expect(() => verifyKernel(kernel([askFor("x", variable("rate", f32))]))).toThrow("is f32");
 });
 
 test("what nobody reads goes, and what a loop carries stays", () => {

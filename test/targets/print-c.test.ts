@@ -22,6 +22,7 @@ import {
   vectorOf,
   when,
 } from "../../compiler/kernel/build.ts";
+import { askFor, awaitCopies } from "../../compiler/kernel/intrinsics.ts";
 import type { Expression, Kernel } from "../../compiler/kernel/ir.ts";
 import type { KernelModule } from "../../compiler/kernel/module.ts";
 import { verifyModule } from "../../compiler/kernel/verify.ts";
@@ -29,6 +30,7 @@ import { CLikePrinter } from "../../compiler/targets/c-like-printer.ts";
 import { cDialect } from "../../compiler/targets/cpu/dialect.ts";
 import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
+import { input, launch, output, moduleOf as smallModule } from "./kernels.ts";
 import { testCache, thisCpu } from "./run-kernels.ts";
 
 const task = symbol("task");
@@ -173,6 +175,41 @@ test("clocks are read after each launch, those in loops and those that would run
     }
     "
   `);
+});
+
+/** The text of a launch whose kernel reads x and writes y. */
+function textOf(body: Kernel["body"]): string {
+  const parameters = [input("x", "f32", 64, 0), output("y", "f32", 64)];
+  return printC(smallModule(launch(parameters, body)), { features: [], source: "test.nn" });
+}
+
+test("memory that is asked for is brought near by the compiler's own function", () => {
+  const twice = textOf([askFor("x", task), askFor("x", add(task, constant(16)))]);
+  expect(twice.match(/.*prefetch.*/g)).toEqual([
+    "static inline void prefetch_f32(const float *p) { __builtin_prefetch(p); }",
+    "  prefetch_f32(x + task);",
+    "  prefetch_f32(x + task + 16);",
+  ]);
+  expect(textOf([])).not.toContain("prefetch");
+  const copies = { kind: "invoke", function: awaitCopies(0), args: [] } as const;
+  expect(() => textOf([copies])).toThrow("the CPU has no await_copies_0");
+});
+
+test("a literal offset from a computed index is one of the address", () => {
+  const single = (index: Expression) => load(place("x", index), f32);
+  const copied = (index: Expression) =>
+    textOf([store(place("y", index), single(index))])
+      .match(/ {2}(y\[|\(y).*/)![0]
+      .trim();
+  expect(copied(add(multiply(task, constant(8)), constant(3)))).toBe(
+    "(y + task * 8)[3] = (x + task * 8)[3];",
+  );
+  expect(copied(add(task, n))).toBe("y[task + n] = x[task + n];");
+  expect(copied(subtract(task, constant(1)))).toBe("y[task - 1] = x[task - 1];");
+  expect(copied(constant(5))).toBe("y[5] = x[5];");
+  const row = load(place("image", add(task, constant(3)), task), { dtype: "u8", lanes: 1 });
+  const printer = new CLikePrinter(cDialect(() => {}));
+  expect(printer.expression(row)).toBe("image[(size_t)rows[task] * image_row + task + 3]");
 });
 
 test("no name of a model meets a function of C", async () => {

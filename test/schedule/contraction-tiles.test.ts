@@ -1,0 +1,169 @@
+/**
+ * Register tiles of contractions at the edges of what they tile: batches that leave a last tile fewer rows than it has,
+ * on vectors of every width, against the float64 interpreter, and the same bits on one thread and on two.
+ */
+
+import { describe, expect, test } from "vitest";
+import { axisAffine } from "../../compiler/graph/affine.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
+import { fixed } from "../../compiler/graph/extent.ts";
+import { interpret } from "../../compiler/graph/interpret.ts";
+import type { Graph, Scalar } from "../../compiler/graph/node.ts";
+import { algebraOf } from "../../compiler/graph/scalar-functions.ts";
+import { printKernel } from "../../compiler/kernel/print.ts";
+import { describeCuda } from "../../compiler/targets/cuda/description.ts";
+import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
+import { thisCpu } from "../targets/run-kernels.ts";
+import { type Case, productCase, randomNumbers } from "./contraction-cases.ts";
+import { expectClose } from "./expect-close.ts";
+import { type GraphOutcome, runGraph } from "./run-program.ts";
+import { scheduleCase } from "./schedule-case.ts";
+
+/** This machine with vectors of so many lanes, and tasks as small as can be, so that threads have some each. */
+const cpuOf = (lanes: number) => ({ ...thisCpu(), vectorLanes: lanes, taskSeconds: 1e-9 });
+const widths = [1, 2, 4, 8, 16];
+
+const cases: readonly Case[] = [
+  // Fewer rows than a tile, as many, one more, and tasks the last of which has few.
+  ...[1, 3, 8, 9, 31, 61].map(
+    (n): Case => ({ letters: "mk,kn->mn", sizes: { m: "N", k: 20, n: 37 }, batch: [n, 61] }),
+  ),
+  // Rows of the sum's first operand lie side by side, steps of the sum apart.
+  { letters: "km,kn->mn", sizes: { k: "N", m: 45, n: 24 }, batch: [7, 19] },
+  { letters: "km,kn->mn", sizes: { k: 24, m: 67, n: 70 } },
+  { letters: "mk,nk->mn", sizes: { m: 67, k: 18, n: 35 } },
+  { letters: "bmk,bkn->bmn", sizes: { b: "N", m: 13, k: 8, n: 20 }, batch: [2, 3] },
+];
+
+describe.each(widths)("vectors of %i lanes", (lanes) => {
+  const cpu = cpuOf(lanes);
+
+  test.for(cases)("$letters $sizes $batch", async (given) => {
+    const product = productCase(given);
+    const { graph, n, leaf } = product;
+    const expected = interpret(graph, { n, leaf }).results.get("y")!;
+    const run = (threads: number) => runGraph(product, { cpu, fusion: true, threads });
+    const one = await run(1);
+    expectClose(one.results.get("y")!, expected, "y");
+    expect((await run(2)).results).toEqual(one.results);
+  });
+
+  test.for([3, 37, 59])(
+    "rows that two tiles compute are updated once, %i of them",
+    async (rows) => {
+      const update = updateCase(rows);
+      const [expected] = interpret(update.graph, update).assignments;
+      const oneTask = { ...cpu, taskSeconds: 1 };
+      const run = (threads: number) => runGraph(update, { cpu: oneTask, fusion: true, threads });
+      const one = await run(1);
+      expectClose(one.assignments.get("w")!, expected!.data, "w");
+      expect((await run(2)).assignments).toEqual(one.assignments);
+    },
+  );
+});
+
+/** w[rows, 24] −= a·b, in place: a row that was subtracted twice would show. */
+function updateCase(rows: number) {
+  const context = new GraphContext();
+  const f = algebraOf<Scalar>(context, "f32");
+  const shape = [fixed(rows), fixed(24)];
+  const depth = fixed(11);
+  const a = context.leaf("param", "a", "f32", [fixed(rows), depth]);
+  const b = context.leaf("param", "b", "f32", [depth, fixed(24)]);
+  const w = context.leaf("param", "w", "f32", shape);
+  const product = context.compute({
+    parallel: shape,
+    reduction: [depth],
+    reducer: "sum",
+    body: f.multiply(
+      context.load(a, [axisAffine(0), axisAffine(2)]),
+      context.load(b, [axisAffine(2), axisAffine(1)]),
+    ),
+  }).values[0]!;
+  const at = [axisAffine(0), axisAffine(1)];
+  const value = context.compute({
+    parallel: shape,
+    body: f.subtract(context.load(w, at), context.load(product, at)),
+  }).values[0]!;
+  const graph: Graph = {
+    name: "update",
+    batchMax: 1,
+    results: [],
+    assignments: [{ target: w, value }],
+  };
+  const leaf = (_role: string, path: string) => randomNumbers(path, Math.max(rows, 24) * 24);
+  return { context, graph, n: 1, leaf };
+}
+
+/** Two products of the same sizes of other operands. */
+function twoProducts(columns: readonly [number, number]) {
+  const context = new GraphContext();
+  const f = algebraOf<Scalar>(context, "f32");
+  const results = columns.map((count, i) => {
+    const [m, k, n] = [fixed(64), fixed(30), fixed(count)];
+    const a = context.leaf("param", `a${i}`, "f32", [m, k]);
+    const b = context.leaf("param", `b${i}`, "f32", [k, n]);
+    const body = f.multiply(
+      context.load(a, [axisAffine(0), axisAffine(2)]),
+      context.load(b, [axisAffine(2), axisAffine(1)]),
+    );
+    const node = context.compute({ parallel: [m, n], reduction: [k], reducer: "sum", body });
+    return { name: `y${i}`, value: node.values[0]! };
+  });
+  const graph: Graph = { name: "products", batchMax: 1, results, assignments: [] };
+  const leaf = (_role: string, path: string) => randomNumbers(path, 64 * 64);
+  return { context, graph, n: 1, leaf };
+}
+
+/** The names of tile functions that are defined, in order. */
+function tilesOf({ source }: GraphOutcome): string[] {
+  return [...source.matchAll(/^static .*void (tile_\w+)\(/gm)].map(([, name]) => name!);
+}
+
+test("tiles are named by what they compute, and kernels share them", async () => {
+  const cpu = { ...cpuOf(4), vectorRegisters: 16 };
+  const same = await runGraph(twoProducts([32, 32]), { cpu, fusion: true });
+  const tiles = tilesOf(same);
+  expect(tiles).toMatchInlineSnapshot(`
+    [
+      "tile_4x2x4_by30_30x1x32",
+    ]
+  `);
+  // Rows of other columns lie other steps apart: another function.
+  const other = tilesOf(await runGraph(twoProducts([32, 48]), { cpu, fusion: true }));
+  expect(other).toHaveLength(2 * tiles.length);
+  expect(other).toEqual(expect.arrayContaining(tiles));
+});
+
+test("a tile that fits its rows has no other beside it", async () => {
+  const cpu = { ...cpuOf(4), vectorRegisters: 16 };
+  const tilesOfRows = async (m: number | "N", batch: readonly [number, number] = [1, 1]) => {
+    const product = productCase({ letters: "mk,kn->mn", sizes: { m, k: 9, n: 16 }, batch });
+    const tiles = tilesOf(await runGraph(product, { cpu, fusion: true }));
+    return tiles.map((name) => name.split("_")[1]);
+  };
+  expect(await tilesOfRows(16)).toMatchInlineSnapshot(`
+    [
+      "4x2x4",
+    ]
+  `);
+  // The rows of a batch may be any number.
+  expect(await tilesOfRows("N", [16, 16])).toMatchInlineSnapshot(`
+    [
+      "1x2x4",
+      "4x2x4",
+    ]
+  `);
+});
+
+test("only the CPU is asked to bring memory near", () => {
+  const product = productCase({ letters: "km,kn->mn", sizes: { k: 64, m: 128, n: 1024 } });
+  const textFor = (target: Parameters<typeof scheduleCase>[1]) =>
+    scheduleCase(product, target, true)
+      .program.module.functions.flatMap(({ launches }) => launches)
+      .map(({ kernel }) => printKernel(kernel))
+      .join("\n");
+  expect(textFor(cpuOf(16))).toContain("prefetch_f32(");
+  expect(textFor(describeCuda({ precision: "f32" }))).not.toContain("prefetch");
+  expect(textFor(describeWgsl())).not.toContain("prefetch");
+});
