@@ -162,14 +162,22 @@ export function chooseTile(
   for (let vectors = narrowest; vectors <= Math.min(4, needed, widest); vectors++) {
     for (let rows = 1; rows <= Math.min(16, rowCount); rows++) {
       if (rows * vectors + vectors + 2 > vectorRegisters && rows * vectors > 1) continue;
-      const rowTiles = Math.ceil(rowCount / rows);
-      const full = Math.floor(needed / vectors);
-      const cycles =
-        rowTiles * (full * tileCycles(rows, vectors) + tileCycles(rows, needed % vectors));
+      const cycles = cyclesOfStep({ rows, vectors }, rowCount, needed);
       if (cycles < best.cycles) best = { rows, vectors, cycles };
     }
   }
   return best;
+}
+
+/** Cycles of one step of the sums of all tiles that so many rows and vectors of columns take, tails included. */
+export function cyclesOfStep(
+  { rows, vectors }: { readonly rows: number; readonly vectors: number },
+  rowCount: number,
+  needed: number,
+): number {
+  const full = Math.floor(needed / vectors);
+  const panels = full * tileCycles(rows, vectors) + tileCycles(rows, needed % vectors);
+  return Math.ceil(rowCount / rows) * panels;
 }
 
 /**

@@ -3,6 +3,7 @@
  * operations from the tables' costs, bytes of distinct memory.
  */
 
+import { invariant } from "../diagnostics/diagnostic.ts";
 import { axesOf, loopsOf } from "../graph/affine.ts";
 import { gathersOf, loadsOf, scalarChildren } from "../graph/context.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
@@ -12,9 +13,12 @@ import { printNode } from "../graph/print.ts";
 import { reducers } from "../graph/reducers.ts";
 import { scalarFunctions } from "../graph/scalar-functions.ts";
 import type { KernelComment } from "../kernel/ir.ts";
+import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import { tiledContraction } from "../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
+import { planContraction } from "./contraction-plan.ts";
+import { sumSeconds } from "./contraction-time.ts";
 import type { Surroundings } from "./kernel-builder.ts";
 import { isForMatrixUnits } from "./workgroup/matrix-plan.ts";
 
@@ -96,14 +100,37 @@ export interface PredictedTime {
 function computingSeconds(group: Group, batchMax: number, target: TargetDescription): number {
   const { peakFlops, workgroup } = target;
   const matrix = workgroup?.matrix ?? null;
-  if (matrix === null || group.kind !== "contraction") {
-    return groupFlops(group, batchMax) / peakFlops;
-  }
+  if (group.kind !== "contraction") return groupFlops(group, batchMax) / peakFlops;
+  if (workgroup === null) return tiledSeconds(group, batchMax, target);
+  if (matrix === null) return groupFlops(group, batchMax) / peakFlops;
   return group.stages.reduce((sum, stage) => {
     const contraction = tiledContraction(stage, batchMax);
     const isOfUnits = contraction !== undefined && isForMatrixUnits(contraction, matrix);
     return sum + nodeFlops(stage, batchMax) / (isOfUnits ? matrix.peakFlops : peakFlops);
   }, 0);
+}
+
+/**
+ * Seconds of register tiles and of the maps on them. What the maps read and write is waited for, as they come between the
+ * sums of one tile and those of the next.
+ */
+function tiledSeconds(group: Group, batchMax: number, target: TargetDescription): number {
+  const anchor = group.stages.find(({ reducer }) => reducer !== null);
+  const contraction = anchor && stridedContraction(anchor, batchMax);
+  invariant(contraction !== undefined, "a contraction group without a strided contraction");
+  const plan = planContraction(contraction, batchMax, target);
+  const maps = group.stages.filter((stage) => stage !== anchor);
+  const flops = maps.reduce((sum, map) => sum + nodeFlops(map, batchMax), 0);
+  const read = group.reads.filter((value) => maps.some(({ operands }) => operands.includes(value)));
+  const bytes = [...read, ...group.writes].reduce((sum, v) => sum + valueBytes(v, batchMax), 0);
+  const moving = bytes / bandwidthOf(groupBytes(group, batchMax), target);
+  return sumSeconds(plan, batchMax, target) + flops / target.peakFlops + moving;
+}
+
+/** Bytes a second of work that touches so many: what does not fit the second-level cache comes from memory. */
+function bandwidthOf(bytes: number, target: TargetDescription): number {
+  const { cacheBytes, cacheBandwidth, memoryBandwidth } = target;
+  return bytes <= cacheBytes[1] ? cacheBandwidth : memoryBandwidth;
 }
 
 /** What the device takes (of the CPU, one thread), by the slower of arithmetic and memory. */
@@ -113,9 +140,7 @@ export function predictedTime(
   target: TargetDescription,
 ): PredictedTime {
   const bytes = groupBytes(group, batchMax);
-  const [, second] = target.cacheBytes;
-  const bandwidth = bytes <= second ? target.cacheBandwidth : target.memoryBandwidth;
-  const moving = bytes / bandwidth;
+  const moving = bytes / bandwidthOf(bytes, target);
   const computing = computingSeconds(group, batchMax, target);
   return moving > computing
     ? { seconds: moving, boundBy: "memory" }

@@ -1,11 +1,12 @@
-/** Predicted times count products by the units that compute them. */
+/** Predicted times count products by the units that compute them, and tiles on the CPU by what they take. */
 
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
-import { predictedTime } from "../../compiler/schedule/cost.ts";
+import { type PredictedTime, predictedTime } from "../../compiler/schedule/cost.ts";
 import type { Precision } from "../../compiler/semantics/precision.ts";
+import { describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { describeCuda } from "../../compiler/targets/cuda/description.ts";
-import { productCase } from "./contraction-cases.ts";
+import { type Case, productCase } from "./contraction-cases.ts";
 import { withNarrowOperands } from "./workgroup/matrix-cases.ts";
 
 const points = 2048;
@@ -29,4 +30,41 @@ test("products that are not for them take that of plain multiply-adds", () => {
   for (const { seconds, target } of [timeOf("f32", points), timeOf("bf16", points)]) {
     expect(seconds).toBeCloseTo((2 * points ** 3) / target.peakFlops, 9);
   }
+});
+
+describe("register tiles on the CPU", () => {
+  /** 8 lanes and 16 registers: tiles of two vectors, and of six rows where there are as many. */
+  const cpu = {
+    ...describeCpu({ architecture: "x64", cpuinfo: "" }),
+    vectorLanes: 8,
+    vectorRegisters: 16,
+  };
+  const timeOnCpu = (sizes: Case["sizes"], letters = "mk,kn->mn"): PredictedTime => {
+    const { context, graph } = productCase({ letters, sizes });
+    const [group] = formGroups(context, graph, cpu, { fusion: true }).groups;
+    return predictedTime(group!, 1, cpu);
+  };
+  const secondsOf = (...of: Parameters<typeof timeOnCpu>) => timeOnCpu(...of).seconds;
+  const long = { m: 48, k: 2000, n: 16 } as const;
+
+  test("take more than their multiply-adds, by what they load", () => {
+    const atPeak = (2 * 48 * 2000 * 16) / cpu.peakFlops;
+    const { seconds, boundBy } = timeOnCpu(long);
+    expect(boundBy).toBe("arithmetic");
+    expect(seconds).toBeGreaterThan(1.1 * atPeak);
+    expect(seconds).toBeLessThan(1.3 * atPeak);
+  });
+
+  test("count as whole where they reach beyond the columns", () => {
+    const [wide, narrow] = [secondsOf({ ...long, n: 16 }), secondsOf({ ...long, n: 9 })];
+    // Only the bytes that are written differ.
+    expect(narrow).toBeLessThan(wide);
+    expect(narrow).toBeGreaterThan(0.99 * wide);
+  });
+
+  test("wait for panels to be packed", () => {
+    const copied = (8 * 2000 * 16) / cpu.cacheBandwidth;
+    const apart = secondsOf(long, "mk,nk->mn") - secondsOf(long);
+    expect(apart).toBeCloseTo(copied, 9);
+  });
 });
