@@ -27,8 +27,9 @@ import { lineElements } from "./micro-kernel.ts";
 
 /** A register tile whose sums are done. */
 export interface FinishedTile {
-  /** The sums in memory of the task, from element 0: row after row of `vectors` whole vectors. */
+  /** The sums in memory of the task, from element `start`: row after row of `vectors` whole vectors. */
   readonly sums: string;
+  readonly start: Expression;
   /** The parallel axes of the contraction at the tile's first row and column. */
   readonly axes: readonly Expression[];
   /** Rows of the tile, counted from its first, that are to be finished: others belong to another tile, or to none. */
@@ -58,7 +59,7 @@ export function prefetchOperands(
   builder: KernelBuilder,
   group: Group,
   plan: ContractionPlan,
-  { axes, from, to, vectors }: Omit<FinishedTile, "sums">,
+  { axes, from, to, vectors }: Omit<FinishedTile, "sums" | "start">,
   /** Bytes of the first-level cache: smaller tensors are near anyway. */
   nearBytes: number,
 ): void {
@@ -121,12 +122,13 @@ class Epilogue {
   emit(): void {
     const builder = this.#builder;
     const { lanes, rowAxis } = this.#plan;
-    const { sums, axes, from, to, vectors } = this.#tile;
+    const { sums, start, axes, from, to, vectors } = this.#tile;
     const options = Array.from({ length: vectors }, (_, v) => this.#optionsOf(v));
     const emitRow = (r: Expression): void => {
       const at = rowAxis === null ? null : builder.let("row", add(axes[rowAxis]!, r));
       for (let v = 0; v < vectors; v++) {
-        const offset = add(multiply(r, constant(vectors * lanes)), constant(v * lanes));
+        const vector = add(multiply(r, constant(vectors * lanes)), constant(v * lanes));
+        const offset = add(start, vector);
         const sum = builder.let("sum", load(place(sums, offset), vectorOf("f32", lanes)));
         this.#emitVector(v, at, sum, options[v]!);
       }

@@ -8,19 +8,28 @@ import { sizeAt } from "../graph/extent.ts";
 import {
   add,
   constant,
+  less,
   load,
   multiply,
   place,
+  quotient,
   ramp,
   shuffle,
   store,
   vectorOf,
+  when,
 } from "../kernel/build.ts";
 import { askFor } from "../kernel/intrinsics.ts";
 import type { Expression } from "../kernel/ir.ts";
-import type { SumLoop } from "./contraction-plan.ts";
+import type { SumLoop } from "./contraction-sums.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import { extentValue, type TileOperand } from "./micro-kernel.ts";
+import { countOf, type TileOperand } from "./micro-kernel.ts";
+
+/** What tiles go through: where it starts, and the loops of the sum as they go through it. */
+export interface Panel {
+  readonly operand: TileOperand;
+  readonly sums: readonly SumLoop[];
+}
 
 /**
  * Rows of a panel that are far apart in memory are asked for so many ahead: no processor foresees them by itself, and
@@ -43,13 +52,13 @@ export interface PanelSource {
   readonly active: number;
 }
 
-/** Packs a panel and gives the loops of the sum as they go through the packed copy. */
+/** Packs a panel. */
 export function packPanel(
   builder: KernelBuilder,
   source: PanelSource,
   sums: readonly SumLoop[],
   batchMax: number,
-): { readonly operand: TileOperand; readonly sums: readonly SumLoop[] } {
+): Panel {
   const { vectors, lanes } = source;
   const width = vectors * lanes;
   const sizes = sums.map(({ extent }) => sizeAt(extent, batchMax));
@@ -62,10 +71,16 @@ export function packPanel(
 
   const visit = (depth: number, from: Expression, to: Expression): void => {
     const loop = sums[depth]!;
-    const end = extentValue(loop.extent);
+    const end = countOf(loop);
     const isInnermost = depth === steps - 1;
-    if (isInnermost && loop.runStep === 1 && loop.extent.batch === 0 && lanes > 1) {
-      transposeBlocks(builder, source, panel, loop.extent.constant, from, to);
+    if (
+      isInnermost &&
+      loop.runStep === 1 &&
+      loop.extent.batch === 0 &&
+      loop.rest !== null &&
+      lanes > 1
+    ) {
+      transposeBlocks(builder, source, panel, loop, from, to);
       return;
     }
     builder.loop("k", constant(0), end, (k) => {
@@ -105,7 +120,7 @@ function transposeBlocks(
   builder: KernelBuilder,
   { buffer, columnStep, vectors, lanes, active }: PanelSource,
   panel: string,
-  length: number,
+  loop: SumLoop,
   from: Expression,
   to: Expression,
 ): void {
@@ -127,11 +142,21 @@ function transposeBlocks(
     });
   };
   const run = (column: Expression, used: number): void => {
-    const whole = length - (length % lanes);
-    if (whole > 0) {
-      const each = (k: Expression) => square(k, lanes, column, used);
-      builder.loop("k", constant(0), constant(whole), each, lanes);
+    const each = (k: Expression) => square(k, lanes, column, used);
+    const { count, rest, extent } = loop;
+    if (count !== undefined) {
+      // Blocks of a sum are of whole squares, but for the last.
+      const whole = builder.let("whole", multiply(quotient(count, lanes), constant(lanes)));
+      builder.loop("k", constant(0), whole, each, lanes);
+      const steps = rest! % lanes;
+      if (steps === 0) return;
+      const last = builder.block(() => square(whole, steps, column, used));
+      builder.emit(when(less(whole, count), last));
+      return;
     }
+    const length = extent.constant;
+    const whole = length - (length % lanes);
+    if (whole > 0) builder.loop("k", constant(0), constant(whole), each, lanes);
     if (whole < length) square(constant(whole), length - whole, column, used);
   };
   const full = active === lanes ? vectors : vectors - 1;

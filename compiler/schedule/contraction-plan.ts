@@ -9,17 +9,11 @@
  */
 
 import { bytesPerElement } from "../graph/dtype.ts";
-import { type Extent, sizeAt } from "../graph/extent.ts";
+import { sizeAt } from "../graph/extent.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
-
-/** A loop of the sum: how far both operands move in one step. */
-export interface SumLoop {
-  readonly extent: Extent;
-  readonly broadcastStep: number;
-  readonly runStep: number;
-}
+import { cutSums, type SumBlocks, type SumLoop, sumLoops } from "./contraction-sums.ts";
 
 export interface ContractionPlan {
   readonly contraction: StridedContraction;
@@ -44,16 +38,36 @@ export interface ContractionPlan {
   readonly packed: boolean;
   /** Of the first of the row loops, or without one of the row axis, how many places one task goes through. */
   readonly rowsPerTask: number;
+  /** How a sum is cut whose panel does not stay in the cache while tiles go through it; null if it is not. */
+  readonly blocks: SumBlocks | null;
 }
 
 /** What a panel may take of the second-level cache, beside the other operand. */
 const panelShare = 0.5;
+
+/** What a block of a panel may take of the second-level cache, beside the other operand and the sums so far. */
+const blockShare = 1 / 16;
+
+/**
+ * The most vectors of a tile where sums are blocked, since all of them come from the second-level cache: taller tiles use
+ * each more often. Measured on AVX-512, a tile of 8 × 2 takes 0.85 of the time of one of 4 × 4.
+ */
+const widestBlocked = 2;
+
+/** Rows that repay packing a block. */
+const leastBlockRows = 64;
+
+/** What the sums so far of a task's rows may take of it. */
+const sumShare = 1 / 4;
 
 /** Tiles of rows that go through a panel and repay packing it. */
 const leastPackedTiles = 8;
 
 /** Tasks beyond which cutting rows gives threads nothing but panels to pack again. */
 const enoughTasks = 16;
+
+/** The same where sums are blocked: every task goes through all of the panel. */
+const enoughBlockedTasks = 4;
 
 /**
  * Bytes from row to row that put each row of a tile on a page of its own, and what a step of such a tile then costs:
@@ -69,7 +83,7 @@ export function planContraction(
   target: TargetDescription,
   { wholeRows = false }: { readonly wholeRows?: boolean } = {},
 ): ContractionPlan {
-  const { node, broadcast, run, vectorAxis, rowAxes, outerAxes } = contraction;
+  const { node, run, vectorAxis, rowAxes, outerAxes } = contraction;
   const extents = axesOfNode(node);
   const size = (axis: number) => sizeAt(extents[axis]!, batchMax);
   const columns = size(vectorAxis);
@@ -77,11 +91,71 @@ export function planContraction(
   const sums = sumLoops(contraction);
   const sumPoints = sums.reduce((product, { extent }) => product * sizeAt(extent, batchMax), 1);
   const narrowest = wholeRows ? Math.ceil(columns / lanes) : 1;
+  const [, cache] = target.cacheBytes;
+  const share = panelShare * cache;
   const panelBytes = (vectors: number) => 4 * lanes * vectors * sumPoints;
-  const widest = Math.max(
-    narrowest,
-    Math.floor((panelShare * target.cacheBytes[1]) / panelBytes(1)),
+  const allRows = rowAxes.reduce((product, axis) => product * size(axis), 1);
+  const cut = (widest: number) =>
+    cutRows(contraction, batchMax, target, narrowest, Math.max(narrowest, widest));
+  const rowStep = Math.abs(sums.at(-1)!.runStep);
+  const alone = cut(Number.POSITIVE_INFINITY);
+  const stays = panelBytes(alone.vectors) <= share;
+  const blocked = cut(widestBlocked);
+  const sumBytes = (4 * lanes * blocked.vectors * allRows) / blocked.places;
+  const isBlocked = !stays && allRows > blocked.rows && sumBytes * blocked.step <= sumShare * cache;
+  const narrow = Math.floor(share / panelBytes(1));
+  const chosen = stays ? alone : isBlocked ? blocked : cut(narrow);
+  const { rowAxis, rows, vectors, rowLoops, places, step } = chosen;
+  const width = vectors * lanes;
+  const blockPoints = (blockShare * cache) / (4 * width);
+  const isTransposed = run.steps[vectorAxis] !== 1;
+  const panelPoints = isBlocked ? blockPoints : sumPoints;
+  const isScattered = rowStep > width && panelPoints * width > nearElements(rowStep, width, target);
+  const leastRows = isBlocked ? leastBlockRows : leastPackedTiles * rows;
+  const packed = isTransposed || (isScattered && allRows >= leastRows);
+  const tasks = outerAxes.reduce(
+    (product, axis) => product * size(axis),
+    Math.ceil(columns / width),
   );
+  const flopsPerRow = 2 * Math.min(columns, width) * sumPoints;
+  const worthwhile = (target.taskSeconds * target.peakFlops) / flopsPerRow;
+  const least = Math.max(
+    worthwhile,
+    packed && !isBlocked ? leastPackedTiles * rows : 1,
+    (allRows * tasks) / (isBlocked ? enoughBlockedTasks : enoughTasks),
+  );
+  const fewest = isBlocked ? (sumBytes * places) / (sumShare * cache) : 1;
+  const chunks = Math.max(
+    evenTasks(places, (least * places) / allRows),
+    Math.min(Math.ceil(fewest), places / step),
+  );
+  return {
+    contraction,
+    rows,
+    vectors,
+    lanes,
+    rowAxis,
+    rowLoops,
+    outerAxes,
+    sums,
+    columns,
+    packed,
+    rowsPerTask: Math.ceil(places / (chunks * step)) * step,
+    blocks: isBlocked ? cutSums(sums, blockPoints, batchMax) : null,
+  };
+}
+
+/** The tile of the fewest cycles, where its rows run, and how many `places`, in steps of `step`, tasks can be cut at. */
+function cutRows(
+  { node, broadcast, vectorAxis, rowAxes }: StridedContraction,
+  batchMax: number,
+  target: TargetDescription,
+  narrowest: number,
+  widest: number,
+) {
+  const extents = axesOfNode(node);
+  const size = (axis: number) => sizeAt(extents[axis]!, batchMax);
+  const columns = size(vectorAxis);
   const tiles = rowAxes.map((axis) => {
     const tile = chooseTile(size(axis), columns, narrowest, widest, target);
     const isFar = tile.rows > 1 && 4 * Math.abs(broadcast.steps[axis]!) >= farBytes;
@@ -96,40 +170,8 @@ export function planContraction(
   const others = rowAxes.filter((axis) => axis !== rowAxis);
   const rowLoops = others.sort((a, b) => size(b) - size(a) || a - b);
   const cutAxis = rowLoops[0] ?? rowAxis;
-  const isTransposed = run.steps[vectorAxis] !== 1;
-  const rowStep = Math.abs(sums.at(-1)!.runStep);
-  const isScattered =
-    rowStep > vectors * lanes &&
-    sumPoints * vectors * lanes > nearElements(rowStep, vectors * lanes, target);
-  const allRows = rowAxes.reduce((product, axis) => product * size(axis), 1);
-  const packed = isTransposed || (isScattered && allRows >= leastPackedTiles * rows);
-  const tasks = outerAxes.reduce(
-    (product, axis) => product * size(axis),
-    Math.ceil(columns / (vectors * lanes)),
-  );
-  const flopsPerRow = 2 * Math.min(columns, vectors * lanes) * sumPoints;
-  const worthwhile = (target.taskSeconds * target.peakFlops) / flopsPerRow;
-  const least = Math.max(
-    worthwhile,
-    packed ? leastPackedTiles * rows : 1,
-    (allRows * tasks) / enoughTasks,
-  );
   const places = cutAxis === null ? 1 : size(cutAxis);
-  const chunks = evenTasks(places, (least * places) / allRows);
-  const step = cutAxis === rowAxis ? rows : 1;
-  return {
-    contraction,
-    rows,
-    vectors,
-    lanes,
-    rowAxis,
-    rowLoops,
-    outerAxes,
-    sums,
-    columns,
-    packed,
-    rowsPerTask: Math.ceil(places / (chunks * step)) * step,
-  };
+  return { rowAxis, rows, vectors, rowLoops, places, step: cutAxis === rowAxis ? rows : 1 };
 }
 
 /** Lines of one set of the first-level cache: as many as all processors that matter have, or fewer. */
@@ -196,33 +238,4 @@ function tileCycles(rows: number, vectors: number): number {
  */
 export function evenTasks(count: number, least: number): number {
   return 2 ** Math.max(0, Math.floor(Math.log2(count / least)));
-}
-
-function sumLoops({ node, broadcast, run, sumAxes }: StridedContraction): SumLoop[] {
-  const extents = axesOfNode(node);
-  const loops: SumLoop[] = [];
-  for (const axis of sumAxes) {
-    const inner: SumLoop = {
-      extent: extents[axis]!,
-      broadcastStep: broadcast.steps[axis]!,
-      runStep: run.steps[axis]!,
-    };
-    const outer = loops.at(-1);
-    const size = inner.extent.constant;
-    const makesOneRun =
-      outer !== undefined &&
-      inner.extent.batch === 0 &&
-      outer.broadcastStep === size * inner.broadcastStep &&
-      outer.runStep === size * inner.runStep;
-    if (!makesOneRun) {
-      loops.push(inner);
-      continue;
-    }
-    const { batch, constant } = outer.extent;
-    loops[loops.length - 1] = {
-      ...inner,
-      extent: { batch: batch * size, constant: constant * size },
-    };
-  }
-  return loops;
 }

@@ -3,8 +3,8 @@
  * over the sum that loads vectors of one operand and broadcasts elements of the other; then the sums are stored side
  * by side in memory of the task, where the group's maps find them. As a function it is compiled once however many
  * kernels use it, and nothing around it competes with the accumulators for registers; its way through the first-level
- * cache costs little beside the sum. Every output adds its products in the order of the sum, so tiles, tails and tasks
- * change no bits.
+ * cache costs little beside the sum. Every output adds its products in the order of the sum, so tiles, tails, tasks
+ * and blocks of the sum change no bits.
  */
 
 import type { Extent } from "../graph/extent.ts";
@@ -23,8 +23,14 @@ import {
   vectorOf,
 } from "../kernel/build.ts";
 import { askFor } from "../kernel/intrinsics.ts";
-import type { Expression, FunctionParameter, KernelFunction, Statement } from "../kernel/ir.ts";
-import type { SumLoop } from "./contraction-plan.ts";
+import type {
+  Access,
+  Expression,
+  FunctionParameter,
+  KernelFunction,
+  Statement,
+} from "../kernel/ir.ts";
+import type { SumLoop } from "./contraction-sums.ts";
 
 /** Elements of f32 in a line of the caches of all processors that matter. */
 export const lineElements = 16;
@@ -47,6 +53,8 @@ export interface TileShape {
   readonly active: number;
   /** From row to row of the broadcast operand, in elements. */
   readonly rowStep: number;
+  /** Whether the sums go on from what lies where they are stored, instead of from zero. */
+  readonly goesOn: boolean;
 }
 
 /** The sums of one tile, stored row after row of `vectors` whole vectors each. */
@@ -61,39 +69,50 @@ export function invokeTile(
 ): Statement {
   const address = ({ buffer, start }: TileOperand) =>
     ({ kind: "address", place: place(buffer, start) }) as const;
-  const counts = sums.map(({ extent }) => extent).filter(({ batch }) => batch !== 0);
+  const counts = sums.filter((loop) => !isLiteral(loop)).map(countOf);
   return {
     kind: "invoke",
     function: tileFunction(shape, sums),
-    args: [address(rows), address(columns), ...counts.map(extentValue), address(tile)],
+    args: [address(rows), address(columns), ...counts, address(tile)],
   };
+}
+
+/** How many steps of a loop of the sum there are. */
+export function countOf({ extent, count }: SumLoop): Expression {
+  return count ?? extentValue(extent);
+}
+
+function isLiteral({ extent, count }: SumLoop): boolean {
+  return extent.batch === 0 && count === undefined;
 }
 
 /** Named by all that its body depends on. */
 function tileFunction(
-  { rows, vectors, lanes, active, rowStep }: TileShape,
+  { rows, vectors, lanes, active, rowStep, goesOn }: TileShape,
   sums: readonly SumLoop[],
 ): KernelFunction {
   const builder = new BlockBuilder();
-  const pointer = (hint: string, access: "read" | "write") =>
+  const pointer = (hint: string, access: Access) =>
     ({ kind: "pointer", name: builder.name(hint), dtype: "f32", access }) as const;
   const left = pointer("left", "read");
   const right = pointer("right", "read");
   const counts: FunctionParameter[] = [];
-  const ends = sums.map(({ extent }): Expression => {
-    if (extent.batch === 0) return constant(extent.constant);
+  const ends = sums.map((loop): Expression => {
+    if (isLiteral(loop)) return constant(loop.extent.constant);
     const name = builder.name("count");
     const count = variable(name);
     counts.push({ kind: "value", name, type: count.type });
     return count;
   });
-  const out = pointer("sums", "write");
+  const out = pointer("sums", goesOn ? "read_write" : "write");
 
   const type = vectorOf("f32", lanes);
+  const placeOf = (r: number, v: number) => place(out.name, constant((r * vectors + v) * lanes));
   const accumulators = Array.from({ length: rows }, (_, r) =>
-    Array.from({ length: vectors }, (_, v) =>
-      builder.mutable(`sum_${r}_${v}`, constant(0, "f32", lanes)),
-    ),
+    Array.from({ length: vectors }, (_, v) => {
+      const start = goesOn ? load(placeOf(r, v), type) : constant(0, "f32", lanes);
+      return builder.mutable(`sum_${r}_${v}`, start);
+    }),
   );
   const broadcastStep = sums.at(-1)?.broadcastStep ?? 0;
   const span = (rows - 1) * Math.abs(rowStep);
@@ -121,19 +140,20 @@ function tileFunction(
   emitSums(builder, sums, ends, { broadcast: constant(0), run: constant(0) }, step);
   accumulators.forEach((row, r) => {
     row.forEach(({ value }, v) => {
-      builder.emit(store(place(out.name, constant((r * vectors + v) * lanes)), value));
+      builder.emit(store(placeOf(r, v), value));
     });
   });
 
-  const parts = sums.map(({ extent, broadcastStep, runStep }) => {
-    const count = extent.batch === 0 ? `${extent.constant}` : "n";
+  const parts = sums.map((loop) => {
+    const { extent, broadcastStep, runStep } = loop;
+    const count = isLiteral(loop) ? `${extent.constant}` : "n";
     return `${count}x${numeral(broadcastStep)}x${numeral(runStep)}`;
   });
   const shape = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}`;
   const apart = rows === 1 ? "" : `_by${numeral(rowStep)}`;
   return {
-    name: ["tile", shape + apart, ...parts].join("_"),
-    comment: `Sums of ${rows} rows and ${vectors} vectors of columns.`,
+    name: [goesOn ? "tile_on" : "tile", shape + apart, ...parts].join("_"),
+    comment: `${goesOn ? "Adds to the sums" : "Sums"} of ${rows} rows and ${vectors} vectors of columns.`,
     parameters: [left, right, ...counts, out],
     body: builder.statements,
     result: null,

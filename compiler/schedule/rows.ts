@@ -100,12 +100,12 @@ function emitTiledRows(
   const plan = planContraction(contraction, builder.batchMax, target, { wholeRows: true });
   const { lanes, rowAxis } = plan;
   const depth = contraction.vectorAxis;
-  const finish = ({ sums, axes, from, to, vectors }: FinishedTile): void => {
+  const finish = ({ sums, start: first, axes, from, to, vectors }: FinishedTile): void => {
     builder.loop("r", from, to, (r) => {
       const row = axes
         .slice(0, depth)
         .map((axis, d) => (d === rowAxis ? builder.let("row", add(axis, r)) : axis));
-      const start = builder.let("tile_row", multiply(r, constant(vectors * lanes)));
+      const start = builder.let("tile_row", add(first, multiply(r, constant(vectors * lanes))));
       program.emitRow(row, new Map([[node.values[0]!, { name: sums, start }]]));
     });
   };

@@ -1,4 +1,4 @@
-/** Contractions of odd shapes, in every transpose, against the float64 interpreter. */
+/** Contractions of odd shapes, in every transpose, against the float64 interpreter, and long sums in blocks. */
 
 import { describe, expect, test } from "vitest";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -37,5 +37,52 @@ describe("a contraction equals the interpreter", () => {
       worst = Math.max(worst, Math.abs(value - actual[i]!));
     });
     expect(worst).toBeLessThan(1e-4);
+  });
+});
+
+/** Sums over one loop and over two, of operands that are packed, transposed, or read where they lie. */
+const longSums: readonly Case[] = [
+  { letters: "km,kn->mn", sizes: { k: "N", m: 70, n: 70 }, batch: [401, 500] },
+  { letters: "km,kn->mn", sizes: { k: "N", m: 72, n: 16 }, batch: [3, 700] },
+  { letters: "mk,kn->mn", sizes: { m: 66, k: 531, n: 45 } },
+  { letters: "mk,kn->mn", sizes: { m: "N", k: 512, n: 33 }, batch: [5, 64] },
+  { letters: "mk,nk->mn", sizes: { m: 33, k: 527, n: 21 } },
+  { letters: "mk,nk->mn", sizes: { m: "N", k: 640, n: 40 }, batch: [19, 50] },
+  { letters: "bmk,bkn->mn", sizes: { b: "N", k: 31, m: 67, n: 40 }, batch: [17, 20] },
+  { letters: "bmk,bkn->mn", sizes: { b: 3, k: 301, m: 70, n: 24 } },
+  { letters: "bmk,kn->bmn", sizes: { b: "N", m: 11, k: 450, n: 20 }, batch: [5, 7] },
+];
+
+describe("a sum in blocks has the same bits as one without", () => {
+  const cpu = thisCpu();
+  const plenty = { ...cpu, cacheBytes: [1 << 15, 1 << 26] as const };
+  const tight = (vectorLanes: number) => ({
+    ...cpu,
+    vectorLanes,
+    cacheBytes: [1 << 12, vectorLanes << 12] as const,
+  });
+
+  test.for(longSums)("$letters $sizes", async (given) => {
+    const product = productCase(given);
+    const { graph, n, leaf } = product;
+    const run = async (target: typeof cpu, threads = 1) => {
+      const options = { cpu: target, fusion: true, threads };
+      const { results, source } = await runGraph(product, options);
+      return { y: results.get("y")!, isBlocked: source.includes("tile_on_") };
+    };
+    const whole = await run(plenty);
+    expect(whole.isBlocked).toBe(false);
+    const expected = interpret(graph, { n, leaf }).results.get("y")!;
+    expected.forEach((value, i) => {
+      expect(Math.abs(value - whole.y[i]!)).toBeLessThan(1e-3);
+    });
+    const lanes = [16, 8, 4, 1].filter((count) => count <= cpu.vectorLanes);
+    for (const vectorLanes of lanes) {
+      for (const threads of [1, 2]) {
+        const blocked = await run(tight(vectorLanes), threads);
+        expect(blocked.isBlocked).toBe(true);
+        expect(blocked.y).toEqual(whole.y);
+      }
+    }
   });
 });

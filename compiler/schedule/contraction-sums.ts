@@ -1,0 +1,71 @@
+/**
+ * The loops of a contraction's sum, and how a long sum is cut into blocks: rows of tiles go through a block of the panel
+ * while it is in the cache, and their sums so far wait in memory of the task for the next. Products are added in the
+ * same order as without blocks.
+ */
+
+import { type Extent, sizeAt } from "../graph/extent.ts";
+import type { Expression } from "../kernel/ir.ts";
+import { axesOfNode } from "../optimize/fusion/linear-access.ts";
+import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
+
+/** A loop of the sum: how far both operands move in one step. */
+export interface SumLoop {
+  readonly extent: Extent;
+  readonly broadcastStep: number;
+  readonly runStep: number;
+  /** Steps of a block of the loop where only known at run time: at most as many as the extent says. */
+  readonly count?: Expression;
+  /** How many there are in the last block, where the extent of the loop is a literal. */
+  readonly rest?: number | null;
+}
+
+/** Loops before `depth` take one step a block, that of `depth` takes `steps`, those after it are in the block as they are. */
+export interface SumBlocks {
+  readonly depth: number;
+  readonly steps: number;
+}
+
+/** Steps of the innermost loop that blocks are cut at: whole lines, and whole vectors of all targets. */
+const innermostSteps = 16;
+
+/** The largest blocks of at most `most` points of the sum, or somewhat more where blocks are even then. */
+export function cutSums(sums: readonly SumLoop[], most: number, batchMax: number): SumBlocks {
+  const sizes = sums.map(({ extent }) => sizeAt(extent, batchMax));
+  const within = (depth: number) => sizes.slice(depth + 1).reduce((a, b) => a * b, 1);
+  let depth = 0;
+  while (within(depth) > most) depth++;
+  const size = sizes[depth]!;
+  const even = Math.ceil(size / Math.ceil((size * within(depth)) / most));
+  const step = depth === sums.length - 1 ? innermostSteps : 1;
+  return { depth, steps: Math.ceil(even / step) * step };
+}
+
+export function sumLoops({ node, broadcast, run, sumAxes }: StridedContraction): SumLoop[] {
+  const extents = axesOfNode(node);
+  const loops: SumLoop[] = [];
+  for (const axis of sumAxes) {
+    const inner: SumLoop = {
+      extent: extents[axis]!,
+      broadcastStep: broadcast.steps[axis]!,
+      runStep: run.steps[axis]!,
+    };
+    const outer = loops.at(-1);
+    const size = inner.extent.constant;
+    const makesOneRun =
+      outer !== undefined &&
+      inner.extent.batch === 0 &&
+      outer.broadcastStep === size * inner.broadcastStep &&
+      outer.runStep === size * inner.runStep;
+    if (!makesOneRun) {
+      loops.push(inner);
+      continue;
+    }
+    const { batch, constant } = outer.extent;
+    loops[loops.length - 1] = {
+      ...inner,
+      extent: { batch: batch * size, constant: constant * size },
+    };
+  }
+  return loops;
+}
