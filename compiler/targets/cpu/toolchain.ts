@@ -17,6 +17,8 @@ export interface CompileOptions extends CacheOptions {
   readonly prefersWideVectors?: boolean;
   /** Describes the processor that the code is tuned for: another one's objects are not reused. */
   readonly processor?: string;
+  /** Whether the code runs a few times only, so that compiling it takes longer. Its results are the same bits. */
+  readonly isBrief?: boolean;
 }
 
 /**
@@ -25,7 +27,6 @@ export interface CompileOptions extends CacheOptions {
  */
 const flags = [
   "-std=gnu11",
-  "-O2",
   "-shared",
   "-fPIC",
   "-fwrapv",
@@ -50,6 +51,7 @@ export async function compileLibrary(
   const compiler = await findCompiler(options.environment ?? process.env);
   const version = await askCompiler(what, compiler, "--version");
   const machine = [
+    options.isBrief === true ? "-O1" : "-O2",
     `-march=${options.march ?? "native"}`,
     "-mtune=native",
     ...(options.prefersWideVectors === true ? ["-mprefer-vector-width=512"] : []),
