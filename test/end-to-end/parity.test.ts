@@ -62,9 +62,9 @@ interface Case {
 const cases: readonly Case[] = [
   { example: "digits.nn" },
   { example: "digits-512.nn", batchSize: 16 },
-  { example: "functional.nn", batchSize: 8 },
-  { example: "custom.nn", batchSize: 8 },
-  { example: "branches.nn", batchSize: 8 },
+  { example: "functional.nn" },
+  { example: "custom.nn" },
+  { example: "branches.nn" },
   { example: "lstm.nn", batchSize: 4 },
   { example: "gru.nn", batchSize: 4 },
   { example: "digits-conv.nn", batchSize: 4 },

@@ -16,7 +16,7 @@ test.each(seeds(8))(
   300_000,
 );
 
-test.each(seeds(4))(
+test.each(seeds(5))(
   "8 random models of seed %i",
   async (seed) => {
     expect(await checkRandomPrograms(randomModels, cpuRunner(thisCpu()), seed, 8)).toBe(8);
