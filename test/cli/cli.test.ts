@@ -11,14 +11,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { findPackageFiles } from "../../compiler/cli/package-files.ts";
 import { runCli } from "../../compiler/cli/program.ts";
 import { findNativeAddon } from "../../runtime/devices/cpu/native-addon.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nnc-cli-"));
 const model = join(folder, "line.nn");
-const before = { cache: process.env.XDG_CACHE_HOME };
 
 const MODEL = `model Line {
   input x: f32[N, 2]
@@ -47,7 +46,7 @@ train Line on points {
 `;
 
 beforeAll(() => {
-  process.env.XDG_CACHE_HOME = join(folder, "cache");
+  vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
   writeFileSync(model, MODEL);
   const rows = Array.from({ length: 60 }, (_, i) => {
     const [a, b] = [(i % 7) / 7, (i % 11) / 11];
@@ -57,8 +56,7 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-  if (before.cache === undefined) delete process.env.XDG_CACHE_HOME;
-  else process.env.XDG_CACHE_HOME = before.cache;
+  vi.unstubAllEnvs();
 });
 
 async function nnc(...argv: string[]) {

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { compileModel } from "../../compiler/cli/compile-model.ts";
 import { drawColumns } from "../../compiler/cli/drawn-columns.ts";
 import { measureKernels } from "../../compiler/cli/measure-kernels.ts";
@@ -37,13 +37,11 @@ train Words on words {
 }
 `,
 );
-const cacheBefore = process.env.XDG_CACHE_HOME;
 beforeAll(() => {
-  process.env.XDG_CACHE_HOME = join(folder, "cache");
+  vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
 });
 afterAll(() => {
-  if (cacheBefore === undefined) delete process.env.XDG_CACHE_HOME;
-  else process.env.XDG_CACHE_HOME = cacheBefore;
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true });
 });
 

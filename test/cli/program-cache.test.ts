@@ -5,12 +5,11 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { ProgramCache } from "../../compiler/cli/program-cache.ts";
 import { smallProgram } from "../trainer/small-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "program-cache-"));
-const before = process.env.XDG_CACHE_HOME;
 const library = join(folder, "kernels.so");
 const sources = new Map([
   ["line.nn", "model Line {}"],
@@ -26,15 +25,14 @@ const kept = { program: { plan, functions }, kernels, warnings: "warning: odd\n"
 const cacheFor = (request: object) => new ProgramCache({ ...request }, host);
 
 beforeAll(() => {
-  process.env.XDG_CACHE_HOME = folder;
+  vi.stubEnv("XDG_CACHE_HOME", folder);
   writeFileSync(library, "machine code");
   const checksum = createHash("sha256").update("machine code").digest("hex");
   writeFileSync(`${library}.sha256`, checksum);
 });
 
 afterAll(() => {
-  if (before === undefined) delete process.env.XDG_CACHE_HOME;
-  else process.env.XDG_CACHE_HOME = before;
+  vi.unstubAllEnvs();
 });
 
 describe("the program cache", () => {

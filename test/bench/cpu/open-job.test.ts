@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { jobOf } from "../../../bench/cpu/job.ts";
 import { onnxFile } from "../../../bench/cpu/onnx-model.ts";
 import { openJob } from "../../../bench/cpu/open-job.ts";
@@ -16,13 +16,11 @@ import { cpuWorkloads } from "../../../bench/cpu/workloads.ts";
 import { PeerProcess } from "../../../bench/peer-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nnc-bench-job-"));
-const cacheBefore = process.env.XDG_CACHE_HOME;
 beforeAll(() => {
-  process.env.XDG_CACHE_HOME = join(folder, "cache");
+  vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
 });
 afterAll(() => {
-  if (cacheBefore === undefined) delete process.env.XDG_CACHE_HOME;
-  else process.env.XDG_CACHE_HOME = cacheBefore;
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true });
 });
 
