@@ -1,0 +1,171 @@
+/**
+ * What one task of a contraction does: the panel of its columns is packed if the plan says so, then tile after tile goes
+ * through it.
+ *
+ * Where a sum is cut into blocks, tiles go through one block after the other, each with its sums so far in memory of
+ * the task, and what else the group does follows when all blocks are done.
+ */
+
+import { add, constant, less, multiply, subtract, when } from "../kernel/build.ts";
+import type { Expression } from "../kernel/ir.ts";
+import type { LinearAccess } from "../optimize/fusion/linear-access.ts";
+import { forEachBlock } from "./contraction-blocks.ts";
+import type { FinishedTile } from "./contraction-epilogue.ts";
+import { type Panel, packPanel } from "./contraction-pack.ts";
+import type { ContractionPlan } from "./contraction-plan.ts";
+import type { SumBlocks, SumLoop } from "./contraction-sums.ts";
+import { type RowTile, type TaskPart, TaskTiles, type TileRun } from "./contraction-tiles.ts";
+import { scalarIndex } from "./indexes.ts";
+import type { KernelBuilder } from "./kernel-builder.ts";
+import { invokeTile, type TileOperand } from "./micro-kernel.ts";
+
+/** What is done around the sums of a tile. */
+export interface AroundTile {
+  /** Comes before the sums. */
+  readonly begin?: (tile: FinishedTile) => void;
+  readonly finish: (tile: FinishedTile) => void;
+}
+
+/** Emits all tiles of one part of a contraction. */
+export function emitPanel(
+  builder: KernelBuilder,
+  plan: ContractionPlan,
+  part: TaskPart,
+  around: AroundTile,
+): void {
+  const { run } = plan.contraction;
+  const source = operandAt(builder, run, "run_start", part.axes);
+  const tiles = new TaskTiles(builder, plan, part);
+  const panel = new PanelTiles(builder, plan, part, source, tiles);
+  if (plan.blocks === null) panel.emitWhole(around);
+  else panel.emitBlocked(plan.blocks, around);
+}
+
+class PanelTiles {
+  readonly #builder: KernelBuilder;
+  readonly #plan: ContractionPlan;
+  readonly #part: TaskPart;
+  readonly #source: TileOperand;
+  readonly #tiles: TaskTiles;
+
+  constructor(
+    builder: KernelBuilder,
+    plan: ContractionPlan,
+    part: TaskPart,
+    /** The operand that runs along the vectors, at the panel's first column. */
+    source: TileOperand,
+    tiles: TaskTiles,
+  ) {
+    this.#builder = builder;
+    this.#plan = plan;
+    this.#part = part;
+    this.#source = source;
+    this.#tiles = tiles;
+  }
+
+  /** One tile after the other, each with its whole sum. */
+  emitWhole({ begin, finish }: AroundTile): void {
+    const { contraction, sums } = this.#plan;
+    const panel = this.#panelFrom(this.#source.start, sums);
+    this.#tiles.forEachRun((run) => {
+      const rows = operandAt(this.#builder, contraction.broadcast, "row_start", run.axes);
+      this.#tiles.forEachTile(run, (tile) => {
+        begin?.(tile);
+        this.#emitSums(run, tile, rows, panel);
+        finish(tile);
+      });
+    });
+  }
+
+  /** All tiles with one block of their sums after the other; what follows the sums when all are done. */
+  emitBlocked(blocks: SumBlocks, { finish }: AroundTile): void {
+    const builder = this.#builder;
+    const { contraction, sums } = this.#plan;
+    this.#tiles.clear();
+    forEachBlock(builder, sums, blocks, (block) => {
+      const start = builder.let("block_start", add(this.#source.start, block.runMoved));
+      const panel = this.#panelFrom(start, block.sums);
+      this.#tiles.forEachRun((run) => {
+        const whole = operandAt(builder, contraction.broadcast, "row_start", run.axes);
+        const rowBlock = builder.let("row_block", add(whole.start, block.broadcastMoved));
+        this.#tiles.forEachTile(run, (tile) => {
+          this.#emitSums(run, tile, { ...whole, start: rowBlock }, panel);
+        });
+      });
+    });
+    this.#tiles.forEachRun((run) => this.#tiles.forEachTile(run, finish));
+  }
+
+  /** What tiles read from `start` on of the operand that runs along the vectors: where it lies, or packed. */
+  #panelFrom(start: Expression, sums: readonly SumLoop[]): Panel {
+    const { contraction, lanes, packed } = this.#plan;
+    const operand = { ...this.#source, start };
+    if (!packed) return { operand, sums };
+    const columnStep = contraction.run.steps[contraction.vectorAxis]!;
+    const { vectors, active } = this.#part;
+    const source = { ...operand, columnStep, vectors, lanes, active };
+    return packPanel(this.#builder, source, sums, this.#builder.batchMax);
+  }
+
+  /**
+   * The sums of one tile: all rows at once, or one by one where the run has fewer than a tile. `rows` is the broadcast
+   * operand at row 0 of the run's axes.
+   */
+  #emitSums(
+    { from, to }: TileRun,
+    tile: RowTile,
+    rows: TileOperand,
+    { operand, sums }: Panel,
+  ): void {
+    const builder = this.#builder;
+    const { contraction, rowAxis, lanes, packed, blocks } = this.#plan;
+    const { vectors, active } = this.#part;
+    const { first, sums: buffer, start } = tile;
+    const shape = {
+      rows: this.#plan.rows,
+      vectors,
+      lanes,
+      active: packed ? lanes : active,
+      rowStep: rowAxis === null ? 0 : contraction.broadcast.steps[rowAxis]!,
+      goesOn: blocks !== null,
+    };
+    const rowsAt = (row: Expression): TileOperand => {
+      const moved = multiply(row, constant(shape.rowStep));
+      return { ...rows, start: builder.let("start", add(rows.start, moved)) };
+    };
+    const emitTogether = (): void => {
+      builder.emit(invokeTile(shape, sums, rowsAt(first), operand, { buffer, start }));
+    };
+    if (this.#tiles.haveAllRows) {
+      emitTogether();
+      return;
+    }
+    const singly = builder.block(() => {
+      builder.loop("r", first, to, (r) => {
+        const offset = multiply(subtract(r, first), constant(vectors * lanes));
+        const place = { buffer, start: add(start, offset) };
+        builder.emit(invokeTile({ ...shape, rows: 1 }, sums, rowsAt(r), operand, place));
+      });
+    });
+    const together = builder.block(emitTogether);
+    const isShort = less(subtract(to, from), constant(shape.rows));
+    builder.emit(when(isShort, singly, together));
+  }
+}
+
+/** An operand at the given parallel axes, before the first step of the sum. */
+function operandAt(
+  builder: KernelBuilder,
+  { load, start, steps }: LinearAccess,
+  hint: string,
+  axes: readonly Expression[],
+): TileOperand {
+  const { batchMax } = builder;
+  const buffer = builder.buffer(load.value, "read");
+  const first = scalarIndex(start, { extents: [], batchMax, axes: [], vector: null });
+  const index = axes.reduce(
+    (sum, value, axis) => add(sum, multiply(value, constant(steps[axis]!))),
+    first,
+  );
+  return { buffer, start: builder.let(hint, index) };
+}
