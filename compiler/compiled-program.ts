@@ -6,6 +6,7 @@
 import type { CudaProgram } from "../runtime/devices/cuda/cuda-program.ts";
 import type { WgslProgram } from "../runtime/devices/webgpu/wgsl-program.ts";
 import type { TrainerPlan } from "../runtime/plan.ts";
+import type { PlanChoice } from "./optimize/target-description.ts";
 import type { PassTiming } from "./pipeline.ts";
 
 export type { PassTiming };
@@ -56,6 +57,16 @@ export interface KernelReport {
   readonly predictedSeconds: number;
   /** What those seconds are spent waiting for. */
   readonly boundBy: "memory" | "arithmetic";
+  /** How the CPU cuts its contraction; null where there is none. */
+  readonly plan: PlanReport | null;
+}
+
+export interface PlanReport {
+  /** What measured plans are kept by: contractions of one shape have one plan. */
+  readonly shape: string;
+  readonly choice: PlanChoice;
+  /** Whether it was measured to be the fastest, not predicted. */
+  readonly isTuned: boolean;
 }
 
 /** The kernels as the target takes them. */

@@ -12,7 +12,7 @@ import type { Precision } from "./semantics/precision.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
 import { alternativeOf, type Target } from "./targets/alternative.ts";
-import { clocksOffset, planClocks } from "./targets/cpu/clocks.ts";
+import { type Clock, clocksOffset, planClocks } from "./targets/cpu/clocks.ts";
 import { printC } from "./targets/cpu/print-module.ts";
 import { printCuda } from "./targets/cuda/print-module.ts";
 import { reportLoops } from "./targets/report-loops.ts";
@@ -25,8 +25,8 @@ export interface CompileOptions extends Omit<PassesOptions, "write" | "target" |
   readonly target: Target | ((precision: Precision) => Target);
   /** What replaces entries of the train block. */
   readonly overrides?: LowerOptions;
-  /** Whether kernels of the CPU are to say how long they take, see targets/cpu/clocks.ts. */
-  readonly clocks?: boolean;
+  /** By which clock kernels of the CPU are to say how long they take, see targets/cpu/clocks.ts; by default they do not. */
+  readonly clocks?: Clock | undefined;
 }
 
 export interface CompileOutcome {
@@ -67,7 +67,7 @@ export function compile(
     target: target.name,
     requiredFeatures: target.name === "cpu" ? target.features : [],
   });
-  const clocks = options.clocks === true;
+  const { clocks } = options;
   const { kernels, module } = passes.scheduled;
   const code = printKernels(passes, target, {
     source: entry,
@@ -75,7 +75,7 @@ export function compile(
     clocks,
   });
   const program: CompiledProgram = {
-    plan: clocks ? planClocks(plan, module) : plan,
+    plan: clocks === undefined ? plan : planClocks(plan, module),
     code,
     functions: printTrainerFunctions(lowered, passes),
     kernels: reportLoops(kernels, module, code),
@@ -88,7 +88,7 @@ export function compile(
 interface PrintedProgram {
   readonly source: string;
   readonly batchMax: number;
-  readonly clocks: boolean;
+  readonly clocks: Clock | undefined;
 }
 
 function printKernels(
@@ -99,8 +99,8 @@ function printKernels(
   const { module, arenas } = scheduled;
   switch (target.name) {
     case "cpu": {
-      const offset = clocks ? clocksOffset(arenas.results) : undefined;
-      const c = printC(module, { features: target.features, source, clocks: offset });
+      const timing = clocks && { clock: clocks, offset: clocksOffset(arenas.results) };
+      const c = printC(module, { features: target.features, source, clocks: timing });
       return { target: "cpu", c };
     }
     case "wgsl": {

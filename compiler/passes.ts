@@ -135,6 +135,8 @@ export interface PassesOptions extends PassOptions {
   /** Describes the target's devices that can do more than all of them. */
   readonly alternative?: TargetDescription | null;
   readonly fusion?: boolean;
+  /** How many plans of each contraction are compiled for the CPU, each in a graph of its own, so that they can be measured. */
+  readonly candidates?: number | undefined;
 }
 
 /** What the passes made of a lowered program. */
@@ -155,7 +157,7 @@ export interface PassesResult {
 export function runPasses(
   lowered: LoweredProgram,
   locate: (span: Span) => string,
-  { target, alternative = null, fusion = true, ...options }: PassesOptions,
+  { target, alternative = null, fusion = true, candidates, ...options }: PassesOptions,
 ): PassesResult {
   const { context, training } = lowered;
   const monitor = new PassMonitor(options);
@@ -192,7 +194,7 @@ export function runPasses(
     stepScalars.set(graph.name, { ...graph, name: `${graph.name}_scalars` });
   }
   const { columns, model, persistent } = lowered;
-  const program = { model, persistent, columns, joinLaunches: fusion, locate };
+  const program = { model, persistent, columns, joinLaunches: fusion, candidates, locate };
   const scheduled = run(scheduling(target, program), "all", graphs);
   return {
     scheduled,

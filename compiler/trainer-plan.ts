@@ -44,7 +44,7 @@ export function planTrainer(
     }),
     graphs: Object.fromEntries(
       scheduled.graphs.map((graph) => {
-        const scalars = stepScalars.get(graph.name)?.results.length ?? 0;
+        const scalars = stepScalars.get(graph.of)?.results.length ?? 0;
         return [graph.name, planGraph(graph, scalars, batchMax)];
       }),
     ),

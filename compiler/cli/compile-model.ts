@@ -4,8 +4,10 @@ import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
 import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import { type CompileOptions, compile } from "../index.ts";
+import type { PlanSource } from "../optimize/target-description.ts";
 import type { Precision } from "../semantics/precision.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
+import type { Clock } from "../targets/cpu/clocks.ts";
 import { describeCuda } from "../targets/cuda/description.ts";
 import { describeWgsl } from "../targets/wgsl/description.ts";
 import { CommandError, SilentFailure } from "./failure.ts";
@@ -27,8 +29,12 @@ export interface CompileRequest {
   /** `after-<pass>`, printed on the standard output. */
   readonly print?: readonly string[] | undefined;
   readonly timePasses?: boolean | undefined;
-  /** Whether kernels of the CPU are to say how long they take. */
-  readonly clocks?: boolean | undefined;
+  /** By which clock kernels of the CPU are to say how long they take. */
+  readonly clocks?: Clock | undefined;
+  /** How many plans of each contraction of the CPU are compiled, to be measured. */
+  readonly candidates?: number | undefined;
+  /** Where contractions of the CPU have their plans from, if they are not predicted. */
+  readonly plans?: PlanSource | undefined;
 }
 
 export interface CompiledModel {
@@ -42,7 +48,8 @@ export interface CompiledModel {
 
 /** @throws SilentFailure after printing diagnostics with errors. */
 export function compileModel(request: CompileRequest, streams: Streams): CompiledModel {
-  const { entry, batchSize, precision, fusion = true, verify = false, clocks = false } = request;
+  const { entry, batchSize, precision, fusion = true, verify = false } = request;
+  const { clocks, candidates } = request;
   const passes = new Set((request.print ?? []).map(passName));
   const { program, lowered, diagnostics, sources } = compile(
     entry,
@@ -52,6 +59,7 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
       fusion,
       verify,
       clocks,
+      candidates,
       print: passes,
       now: () => performance.now(),
       overrides: {
@@ -73,13 +81,13 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
   return { program, lowered, sources, warnings: rendered };
 }
 
-function describe({ target, march, precision }: CompileRequest): CompileOptions["target"] {
+function describe({ target, march, precision, plans }: CompileRequest): CompileOptions["target"] {
   if (march !== undefined && target !== "cpu") {
     throw new CommandError("--march names a processor", "leave it out, or add --target cpu");
   }
   switch (target) {
     case "cpu":
-      return describeTarget(march);
+      return plans === undefined ? describeTarget(march) : { ...describeTarget(march), plans };
     case "wgsl":
       // Not every device has halves: they are for whoever asks for them here, for this device.
       return describeWgsl({ f16: precision === "f16" });

@@ -5,7 +5,7 @@ import type { TrainerDefinition } from "../../runtime/plan.ts";
 import { ModelRunner } from "../../runtime/training/model-runner.ts";
 import { consecutiveRows } from "../../runtime/training/permutation.ts";
 import type { KernelReport } from "../compiled-program.ts";
-import { clocksResult } from "../targets/cpu/clocks.ts";
+import { type Clock, clocksResult } from "../targets/cpu/clocks.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 import { type CompileRequest, compileModel } from "./compile-model.ts";
 import { drawColumns } from "./drawn-columns.ts";
@@ -27,7 +27,7 @@ export async function measureKernels(
   threads: number,
   streams: Streams,
 ): Promise<readonly MeasuredKernel[]> {
-  const { program, lowered } = compileModel({ ...request, clocks: true }, streams);
+  const { program, lowered } = compileModel({ ...request, clocks: clockOf(threads) }, streams);
   const { path: library } = await compileKernels(program, request.march);
   const definition = instantiateProgram(program);
   const { plan } = definition;
@@ -48,6 +48,11 @@ export async function measureKernels(
   } finally {
     device.dispose();
   }
+}
+
+/** One thread is timed by what it computes itself; several wait for each other. */
+export function clockOf(threads: number): Clock {
+  return threads === 1 ? "thread" : "world";
 }
 
 /** A sample is the last of so many steps: the first one finds caches and threads asleep. */

@@ -28,9 +28,18 @@ export interface CompileFlags {
   readonly precision?: Precision;
   readonly fusion: boolean;
   readonly batchSize?: number;
+  readonly tuned?: boolean;
 }
 
 export function withCompileFlags(command: Command): Command {
+  return withModelFlags(command).option(
+    "--tuned",
+    "take the plans that nnc tune measured on this machine, with --target cpu",
+  );
+}
+
+/** What says which kernels a model has, before any of them is measured. */
+export function withModelFlags(command: Command): Command {
   return command
     .option(
       "--target <name>",

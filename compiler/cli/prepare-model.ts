@@ -13,16 +13,18 @@ import { type KeptProgram, ProgramCache } from "./program-cache.ts";
 import { diskSources } from "./source-files.ts";
 import type { Streams } from "./streams.ts";
 import { resolveTarget } from "./target.ts";
+import { tunedPlans } from "./tuning/plan-store.ts";
 
 export async function prepareModel(
-  flags: Omit<CompileRequest, "target"> & Pick<CompileFlags, "target">,
+  flags: Omit<CompileRequest, "target"> & Pick<CompileFlags, "target" | "tuned">,
   dataFolder: string | undefined,
   streams: Streams,
 ): Promise<CommandEnvironment> {
   if (dataFolder !== undefined && !existsSync(dataFolder)) {
     throw new CommandError(`there is no folder ${dataFolder}`, "check --data");
   }
-  const request = { ...flags, target: await resolveTarget(flags.target, streams.errors) };
+  const target = await resolveTarget(flags.target, streams.errors);
+  const request = { ...flags, target, plans: await tunedPlans(flags, target) };
   const { program, kernels } = await keptOrCompiled(request, streams);
   return modelEnvironment(request.entry, program, kernels, streams, dataFolder);
 }
@@ -31,12 +33,25 @@ async function keptOrCompiled(request: CompileRequest, streams: Streams): Promis
   const { std, buildId } = findPackageFiles();
   if (buildId === undefined) return compileAll(request, streams);
   const { entry, batchSize, target, march, precision, fusion } = request;
+  const plans = request.plans?.kind === "tuned" ? [...request.plans.byShape] : undefined;
   const { processor } = describeTarget(march);
   const { color } = streams;
   // Said before anything is compiled for nothing.
   const device = target === "cuda" ? await requireCudaDevice() : undefined;
   const cache = new ProgramCache(
-    { buildId, entry, batchSize, target, march, precision, fusion, processor, device, color },
+    {
+      buildId,
+      entry,
+      batchSize,
+      target,
+      march,
+      precision,
+      fusion,
+      processor,
+      device,
+      color,
+      plans,
+    },
     diskSources(std),
   );
   const kept = await cache.read();

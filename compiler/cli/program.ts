@@ -9,6 +9,7 @@ import {
   countAtLeast,
   positiveNumber,
   withCompileFlags,
+  withModelFlags,
   withRunFlags,
 } from "./options.ts";
 import { findPackageFiles } from "./package-files.ts";
@@ -68,7 +69,7 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
   })
     .option("--gradients", "compare every derivative with differences of values, in float64")
     .option("--json", "print a JSON line for each error and warning");
-  withCompileFlags(
+  withModelFlags(
     command("summary", "print layers, parameters, and what a step costs", async () => {
       return (await import("./commands/summary.ts")).summary;
     }),
@@ -122,6 +123,15 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
     .option("--json", "print a JSON line for each kernel")
     .option("--measure", "run the kernels on this CPU, and compare what they take with predictions")
     .option("--threads <n>", "threads to measure with; 1 by default", countAtLeast(1));
+  withModelFlags(
+    command("tune", "measure which plans of its products are the fastest here", async () => {
+      return (await import("./commands/tune.ts")).tune;
+    }),
+  )
+    .option("--candidates <n>", "plans to compare for each product; 24 by default", countAtLeast(2))
+    .option("--rounds <n>", "how often each is measured; 9 by default", countAtLeast(3))
+    .option("--threads <n>", "threads to measure with; 1 by default", countAtLeast(1))
+    .option("--json", "print a JSON line for each shape of a product");
   command(
     "serve-page",
     "serve a page that build --page wrote, to this computer only",

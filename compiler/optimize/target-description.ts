@@ -28,7 +28,28 @@ export interface TargetDescription {
   readonly arenaAlignment: number;
   /** Whether bytes and bools take a whole word each in arenas, because memory is written by words. */
   readonly wordsOnly: boolean;
+  /** Where contractions of one thread have their plans from, if not from what is predicted of them. */
+  readonly plans?: PlanSource;
 }
+
+/** How the schedule cuts a contraction, as far as that is free: see schedule/contraction-plan.ts. */
+export interface PlanChoice {
+  /** Which of the contraction's row axes a tile has its rows along; null if there is none. */
+  readonly row: number | null;
+  /** Accumulators of a register tile: rows × vectors. */
+  readonly rows: number;
+  readonly vectors: number;
+  /** Whether panels are copied to where their columns lie side by side. */
+  readonly packed: boolean;
+  /** Which loop of the sum is cut into blocks of how many steps; null where the sum is not cut. */
+  readonly blocks: { readonly depth: number; readonly steps: number } | null;
+}
+
+export type PlanSource =
+  /** Measured to be the fastest on this machine, by the shape of the contraction; others are predicted. */
+  | { readonly kind: "tuned"; readonly byShape: ReadonlyMap<string, PlanChoice> }
+  /** Those with a number among the plans worth measuring: 0 are the predicted ones. */
+  | { readonly kind: "candidate"; readonly number: number };
 
 export interface WorkgroupLimits {
   /** The most threads of a workgroup: a power of two. */

@@ -4,7 +4,8 @@ import { bytesPerElement } from "../graph/dtype.ts";
 import { sizeAt } from "../graph/extent.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
-import { type ContractionPlan, cyclesOfStep } from "./contraction-plan.ts";
+import type { ContractionPlan } from "./contraction-plan.ts";
+import { cyclesOfStep } from "./register-tiles.ts";
 
 /**
  * Seconds of a plan's register tiles, those at the edges as whole ones, and of packing its panels: each task copies its

@@ -23,12 +23,12 @@ import {
 } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
-import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
+import { planOfGroup } from "./contraction-choice.ts";
 import { emitEpilogue, prefetchOperands } from "./contraction-epilogue.ts";
 import { type AroundTile, emitPanel } from "./contraction-panel.ts";
-import { type ContractionPlan, planContraction } from "./contraction-plan.ts";
+import type { ContractionPlan } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup } from "./cost.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
@@ -39,11 +39,9 @@ export function scheduleContraction(
   surroundings: Surroundings,
   target: TargetDescription,
 ): ScheduledKernel {
-  const { batchMax } = surroundings;
-  const anchor = group.stages.find((stage) => stage.reducer !== null);
-  const contraction = anchor && stridedContraction(anchor, batchMax);
-  invariant(contraction !== undefined, "a contraction group without a strided contraction");
-  const plan = planContraction(contraction, batchMax, target);
+  const chosen = planOfGroup(group, surroundings.batchMax, target);
+  invariant(chosen !== undefined, "a contraction group without a strided contraction");
+  const { plan } = chosen;
   const builder = new KernelBuilder(surroundings);
   const tasks = emitContraction(builder, plan, {
     begin: (tile) => prefetchOperands(builder, group, plan, tile, target.cacheBytes[0]),

@@ -13,11 +13,10 @@ import { printNode } from "../graph/print.ts";
 import { reducers } from "../graph/reducers.ts";
 import { scalarFunctions } from "../graph/scalar-functions.ts";
 import type { KernelComment } from "../kernel/ir.ts";
-import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import { tiledContraction } from "../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
-import { planContraction } from "./contraction-plan.ts";
+import { planOfGroup } from "./contraction-choice.ts";
 import { sumSeconds } from "./contraction-time.ts";
 import type { Surroundings } from "./kernel-builder.ts";
 import { isForMatrixUnits } from "./workgroup/matrix-plan.ts";
@@ -115,11 +114,10 @@ function computingSeconds(group: Group, batchMax: number, target: TargetDescript
  * sums of one tile and those of the next.
  */
 function tiledSeconds(group: Group, batchMax: number, target: TargetDescription): number {
-  const anchor = group.stages.find(({ reducer }) => reducer !== null);
-  const contraction = anchor && stridedContraction(anchor, batchMax);
-  invariant(contraction !== undefined, "a contraction group without a strided contraction");
-  const plan = planContraction(contraction, batchMax, target);
-  const maps = group.stages.filter((stage) => stage !== anchor);
+  const chosen = planOfGroup(group, batchMax, target);
+  invariant(chosen !== undefined, "a contraction group without a strided contraction");
+  const { plan } = chosen;
+  const maps = group.stages.filter((stage) => stage !== plan.contraction.node);
   const flops = maps.reduce((sum, map) => sum + nodeFlops(map, batchMax), 0);
   const read = group.reads.filter((value) => maps.some(({ operands }) => operands.includes(value)));
   const bytes = [...read, ...group.writes].reduce((sum, v) => sum + valueBytes(v, batchMax), 0);

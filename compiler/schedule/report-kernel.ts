@@ -1,12 +1,13 @@
 /** A kernel as `explain` shows it: what it computes, what fusing it saved, what it is predicted to cost. */
 
-import type { KernelReport } from "../compiled-program.ts";
+import type { KernelReport, PlanReport } from "../compiled-program.ts";
 import type { GraphContext } from "../graph/context.ts";
 import type { Origin, Value } from "../graph/node.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import type { Launch } from "../kernel/module.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
+import { type ChosenPlan, planOfGroup } from "./contraction-choice.ts";
 import { predictedTime } from "./cost.ts";
 import { describeGroup } from "./describe-group.ts";
 
@@ -28,6 +29,7 @@ export function reportKernel(
   { nameOfGroup, launchedWith, times, stored, batchMax, target }: ReportContext,
 ): KernelReport {
   const { seconds, boundBy } = predictedTime(group, batchMax, target);
+  const chosen = planOfGroup(group, batchMax, target);
   return {
     graph,
     name,
@@ -45,7 +47,12 @@ export function reportKernel(
     bytes,
     predictedSeconds: seconds,
     boundBy,
+    plan: chosen === undefined ? null : reportPlan(chosen),
   };
+}
+
+function reportPlan({ shape, choice, isTuned }: ChosenPlan): PlanReport {
+  return { shape, choice, isTuned };
 }
 
 /** The places in the source that a group comes from, each once. */

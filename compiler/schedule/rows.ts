@@ -4,18 +4,16 @@
  * share, or, for maps and column sums, all axes but the innermost, which the lanes run along.
  */
 
-import { invariant } from "../diagnostics/diagnostic.ts";
 import { sizeAt } from "../graph/extent.ts";
-import type { Compute } from "../graph/node.ts";
 import { add, ceilQuotient, constant, min, multiply, symbol } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
-import { stridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import { runsAlongReduction } from "../optimize/fusion/structure.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { emitContraction } from "./contraction.ts";
+import { planOfGroup } from "./contraction-choice.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
-import { evenTasks, planContraction } from "./contraction-plan.ts";
+import { type ContractionPlan, evenTasks } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup, predictedSeconds } from "./cost.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
@@ -33,9 +31,9 @@ export function scheduleRows(
   const depth = group.kind === "rows" ? group.tileSpace.length : pointwiseDepth(group, batchMax);
   const plan = planRows(group.stages, depth, batchMax, target.vectorLanes);
   const program = new RowProgram(builder, group, plan);
-  const tiled = group.stages.find((stage) => stridedContraction(stage, batchMax) !== undefined);
+  const tiled = planOfGroup(group, batchMax, target);
   const tasks = tiled
-    ? emitTiledRows(builder, tiled, program, target)
+    ? emitTiledRows(builder, tiled.plan, program)
     : emitRows(builder, group, depth, program, target);
   return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));
 }
@@ -91,14 +89,11 @@ function emitRows(
 /** Register tiles that hold whole rows; their sums go through memory of the task, row by row. */
 function emitTiledRows(
   builder: KernelBuilder,
-  node: Compute,
+  plan: ContractionPlan,
   program: RowProgram,
-  target: TargetDescription,
 ): Expression {
-  const contraction = stridedContraction(node, builder.batchMax);
-  invariant(contraction !== undefined, "rows begin with a contraction that is not strided");
-  const plan = planContraction(contraction, builder.batchMax, target, { wholeRows: true });
-  const { lanes, rowAxis } = plan;
+  const { contraction, lanes, rowAxis } = plan;
+  const [sum] = contraction.node.values;
   const depth = contraction.vectorAxis;
   const finish = ({ sums, start: first, axes, from, to, vectors }: FinishedTile): void => {
     builder.loop("r", from, to, (r) => {
@@ -106,7 +101,7 @@ function emitTiledRows(
         .slice(0, depth)
         .map((axis, d) => (d === rowAxis ? builder.let("row", add(axis, r)) : axis));
       const start = builder.let("tile_row", add(first, multiply(r, constant(vectors * lanes))));
-      program.emitRow(row, new Map([[node.values[0]!, { name: sums, start }]]));
+      program.emitRow(row, new Map([[sum!, { name: sums, start }]]));
     });
   };
   return emitContraction(builder, plan, { finish });

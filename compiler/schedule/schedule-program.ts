@@ -42,6 +42,8 @@ export interface ProgramOptions {
   readonly columns: readonly ColumnPlan[];
   /** Whether independent kernels may share a launch. */
   readonly joinLaunches: boolean;
+  /** How many graphs each becomes, with the plans of as many candidates, see `candidateOf`; by default one. */
+  readonly candidates?: number | undefined;
   /** `digits.nn:5:30`. */
   readonly locate: (span: Origin["span"]) => string;
 }
@@ -55,6 +57,8 @@ export interface PlacedResult {
 
 export interface ScheduledGraph {
   readonly name: string;
+  /** The graph that it computes. */
+  readonly of: string;
   readonly symbol: string;
   /** Slots of the columns that it reads, ascending. */
   readonly columns: readonly number[];
@@ -89,8 +93,13 @@ export function scheduleProgram(
   const batchMax = Math.max(1, ...graphs.map(({ graph }) => graph.batchMax));
   const persistent = layoutPersistent(options.persistent, batchMax, target);
   const kernels = new KernelTable();
-  const scheduled = graphs.map((grouped) =>
-    scheduleGraph(context, grouped, target, options, persistent, kernels),
+  const { candidates = 1 } = options;
+  const scheduled = graphs.flatMap((grouped) =>
+    Array.from({ length: candidates }, (_, number) => {
+      const name = candidateOf(grouped.graph.name, number);
+      const described = candidates === 1 ? target : withCandidate(target, number);
+      return scheduleGraph(context, name, grouped, described, options, persistent, kernels);
+    }),
   );
   return {
     module: { model: options.model, functions: scheduled.map(({ fn }) => fn) },
@@ -103,6 +112,15 @@ export function scheduleProgram(
     },
     kernels: scheduled.flatMap(({ reports }) => reports),
   };
+}
+
+/** The name of a graph whose contractions have plans of that number among the candidates: 0 is the graph itself. */
+export function candidateOf(graph: string, number: number): string {
+  return number === 0 ? graph : `${graph}_candidate_${number}`;
+}
+
+function withCandidate(target: TargetDescription, number: number): TargetDescription {
+  return { ...target, plans: { kind: "candidate", number } };
 }
 
 /** Params first, then slots, states and metric totals, each in order of declaration. */
@@ -130,6 +148,7 @@ interface GraphSchedule {
 
 function scheduleGraph(
   context: GraphContext,
+  name: string,
   grouped: GroupedGraph,
   target: TargetDescription,
   options: ProgramOptions,
@@ -145,9 +164,10 @@ function scheduleGraph(
   const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
     const { kernel, bindings } = scheduleGroup(group, surroundings, target);
     const comment = { ...kernel.comment, sources: origins(group) };
-    const name = updateName(context, group, stored) ?? kernel.name;
+    const known = updateName(context, group, stored) ?? kernel.name;
     const body = removeDeadCode(kernel.body);
-    return { kernel: kernels.intern({ ...kernel, name, comment, body }), bindings, around };
+    const named = kernels.intern({ ...kernel, name: known, comment, body });
+    return { kernel: named, bindings, around };
   });
 
   const results = layoutInOrder(
@@ -184,17 +204,18 @@ function scheduleGraph(
       : joinLaunches(run, target, options.joinLaunches),
   );
 
-  const symbol = `nnc_${graph.name}`;
+  const symbol = `nnc_${name}`;
   const nameOf = new Map(groups.map(({ group }, i) => [group, scheduled[i]!.kernel.name]));
   return {
     fn: {
-      graph: graph.name,
+      graph: name,
       symbol,
       launches,
       loops: loops.map((loop) => launchLoop(loop, timed, target)),
     },
     graph: {
-      name: graph.name,
+      name,
+      of: graph.name,
       symbol,
       columns: [...columns].sort((a, b) => a - b),
       results: graph.results.map(({ name, value }) => ({
@@ -204,7 +225,7 @@ function scheduleGraph(
       })),
     },
     reports: groups.map(({ group, grouped: { groups: level, stored }, around }, i) =>
-      reportKernel(context, graph.name, scheduled[i]!.kernel, group, {
+      reportKernel(context, name, scheduled[i]!.kernel, group, {
         nameOfGroup: (index) => nameOf.get(level[index]!)!,
         launchedWith: companyOf(launches, i),
         times: timesOf(around),

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { stridedContraction } from "../../compiler/optimize/fusion/strided-contraction.ts";
 import type { TargetDescription } from "../../compiler/optimize/target-description.ts";
-import { planContraction } from "../../compiler/schedule/contraction-plan.ts";
+import { choosePlan } from "../../compiler/schedule/contraction-choice.ts";
 import { describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { type Case, productCase } from "./contraction-cases.ts";
 
@@ -19,7 +19,7 @@ function planOf(letters: string, sizes: Case["sizes"], target = cpu) {
   const [output] = productCase({ letters, sizes }).graph.results;
   const { node } = output!.value;
   const contraction = node.kind === "compute" ? stridedContraction(node, 1) : undefined;
-  return planContraction(contraction!, 1, target);
+  return choosePlan(contraction!, 1, target).plan;
 }
 
 const isPacked = (...of: Parameters<typeof planOf>) => planOf(...of).packed;

@@ -153,7 +153,11 @@ test("clocks are read after each launch, those in loops and those that would run
   const launches = [launch!, { ...launch!, withPrevious: true }, launch!];
   const loops = [{ first: 2, end: 3, count: 5 }];
   const module = { model: "Digits", functions: [{ ...fn!, launches, loops }] };
-  const text = printC(module, { features: [], source: "digits.nn", clocks: 192 });
+  const text = printC(module, {
+    features: [],
+    source: "digits.nn",
+    clocks: { clock: "world", offset: 192 },
+  });
   expect(text.slice(text.indexOf("void nnc_predict(const"))).toMatchInlineSnapshot(`
     "void nnc_predict(const nnc_step *step) {
       const int32_t n = step->n;

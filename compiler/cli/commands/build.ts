@@ -18,6 +18,7 @@ import { describePage, pageFolder } from "../page-folder.ts";
 import type { Streams } from "../streams.ts";
 import { resolveTarget } from "../target.ts";
 import { type TrainerFolder, writeTrainerFolder } from "../trainer-folder.ts";
+import { tunedPlans } from "../tuning/plan-store.ts";
 import { withSelfTest } from "../with-self-test.ts";
 
 interface BuildFlags extends CompileFlags {
@@ -33,7 +34,11 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
   if (options.page && target !== "wgsl") {
     throw new CommandError("a page trains with WebGPU", "add --target wgsl");
   }
-  const { program: compiled, lowered } = compileModel({ entry, ...options, target }, streams);
+  const plans = await tunedPlans(options, target);
+  const { program: compiled, lowered } = compileModel(
+    { entry, ...options, target, plans },
+    streams,
+  );
   const program = withSelfTest(compiled, lowered);
   const name = modelName(entry);
   const shown = options.output ?? join("out", name);

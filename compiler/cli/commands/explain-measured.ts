@@ -4,7 +4,7 @@ import type { CompileRequest } from "../compile-model.ts";
 import { CommandError } from "../failure.ts";
 import { type MeasuredKernel, measureKernels } from "../measure-kernels.ts";
 import type { Streams } from "../streams.ts";
-import { count, formatTime, share } from "./kernel-quantities.ts";
+import { count, formatTable, formatTime, share } from "./kernel-quantities.ts";
 
 /** Predictions further off than this are listed below the table. */
 const FACTOR = 2;
@@ -75,23 +75,6 @@ function formatGraph(
 function perSecond(amount: number, seconds: number): string {
   const rate = amount / seconds / 1e9;
   return rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
-}
-
-/** Longer names stand on lines of their own. */
-const NAME_WIDTH = 44;
-
-/** Names to the left, figures to the right. */
-function formatTable(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = rows[0]!.map((_, column) => {
-    const lengths = rows.map((row) => row[column]!.length);
-    return Math.max(...lengths.filter((length) => column > 0 || length <= NAME_WIDTH));
-  });
-  return rows.flatMap(([name = "", ...cells]) => {
-    const figures = cells.map((cell, i) => cell.padStart(widths[i + 1]!)).join("  ");
-    return name.length > widths[0]!
-      ? [`  ${name}`, `  ${"".padEnd(widths[0]!)}  ${figures}`]
-      : [`  ${name.padEnd(widths[0]!)}  ${figures}`];
-  });
 }
 
 function formatMistakes(kernels: readonly MeasuredKernel[], total: number): readonly string[] {

@@ -10,7 +10,8 @@ import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
 import type { Streams } from "../streams.ts";
 import { resolveTarget, type TargetName } from "../target.ts";
-import { count, formatTime, share } from "./kernel-quantities.ts";
+import { tunedPlans } from "../tuning/plan-store.ts";
+import { count, formatPlan, formatTime, share } from "./kernel-quantities.ts";
 
 const lineWidth = 100;
 
@@ -26,11 +27,12 @@ export async function explain(
   streams: Streams,
 ): Promise<number> {
   const target = await resolveTarget(options.target);
+  const request = { entry, ...options, target, plans: await tunedPlans(options, target) };
   if (measure) {
     const { explainMeasured } = await import("./explain-measured.ts");
-    return explainMeasured({ entry, ...options, target }, { threads, json }, streams);
+    return explainMeasured(request, { threads, json }, streams);
   }
-  const { program } = compileModel({ entry, ...options, target }, streams);
+  const { program } = compileModel(request, streams);
   if (json) {
     for (const kernel of program.kernels) streams.out.write(`${JSON.stringify(kernel)}\n`);
     return 0;
@@ -83,7 +85,7 @@ function formatHead(
 
 function formatKernel(kernel: KernelReport, total: number): readonly string[] {
   const { name, kind, computes, origins, flops, bytes, predictedSeconds, boundBy } = kernel;
-  const { launchedWith, times } = kernel;
+  const { launchedWith, times, plan } = kernel;
   const inOne = kernel.loopIsOneLaunch ? " that is one launch" : "";
   const part = share(times * predictedSeconds, total);
   const often = times === 1 ? "" : `${times} × `;
@@ -93,6 +95,9 @@ function formatKernel(kernel: KernelReport, total: number): readonly string[] {
     ...(times === 1 ? [] : [`    ${times} times a step, in a loop${inOne}`]),
     ...wrap(`${kind}, ${time}, ${formatCosts(flops, bytes)}`, 4),
     ...wrap(computes.join("; "), 4),
+    ...(plan === null
+      ? []
+      : [`    ${formatPlan(plan.choice)}${plan.isTuned ? ", measured to be the fastest" : ""}`]),
     ...(origins.length === 0 ? [] : wrap(`from ${formatOrigins(origins)}`, 4)),
     ...formatSavings(kernel),
     ...(launchedWith.length === 0 ? [] : wrap(`in one launch with ${launchedWith.join(", ")}`, 4)),

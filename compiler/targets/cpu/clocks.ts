@@ -9,6 +9,17 @@
 import type { TrainerPlan } from "../../../runtime/plan.ts";
 import type { GraphFunction, KernelModule } from "../../kernel/module.ts";
 
+/**
+ * Which time passes: that of the world, or that which the thread computes, where it is alone and others want its
+ * processor too.
+ */
+export type Clock = "world" | "thread";
+
+const clockNames: { readonly [C in Clock]: string } = {
+  world: "CLOCK_MONOTONIC",
+  thread: "CLOCK_THREAD_CPUTIME_ID",
+};
+
 /** The further result of each graph, f32[launches]. */
 export const clocksResult = "nanoseconds";
 
@@ -36,14 +47,14 @@ export function planClocks(plan: TrainerPlan, { functions }: KernelModule): Trai
 }
 
 /** What graph functions with clocks call. */
-export function printClock(): string[] {
+export function printClock(clock: Clock): string[] {
   return [
     "#include <time.h>",
     "",
     "/* Adds the time since `*since`, in nanoseconds, to `*spent`; the next starts now. Several threads may do so. */",
     "static void charge(int64_t *spent, int64_t *since) {",
     "  struct timespec time;",
-    "  clock_gettime(CLOCK_MONOTONIC, &time);",
+    `  clock_gettime(${clockNames[clock]}, &time);`,
     "  const int64_t now = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;",
     "  __atomic_fetch_add(spent, now - *since, __ATOMIC_RELAXED);",
     "  *since = now;",
@@ -80,9 +91,14 @@ export function printShares(first: number, last: number): string {
   return `  share(spent, busy, ${first}, ${last}, &since);`;
 }
 
-/** Where results are, see `clocksOffset`, and whether tasks take rows through loops. */
-export interface GraphClocks {
+/** By which clock launches are timed, and where graph functions store what they took, see `clocksOffset`. */
+export interface LaunchClocks {
+  readonly clock: Clock;
   readonly offset: number;
+}
+
+export interface GraphClocks extends LaunchClocks {
+  /** Whether tasks take rows through loops. */
   readonly haveRowTasks: boolean;
 }
 

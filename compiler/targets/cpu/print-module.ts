@@ -17,7 +17,14 @@ import {
 } from "../../kernel/module.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
-import { printCharge, printClock, printClocks, printShares, printStart } from "./clocks.ts";
+import {
+  type LaunchClocks,
+  printCharge,
+  printClock,
+  printClocks,
+  printShares,
+  printStart,
+} from "./clocks.ts";
 import { cDialect } from "./dialect.ts";
 import { legalize } from "./legalize.ts";
 import { type Helper, memoryTypeName, printHelpers, typeName } from "./prelude.ts";
@@ -28,8 +35,8 @@ export interface PrintOptions {
   readonly features: readonly string[];
   /** The model's file, for the head comment. */
   readonly source: string;
-  /** Where graph functions store what their launches took, see `clocksOffset`; by default they do not look. */
-  readonly clocks?: number | undefined;
+  /** How graph functions time their launches; by default they do not. */
+  readonly clocks?: LaunchClocks | undefined;
 }
 
 /** What a kernel reads besides its parameters, in the order in which it takes them. */
@@ -66,7 +73,7 @@ export function printC(module: KernelModule, { features, source, clocks }: Print
     ...printHelpers(helpers, new Set(features)),
     ...intrinsicsOf([...kernels.values(), ...called]).map(printIntrinsic),
     "",
-    ...(clocks === undefined ? [] : printClock()),
+    ...(clocks === undefined ? [] : printClock(clocks.clock)),
     ...functions,
     "int32_t nnc_abi(void) { return NNC_ABI; }",
     "",
@@ -277,7 +284,7 @@ function printGraph(
   const steps =
     clocks === undefined
       ? launched
-      : printClocks(fn, launched, { offset: clocks, haveRowTasks: haveRowTasks(trees) });
+      : printClocks(fn, launched, { ...clocks, haveRowTasks: haveRowTasks(trees) });
   const looping =
     depthOf(trees) === 0
       ? []

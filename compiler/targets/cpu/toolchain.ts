@@ -69,6 +69,14 @@ export async function compileLibrary(
   );
 }
 
+/**
+ * What the C compiler says of itself: its name and version.
+ * @throws MissingCompilerError if there is none.
+ */
+export async function describeCompiler(environment = process.env): Promise<string> {
+  return askCompiler(what, await findCompiler(environment), "--version");
+}
+
 /** `$CC`, or the first of cc, gcc and clang on the path. */
 async function findCompiler(environment: NodeJS.ProcessEnv): Promise<string> {
   const wanted = environment.CC;
