@@ -1,9 +1,9 @@
 /**
  * The derivative of a loop: a loop over the same steps in reverse order, which carries the derivatives by the carries.
  *
- * - Its body is the reverse mode over the nodes that depend on carries, as for any graph. It reads carries and results
- *   of reductions from stacks of the loop (`saveForDerivative`) and computes maps again; where the loop says
- *   `recompute`, everything but the carries.
+ * - Its body is the reverse mode over the nodes that depend on carries, as for any graph. What it reads of the loop comes
+ *   from stacks (`saveForDerivative`) or is computed again from those, whichever costs less (`saved-values.ts`); where the
+ *   loop says `recompute`, everything but the carries is computed again.
  * - What those nodes contribute to values from outside is computed after it, for all steps at once: the derivatives by
  *   their results are stacked, and the nodes lifted. So the derivative by a weight is one contraction over rows and
  *   steps. Nodes that cannot be lifted, and those of a loop that says `recompute`, add to carries instead.
@@ -23,7 +23,6 @@ import {
 import type { GraphContext } from "../graph/context.ts";
 import { copyNodes, type StackedPlace, unstacked } from "../graph/copy-nodes.ts";
 import { isFloat } from "../graph/dtype.ts";
-import { sameShape } from "../graph/extent.ts";
 import { Lift } from "../graph/lift.ts";
 import { boundNodes, freeNodes } from "../graph/loop-parts.ts";
 import { throughLoops } from "../graph/loops.ts";
@@ -32,8 +31,9 @@ import { rewriteGraph } from "../graph/rewrite.ts";
 import { activeInLoop } from "./activity.ts";
 import { Adjoints, zeros } from "./adjoints.ts";
 import type { Contribution } from "./node-derivative.ts";
+import { canComputeAgain, chooseSaved, readsOf } from "./saved-values.ts";
 
-/** Gives loops the stacks from which their derivatives read; what they do not need is pruned after differentiation. */
+/** Gives loops the stacks that their derivatives may read; what they do not need is pruned after differentiation. */
 export const saveForDerivative: (context: GraphContext, graph: Graph) => Graph = throughLoops(
   (context, graph) =>
     rewriteGraph(context, graph, (node) => {
@@ -54,41 +54,15 @@ export const saveForDerivative: (context: GraphContext, graph: Graph) => Graph =
     }),
 );
 
-function savedValues(scan: Scan): Value[] {
-  const { carries, nodes, recompute } = scan;
+/** Carries, and where the loop does not say `recompute` all that the derivative may choose to read. */
+function savedValues({ carries, nodes, recompute, loop }: Scan): Value[] {
   const leaves = carries.map(({ leaf }) => leaf);
   if (recompute) return leaves;
-  const results = nodes.filter(isSaved).flatMap(({ values }) => values);
-  return [...new Set([...leaves, ...results, ...results.map(endOfChain(scan))])];
+  const made = nodes.flatMap(({ kind, values, loops }) =>
+    kind === "leaf" || kind === "call" || !loops.has(loop) ? [] : values,
+  );
+  return [...leaves, ...made.filter((value) => !canComputeAgain(value) || isFloat(value.dtype))];
 }
-
-/**
- * The last of the maps, each the only one that reads the value before and of its shape: as large, and where the
- * derivative can do without the first value, less is computed again from it.
- */
-function endOfChain({ nodes, carries, stacks }: Scan): (value: Value) => Value {
-  const readers = new Map<Value, Node[]>();
-  for (const node of nodes) {
-    if (node.kind === "leaf") continue;
-    for (const value of node.operands) readers.set(value, [...(readers.get(value) ?? []), node]);
-  }
-  const ends = new Set([...carries.map(({ next }) => next), ...stacks.map(({ value }) => value)]);
-  return (value) => {
-    for (let last = value; ; ) {
-      const [reader, ...others] = readers.get(last) ?? [];
-      const isMap = reader?.kind === "compute" && reader.reducer === null;
-      if (!isMap || others.length > 0 || ends.has(last)) return last;
-      const [next] = reader.values;
-      if (!isFloat(next!.dtype) || !sameShape(next!.shape, last.shape)) return last;
-      last = next!;
-    }
-  };
-}
-
-const isSaved = (node: Node): boolean =>
-  node.kind === "scan" ||
-  node.kind === "scatter" ||
-  (node.kind === "compute" && node.reducer !== null);
 
 /** What a loop contributes to its active operands, from the derivatives of the loss by its results. */
 export function loopContributions(
@@ -122,6 +96,8 @@ class LoopDerivative {
   readonly #loop: number;
   readonly #carries: Carry[] = [];
   readonly #stacks: Stack[] = [];
+  /** What is read from stacks of what could be computed again. */
+  #chosen: ReadonlySet<Value> = new Set();
   /** Values of the loop where the loop in reverse order stands. */
   readonly #inReverse: (value: Value) => Value;
 
@@ -166,9 +142,13 @@ class LoopDerivative {
       this.#adjoints.contribute({ operand: value, value: part });
     });
     for (const node of nodes.toReversed()) this.#passThrough(node);
-    live.forEach((i, k) => {
+    const nexts = live.map((i) => {
       const { leaf } = carries[i]!;
-      this.#setNext(k, this.#adjoints.of(leaf) ?? zeros(this.#context, leaf));
+      return this.#adjoints.of(leaf) ?? zeros(this.#context, leaf);
+    });
+    this.#chooseSaved(nexts);
+    nexts.forEach((next, k) => {
+      this.#setNext(k, next);
     });
     return this.#outside(live);
   }
@@ -237,8 +217,33 @@ class LoopDerivative {
     return (loop) => (loop === this.#scan.loop ? step : undefined);
   }
 
-  /** Where the loop keeps a value, its place over the loop's step. */
+  /** What the derivative reads of the loop: in its steps, where their results come in, and in what is postponed. */
+  #chooseSaved(nexts: readonly Value[]): void {
+    if (this.#scan.recompute) return;
+    const isOutside = (value: Value) => !this.#bound.has(value.node) && this.#isActive(value);
+    const all = new Adjoints(this.#context, this.#batchMax);
+    for (const { node, cotangents } of this.#postponed) all.pass(node, cotangents, isOutside);
+    const totals = (adjoints: Adjoints) =>
+      adjoints.values.filter(isOutside).map((value) => adjoints.of(value)!);
+    const cotangents = this.#postponed.flatMap((postponed) => postponed.cotangents);
+    const roots = [...nexts, ...totals(this.#adjoints), ...totals(all), ...cotangents];
+    this.#chosen = chooseSaved(this.#scan, {
+      wanted: readsOf(
+        this.#scan,
+        roots.filter((value) => value !== null),
+      ),
+      isStacked: (value) => this.#stackOf(value) !== undefined,
+      batchMax: this.#batchMax,
+    });
+  }
+
+  /** Where a value is read that the derivative does not compute again, its place over the loop's step. */
   #saved(value: Value): StackedPlace | undefined {
+    const isRead = this.#scan.recompute || !canComputeAgain(value) || this.#chosen.has(value);
+    return isRead ? this.#stackOf(value) : undefined;
+  }
+
+  #stackOf(value: Value): StackedPlace | undefined {
     const { stacks, carries, values } = this.#scan;
     const at = stacks.findIndex((stack) => stack.value === value);
     return at < 0 ? undefined : { stack: values[carries.length + at]!, place: stacks[at]!.place };

@@ -12,7 +12,7 @@ import { hoistFromLoop } from "../graph/hoist-from-loop.ts";
 import { throughLoops } from "../graph/loops.ts";
 import type { Compute, Graph, Scan, Scatter, Value } from "../graph/node.ts";
 import { rewriteGraph } from "../graph/rewrite.ts";
-import { scalarCost } from "./rules/node-rule.ts";
+import { scalarCost } from "../graph/scalar-cost.ts";
 
 /** Below this many operations a point, computing is cheaper than a pass over memory. */
 const leastCost = 8;

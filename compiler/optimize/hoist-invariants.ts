@@ -8,8 +8,9 @@
 import { type GraphContext, scalarChildren } from "../graph/context.ts";
 import type { Compute, Graph, Scalar } from "../graph/node.ts";
 import { rewriteGraph } from "../graph/rewrite.ts";
+import { scalarCost } from "../graph/scalar-cost.ts";
 import { withChildren } from "./rewrite-scalars.ts";
-import { axesOfNode, type NodeScope, pointsAt, scalarAxes, scalarCost } from "./rules/node-rule.ts";
+import { axesOfNode, type NodeScope, pointsAt, scalarAxes } from "./rules/node-rule.ts";
 import { mapOnAxes, sortedAxes } from "./rules/operands.ts";
 
 /** Below this many operations a point, repeating them is cheaper than a load. */

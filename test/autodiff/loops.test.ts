@@ -5,6 +5,7 @@ import { gradientsOf } from "../../compiler/autodiff/differentiate.ts";
 import { axisAffine } from "../../compiler/graph/affine.ts";
 import { graphNodes } from "../../compiler/graph/context.ts";
 import { evaluateValues } from "../../compiler/graph/interpret.ts";
+import { loopsIn } from "../../compiler/graph/loops.ts";
 import type { Value } from "../../compiler/graph/node.ts";
 import { pruneLoops } from "../../compiler/graph/prune-loops.ts";
 import { verifyGraph } from "../../compiler/graph/verify.ts";
@@ -183,6 +184,41 @@ describe("derivatives of loops", () => {
         });
       });
     }
+  });
+
+  it("read what was costly to compute, and not what it was computed from", () => {
+    const { program, value, leaves } = model(`
+  h = scan t in T from zeros([N, 3]) {
+    z = x[:, t] @ w + h @ u
+    (k, d) = (sigmoid(z + b), tanh(z))
+    h' = k * h + d
+  }
+  return h`);
+    const { context } = program;
+    const gradients = gradientsOf(context, weighted(context, value), leaves, 4);
+    const results = [...gradients.values()].map((of, i) => ({ name: String(i), value: of }));
+    const graph = pruneLoops(context, { name: "g", batchMax: 4, results, assignments: [] });
+    const [forward] = loopsIn(graph);
+    const bodies = forward!.stacks.map(({ value: { node } }) =>
+      node.kind === "compute" && node.body.kind === "call" ? node.body.fn : node.kind,
+    );
+    // k·h is one multiplication, of what is there.
+    expect(bodies.sort()).toEqual(["leaf", "sigmoid", "tanh"]);
+  });
+
+  it("compute again what is next to nothing", () => {
+    const { program, value, leaves } = model(`
+  h = scan t in T from zeros([N, 3]) {
+    e = h * h + b
+    h' = e * e
+  }
+  return h`);
+    const { context } = program;
+    const gradients = gradientsOf(context, weighted(context, value), leaves, 4);
+    const results = [...gradients.values()].map((of, i) => ({ name: String(i), value: of }));
+    const graph = pruneLoops(context, { name: "g", batchMax: 4, results, assignments: [] });
+    const [forward] = loopsIn(graph);
+    expect(forward!.stacks.map(({ value: { node } }) => node.kind)).toEqual(["leaf"]);
   });
 
   it("can be differentiated again", () => {

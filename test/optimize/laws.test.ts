@@ -6,14 +6,10 @@ import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph, Scalar } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { reducers } from "../../compiler/graph/reducers.ts";
+import { scalarCost } from "../../compiler/graph/scalar-cost.ts";
 import { verifyGraph } from "../../compiler/graph/verify.ts";
 import { canonicalise } from "../../compiler/optimize/canonicalise.ts";
-import {
-  axesOfNode,
-  finishOne,
-  pointsAt,
-  scalarCost,
-} from "../../compiler/optimize/rules/node-rule.ts";
+import { axesOfNode, finishOne, pointsAt } from "../../compiler/optimize/rules/node-rule.ts";
 import { simplify } from "../../compiler/optimize/simplify.ts";
 import { type RandomGraph, randomGraph } from "../graph/random-graph.ts";
 

@@ -93,4 +93,27 @@ model M {
     `);
     expect(loopsIn(hoisted)).toHaveLength(1);
   });
+
+  it("read the last place of a stack where it is carried out of the loop", () => {
+    const { predict, context } = lowerSound(`
+layer Cell()(x: f32[N, T, 2]) {
+  (a, b) = scan t in T reversed from (zeros([N, 2]), zeros([N, 2])) {
+    y = tanh(a + x[:, t])
+    a' = y
+    b' = b + y
+  }
+  return y.last + b + y.all[:, 0] + y.all[:, 3]
+}
+model M {
+  input x: f32[N, 5, 2]
+  output y = x |> Cell
+}`);
+    const stacksOf = (graph: Graph) => loopsIn(graph).flatMap(({ stacks }) => stacks);
+    const simple = simplify(context, canonicalise(context, predict));
+    expectSame(simple, predict, "simplify");
+    expect(stacksOf(simple)).toHaveLength(1);
+    expect(printGraph(simple).split("\n").at(-2)).toMatchInlineSnapshot(
+      `"%5: f32[N, 2] = %4[i0, i1] + %2.2[i0, 3, i1]"`,
+    );
+  });
 });

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { axisAffine } from "../../compiler/graph/affine.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
+import { minimumCut } from "../../compiler/graph/minimum-cut.ts";
 import type { Graph, Scalar, Value } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { findFaults } from "../../compiler/graph/verify.ts";
-import { minimumCut } from "../../compiler/optimize/fusion/minimum-cut.ts";
 import { recomputeMaps } from "../../compiler/optimize/fusion/recompute-maps.ts";
 import { describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { Builder } from "./build.ts";
@@ -119,6 +119,19 @@ describe("the cheapest cut", () => {
       [1, 2],
     ] as const;
     expect([...minimumCut({ costs, edges, sources: [0], sinks: [2] })]).toEqual([2]);
+  });
+
+  test("comes later where it costs to compute again what follows it", () => {
+    const edges = [
+      [0, 1],
+      [1, 2],
+    ] as const;
+    const cut = (again: readonly number[]) => [
+      ...minimumCut({ costs: [2, 9, 4], edges, sources: [0], sinks: [2], again }),
+    ];
+    expect(cut([0, 0, 0])).toEqual([0]);
+    expect(cut([0, 1, 0.5])).toEqual([0]);
+    expect(cut([0, 1, 2])).toEqual([2]);
   });
 
   test("takes flow back where another way is better", () => {

@@ -3,14 +3,16 @@
 import { describe, expect, test } from "vitest";
 import { fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
+import type { Compute } from "../../compiler/graph/node.ts";
 import { verifyGraph } from "../../compiler/graph/verify.ts";
 import { workOf } from "../../compiler/optimize/fusion/copies.ts";
 import { chunksOf, splitContractions } from "../../compiler/optimize/fusion/split-contractions.ts";
+import { chunkOf } from "../../compiler/optimize/fusion/split-long-sums.ts";
 import type { TargetDescription } from "../../compiler/optimize/target-description.ts";
+import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
 import { describeCuda } from "../../compiler/targets/cuda/description.ts";
 import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
 import { type Case, productCase } from "../schedule/contraction-cases.ts";
-import { thisCpu } from "../targets/run-kernels.ts";
 
 const target = describeWgsl();
 
@@ -66,7 +68,46 @@ describe("values stay the same", () => {
   });
 });
 
-test("targets without workgroups keep their sums", () => {
-  const { context, graph } = productCase(cases[0]!);
-  expect(splitContractions(context, graph, thisCpu())).toBe(graph);
+describe("where tasks have caches of their own", () => {
+  const cpu = { ...baselineCpu("x64"), cacheBytes: [1 << 10, 1 << 13] as const };
+  const chunk = (each: Case, cacheBytes = cpu.cacheBytes) => {
+    const { graph } = productCase(each);
+    const node = graph.results[0]!.value.node as Compute;
+    return chunkOf(node, graph.batchMax, { cacheBytes });
+  };
+  const long: Case = {
+    letters: "bkm,bkn->mn",
+    sizes: { b: "N", k: 60, m: 2, n: 6 },
+    batch: [5, 9],
+  };
+
+  test("sums that read more than half of a cache go through it in chunks that divide an axis", () => {
+    // 540 points of 32 bytes; five chunks of them are 3456 bytes each.
+    expect(chunk(long)).toEqual({ axis: 3, points: 12 });
+    expect(chunk(long, [1 << 10, 1 << 16])).toBeUndefined();
+  });
+
+  test("not those with more results than a chunk is worth, nor those over rows of the batch alone", () => {
+    const wide: Case = {
+      letters: "bkm,bkn->mn",
+      sizes: { b: "N", k: 60, m: 48, n: 48 },
+      batch: [5, 9],
+    };
+    expect(chunk(wide)).toBeUndefined();
+    expect(
+      chunk({ letters: "km,kn->mn", sizes: { k: "N", m: 2, n: 6 }, batch: [5, 4096] }),
+    ).toBeUndefined();
+  });
+
+  test("values stay the same", () => {
+    const { context, graph, n, leaf } = productCase(long);
+    const cut = splitContractions(context, graph, cpu);
+    verifyGraph(cut);
+    expect(workOf(cut).map(({ values: [value] }) => value!.shape.length)).toEqual([3, 2]);
+    const expected = interpret(graph, { n, leaf }).results.get("y")!;
+    const actual = interpret(cut, { n, leaf }).results.get("y")!;
+    expected.forEach((value, i) => {
+      expect(Math.abs(value - actual[i]!)).toBeLessThan(1e-9);
+    });
+  });
 });

@@ -11,6 +11,7 @@
 import { axisAffine } from "../../graph/affine.ts";
 import { type GraphContext, gathersOf, loadsOf, visitScalars } from "../../graph/context.ts";
 import { elementsAt } from "../../graph/extent.ts";
+import { minimumCut } from "../../graph/minimum-cut.ts";
 import type { Compute, Graph, LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
@@ -19,7 +20,6 @@ import { type Work, workOf } from "./copies.ts";
 import { bytesOf } from "./gain.ts";
 import { bodyAt, guarded } from "./inline-maps.ts";
 import { axesOfNode } from "./linear-access.ts";
-import { minimumCut } from "./minimum-cut.ts";
 import { NodeFacts } from "./structure.ts";
 
 /** What of the peak elementwise code reaches, which has no fused multiply-adds and waits for what it loads. */

@@ -8,13 +8,13 @@
  * Chunks are literals of the description and of shapes at Nmax, so the order of a sum never depends on the device.
  */
 
-import { addAffine, axisAffine, scaleAffine } from "../../graph/affine.ts";
-import { and, inRange, substituteCondition } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
-import { elementsAt, fixed, isFixed, sizeAt } from "../../graph/extent.ts";
+import { elementsAt, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
-import { rewriteGraph, substituteAxes } from "../../graph/rewrite.ts";
+import { rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
+import { splitAxis } from "./split-axis.ts";
+import { splitLongSums } from "./split-long-sums.ts";
 import { tiledContraction } from "./tiled-contraction.ts";
 
 /** Points of a chunk below which there is too little to do in one. */
@@ -29,7 +29,7 @@ export function splitContractions(
   graph: Graph,
   target: TargetDescription,
 ): Graph {
-  if (target.workgroup === null) return graph;
+  if (target.workgroup === null) return splitLongSums(context, graph, target);
   return rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute") return undefined;
     if (tiledContraction(node, graph.batchMax) === undefined) return undefined;
@@ -105,43 +105,10 @@ function split(
   batchMax: number,
 ): readonly Value[] | undefined {
   if (wanted === 1) return undefined;
-  const { parallel, reduction, where } = node;
-  const rank = parallel.length;
+  const { parallel, reduction } = node;
   const sizes = reduction.map((extent) => sizeAt(extent, batchMax));
-  const longest = rank + sizes.indexOf(Math.max(...sizes));
-  const extent = reduction[longest - rank]!;
-  const size = sizes[longest - rank]!;
+  const size = Math.max(...sizes);
   const least = Math.ceil(size / wanted);
   const points = least < step ? least : Math.ceil(least / step) * step;
-  const chunks = Math.ceil(size / points);
-
-  // The chunk's number follows the batch, which leads every shape.
-  const at = parallel.length > 0 && !isFixed(parallel[0]!) ? 1 : 0;
-  const shifted = (axis: number) => axisAffine(axis < at ? axis : axis + 1);
-  const replace = (axis: number) =>
-    axis === longest
-      ? addAffine(scaleAffine(axisAffine(at), points), shifted(axis))
-      : shifted(axis);
-  const partial = context.compute({
-    parallel: parallel.toSpliced(at, 0, fixed(chunks)),
-    reduction: reduction.with(longest - rank, fixed(points)),
-    reducer: "sum",
-    where: and(
-      substituteCondition(where, replace),
-      ...(isFixed(extent) && points * chunks === extent.constant
-        ? []
-        : [inRange(replace(longest), extent)]),
-    ),
-    body: substituteAxes(context, node.body, replace),
-  });
-  context.inheritOrigins(partial, node);
-  const index = parallel.map((_, axis) => axisAffine(axis)).toSpliced(at, 0, axisAffine(rank));
-  const total = context.compute({
-    parallel,
-    reduction: [fixed(chunks)],
-    reducer: "sum",
-    body: context.load(partial.values[0]!, index),
-  });
-  context.inheritOrigins(total, node);
-  return total.values;
+  return splitAxis(context, node, parallel.length + sizes.indexOf(size), points, batchMax);
 }

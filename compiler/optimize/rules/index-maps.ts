@@ -8,17 +8,20 @@ import {
   addAffine,
   axisAffine,
   bareAxis,
+  constantAffine,
   isQuotient,
   scaleAffine,
   substituteAffine,
+  substituteSteps,
 } from "../../graph/affine.ts";
 import { and, substituteCondition } from "../../graph/condition.ts";
-import { loadsOf, operandsOf } from "../../graph/context.ts";
-import { fixed, isFixed, sameShape } from "../../graph/extent.ts";
-import type { Compute, LoadScalar, Scalar } from "../../graph/node.ts";
+import { type GraphContext, loadsOf, operandsOf } from "../../graph/context.ts";
+import { fixed, isFixed, sameShape, stackedAxis } from "../../graph/extent.ts";
+import type { Compute, LoadScalar, Scalar, Scan } from "../../graph/node.ts";
 import { mapScalar, substituteAxes } from "../../graph/rewrite.ts";
+import { scalarCost } from "../../graph/scalar-cost.ts";
 import { linearOffset, quotients, simplifyAffine } from "../simplify-index.ts";
-import { axesOfNode, bodyScope, type NodeScope, namedNodeRules, scalarCost } from "./node-rule.ts";
+import { axesOfNode, bodyScope, type NodeScope, namedNodeRules } from "./node-rule.ts";
 import type { Scope } from "./rule.ts";
 
 export const indexMapRules = namedNodeRules({
@@ -62,9 +65,10 @@ function isOwnPlace(index: Affine, dimension: number, node: Compute): boolean {
   return bareAxis(index) === dimension || (isSingle && index.key === "0");
 }
 
-/** What a load of an index map comes to; undefined if it loads no index map. */
+/** What a load of an index map or of the last place of a stack comes to; undefined if it loads no such thing. */
 export function composeLoad(load: LoadScalar, { context }: NodeScope): Scalar | undefined {
   const { node } = load.value;
+  if (node.kind === "scan") return lastCarried(load, node, context);
   if (node.kind !== "compute" || node.reducer !== null) return undefined;
   const replace = (axis: number): Affine => load.index[axis]!;
   if (node.body.kind === "load") {
@@ -82,6 +86,22 @@ export function composeLoad(load: LoadScalar, { context }: NodeScope): Scalar | 
     element,
     context.constant(0, element.dtype),
   );
+}
+
+/** What the last iteration stacked of what becomes a carry is that carry after the loop: nothing need be stacked for it. */
+function lastCarried(
+  { value, index, guard }: LoadScalar,
+  { carries, stacks, length, values }: Scan,
+  context: GraphContext,
+): Scalar | undefined {
+  const stack = stacks[value.result - carries.length];
+  if (stack === undefined) return undefined;
+  const carry = carries.findIndex(({ next }) => next === stack.value);
+  if (carry < 0) return undefined;
+  const at = stackedAxis(stack.value.shape);
+  const last = substituteSteps(stack.place, () => constantAffine(length - 1));
+  if (index[at]!.key !== last.key) return undefined;
+  return context.load(values[carry]!, index.toSpliced(at, 1), guard);
 }
 
 /** Whether a body depends on nothing but its axes, and costs next to nothing. */

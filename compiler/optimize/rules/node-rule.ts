@@ -16,7 +16,7 @@ import { type Extent, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Scalar, Value } from "../../graph/node.ts";
 import { type ReducerName, reducers } from "../../graph/reducers.ts";
 import { substituteAxes } from "../../graph/rewrite.ts";
-import { algebraOf, scalarFunctions } from "../../graph/scalar-functions.ts";
+import { algebraOf } from "../../graph/scalar-functions.ts";
 import type { Scope } from "./rule.ts";
 
 export interface NodeScope {
@@ -65,16 +65,6 @@ export function scalarAxes(scalar: Scalar): ReadonlySet<number> {
   };
   visit(scalar);
   return axes;
-}
-
-/** Floating-point operations of a body, a shared scalar once. */
-export function scalarCost(scalar: Scalar, seen: Set<Scalar> = new Set()): number {
-  if (seen.has(scalar)) return 0;
-  seen.add(scalar);
-  const children = scalarChildren(scalar).reduce((sum, child) => sum + scalarCost(child, seen), 0);
-  if (scalar.kind === "call") return children + scalarFunctions[scalar.fn].cost;
-  // Threefry's twenty rounds
-  return scalar.kind === "random" ? children + 60 : children;
 }
 
 /** Points of a box at a batch size. */

@@ -10,6 +10,8 @@ export interface CutGraph {
   readonly edges: readonly (readonly [from: number, to: number])[];
   readonly sources: readonly number[];
   readonly sinks: readonly number[];
+  /** What it costs that a vertex comes after the cut, by vertex: computing it again from those that are cut. */
+  readonly again?: readonly number[];
 }
 
 interface Edge {
@@ -20,7 +22,13 @@ interface Edge {
 }
 
 /** The vertices of a cheapest cut; of all such cuts the one next to the sinks. */
-export function minimumCut({ costs, edges, sources, sinks }: CutGraph): ReadonlySet<number> {
+export function minimumCut({
+  costs,
+  edges,
+  sources,
+  sinks,
+  again = [],
+}: CutGraph): ReadonlySet<number> {
   const source = 2 * costs.length;
   const sink = source + 1;
   const all: Edge[] = [];
@@ -39,6 +47,9 @@ export function minimumCut({ costs, edges, sources, sinks }: CutGraph): Readonly
     join(entry(vertex), exit(vertex), cost);
   });
   for (const [from, to] of edges) join(exit(from), entry(to), Number.POSITIVE_INFINITY);
+  again.forEach((cost, vertex) => {
+    if (cost > 0) join(source, entry(vertex), cost);
+  });
   for (const vertex of sources) join(source, entry(vertex), Number.POSITIVE_INFINITY);
   for (const vertex of sinks) join(exit(vertex), sink, Number.POSITIVE_INFINITY);
 
