@@ -10,6 +10,7 @@ import type { Expression } from "../kernel/ir.ts";
 import { runsAlongReduction } from "../optimize/fusion/structure.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
+import { askForNextIteration } from "./ahead.ts";
 import { emitContraction } from "./contraction.ts";
 import { planOfGroup } from "./contraction-choice.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
@@ -73,9 +74,11 @@ function emitRows(
     ? constant(0)
     : builder.let("first_row", multiply(symbol("task"), constant(rowsPerTask)));
   const to = isWhole ? count : builder.let("row_end", min(add(from, constant(rowsPerTask)), count));
+  const ahead = askForNextIteration(builder, group, depth, target.cacheBytes[0]);
   const visit = (row: readonly Expression[]): void => {
     const extent = extents[row.length];
     if (extent === undefined) {
+      ahead(row);
       program.emitRow(row);
       return;
     }

@@ -141,7 +141,9 @@ describe("kept plans", () => {
       shapeOf({ ...same, m: "N" }, "mk,kn->mn", [96, 128]),
     ];
     expect(new Set([shape, ...others]).size).toBe(1 + others.length);
-    expect(shape).toMatchInlineSnapshot(`"f32×f32, N=1, columns 200/1, rows 96/512, sum 512/1/200, 0 read, 1 written"`);
+    expect(shape).toMatchInlineSnapshot(
+      `"f32×f32, N=1, columns 200/1, rows 96/512, sum 512/1/200, 0 read, 1 written"`,
+    );
   });
 
   test("stand in the reports of their kernels", () => {

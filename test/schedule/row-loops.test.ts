@@ -7,6 +7,7 @@ import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Scalar } from "../../compiler/graph/node.ts";
 import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
+import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { batchMax, LoopBuilder, type LoopCase, loopCases } from "../graph/loop-cases.ts";
 import { expectClose } from "./expect-close.ts";
 import { runGraph } from "./run-program.ts";
@@ -89,5 +90,31 @@ describe.each(Object.entries(loopCases))("%s", (_, make) => {
     expect(two).toEqual(one);
     const whole = await runGraph({ context, graph, n, leaf }, { cpu: wide, fusion });
     expect(whole).toMatchObject(numbers);
+  });
+});
+
+describe("iterations ask for what the next one reads and writes", () => {
+  const asksOf = (cacheBytes: readonly [number, number]) => {
+    const { context, graph } = loopCases["an LSTM"]!();
+    const { program } = scheduleCase({ context, graph }, { ...narrow, cacheBytes }, true);
+    const c = printC(program.module, { features: [], source: "test.nn" });
+    return c.split("\n").filter((line) => /prefetch_f32\(.*\bt\b/.test(line)).length;
+  };
+
+  test("where it is far away", () => {
+    expect(asksOf([16, 1 << 16])).toBeGreaterThan(0);
+    expect(asksOf([1 << 15, 1 << 16])).toBe(0);
+  });
+
+  test("and compute the same", async () => {
+    const { context, graph, leaf } = loopCases["an LSTM"]!();
+    const cpu = { ...narrow, cacheBytes: [16, 1 << 16] as const };
+    const n = batchMax - 1;
+    const { source: _, ...expected } = await runGraph(
+      { context, graph, n, leaf },
+      { cpu: narrow, fusion: true },
+    );
+    const asking = await runGraph({ context, graph, n, leaf }, { cpu, fusion: true });
+    expect(asking).toMatchObject(expected);
   });
 });
