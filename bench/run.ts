@@ -3,11 +3,11 @@
  * take turns, round by round, so that their ratios survive a noisy machine; figures are medians over the rounds, and
  * a peer is reported only if it computes what nnc computes.
  *
- *     npm run bench -- [--workload mlp_small,gpt] [--peers nnc,torch-best] [--threads 1,2] [--rounds 5] [--seconds 0.6]
- *                      [--inference] [--batches 1,8,64] [--no-start] [--json] [--no-save]
+ *     npm run bench -- [--only steps,inference,batches,start] [--workload mlp_small,gpt] [--peers nnc,torch-best]
+ *                      [--threads 1,2] [--batches 1,8,32,128] [--rounds 5] [--seconds 0.6] [--json] [--no-save]
  *
- * `--inference` measures forward passes alone, in place of training steps. `--batches` measures nnc, and whom `--peers`
- * names, at several batch sizes, on one thread unless `--threads` says otherwise.
+ * `inference` is forward passes alone; `batches` training steps of nnc, and of whom `--peers` names, at the sizes of
+ * `--batches`, on one thread unless `--threads` says otherwise; `start` whole processes from `nnc train` on.
  */
 
 import { spawnSync } from "node:child_process";
@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findPackageFiles } from "../compiler/cli/package-files.ts";
 import { formatRow } from "./cpu/format-row.ts";
-import { type JobKind, jobOf } from "./cpu/job.ts";
+import { type CpuJob, type JobKind, jobOf } from "./cpu/job.ts";
 import { PeakMeter } from "./cpu/peak.ts";
 import { availablePeers, openBlasVariable, type Peer } from "./cpu/peers.ts";
 import { prepareJob } from "./cpu/prepare.ts";
@@ -31,14 +31,13 @@ import { formatStart, measureStart } from "./start.ts";
 const { values: options } = parseArgs({
   allowNegative: true,
   options: {
+    only: { type: "string", default: "steps,inference,batches,start" },
     workload: { type: "string" },
     peers: { type: "string" },
     threads: { type: "string" },
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "0.6" },
-    inference: { type: "boolean", default: false },
-    batches: { type: "string" },
-    start: { type: "boolean", default: true },
+    batches: { type: "string", default: "1,8,32,128" },
     json: { type: "boolean", default: false },
     save: { type: "boolean", default: true },
   },
@@ -49,10 +48,50 @@ const say = (text: string) => process.stderr.write(`${text}\n`);
 const list = (text: string | undefined) => text?.split(",");
 const numbers = (text: string) => text.split(",").map(Number);
 
-const kind: JobKind = options.inference ? "inference" : "step";
 const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
-const threadCounts = numbers(options.threads ?? (options.batches === undefined ? "1,2" : "1"));
+
+type Section = "steps" | "inference" | "batches" | "start";
+
+function chosenSections(): ReadonlySet<Section> {
+  const known: readonly Section[] = ["steps", "inference", "batches", "start"];
+  const names = options.only.split(",");
+  const unknown = names.find((name) => !known.some((section) => section === name));
+  if (unknown !== undefined) {
+    throw new Error(`--only takes ${known.join(", ")}, not ${unknown}`);
+  }
+  return new Set(known.filter((section) => names.includes(section)));
+}
+
+/** What is measured in turns. */
+interface Comparison {
+  readonly kind: JobKind;
+  /** In place of the workload's own. */
+  readonly batches: readonly number[] | null;
+  readonly threads: readonly number[];
+  readonly peers: readonly Peer[];
+}
+
+function comparisonsOf(sections: ReadonlySet<Section>, available: readonly Peer[]): Comparison[] {
+  const threads = numbers(options.threads ?? "1,2");
+  const peers = chosenPeers(available, list(options.peers));
+  const comparisons: (readonly [Section, Comparison])[] = [
+    ["steps", { kind: "step", batches: null, threads, peers }],
+    ["inference", { kind: "inference", batches: null, threads, peers }],
+    [
+      "batches",
+      {
+        kind: "step",
+        batches: numbers(options.batches),
+        threads: numbers(options.threads ?? "1"),
+        peers: chosenPeers(available, list(options.peers) ?? ["nnc"]),
+      },
+    ],
+  ];
+  return comparisons.flatMap(([section, comparison]) =>
+    sections.has(section) ? [comparison] : [],
+  );
+}
 
 /** Seconds that a peer may take until it has made its first steps. */
 const patience = 600;
@@ -64,28 +103,29 @@ function chosenWorkloads(): readonly CpuWorkload[] {
     const known = cpuWorkloads.map(({ name }) => name).join(", ");
     throw new Error(`there is no workload ${unknown}; there are ${known}`);
   }
-  return cpuWorkloads.filter(
-    ({ name, layered }) => (names?.includes(name) ?? true) && (kind === "step" || layered !== null),
-  );
+  return cpuWorkloads.filter(({ name }) => names?.includes(name) ?? true);
 }
 
 /** nnc is always among them, and first: ratios are to it. */
-function chosenPeers(): readonly Peer[] {
-  const wanted = list(options.peers) ?? (options.batches === undefined ? undefined : ["nnc"]);
-  return availablePeers(say).filter(
-    ({ name }) => name === "nnc" || (wanted?.includes(name) ?? true),
-  );
+function chosenPeers(
+  available: readonly Peer[],
+  wanted: readonly string[] | undefined,
+): readonly Peer[] {
+  return available.filter(({ name }) => name === "nnc" || (wanted?.includes(name) ?? true));
+}
+
+interface Contest {
+  readonly workload: CpuWorkload;
+  readonly job: CpuJob;
+  readonly threads: number;
+  readonly peers: readonly Peer[];
 }
 
 async function measure(
-  workload: CpuWorkload,
-  batch: number,
-  threads: number,
-  peers: readonly Peer[],
+  { workload, job, threads, peers }: Contest,
   meter: PeakMeter,
   folder: string,
 ): Promise<(Row | Omission)[]> {
-  const job = jobOf(workload, kind, batch);
   const taking = peers.filter(({ takes }) => takes(job, threads));
   const processes = taking.map(({ command }) => new PeerProcess(command(threads)));
   try {
@@ -101,6 +141,7 @@ async function measure(
     if (turns.dropped > 0) {
       say(`${turns.dropped} rounds dropped: ${threads} threads had fewer cores`);
     }
+    const { kind, batch } = job;
     const flops = kind === "step" ? workload.stepFlops(batch) : inferenceFlops(workload, batch);
     return rowsOf({ job, threads, flops, answers, turns });
   } finally {
@@ -108,11 +149,39 @@ async function measure(
   }
 }
 
+type Report = (line: ResultLine, text: string) => void;
+
+/** Every workload that the comparison has, at every batch size and number of threads. */
+async function compare(
+  { kind, batches, threads, peers }: Comparison,
+  workloads: readonly CpuWorkload[],
+  meter: PeakMeter,
+  folder: string,
+  report: Report,
+): Promise<void> {
+  const variants = peers.flatMap(({ variant }) => variant ?? []);
+  for (const workload of workloads) {
+    if (kind === "inference" && workload.layered === null) continue;
+    for (const batch of batches ?? [workload.batch]) {
+      const job = jobOf(workload, kind, batch);
+      const prepared = join(folder, job.id);
+      say(`${job.id}: compiling ${variants.join(" and ")}`);
+      await prepareJob(job, workload, variants, prepared);
+      for (const count of threads) {
+        const rows = await measure({ workload, job, threads: count, peers }, meter, prepared);
+        for (const row of rows) report(row, formatRow(row));
+      }
+    }
+  }
+}
+
 async function main(folder: string): Promise<void> {
+  const sections = chosenSections();
   const workloads = chosenWorkloads();
-  const peers = chosenPeers();
+  const comparisons = comparisonsOf(sections, availablePeers(say));
   const meter = new PeakMeter(folder);
-  const peaks = threadCounts.map((threads) => [threads, meter.measure(threads)?.gflops ?? 0]);
+  const counts = new Set(comparisons.flatMap(({ threads }) => threads));
+  const peaks = [...counts].map((threads) => [threads, meter.measure(threads)?.gflops ?? 0]);
   const head = describeRun(root, {
     rounds,
     seconds,
@@ -120,31 +189,19 @@ async function main(folder: string): Promise<void> {
     openblas: process.env[openBlasVariable] === undefined ? "system" : "openmp",
     compiler: spawnSync("cc", ["--version"], { encoding: "utf8" }).stdout?.split("\n")[0] ?? "",
   });
-  const path = resultPath(root, head);
   const lines: ResultLine[] = [];
-  const report = (line: ResultLine, text: string) => {
+  const report: Report = (line, text) => {
     lines.push(line);
     process.stdout.write(`${options.json ? JSON.stringify(line) : text}\n`);
   };
-  const variants = peers.flatMap(({ variant }) => variant ?? []);
-  for (const workload of workloads) {
-    for (const batch of options.batches === undefined
-      ? [workload.batch]
-      : numbers(options.batches)) {
-      const job = jobOf(workload, kind, batch);
-      const prepared = join(folder, job.id);
-      say(`${job.id}: compiling ${variants.join(" and ")}`);
-      await prepareJob(job, workload, variants, prepared);
-      for (const threads of threadCounts) {
-        const rows = await measure(workload, batch, threads, peers, meter, prepared);
-        for (const row of rows) report(row, formatRow(row));
-      }
-    }
+  for (const comparison of comparisons) {
+    await compare(comparison, workloads, meter, folder, report);
   }
-  if (options.start && kind === "step" && options.batches === undefined) {
+  if (sections.has("start")) {
     for (const start of measureStart(workloads, folder)) report(start, formatStart(start));
   }
   if (options.save) {
+    const path = resultPath(root, head);
     appendResults(path, [head, ...lines]);
     say(`written to ${path}`);
   }

@@ -29,6 +29,7 @@ export async function compileKernels(
   invariant(code.target === "cpu", `no C compiler takes ${code.target}`);
   return compileLibrary(code.c, {
     march: target.march,
+    mtune: target.mtune,
     prefersWideVectors: target.prefersWideVectors,
     processor: target.processor,
   });

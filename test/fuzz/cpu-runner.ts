@@ -15,7 +15,17 @@ import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
 import type { TrainerPlan } from "../../runtime/plan.ts";
 import type { ProgramRunner, Variants } from "./program-library.ts";
 
-export function cpuRunner(target: CpuDescription): ProgramRunner {
+export interface CpuRunnerOptions {
+  /** What the C compiler is found by, where it is not the usual one. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Path of what takes the native addon's place. */
+  readonly addon?: string;
+}
+
+export function cpuRunner(
+  target: CpuDescription,
+  { environment = process.env, addon }: CpuRunnerOptions = {},
+): ProgramRunner {
   const folders: string[] = [];
   return {
     target,
@@ -30,12 +40,17 @@ export function cpuRunner(target: CpuDescription): ProgramRunner {
         { features: target.features, source: "random.nn" },
       );
       // Two fifths less time; tests of schedules, examples and reference cases run what ships.
-      const options = { ...target, cacheDirectory, isBrief: true };
+      const options = { ...target, cacheDirectory, environment, isBrief: true };
       const { path: library } = await compileLibrary(source, options);
       return cases.map(({ plan: { graphs, ...plan } }, number): Variants => {
         const renamed: TrainerPlan = { ...plan, graphs: renameGraphs(graphs, prefixOf(number)) };
         const open = (threads: number) => async () =>
-          new CpuDevice({ plan: renamed, library, threads });
+          new CpuDevice({
+            plan: renamed,
+            library,
+            threads,
+            ...(addon === undefined ? {} : { addon }),
+          });
         return new Map([
           ["one thread", open(1)],
           ["two threads", open(2)],

@@ -13,6 +13,8 @@ export interface CpuDescription extends TargetDescription {
   readonly features: readonly string[];
   /** As `-march` takes it. */
   readonly march: string;
+  /** As `-mtune` takes it: `native` if the machine described is the one that compiles. */
+  readonly mtune: "native" | "generic";
   readonly prefersWideVectors: boolean;
   /** The processor's name and abilities, for the key of the compiler's cache. */
   readonly processor: string;
@@ -144,6 +146,7 @@ export function describeCpu({ architecture, cpuinfo, cacheBytes }: CpuFacts): Cp
     wordsOnly: false,
     features,
     march,
+    mtune: cpuinfo === "" ? "generic" : "native",
     prefersWideVectors: unit.lanes === 16,
     processor: [architecture, ...names, ...features].join(" "),
   };
@@ -167,7 +170,7 @@ export function cpuOfLevel(architecture: string, level: string): CpuDescription 
   invariant(count > 0, `${level} is no level of ${architecture}`);
   const flags = x86Levels.slice(0, count).flatMap(({ features }) => features.map(([flag]) => flag));
   const cpuinfo = `flags : ${flags.join(" ")}`;
-  return { ...describeCpu({ architecture, cpuinfo }), processor: level };
+  return { ...describeCpu({ architecture, cpuinfo }), mtune: "generic", processor: level };
 }
 
 /** The first line `name : value` of cpuinfo. */

@@ -13,6 +13,8 @@ import {
 export interface CompileOptions extends CacheOptions {
   /** What the code may assume of the processor, as `-march` takes it; `native` by default. */
   readonly march?: string;
+  /** What the code is tuned for, as `-mtune` takes it; `native` by default, which cross compilers do not know. */
+  readonly mtune?: string;
   /** Whether vectors of 512 bits are to be used. */
   readonly prefersWideVectors?: boolean;
   /** Describes the processor that the code is tuned for: another one's objects are not reused. */
@@ -53,7 +55,7 @@ export async function compileLibrary(
   const machine = [
     options.isBrief === true ? "-O1" : "-O2",
     `-march=${options.march ?? "native"}`,
-    "-mtune=native",
+    `-mtune=${options.mtune ?? "native"}`,
     ...(options.prefersWideVectors === true ? ["-mprefer-vector-width=512"] : []),
   ];
   return compileCached(
