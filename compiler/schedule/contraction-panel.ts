@@ -11,6 +11,7 @@ import type { Expression } from "../kernel/ir.ts";
 import type { LinearAccess } from "../optimize/fusion/linear-access.ts";
 import { forEachBlock } from "./contraction-blocks.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
+import { type Limit, limitSums } from "./contraction-limits.ts";
 import { type Panel, packPanel } from "./contraction-pack.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
 import type { SumBlocks, SumLoop } from "./contraction-sums.ts";
@@ -19,8 +20,9 @@ import { scalarIndex } from "./indexes.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { invokeTile, type TileOperand } from "./micro-kernel.ts";
 
-/** What is done around the sums of a tile. */
+/** What is done around the sums of a tile, and what of them need not be. */
 export interface AroundTile {
+  readonly limits: readonly Limit[];
   /** Comes before the sums. */
   readonly begin?: (tile: FinishedTile) => void;
   readonly finish: (tile: FinishedTile) => void;
@@ -64,17 +66,42 @@ class PanelTiles {
   }
 
   /** One tile after the other, each with its whole sum. */
-  emitWhole({ begin, finish }: AroundTile): void {
+  emitWhole({ limits, begin, finish }: AroundTile): void {
     const { contraction, sums } = this.#plan;
     const panel = this.#panelFrom(this.#source.start, sums);
     this.#tiles.forEachRun((run) => {
       const rows = operandAt(this.#builder, contraction.broadcast, "row_start", run.axes);
       this.#tiles.forEachTile(run, (tile) => {
         begin?.(tile);
-        this.#emitSums(run, tile, rows, panel);
+        const [rowsHere, panelHere] = this.#limited(limits, tile, rows, panel);
+        this.#emitSums(run, tile, rowsHere, panelHere);
         finish(tile);
       });
     });
+  }
+
+  /** The operands from the first step that a tile wants of the sum, through the steps that it wants. */
+  #limited(
+    limits: readonly Limit[],
+    { axes }: RowTile,
+    rows: TileOperand,
+    panel: Panel,
+  ): readonly [TileOperand, Panel] {
+    if (limits.length === 0) return [rows, panel];
+    const columns = this.#part.vectors * this.#plan.lanes;
+    const box = { axes, rows: this.#plan.rows, columns };
+    const { sums, broadcastMoved, runMoved } = limitSums(
+      this.#builder,
+      this.#plan,
+      limits,
+      box,
+      panel.sums,
+    );
+    const moved = ({ buffer, start }: TileOperand, by: Expression) => ({
+      buffer,
+      start: add(start, by),
+    });
+    return [moved(rows, broadcastMoved), { operand: moved(panel.operand, runMoved), sums }];
   }
 
   /** All tiles with one block of their sums after the other; what follows the sums when all are done. */

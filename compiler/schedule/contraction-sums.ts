@@ -12,6 +12,8 @@ import type { StridedContraction } from "../optimize/fusion/strided-contraction.
 /** A loop of the sum: how far both operands move in one step. */
 export interface SumLoop {
   readonly extent: Extent;
+  /** The axis of the node that it runs along; null if several make one run. */
+  readonly axis: number | null;
   readonly broadcastStep: number;
   readonly runStep: number;
   /** Steps of a block of the loop where only known at run time: at most as many as the extent says. */
@@ -47,6 +49,7 @@ export function sumLoops({ node, broadcast, run, sumAxes }: StridedContraction):
   for (const axis of sumAxes) {
     const inner: SumLoop = {
       extent: extents[axis]!,
+      axis,
       broadcastStep: broadcast.steps[axis]!,
       runStep: run.steps[axis]!,
     };
@@ -64,6 +67,7 @@ export function sumLoops({ node, broadcast, run, sumAxes }: StridedContraction):
     const { batch, constant } = outer.extent;
     loops[loops.length - 1] = {
       ...inner,
+      axis: null,
       extent: { batch: batch * size, constant: constant * size },
     };
   }

@@ -27,6 +27,7 @@ import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { planOfGroup } from "./contraction-choice.ts";
 import { emitEpilogue, prefetchOperands } from "./contraction-epilogue.ts";
+import { limitsOf } from "./contraction-limits.ts";
 import { type AroundTile, emitPanel } from "./contraction-panel.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup } from "./cost.ts";
@@ -43,7 +44,11 @@ export function scheduleContraction(
   invariant(chosen !== undefined, "a contraction group without a strided contraction");
   const { plan } = chosen;
   const builder = new KernelBuilder(surroundings);
+  const { node } = plan.contraction;
+  const isRead = group.scopes.get(node.values[0]!) !== "register";
+  const maps = group.stages.filter((stage) => stage !== node);
   const tasks = emitContraction(builder, plan, {
+    limits: limitsOf(plan, isRead ? null : maps, builder.batchMax),
     begin: (tile) => prefetchOperands(builder, group, plan, tile, target.cacheBytes[0]),
     finish: (tile) => emitEpilogue(builder, group, plan, tile),
   });

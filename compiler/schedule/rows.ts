@@ -14,6 +14,7 @@ import { askForNextIteration } from "./ahead.ts";
 import { emitContraction } from "./contraction.ts";
 import { planOfGroup } from "./contraction-choice.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
+import { limitsOf } from "./contraction-limits.ts";
 import { type ContractionPlan, evenTasks } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup, predictedSeconds } from "./cost.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
@@ -107,5 +108,5 @@ function emitTiledRows(
       program.emitRow(row, new Map([[sum!, { name: sums, start }]]));
     });
   };
-  return emitContraction(builder, plan, { finish });
+  return emitContraction(builder, plan, { limits: limitsOf(plan, null, builder.batchMax), finish });
 }
