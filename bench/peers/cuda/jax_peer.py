@@ -77,8 +77,9 @@ def resnet(layers, w, x):
 
 
 def lstm(layers, w, x):
-    recurrent = w["lstm/recurrent_kernel"]
-    projected = layers.dot("nti,io->tno", x, w["lstm/kernel"]) + w["lstm/bias"]
+    of_cell = {name: w[f"lstm/lstm_cell/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
+    recurrent = of_cell["recurrent_kernel"]
+    projected = layers.dot("nti,io->tno", x, of_cell["kernel"]) + of_cell["bias"]
 
     def cell(state, gates):
         h, c = state

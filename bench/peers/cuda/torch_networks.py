@@ -80,14 +80,15 @@ class Lstm(Network):
 
     def __init__(self, weights, job, device):
         super().__init__(weights, job, device)
-        inputs, units = weights["lstm/kernel"].shape[0], weights["lstm/recurrent_kernel"].shape[0]
+        cell = "lstm/lstm_cell"
+        inputs, units = weights[f"{cell}/kernel"].shape[0], weights[f"{cell}/recurrent_kernel"].shape[0]
         # Its weights are one block of memory, as cuDNN wants them.
         self.lstm = torch.nn.LSTM(inputs, units, batch_first=True, device=device)
         own = {"kernel": "weight_ih_l0", "recurrent_kernel": "weight_hh_l0", "bias": "bias_ih_l0"}
         with torch.no_grad():
             for name, its in own.items():
-                getattr(self.lstm, its).copy_(self.weight(f"lstm/{name}"))
-                delattr(self, f"lstm__{name}")
+                getattr(self.lstm, its).copy_(self.weight(f"{cell}/{name}"))
+                delattr(self, f"{cell}/{name}".replace("/", "__"))
             # A second bias, which stays zero.
             self.lstm.bias_hh_l0.zero_().requires_grad_(False)
 
