@@ -8,6 +8,7 @@ import type { WgslProgram } from "../runtime/devices/webgpu/wgsl-program.ts";
 import type { TrainerPlan } from "../runtime/plan.ts";
 import type { PlanChoice } from "./optimize/target-description.ts";
 import type { PassTiming } from "./pipeline.ts";
+import type { CSource } from "./targets/cpu/c-source.ts";
 
 export type { PassTiming };
 
@@ -72,7 +73,7 @@ export interface PlanReport {
 /** The kernels as the target takes them. */
 export type KernelCode =
   /** Source of the kernel library, see runtime/native/nnc_step.h. */
-  | { readonly target: "cpu"; readonly c: string }
+  | { readonly target: "cpu"; readonly c: CSource }
   | { readonly target: "wgsl"; readonly program: WgslProgram }
   /** `sources` are CUDA C++, one for each variant of the program. */
   | { readonly target: "cuda"; readonly program: CudaProgram; readonly sources: readonly string[] };

@@ -13,7 +13,7 @@ import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
 import { alternativeOf, type Target } from "./targets/alternative.ts";
 import { type Clock, clocksOffset, planClocks } from "./targets/cpu/clocks.ts";
-import { printC } from "./targets/cpu/print-module.ts";
+import { printLibrary } from "./targets/cpu/print-module.ts";
 import { printCuda } from "./targets/cuda/print-module.ts";
 import { reportLoops } from "./targets/report-loops.ts";
 import { printWgsl } from "./targets/wgsl/print-module.ts";
@@ -100,7 +100,7 @@ function printKernels(
   switch (target.name) {
     case "cpu": {
       const timing = clocks && { clock: clocks, offset: clocksOffset(arenas.results) };
-      const c = printC(module, { features: target.features, source, clocks: timing });
+      const c = printLibrary(module, { features: target.features, source, clocks: timing });
       return { target: "cpu", c };
     }
     case "wgsl": {

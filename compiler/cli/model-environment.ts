@@ -1,5 +1,6 @@
 /** A compiled model ready to run in this process: kernels from the cache, data beside the model's file. */
 
+import { availableParallelism } from "node:os";
 import { basename, dirname, extname } from "node:path";
 import { readColumns } from "../../runtime/data/read-columns.ts";
 import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
@@ -32,6 +33,7 @@ export async function compileKernels(
     mtune: target.mtune,
     prefersWideVectors: target.prefersWideVectors,
     processor: target.processor,
+    jobs: availableParallelism(),
   });
 }
 

@@ -43,11 +43,14 @@ export interface Compilation {
   /** As people know it: `C compiler`. */
   readonly what: string;
   readonly compiler: string;
-  readonly source: string;
+  /** The texts of its files. */
+  readonly sources: readonly string[];
   /** Of the files, with the dot. */
   readonly extensions: { readonly source: string; readonly output: string };
-  /** The arguments for the paths of the source and of what is made of it. */
-  readonly args: (source: string, output: string) => readonly string[];
+  /** The arguments for the paths of what it takes, sources or their objects, and of what is made of it. */
+  readonly args: (inputs: readonly string[], output: string) => readonly string[];
+  /** The arguments that make an object of one of several sources; that is done for all side by side. */
+  readonly objectArgs?: (source: string, object: string) => readonly string[];
   /** All that the result depends on besides the source and the arguments. */
   readonly depends: readonly string[];
   /** What the user has to mend, if that is what the compiler's output says; by default the source is at fault. */
@@ -60,41 +63,66 @@ export interface Compilation {
  * @throws InvariantError if the compiler refuses the source, which is kept.
  */
 export async function compileCached(
-  { what, compiler, source, extensions, args, depends, explain }: Compilation,
+  compilation: Compilation,
   { environment = process.env, cacheDirectory: given }: CacheOptions,
 ): Promise<CompiledFile> {
+  const { what, compiler, sources, extensions, args, objectArgs, depends, explain } = compilation;
   const directory = given ?? cacheDirectory(environment);
   const key = createHash("sha256")
-    .update([...args("", ""), ...depends, source].join("\0"))
+    .update([...args([], ""), ...(objectArgs?.("", "") ?? []), ...depends, ...sources].join("\0"))
     .digest("hex");
   const path = join(directory, `${key}${extensions.output}`);
   if (await isIntact(path)) return { path, isCached: true };
 
   await mkdir(directory, { recursive: true });
   const unique = `${key}.${randomUUID()}`;
-  const sourceFile = join(directory, `${unique}${extensions.source}`);
+  const sourceFiles = sources.map((_, i) => join(directory, `${unique}-${i}${extensions.source}`));
   const unfinished = join(directory, `${unique}${extensions.output}`);
-  await writeFile(sourceFile, source);
-  const failure = await run(compiler, args(sourceFile, unfinished), environment);
+  await Promise.all(sourceFiles.map((file, i) => writeFile(file, sources[i]!)));
+  const failure = await compileFiles(compilation, sourceFiles, unfinished, environment);
   if (failure !== null) {
+    await rm(unfinished, { force: true });
     const lacking = explain?.(failure);
     if (lacking !== undefined) {
-      await rm(sourceFile, { force: true });
+      await removeAll(sourceFiles);
       throw new MissingCompilerError(lacking);
     }
-    const kept = join(directory, `${key}${extensions.source}`);
-    await rename(sourceFile, kept);
-    await rm(unfinished, { force: true });
+    const kept = sources.map((_, i) => join(directory, `${key}-${i}${extensions.source}`));
+    await Promise.all(kept.map((file, i) => rename(sourceFiles[i]!, file)));
     throw new InvariantError(
-      `the ${what} ${compiler} refused the generated kernels, kept as ${kept}:\n${failure}`,
+      `the ${what} ${compiler} refused the generated kernels, kept as ${kept.join(", ")}:\n${failure}`,
     );
   }
-  await rm(sourceFile, { force: true });
+  await removeAll(sourceFiles);
   const checksum = await checksumOf(unfinished);
   await writeFile(`${unfinished}.sha256`, checksum);
   await rename(`${unfinished}.sha256`, `${path}.sha256`);
   await rename(unfinished, path);
   return { path, isCached: false };
+}
+
+/** What the compiler said if it failed. */
+async function compileFiles(
+  { compiler, args, objectArgs }: Compilation,
+  sources: readonly string[],
+  output: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<string | null> {
+  if (objectArgs === undefined || sources.length === 1) {
+    return run(compiler, args(sources, output), environment);
+  }
+  const objects = sources.map((source) => `${source}.o`);
+  const failures = await Promise.all(
+    sources.map((source, i) => run(compiler, objectArgs(source, objects[i]!), environment)),
+  );
+  const failure = failures.find((said) => said !== null);
+  const linked = failure ?? (await run(compiler, args(objects, output), environment));
+  await removeAll(objects);
+  return linked;
+}
+
+async function removeAll(files: readonly string[]): Promise<void> {
+  await Promise.all(files.map((file) => rm(file, { force: true })));
 }
 
 async function checksumOf(path: string): Promise<string> {

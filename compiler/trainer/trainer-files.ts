@@ -17,7 +17,6 @@ export function writeTrainerFiles(
     "trainer.js":
       program.code.target === "wgsl" ? writeForBrowsers(program, identity) : transpile(source),
     "trainer.d.ts": declarations(source),
-    ...(program.code.target === "cpu" ? { "kernels.c": program.code.c } : {}),
     "package.json": `${JSON.stringify(createManifest(program, identity), null, 2)}\n`,
   };
 }

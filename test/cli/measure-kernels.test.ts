@@ -8,6 +8,7 @@ import { compileModel } from "../../compiler/cli/compile-model.ts";
 import { drawColumns } from "../../compiler/cli/drawn-columns.ts";
 import { measureKernels } from "../../compiler/cli/measure-kernels.ts";
 import { compileKernels } from "../../compiler/cli/model-environment.ts";
+import { wholeText } from "../../compiler/targets/cpu/c-source.ts";
 import { instantiateProgram } from "../../compiler/trainer/instantiate.ts";
 import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
 import { ModelRunner } from "../../runtime/training/model-runner.ts";
@@ -57,7 +58,7 @@ describe("measuring kernels", () => {
     const { kernels } = compiled(false).program;
     const { code } = compiled(true).program;
     // Tasks take rows through its loop.
-    expect(code.target === "cpu" ? code.c : "").toContain("share(spent, busy, ");
+    expect(code.target === "cpu" ? wholeText(code.c) : "").toContain("share(spent, busy, ");
     expect(measured.map(({ name }) => name)).toEqual(kernels.map(({ name }) => name));
     for (const { times, predictedSeconds, ...kernel } of measured) {
       expect(kernel.predictedStepSeconds).toBe(times * predictedSeconds);

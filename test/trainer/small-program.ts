@@ -5,7 +5,7 @@ import { lineDefinition } from "../runtime/training/fake-model.ts";
 
 export const smallProgram: CompiledProgram = {
   plan: lineDefinition().plan,
-  code: { target: "cpu", c: "/* kernels */\n" },
+  code: { target: "cpu", c: { head: ["/* kernels */"], functions: [] } },
   functions: {
     prelude: `function half(x) {
   return x / 2;

@@ -8,6 +8,7 @@ import { imageName } from "../../../runtime/devices/cuda/kernel-image.ts";
 import type { WgslProgram } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import { formatBytes } from "../../../runtime/training/report/quantities.ts";
 import type { CompiledProgram } from "../../compiled-program.ts";
+import { wholeText } from "../../targets/cpu/c-source.ts";
 import { compileModel } from "../compile-model.ts";
 import { type CudaCode, compileCudaKernels } from "../cuda-kernels.ts";
 import { CommandError } from "../failure.ts";
@@ -56,7 +57,7 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
   });
   const page = options.page ? pageFolder(program.plan, name, dataFolder, files) : undefined;
   await writeTrainerFolder(folder, {
-    texts: { ...texts, ...cudaSources(program.code), ...page?.texts },
+    texts: { ...texts, ...kernelSources(program.code), ...page?.texts },
     copies: { ...copies, ...page?.copies },
   });
   const memory = Object.values(program.plan.arenas).reduce((total, bytes) => total + bytes, 0);
@@ -138,9 +139,10 @@ async function cudaFiles(code: CudaCode, streams: Streams): Promise<TrainerFolde
   );
 }
 
-/** The sources of kernels by the names that trainers look for. */
-function cudaSources(code: CompiledProgram["code"]): TrainerFolder["texts"] {
-  if (code.target !== "cuda") return {};
+/** The sources of kernels: for people, and for CUDA by the names that trainers look for. */
+function kernelSources(code: CompiledProgram["code"]): TrainerFolder["texts"] {
+  if (code.target === "cpu") return { "kernels.c": wholeText(code.c) };
+  if (code.target === "wgsl") return {};
   const { variants } = code.program;
   return Object.fromEntries(
     variants.map(({ architecture }, i) => [imageName(architecture, "cu"), code.sources[i]!]),

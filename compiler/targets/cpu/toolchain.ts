@@ -8,6 +8,7 @@ import {
   findProgram,
   MissingCompilerError,
 } from "../build-cache.ts";
+import { type CSource, partTexts } from "./c-source.ts";
 
 /** Of the compiler `CC` in the environment. */
 export interface CompileOptions extends CacheOptions {
@@ -21,6 +22,10 @@ export interface CompileOptions extends CacheOptions {
   readonly processor?: string;
   /** Whether the code runs a few times only, so that compiling it takes longer. Its results are the same bits. */
   readonly isBrief?: boolean;
+  /** How many calls of the compiler may run at a time; 1 by default. */
+  readonly jobs?: number;
+  /** Characters of a source that are worth a call of their own. */
+  readonly shortestPart?: number;
 }
 
 /**
@@ -29,7 +34,6 @@ export interface CompileOptions extends CacheOptions {
  */
 const flags = [
   "-std=gnu11",
-  "-shared",
   "-fPIC",
   "-fwrapv",
   "-fno-math-errno",
@@ -42,17 +46,19 @@ const flags = [
 const what = "C compiler";
 
 /**
- * Compiles C source into a shared object.
+ * Compiles C source into a shared object, in parts side by side if it is long.
  * @throws MissingCompilerError if there is no C compiler.
  * @throws InvariantError if the compiler refuses the source, which is kept.
  */
 export async function compileLibrary(
-  source: string,
+  source: CSource | string,
   options: CompileOptions = {},
 ): Promise<CompiledFile> {
+  const { jobs = 1, shortestPart } = options;
   const compiler = await findCompiler(options.environment ?? process.env);
   const version = await askCompiler(what, compiler, "--version");
-  const machine = [
+  const compile = [
+    ...flags,
     options.isBrief === true ? "-O1" : "-O2",
     `-march=${options.march ?? "native"}`,
     `-mtune=${options.mtune ?? "native"}`,
@@ -62,9 +68,10 @@ export async function compileLibrary(
     {
       what,
       compiler,
-      source,
+      sources: typeof source === "string" ? [source] : partTexts(source, jobs, shortestPart),
       extensions: { source: ".c", output: ".so" },
-      args: (from, to) => [...flags, ...machine, "-o", to, from, "-lm"],
+      args: (from, to) => [...compile, "-shared", "-o", to, ...from, "-lm"],
+      objectArgs: (from, to) => [...compile, "-c", "-o", to, from],
       depends: [version, options.processor ?? ""],
     },
     options,

@@ -123,7 +123,7 @@ export async function compileCuda(
     {
       what,
       compiler: compiler.path,
-      source,
+      sources: [source],
       extensions: { source: ".cu", output: ".fatbin" },
       args: (from, to) => [
         ...flags,
@@ -132,7 +132,7 @@ export async function compileCuda(
         ...targets.map((target) => `-gencode=${target}`),
         "-o",
         to,
-        from,
+        ...from,
       ],
       depends: [compiler.version],
       explain: (output) =>
