@@ -12,6 +12,7 @@ import type { LaunchLoop } from "../kernel/module.ts";
 import type { Group, GroupedGraph, GroupedLoop } from "../optimize/group.ts";
 import type { Surroundings, ValuePlace } from "./kernel-builder.ts";
 import { valueName } from "./names.ts";
+import type { RowRun } from "./row-runs.ts";
 
 /** A loop by its number, and which groups it runs. */
 export interface LoopAround extends LaunchLoop {
@@ -37,10 +38,17 @@ export interface LeveledGroups {
   readonly depths: ReadonlyMap<Value, number>;
 }
 
-/** `rowsPerTask` says of loops that are in none with such tasks whether they are to have them. */
+/** Runs have numbers that no loop has. */
+const runLoop = -1;
+
+/**
+ * `runs` are what the graph does, in order; one that tasks take rows through is as a loop of one iteration. `rowsPerTask`
+ * says of loops that are in none with such tasks whether they are to have them.
+ */
 export function levelGroups(
   context: GraphContext,
   outermost: GroupedGraph,
+  runs: readonly RowRun[],
   rowsPerTask: (loop: GroupedLoop) => number | null,
 ): LeveledGroups {
   const groups: LeveledGroup[] = [];
@@ -57,8 +65,9 @@ export function levelGroups(
     grouped: GroupedGraph,
     surroundings: Surroundings,
     around: readonly LoopAround[],
+    items: readonly (Group | GroupedLoop)[] = grouped.order,
   ): void => {
-    for (const item of grouped.order) {
+    for (const item of items) {
       if (item.kind !== "loop") {
         groups.push({ group: item, grouped, surroundings, around });
         for (const value of item.writes) own(value, around);
@@ -84,7 +93,18 @@ export function levelGroups(
       if (range.end === range.first) loops.splice(place, 1);
     }
   };
-  visit(outermost, outsideLoops(context, outermost), []);
+  const outside = outsideLoops(context, outermost);
+  runs.forEach(({ items, rows }, i) => {
+    if (rows === null) {
+      visit(outermost, outside, [], items);
+      return;
+    }
+    const first = groups.length;
+    const range = { loop: runLoop - i, first, end: first, count: 1, rowsPerTask: rows };
+    loops.push(range);
+    visit(outermost, { ...outside, batchMax: rows }, [range], items);
+    range.end = groups.length;
+  });
   return { groups, loops, depths };
 }
 

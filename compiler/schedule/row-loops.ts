@@ -18,7 +18,7 @@ import type { Group, GroupedLoop } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { evenTasks } from "./contraction-plan.ts";
 
-/** What an iteration reads for all rows alike may take so much of the second-level cache. */
+/** What an iteration reads for all rows alike, and each task again, may take so much of the second-level cache. */
 const sharedShare = 0.5;
 
 /**
@@ -31,19 +31,26 @@ export function rowsPerTask(
   target: TargetDescription,
 ): number | null {
   if (target.workgroup !== null) return null;
-  const groups = groupsIn(loop);
-  if (!groups.every((group) => hasIndependentRows(group, batchMax))) return null;
+  if (!readsLittleForAll(groupsIn(loop), batchMax, target)) return null;
+  const { vectorRegisters } = target;
+  const least = Math.max(vectorRegisters / 2, Math.min(vectorRegisters, batchMax / 2));
+  const tasks = evenTasks(batchMax, least);
+  return tasks > 1 ? Math.ceil(batchMax / tasks) : null;
+}
+
+/** Whether rows are independent in all groups, and what tasks read again, each for its rows, stays near. */
+export function readsLittleForAll(
+  groups: readonly Group[],
+  batchMax: number,
+  { cacheBytes }: TargetDescription,
+): boolean {
+  if (!groups.every((group) => hasIndependentRows(group, batchMax))) return false;
   const shared = new Set(groups.flatMap(({ reads }) => reads.filter((value) => !hasRows(value))));
   const bytes = [...shared].reduce(
     (sum, { shape, dtype }) => sum + elementsAt(shape, batchMax) * bytesPerElement[dtype],
     0,
   );
-  // Each task reads it again in each iteration.
-  if (bytes > sharedShare * target.cacheBytes[1]) return null;
-  const { vectorRegisters } = target;
-  const least = Math.max(vectorRegisters / 2, Math.min(vectorRegisters, batchMax / 2));
-  const tasks = evenTasks(batchMax, least);
-  return tasks > 1 ? Math.ceil(batchMax / tasks) : null;
+  return bytes <= sharedShare * cacheBytes[1];
 }
 
 function groupsIn({ body }: GroupedLoop): readonly Group[] {

@@ -34,6 +34,7 @@ import {
 import { libraryFunctions, updateName } from "./names.ts";
 import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
 import { hasRows, rowsPerTask } from "./row-loops.ts";
+import { rowRuns } from "./row-runs.ts";
 import { scheduleGroup } from "./schedule-group.ts";
 
 export interface ProgramOptions {
@@ -158,8 +159,11 @@ function scheduleGraph(
   const { graph } = grouped;
   const { batchMax } = graph;
   const origins = (group: Group): string[] => originsOf(context, group, options.locate);
-  const { groups, loops, depths } = levelGroups(context, grouped, (loop) =>
-    rowsPerTask(loop, batchMax, target),
+  const { groups, loops, depths } = levelGroups(
+    context,
+    grouped,
+    options.joinLaunches ? rowRuns(grouped, target) : [{ items: grouped.order, rows: null }],
+    (loop) => rowsPerTask(loop, batchMax, target),
   );
   const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
     const { kernel, bindings } = scheduleGroup(group, surroundings, target);

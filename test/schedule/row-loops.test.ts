@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { axisAffine, extentAffine } from "../../compiler/graph/affine.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
-import type { Scalar } from "../../compiler/graph/node.ts";
+import type { Scalar, Value } from "../../compiler/graph/node.ts";
 import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
 import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { batchMax, LoopBuilder, type LoopCase, loopCases } from "../graph/loop-cases.ts";
@@ -71,6 +71,76 @@ describe("no loop that knows", () => {
   test.each(Object.entries(cases))("%s", (_, term) => {
     expect(tasksOf(adding(term))).toEqual([null]);
     expect(tasksOf(adding((b, h) => b.call("tanh", h)))).toEqual([3]);
+  });
+});
+
+/**
+ * A loop, a loss of each row over how many there are, the sum of all, which a weight is updated by, and a loop that goes
+ * back through what the first one kept.
+ */
+function thereAndBack(): LoopCase {
+  const b = new LoopBuilder();
+  const x = b.leaf("input", "x", rows(3, 4));
+  const w = b.leaf("param", "w", [fixed(4), fixed(4)]);
+  const start = b.map(rows(4), b.number(1));
+  const first = b.scan(3, [start], ([h], t) => {
+    const z = b.call("add", b.at(b.product(h!, w)), b.at(x, axisAffine(0), t, axisAffine(1)));
+    const next = b.map(rows(4), b.call("tanh", z));
+    return { next: [next], stacked: [next] };
+  });
+  const [last, all] = first.values as readonly [Value, Value];
+  const count = b.context.cast(b.context.index(extentAffine(batchExtent)), "f32");
+  const loss = b.map(rows(4), b.call("divide", b.at(last), count));
+  const total = b.context.compute({
+    parallel: [fixed(4)],
+    reduction: [batchExtent],
+    reducer: "sum",
+    body: b.at(loss, axisAffine(1), axisAffine(0)),
+  }).values[0]!;
+  const moved = b.map([fixed(4), fixed(4)], b.call("add", b.at(w), b.at(total, axisAffine(1))));
+  const second = b.scan(
+    3,
+    [loss],
+    ([d], t) => {
+      const part = b.at(all, axisAffine(0), t, axisAffine(1));
+      const next = b.map(rows(4), b.call("multiply", b.at(b.product(d!, w)), part));
+      return { next: [next], stacked: [next] };
+    },
+    true,
+  );
+  return b.finish({ total, back: second.values[1]! }, [{ target: w, value: moved }]);
+}
+
+describe("a task takes rows through what goes forth and back", () => {
+  test("all of both loops, and what is between them for each row", () => {
+    const { context, graph } = thereAndBack();
+    const { program } = scheduleCase({ context, graph }, narrow, true);
+    const [run, ...inner] = program.module.functions[0]!.loops;
+    expect([run, ...inner].map((loop) => [loop!.count, loop!.tasks?.rows ?? null])).toEqual([
+      [1, 3],
+      [3, null],
+      [3, null],
+    ]);
+    const { launches } = program.module.functions[0]!;
+    const names = launches.slice(run!.end).map(({ kernel }) => kernel.comment.lines.join(" "));
+    expect(names.join(" ")).toMatch(/sum\[i1 < N\]/);
+  });
+
+  test.each([1, batchMax - 1, batchMax])("N = %i: the same bits for any threads", async (n) => {
+    const { context, graph, leaf } = thereAndBack();
+    const one = await runGraph({ context, graph, n, leaf }, { cpu: narrow, fusion: true });
+    const two = await runGraph(
+      { context, graph, n, leaf },
+      { cpu: narrow, fusion: true, threads: 2 },
+    );
+    expect(two).toEqual(one);
+    const apart = await runGraph({ context, graph, n, leaf }, { cpu: narrow, fusion: false });
+    const expected = interpret(graph, { n, leaf });
+    for (const [name, data] of expected.results) {
+      expectClose(one.results.get(name)!, data, name);
+      expectClose(apart.results.get(name)!, data, name);
+    }
+    expectClose(one.assignments.get("w")!, expected.assignments[0]!.data, "w");
   });
 });
 

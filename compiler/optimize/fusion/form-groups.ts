@@ -11,6 +11,7 @@ import type { Group, GroupedGraph, GroupedLoop, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { isWork, type Work } from "./copies.ts";
 import { countBuffers } from "./count-buffers.ts";
+import { countValues } from "./count-values.ts";
 import { cropSums } from "./crop-sums.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import {
@@ -34,6 +35,7 @@ import { prepareProducts } from "./prepare-products.ts";
 import { recomputeMaps } from "./recompute-maps.ts";
 import { scatterGroups, type Unnumbered } from "./scatter-groups.ts";
 import { sharePadding } from "./share-padding.ts";
+import { sinkIntoLoops } from "./sink-into-loops.ts";
 import { sparseUpdates } from "./sparse-updates.ts";
 import { splitContractions } from "./split-contractions.ts";
 import { splitReductions } from "./split-reductions.ts";
@@ -62,7 +64,10 @@ export function formGroups(
 ): GroupedGraph {
   // On the bodies of loops first: what is made there and does not depend on the loop is then made before it.
   const prepare = throughLoops((_, each) => prepared(context, each, target, options));
-  const ready = prepare(context, graph);
+  const byRows = options.fusion && target.workgroup === null;
+  const ready = byRows
+    ? countValues(context, prepare(context, sinkIntoLoops(context, graph, target)))
+    : prepare(context, graph);
   // Workgroups copy operands into memory of their own as they lie.
   const laidOut = target.workgroup === null ? layOutOperands(context, ready) : ready;
   return groupsOf(context, laidOut, target, options);
