@@ -10,6 +10,7 @@ import { printModule } from "./kernel/print.ts";
 import { verifyModule } from "./kernel/verify.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
 import { composeMaps } from "./optimize/compose-maps.ts";
+import { cropUnread } from "./optimize/crop-unread.ts";
 import { formGroups } from "./optimize/fusion/form-groups.ts";
 import { printGroups } from "./optimize/fusion/print-groups.ts";
 import type { GroupedGraph } from "./optimize/group.ts";
@@ -53,6 +54,13 @@ const loopHoisting: Pass<Graph, Graph> = {
   name: "hoist-from-loops",
   why: "once contractions are apart from what carries need; before differentiation, so that their derivatives are outside too",
   run: hoistFromLoops,
+  form: graphForm,
+};
+
+const cropping: Pass<Graph, Graph> = {
+  name: "crop-unread",
+  why: "before differentiation, so that derivatives of what nothing reads are not computed either",
+  run: cropUnread,
   form: graphForm,
 };
 
@@ -167,7 +175,12 @@ export function runPasses(
 
   const canonical = (graph: Graph): Graph => {
     const { name } = graph;
-    return run(loopHoisting, name, run(canonicalisation, name, run(lowering, name, graph)));
+    const hoisted = run(
+      loopHoisting,
+      name,
+      run(canonicalisation, name, run(lowering, name, graph)),
+    );
+    return run(cropping, name, hoisted);
   };
   const onDevice = (graph: Graph): GroupedGraph => {
     const { name } = graph;

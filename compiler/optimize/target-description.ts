@@ -22,6 +22,8 @@ export interface TargetDescription {
   readonly launchSeconds: number;
   /** Work below which a task is not worth another thread, in seconds. */
   readonly taskSeconds: number;
+  /** Whether correlations may be computed by transformed tiles, with fewer products and other rounding. */
+  readonly winograd: boolean;
   /** What a workgroup of threads may use, where tasks are run by workgroups; null where a task is one thread. */
   readonly workgroup: WorkgroupLimits | null;
   /** Bytes that every tensor in an arena is aligned to. */

@@ -30,6 +30,8 @@ import { emitEpilogue, prefetchOperands } from "./contraction-epilogue.ts";
 import { limitsOf } from "./contraction-limits.ts";
 import { type AroundTile, emitPanel } from "./contraction-panel.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
+import { emitCorrelation, rowAxisOf } from "./correlation-kernel.ts";
+import { planCorrelation } from "./correlation-plan.ts";
 import { commentOf, nameOfGroup } from "./cost.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
@@ -44,6 +46,14 @@ export function scheduleContraction(
   invariant(chosen !== undefined, "a contraction group without a strided contraction");
   const { plan } = chosen;
   const builder = new KernelBuilder(surroundings);
+  const correlation = planCorrelation(plan.contraction, surroundings.batchMax, target);
+  if (correlation !== null) {
+    const along = { ...plan, rowAxis: rowAxisOf(correlation) };
+    const tasks = emitCorrelation(builder, correlation, (tile) =>
+      emitEpilogue(builder, group, along, tile),
+    );
+    return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));
+  }
   const { node } = plan.contraction;
   const isRead = group.scopes.get(node.values[0]!) !== "register";
   const maps = group.stages.filter((stage) => stage !== node);

@@ -18,6 +18,7 @@ import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { planOfGroup } from "./contraction-choice.ts";
 import { sumSeconds } from "./contraction-time.ts";
+import { planCorrelation } from "./correlation-plan.ts";
 import type { Surroundings } from "./kernel-builder.ts";
 import { isForMatrixUnits } from "./workgroup/matrix-plan.ts";
 
@@ -122,7 +123,9 @@ function tiledSeconds(group: Group, batchMax: number, target: TargetDescription)
   const read = group.reads.filter((value) => maps.some(({ operands }) => operands.includes(value)));
   const bytes = [...read, ...group.writes].reduce((sum, v) => sum + valueBytes(v, batchMax), 0);
   const moving = bytes / bandwidthOf(groupBytes(group, batchMax), target);
-  return sumSeconds(plan, batchMax, target) + flops / target.peakFlops + moving;
+  const correlation = planCorrelation(plan.contraction, batchMax, target);
+  const sums = correlation?.seconds ?? sumSeconds(plan, batchMax, target);
+  return sums + flops / target.peakFlops + moving;
 }
 
 /** Bytes a second of work that touches so many: what does not fit the second-level cache comes from memory. */

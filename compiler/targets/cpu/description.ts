@@ -141,6 +141,7 @@ export function describeCpu({ architecture, cpuinfo, cacheBytes }: CpuFacts): Cp
     memoryBandwidth: 30e9,
     launchSeconds: 0.3e-6,
     taskSeconds: 5e-6,
+    winograd: true,
     workgroup: null,
     arenaAlignment: 64,
     wordsOnly: false,

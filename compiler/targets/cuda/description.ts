@@ -61,6 +61,7 @@ export function describeCuda({
     launchSeconds: 2e-6,
     // Launches that may run side by side cost nothing more in a graph than one after the other.
     taskSeconds: 0,
+    winograd: false,
     workgroup: {
       // Of at most 1,024: with 256, two workgroups share a multiprocessor also where each thread has 128 registers.
       threads: 256,

@@ -41,6 +41,7 @@ export function describeWgsl({
     memoryBandwidth: 200e9,
     launchSeconds: 5e-6,
     taskSeconds: 1e-6,
+    winograd: false,
     workgroup: {
       threads: defaultLimits.workgroupThreads,
       sharedBytes: defaultLimits.workgroupBytes,
