@@ -35,6 +35,8 @@ export interface KernelReport {
   readonly name: string;
   /** What the schedule made of it: `contraction`, `rows`, `update`, `map`, … */
   readonly kind: string;
+  /** How its products are computed where not as they stand: `Winograd F(2×2, 3×3)`. */
+  readonly algorithm: string | null;
   /** What it computes, in order, in the model's words: `dense_1: matmul, bias, relu`. */
   readonly computes: readonly string[];
   /** How many nodes of the graph it fuses. */

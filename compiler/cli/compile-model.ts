@@ -25,6 +25,8 @@ export interface CompileRequest {
   readonly march?: string | undefined;
   readonly precision?: Precision | undefined;
   readonly fusion?: boolean | undefined;
+  /** Whether the CPU may compute correlations with fewer products. */
+  readonly winograd?: boolean | undefined;
   readonly verify?: boolean | undefined;
   /** `after-<pass>`, printed on the standard output. */
   readonly print?: readonly string[] | undefined;
@@ -81,13 +83,23 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
   return { program, lowered, sources, warnings: rendered };
 }
 
-function describe({ target, march, precision, plans }: CompileRequest): CompileOptions["target"] {
+function describe({
+  target,
+  march,
+  precision,
+  plans,
+  winograd = true,
+}: CompileRequest): CompileOptions["target"] {
   if (march !== undefined && target !== "cpu") {
     throw new CommandError("--march names a processor", "leave it out, or add --target cpu");
   }
   switch (target) {
     case "cpu":
-      return plans === undefined ? describeTarget(march) : { ...describeTarget(march), plans };
+      return {
+        ...describeTarget(march),
+        winograd,
+        ...(plans === undefined ? {} : { plans }),
+      };
     case "wgsl":
       // Not every device has halves: they are for whoever asks for them here, for this device.
       return describeWgsl({ f16: precision === "f16" });

@@ -27,6 +27,7 @@ export interface CompileFlags {
   readonly march?: string;
   readonly precision?: Precision;
   readonly fusion: boolean;
+  readonly winograd: boolean;
   readonly batchSize?: number;
   readonly tuned?: boolean;
 }
@@ -54,6 +55,7 @@ export function withModelFlags(command: Command): Command {
       ).choices(precisions),
     )
     .option("--no-fusion", "one kernel for each operation")
+    .option("--no-winograd", "sums of products as they stand, with more of them")
     .option("--batch-size <n>", "rows of a batch", countAtLeast(1));
 }
 

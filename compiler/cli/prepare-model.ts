@@ -32,7 +32,7 @@ export async function prepareModel(
 async function keptOrCompiled(request: CompileRequest, streams: Streams): Promise<KeptProgram> {
   const { std, buildId } = findPackageFiles();
   if (buildId === undefined) return compileAll(request, streams);
-  const { entry, batchSize, target, march, precision, fusion } = request;
+  const { entry, batchSize, target, march, precision, fusion, winograd } = request;
   const plans = request.plans?.kind === "tuned" ? [...request.plans.byShape] : undefined;
   const { processor } = describeTarget(march);
   const { color } = streams;
@@ -47,6 +47,7 @@ async function keptOrCompiled(request: CompileRequest, streams: Streams): Promis
       march,
       precision,
       fusion,
+      winograd,
       processor,
       device,
       color,

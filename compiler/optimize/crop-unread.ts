@@ -58,7 +58,10 @@ function placesOf(read: Map<Node, number[]>, { node, shape }: Value): number[] {
 }
 
 /** The node's parallel extents, as far as they are read; the same object if all is. */
-function extentsOf({ parallel }: Compute, places: readonly number[] | undefined): readonly Extent[] {
+function extentsOf(
+  { parallel }: Compute,
+  places: readonly number[] | undefined,
+): readonly Extent[] {
   const isCropped = (extent: Extent, d: number) =>
     isFixed(extent) && places !== undefined && places[d]! < extent.constant;
   if (!parallel.some(isCropped)) return parallel;

@@ -20,16 +20,16 @@ import {
   when,
 } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
-import { axesOfNode, type LinearAccess } from "../optimize/fusion/linear-access.ts";
+import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
 import { packPanel } from "./contraction-pack.ts";
 import type { SumLoop } from "./contraction-sums.ts";
-import { backwards, tapCount, tilePlaces, tilePoints } from "./correlation.ts";
+import { tapCount, tilePlaces } from "./correlation.ts";
+import { type Block, type Planes, TileBlocks } from "./correlation-blocks.ts";
 import type { CorrelationPlan } from "./correlation-plan.ts";
-import { clear, invokeTransform, type TileRun } from "./correlation-transforms.ts";
-import { scalarIndex } from "./indexes.ts";
+import { clear, invokeTransform } from "./correlation-transforms.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import { extentValue, invokeTile } from "./micro-kernel.ts";
+import { extentValue, invokeTile, type TileOperand } from "./micro-kernel.ts";
 
 /** Emits all of a correlation; gives the number of tasks. Finished tiles have their rows along `rowAxisOf(plan)`. */
 export function emitCorrelation(
@@ -103,30 +103,7 @@ function inTwo(
 ): void {
   if (last === null) whole();
   else if (count === 0) last();
-  else
-    builder.emit(when(less(number, constant(count)), builder.block(whole), builder.block(last)));
-}
-
-/** Memory of the task for tiles: one plane for each point, of `rows` rows of `width` elements. */
-interface Planes {
-  readonly buffer: string;
-  readonly width: number;
-  /** From plane to plane. */
-  readonly pitch: number;
-}
-
-interface Start {
-  readonly buffer: string;
-  readonly start: Expression;
-}
-
-/** A block of tiles. */
-interface Block {
-  /** Places along the long axes at its first tile, and the number of its first row of tiles. */
-  readonly row: Expression;
-  readonly column: Expression;
-  /** Whether its last column of tiles begins one place earlier than others. */
-  readonly isShort: boolean;
+  else builder.emit(when(less(number, constant(count)), builder.block(whole), builder.block(last)));
 }
 
 /** The code of one panel of columns. */
@@ -134,11 +111,8 @@ class CorrelationKernel {
   readonly #builder: KernelBuilder;
   readonly #plan: CorrelationPlan;
   readonly #finish: (tile: FinishedTile) => void;
-  readonly #vectors: number;
   readonly #active: number;
-  readonly #width: number;
-  readonly #rank: number;
-  readonly #points: number;
+  readonly #blocks: TileBlocks;
 
   constructor(
     builder: KernelBuilder,
@@ -150,11 +124,8 @@ class CorrelationKernel {
     this.#builder = builder;
     this.#plan = plan;
     this.#finish = finish;
-    this.#vectors = vectors;
     this.#active = active;
-    this.#width = vectors * plan.lanes;
-    this.#rank = plan.correlation.pairs.length;
-    this.#points = tilePoints ** this.#rank;
+    this.#blocks = new TileBlocks(builder, plan, vectors);
   }
 
   /** Rows `first` … `end` of the first row axis, or without one all there is. */
@@ -164,18 +135,22 @@ class CorrelationKernel {
     const { contraction, channels, rowAxes, pairs } = correlation;
     const extents = axesOfNode(contraction.node);
     const filter = this.#transformFilter(at);
-    const data = this.#planes("data", block[0] * block[1], this.#channelVectors(channels) * lanes);
-    const products = this.#planes("products", block[0] * block[1], this.#width);
+    const data = this.#blocks.planes(
+      "data",
+      block[0] * block[1],
+      this.#blocks.channelVectors(channels) * lanes,
+    );
+    const products = this.#blocks.planes("products", block[0] * block[1], this.#blocks.width);
     const places = tilePlaces * block[1];
-    const perRow = places * this.#width;
-    const sums = builder.local("tile", "f32", (this.#rank === 2 ? tilePlaces : 1) * perRow);
+    const perRow = places * this.#blocks.width;
+    const sums = builder.local("tile", "f32", (this.#blocks.rank === 2 ? tilePlaces : 1) * perRow);
 
     const visit = (depth: number, axes: readonly Expression[]): void => {
       const axis = rowAxes[depth];
       if (axis === undefined) {
-        const source = this.#broadcastAt(axes);
-        this.#forEachBlock((tiles) => {
-          this.#transformData(source, tiles, data, channels);
+        const source = this.#blocks.broadcastAt(axes);
+        this.#blocks.forEachBlock((tiles) => {
+          this.#blocks.transformData(source, tiles, data, channels);
           this.#multiplyTiles(data, filter, products);
           this.#finishTiles(products, tiles, sums, perRow, axes);
         });
@@ -194,20 +169,24 @@ class CorrelationKernel {
     const { contraction, channelAxis, pairs, sums: loops } = correlation;
     const axes = at.with(channelAxis, channel);
     const inBlock = block[0] * block[1];
-    const data = this.#planes("data", inBlock, this.#channelVectors(channels) * lanes);
-    const derivatives = this.#planes("derivatives", inBlock, this.#width);
-    const sums = this.#planes("sums", channels, this.#width);
-    clear(builder, sums.buffer, this.#points * sums.pitch, lanes);
+    const data = this.#blocks.planes(
+      "data",
+      inBlock,
+      this.#blocks.channelVectors(channels) * lanes,
+    );
+    const derivatives = this.#blocks.planes("derivatives", inBlock, this.#blocks.width);
+    const sums = this.#blocks.planes("sums", channels, this.#blocks.width);
+    clear(builder, sums.buffer, this.#blocks.points * sums.pitch, lanes);
 
-    const broadcast = this.#broadcastAt(axes);
-    const run = this.#startOf(contraction.run, axes, "run_start");
+    const broadcast = this.#blocks.broadcastAt(axes);
+    const run = this.#blocks.startOf(contraction.run, axes, "run_start");
     const visit = (depth: number, a: Expression, b: Expression): void => {
       const loop = loops[depth];
       if (loop === undefined) {
         const given = { buffer: broadcast.buffer, start: builder.let("row_start", a) };
         const wanted = { buffer: run.buffer, start: builder.let("run_row", b) };
-        this.#forEachBlock((tiles) => {
-          this.#transformData(given, tiles, data, channels);
+        this.#blocks.forEachBlock((tiles) => {
+          this.#blocks.transformData(given, tiles, data, channels);
           this.#transformDerivatives(wanted, tiles, derivatives);
           this.#addProducts(data, derivatives, sums, channels);
         });
@@ -223,15 +202,15 @@ class CorrelationKernel {
     };
     visit(0, broadcast.start, run.start);
 
-    const perTap = channels * this.#width;
-    const tile = builder.local("tile", "f32", tapCount ** this.#rank * perTap);
+    const perTap = channels * this.#blocks.width;
+    const tile = builder.local("tile", "f32", tapCount ** this.#blocks.rank * perTap);
     builder.emit(
       invokeTransform(
-        this.#tiles({
+        this.#blocks.tiles({
           transform: "taps",
           tiles: channels,
-          from: this.#across(sums, this.#width),
-          to: { tile: this.#width, row: tapCount * perTap, column: perTap },
+          from: this.#blocks.across(sums, this.#blocks.width),
+          to: { tile: this.#blocks.width, row: tapCount * perTap, column: perTap },
         }),
         { buffer: sums.buffer, start: constant(0) },
         { buffer: tile, start: constant(0) },
@@ -242,7 +221,7 @@ class CorrelationKernel {
       if (pair === undefined) {
         const start = builder.let("tap_start", multiply(number, constant(perTap)));
         const rows = { from: constant(0), to: constant(channels) };
-        const shape = { vectors: this.#vectors, active: this.#active };
+        const shape = { vectors: this.#blocks.vectors, active: this.#active };
         this.#finish({ sums: tile, start, axes: place, ...rows, ...shape });
         return;
       }
@@ -253,53 +232,6 @@ class CorrelationKernel {
       });
     };
     finishTap(0, constant(0), axes);
-  }
-
-  #channelVectors(channels: number): number {
-    return Math.ceil(channels / this.#plan.lanes);
-  }
-
-  /** Planes a line of the cache longer than what is in them: else all points of a tile compete for one set of it. */
-  #planes(hint: string, rows: number, width: number): Planes {
-    const pitch = rows * width + this.#plan.lanes;
-    return { buffer: this.#builder.local(hint, "f32", this.#points * pitch), width, pitch };
-  }
-
-  #across({ pitch }: Planes, tile: number): TileRun["from"] {
-    return { tile, row: tilePoints * pitch, column: pitch };
-  }
-
-  #tiles(
-    run: Pick<TileRun, "transform" | "tiles" | "from" | "to"> & Partial<TileRun>,
-  ): TileRun {
-    return {
-      rank: this.#rank,
-      back: null,
-      skips: { row: false, column: false },
-      vectors: this.#vectors,
-      lanes: this.#plan.lanes,
-      active: this.#plan.lanes,
-      ...run,
-    };
-  }
-
-  /** Where an operand is at the given parallel axes, before the first step of the sum. */
-  #startOf(
-    { load, start, steps }: LinearAccess,
-    axes: readonly Expression[],
-    hint: string,
-    moved = 0,
-  ): Start {
-    const builder = this.#builder;
-    const none = { extents: [], batchMax: builder.batchMax, axes: [], vector: null };
-    const first = add(scalarIndex(start, none), constant(moved));
-    const at = axes.reduce((sum, axis, d) => add(sum, multiply(axis, constant(steps[d]!))), first);
-    return { buffer: builder.buffer(load.value, "read"), start: builder.let(hint, at) };
-  }
-
-  #broadcastAt(axes: readonly Expression[]): Start {
-    const { contraction, pairs } = this.#plan.correlation;
-    return this.#startOf(contraction.broadcast, axes, "row_start", -backwards(pairs));
   }
 
   /** The operand that has taps and channels: transformed once in a task, for all its tiles. */
@@ -317,8 +249,8 @@ class CorrelationKernel {
       ...pairs.map(({ tapAxis }) => loopOf(tapAxis, tapCount)),
       loopOf(channelAxis, channels),
     ];
-    const shape = { vectors: this.#vectors, lanes, active: this.#active };
-    const source = this.#startOf(run, at, "run_start");
+    const shape = { vectors: this.#blocks.vectors, lanes, active: this.#active };
+    const source = this.#blocks.startOf(run, at, "run_start");
     const columnStep = run.steps[vectorAxis]!;
     const isPacked = columnStep !== 1;
     const panel = isPacked
@@ -330,14 +262,14 @@ class CorrelationKernel {
       0,
     );
     const tapSteps = pairs.map(({ isReversed }, i) => (isReversed ? -steps[i]! : steps[i]!));
-    const filter = this.#planes("filter", channels, this.#width);
+    const filter = this.#blocks.planes("filter", channels, this.#blocks.width);
     builder.emit(
       invokeTransform(
-        this.#tiles({
+        this.#blocks.tiles({
           transform: "filter",
           tiles: channels,
           from: { tile: steps.at(-1)!, row: tapSteps[0]!, column: tapSteps.at(-1)! },
-          to: this.#across(filter, this.#width),
+          to: this.#blocks.across(filter, this.#blocks.width),
           active: isPacked ? lanes : this.#active,
         }),
         { ...panel.operand, start: add(panel.operand.start, constant(back)) },
@@ -347,100 +279,24 @@ class CorrelationKernel {
     return filter;
   }
 
-  /** All tiles, block by block. */
-  #forEachBlock(visit: (block: Block) => void): void {
-    const builder = this.#builder;
-    const { tiles, block, correlation } = this.#plan;
-    const isOdd = correlation.pairs.at(-1)!.length % tilePlaces !== 0;
-    const step = tilePlaces * block[1];
-    const inRow = (row: Expression): void => {
-      const end = tilePlaces * tiles[1];
-      if (isOdd && step < end) {
-        const before = constant(end - step);
-        const each = (column: Expression) => visit({ row, column, isShort: false });
-        builder.loop("column", constant(0), before, each, step);
-        visit({ row, column: before, isShort: true });
-      } else if (step < end) {
-        const each = (column: Expression) => visit({ row, column, isShort: false });
-        builder.loop("column", constant(0), constant(end), each, step);
-      } else visit({ row, column: constant(0), isShort: isOdd });
-    };
-    if (block[0] === tiles[0]) inRow(constant(0));
-    else builder.loop("tiles", constant(0), constant(tiles[0]), inRow, block[0]);
-  }
-
-  /** The rows of tiles of a block: their number in it, and their place along the first of two long axes. */
-  #forEachRow(
-    { row }: Block,
-    visit: (number: Expression, place: Expression, skipped: Expression) => void,
-  ): void {
-    const builder = this.#builder;
-    const { block, correlation } = this.#plan;
-    if (this.#rank === 1) {
-      visit(constant(0), constant(0), constant(0));
-      return;
-    }
-    const { length } = correlation.pairs[0]!;
-    const each = (number: Expression): void => {
-      const even = builder.let("place", multiply(add(row, number), constant(tilePlaces)));
-      if (length % tilePlaces === 0) {
-        visit(number, even, constant(0));
-        return;
-      }
-      const place = builder.let("place", min(even, constant(length - tilePlaces)));
-      visit(number, place, builder.let("skipped", subtract(even, place)));
-    };
-    if (block[0] === 1) each(constant(0));
-    else builder.loop("tile_row", constant(0), constant(block[0]), each);
-  }
-
-  #transformData(source: Start, block: Block, data: Planes, channels: number): void {
-    const builder = this.#builder;
-    const { block: size, correlation, lanes } = this.#plan;
-    const { pairs } = correlation;
-    const row = pairs[0]!.step;
-    const column = pairs.at(-1)!.step;
-    const vectors = this.#channelVectors(channels);
-    this.#forEachRow(block, (number, place) => {
-      const first = this.#rank === 1 ? source.start : add(source.start, multiply(place, constant(row)));
-      builder.emit(
-        invokeTransform(
-          this.#tiles({
-            transform: "data",
-            tiles: size[1],
-            from: { tile: tilePlaces * column, row, column },
-            to: this.#across(data, data.width),
-            back: block.isShort ? { from: column, to: 0 } : null,
-            vectors,
-            active: channels - (vectors - 1) * lanes,
-          }),
-          {
-            buffer: source.buffer,
-            start: add(first, multiply(block.column, constant(column))),
-          },
-          { buffer: data.buffer, start: multiply(number, constant(size[1] * data.width)) },
-        ),
-      );
-    });
-  }
-
-  #transformDerivatives(source: Start, block: Block, derivatives: Planes): void {
+  #transformDerivatives(source: TileOperand, block: Block, derivatives: Planes): void {
     const builder = this.#builder;
     const { block: size, correlation } = this.#plan;
     const { pairs, contraction } = correlation;
     const row = contraction.run.steps[pairs[0]!.longAxis]!;
     const column = contraction.run.steps[pairs.at(-1)!.longAxis]!;
-    const isOdd = this.#rank === 2 && pairs[0]!.length % tilePlaces !== 0;
-    this.#forEachRow(block, (number, place, skipped) => {
-      const first = this.#rank === 1 ? source.start : add(source.start, multiply(place, constant(row)));
+    const isOdd = this.#blocks.rank === 2 && pairs[0]!.length % tilePlaces !== 0;
+    this.#blocks.forEachRow(block, (number, place, skipped) => {
+      const first =
+        this.#blocks.rank === 1 ? source.start : add(source.start, multiply(place, constant(row)));
       const transform = (skipsRow: boolean): void =>
         builder.emit(
           invokeTransform(
-            this.#tiles({
+            this.#blocks.tiles({
               transform: "derivatives",
               tiles: size[1],
               from: { tile: tilePlaces * column, row, column },
-              to: this.#across(derivatives, this.#width),
+              to: this.#blocks.across(derivatives, this.#blocks.width),
               back: block.isShort ? { from: column, to: 0 } : null,
               skips: { row: skipsRow, column: block.isShort },
               active: this.#active,
@@ -449,7 +305,10 @@ class CorrelationKernel {
               buffer: source.buffer,
               start: add(first, multiply(block.column, constant(column))),
             },
-            { buffer: derivatives.buffer, start: multiply(number, constant(size[1] * this.#width)) },
+            {
+              buffer: derivatives.buffer,
+              start: multiply(number, constant(size[1] * this.#blocks.width)),
+            },
           ),
         );
       if (!isOdd) {
@@ -462,40 +321,26 @@ class CorrelationKernel {
     });
   }
 
-  /** Register tiles of `count` rows, those that are left over as a smaller one. */
-  #forEachTile(count: number, visit: (row: Expression, rows: number) => void): void {
-    const { rows } = this.#plan;
-    const whole = count - (count % rows);
-    if (whole > 0) {
-      this.#builder.loop("row", constant(0), constant(whole), (row) => visit(row, rows), rows);
-    }
-    if (whole < count) visit(constant(whole), count - whole);
-  }
-
-  #forEachPoint(visit: (point: Expression) => void): void {
-    this.#builder.loop("point", constant(0), constant(this.#points), visit);
-  }
-
   /** Data of all tiles of a block times the filter, summed over channels. */
   #multiplyTiles(data: Planes, filter: Planes, products: Planes): void {
     const { lanes, block, correlation } = this.#plan;
     const extent = fixed(correlation.channels);
-    const sums = [{ extent, broadcastStep: 1, runStep: this.#width }];
-    this.#forEachPoint((point) => {
+    const sums = [{ extent, broadcastStep: 1, runStep: this.#blocks.width }];
+    this.#blocks.forEachPoint((point) => {
       const starts = [data, filter, products].map(({ buffer, pitch }) => ({
         buffer,
         start: this.#builder.let("plane", multiply(point, constant(pitch))),
       }));
-      this.#forEachTile(block[0] * block[1], (row, rows) => {
-        const [left, right, out] = starts as [Start, Start, Start];
-        const shape = { rows, vectors: this.#vectors, lanes, active: lanes };
+      this.#blocks.forEachTile(block[0] * block[1], (row, rows) => {
+        const [left, right, out] = starts as [TileOperand, TileOperand, TileOperand];
+        const shape = { rows, vectors: this.#blocks.vectors, lanes, active: lanes };
         this.#builder.emit(
           invokeTile(
             { ...shape, rowStep: data.width, goesOn: false },
             sums,
             { ...left, start: add(left.start, multiply(row, constant(data.width))) },
             right,
-            { ...out, start: add(out.start, multiply(row, constant(this.#width))) },
+            { ...out, start: add(out.start, multiply(row, constant(this.#blocks.width))) },
           ),
         );
       });
@@ -506,22 +351,22 @@ class CorrelationKernel {
   #addProducts(data: Planes, derivatives: Planes, sums: Planes, channels: number): void {
     const { lanes, block } = this.#plan;
     const extent = fixed(block[0] * block[1]);
-    const loops = [{ extent, broadcastStep: data.width, runStep: this.#width }];
-    this.#forEachPoint((point) => {
+    const loops = [{ extent, broadcastStep: data.width, runStep: this.#blocks.width }];
+    this.#blocks.forEachPoint((point) => {
       const starts = [data, derivatives, sums].map(({ buffer, pitch }) => ({
         buffer,
         start: this.#builder.let("plane", multiply(point, constant(pitch))),
       }));
-      this.#forEachTile(channels, (row, rows) => {
-        const [left, right, out] = starts as [Start, Start, Start];
-        const shape = { rows, vectors: this.#vectors, lanes, active: lanes };
+      this.#blocks.forEachTile(channels, (row, rows) => {
+        const [left, right, out] = starts as [TileOperand, TileOperand, TileOperand];
+        const shape = { rows, vectors: this.#blocks.vectors, lanes, active: lanes };
         this.#builder.emit(
           invokeTile(
             { ...shape, rowStep: 1, goesOn: true },
             loops,
             { ...left, start: add(left.start, row) },
             right,
-            { ...out, start: add(out.start, multiply(row, constant(this.#width))) },
+            { ...out, start: add(out.start, multiply(row, constant(this.#blocks.width))) },
           ),
         );
       });
@@ -540,27 +385,30 @@ class CorrelationKernel {
     const { block: size, correlation } = this.#plan;
     const { pairs } = correlation;
     const count = tilePlaces * size[1] - (block.isShort ? 1 : 0);
-    this.#forEachRow(block, (number, place, skipped) => {
+    this.#blocks.forEachRow(block, (number, place, skipped) => {
       builder.emit(
         invokeTransform(
-          this.#tiles({
+          this.#blocks.tiles({
             transform: "outputs",
             tiles: size[1],
-            from: this.#across(products, this.#width),
-            to: { tile: tilePlaces * this.#width, row: perRow, column: this.#width },
-            back: block.isShort ? { from: 0, to: this.#width } : null,
+            from: this.#blocks.across(products, this.#blocks.width),
+            to: { tile: tilePlaces * this.#blocks.width, row: perRow, column: this.#blocks.width },
+            back: block.isShort ? { from: 0, to: this.#blocks.width } : null,
           }),
-          { buffer: products.buffer, start: multiply(number, constant(size[1] * this.#width)) },
+          {
+            buffer: products.buffer,
+            start: multiply(number, constant(size[1] * this.#blocks.width)),
+          },
           { buffer: tile, start: constant(0) },
         ),
       );
       const finish = (start: Expression, at: readonly Expression[]): void => {
         const rows = { from: constant(0), to: constant(count) };
-        const shape = { vectors: this.#vectors, active: this.#active };
+        const shape = { vectors: this.#blocks.vectors, active: this.#active };
         const column = at.with(pairs.at(-1)!.longAxis, block.column);
         this.#finish({ sums: tile, start, axes: column, ...rows, ...shape });
       };
-      if (this.#rank === 1) {
+      if (this.#blocks.rank === 1) {
         finish(constant(0), axes);
         return;
       }

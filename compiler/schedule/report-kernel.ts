@@ -8,6 +8,7 @@ import type { Launch } from "../kernel/module.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { type ChosenPlan, planOfGroup } from "./contraction-choice.ts";
+import { correlationOfGroup, nameOfAlgorithm } from "./correlation-plan.ts";
 import { predictedTime } from "./cost.ts";
 import { describeGroup } from "./describe-group.ts";
 
@@ -29,11 +30,13 @@ export function reportKernel(
   { nameOfGroup, launchedWith, times, stored, batchMax, target }: ReportContext,
 ): KernelReport {
   const { seconds, boundBy } = predictedTime(group, batchMax, target);
-  const chosen = planOfGroup(group, batchMax, target);
+  const correlation = correlationOfGroup(group, batchMax, target);
+  const chosen = correlation === null ? planOfGroup(group, batchMax, target) : undefined;
   return {
     graph,
     name,
     kind: group.kind,
+    algorithm: correlation && nameOfAlgorithm(correlation),
     computes: describeGroup(context, group, stored),
     stages: group.stages.length,
     savedValues: group.saved.values,

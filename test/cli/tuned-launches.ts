@@ -19,6 +19,7 @@ export function launchOf(
       graph: "train",
       name,
       kind: "contraction",
+      algorithm: null,
       computes: [],
       stages: 1,
       savedValues: 0,

@@ -84,7 +84,8 @@ function formatHead(
 }
 
 function formatKernel(kernel: KernelReport, total: number): readonly string[] {
-  const { name, kind, computes, origins, flops, bytes, predictedSeconds, boundBy } = kernel;
+  const { name, kind, algorithm, computes, origins, flops, bytes, predictedSeconds, boundBy } =
+    kernel;
   const { launchedWith, times, plan } = kernel;
   const inOne = kernel.loopIsOneLaunch ? " that is one launch" : "";
   const part = share(times * predictedSeconds, total);
@@ -93,7 +94,10 @@ function formatKernel(kernel: KernelReport, total: number): readonly string[] {
   return [
     `  ${name}`,
     ...(times === 1 ? [] : [`    ${times} times a step, in a loop${inOne}`]),
-    ...wrap(`${kind}, ${time}, ${formatCosts(flops, bytes)}`, 4),
+    ...wrap(
+      `${kind}${algorithm === null ? "" : ` by ${algorithm}`}, ${time}, ${formatCosts(flops, bytes)}`,
+      4,
+    ),
     ...wrap(computes.join("; "), 4),
     ...(plan === null
       ? []
