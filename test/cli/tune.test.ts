@@ -76,7 +76,7 @@ async function nnc(...argv: string[]) {
 /** Runs `nnc tune` on made-up times. */
 async function tuneWith(measure: MeasureCandidates, options: object = {}) {
   const { streams, text } = collecting();
-  const flags = { target: "cpu", fusion: true, ...options };
+  const flags = { target: "cpu", fusion: true, winograd: true, ...options };
   return { code: await tune(model, flags, streams, measure), ...text() };
 }
 
