@@ -242,6 +242,7 @@ class CorrelationKernel {
     const { run, vectorAxis } = contraction;
     const loopOf = (axis: number, count: number): SumLoop => ({
       extent: fixed(count),
+      axis,
       broadcastStep: 0,
       runStep: run.steps[axis]!,
     });
@@ -325,7 +326,7 @@ class CorrelationKernel {
   #multiplyTiles(data: Planes, filter: Planes, products: Planes): void {
     const { lanes, block, correlation } = this.#plan;
     const extent = fixed(correlation.channels);
-    const sums = [{ extent, broadcastStep: 1, runStep: this.#blocks.width }];
+    const sums = [{ extent, axis: null, broadcastStep: 1, runStep: this.#blocks.width }];
     this.#blocks.forEachPoint((point) => {
       const starts = [data, filter, products].map(({ buffer, pitch }) => ({
         buffer,
@@ -351,7 +352,7 @@ class CorrelationKernel {
   #addProducts(data: Planes, derivatives: Planes, sums: Planes, channels: number): void {
     const { lanes, block } = this.#plan;
     const extent = fixed(block[0] * block[1]);
-    const loops = [{ extent, broadcastStep: data.width, runStep: this.#blocks.width }];
+    const loops = [{ extent, axis: null, broadcastStep: data.width, runStep: this.#blocks.width }];
     this.#blocks.forEachPoint((point) => {
       const starts = [data, derivatives, sums].map(({ buffer, pitch }) => ({
         buffer,
