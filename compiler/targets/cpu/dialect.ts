@@ -320,8 +320,15 @@ export function parameterText(parameter: FunctionParameter, typed: (type: Type) 
   return `${qualifier}${memoryTypeName(parameter.dtype)} *restrict ${parameter.name}`;
 }
 
+/** A call saves and reloads every vector around it, and lets no other vector's work fill the waits of its own. */
+function qualifierOf({ inline, result }: KernelFunction): string {
+  if (!inline) return "static __attribute__((noinline))";
+  const isOfVectors = result !== null && result.type.lanes > 1;
+  return isOfVectors ? "static inline __attribute__((always_inline))" : "static inline";
+}
+
 function functionHeader(fn: KernelFunction, typed: (type: Type) => string): string {
-  const qualifier = fn.inline ? "static inline" : "static __attribute__((noinline))";
+  const qualifier = qualifierOf(fn);
   const result = fn.result === null ? "void" : typed(fn.result.type);
   const parameters = fn.parameters.map((parameter) => parameterText(parameter, typed));
   return `${qualifier} ${result} ${fn.name}(${parameters.join(", ")})`;
