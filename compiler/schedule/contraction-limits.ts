@@ -19,7 +19,17 @@ import {
 import { isFixed } from "../graph/extent.ts";
 import type { Compute, Scalar, Value } from "../graph/node.ts";
 import { supportOf } from "../graph/support.ts";
-import { add, constant, less, max, min, multiply, select, subtract } from "../kernel/build.ts";
+import {
+  add,
+  constant,
+  floorQuotient,
+  less,
+  max,
+  min,
+  multiply,
+  select,
+  subtract,
+} from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode, boxOf, linearSteps } from "../optimize/fusion/linear-access.ts";
 import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
@@ -83,7 +93,7 @@ function whereRead(body: Scalar, value: Value): Condition {
   }
 }
 
-/** An affine as a limit, if it depends on one loop of the sum at most, and on that step by step. */
+/** An affine as a limit, if it depends on one loop of the sum at most. */
 function limitOf(
   value: Affine,
   { contraction: { node, sumAxes }, sums }: ContractionPlan,
@@ -96,8 +106,7 @@ function limitOf(
   const summed = sumAxes.filter((axis) => steps[axis] !== 0);
   if (summed.length === 0) return { start, steps, loop: null };
   const loop = sums.findIndex(({ axis }) => axis === summed[0]);
-  const isSingle = summed.length === 1 && Math.abs(steps[summed[0]!]!) === 1;
-  return isSingle && loop >= 0 ? { start, steps, loop } : undefined;
+  return summed.length === 1 && loop >= 0 ? { start, steps, loop } : undefined;
 }
 
 /** What share of the box a limit rules out, by the middles of the axes' quarters. */
@@ -156,8 +165,9 @@ export function limitSums(
       if (limit.loop === null && i === 0) {
         to = select(less(reachOf(limit), constant(0)), constant(0), to);
       } else if (limit.loop === i) {
-        const reach = reachOf(limit);
-        if (limit.steps[loop.axis!]! < 0) to = min(to, add(reach, constant(1)));
+        const step = limit.steps[loop.axis!]!;
+        const reach = floorQuotient(reachOf(limit), Math.abs(step));
+        if (step < 0) to = min(to, add(reach, constant(1)));
         else from = max(from, subtract(constant(0), reach));
       }
     }

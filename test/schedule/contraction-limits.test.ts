@@ -5,6 +5,7 @@ import {
   type Affine,
   axisAffine,
   offsetAffine,
+  scaleAffine,
   subtractAffine,
 } from "../../compiler/graph/affine.ts";
 import { and, type Condition, nonnegative } from "../../compiler/graph/condition.ts";
@@ -25,6 +26,8 @@ const masks: Readonly<Record<string, Condition>> = {
   "below the diagonal": notAfter(column, row),
   "above it": notAfter(row, column),
   "some way off it": notAfter(offsetAffine(column, 20), row),
+  "two rows a column": notAfter(scaleAffine(column, 2), offsetAffine(row, 5)),
+  "above three rows a column": notAfter(row, scaleAffine(column, 3)),
   "a band": and(notAfter(column, offsetAffine(row, 4)), notAfter(row, offsetAffine(column, 9))),
 };
 
