@@ -21,7 +21,7 @@ import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
 import { predictedSeconds } from "./cost.ts";
 import { joinLaunches, type TimedLaunch } from "./join-launches.ts";
-import type { Binding } from "./kernel-builder.ts";
+import type { Binding, ScheduledKernel } from "./kernel-builder.ts";
 import { type LoopAround, levelGroups } from "./loop-levels.ts";
 import {
   elementBytes,
@@ -36,6 +36,7 @@ import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
 import { hasRows, rowsPerTask } from "./row-loops.ts";
 import { rowRuns } from "./row-runs.ts";
 import { scheduleGroup } from "./schedule-group.ts";
+import { ScheduledOnce } from "./scheduled-once.ts";
 
 export interface ProgramOptions {
   readonly model: string;
@@ -166,12 +167,14 @@ function scheduleGraph(
     (loop) => rowsPerTask(loop, batchMax, target),
   );
   const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
-    const { kernel, bindings } = scheduleGroup(group, surroundings, target);
-    const comment = { ...kernel.comment, sources: origins(group) };
-    const known = updateName(context, group, stored) ?? kernel.name;
-    const body = removeDeadCode(kernel.body);
-    const named = kernels.intern({ ...kernel, name: known, comment, body });
-    return { kernel: named, bindings, around };
+    const schedule = (): ScheduledKernel => {
+      const { kernel, bindings } = scheduleGroup(group, surroundings, target);
+      const comment = { ...kernel.comment, sources: origins(group) };
+      const known = updateName(context, group, stored) ?? kernel.name;
+      const body = removeDeadCode(kernel.body);
+      return { kernel: kernels.intern({ ...kernel, name: known, comment, body }), bindings };
+    };
+    return { ...kernels.once.scheduled(group, surroundings, target, schedule), around };
   });
 
   const results = layoutInOrder(
@@ -285,6 +288,7 @@ function runsBetweenLoops<T extends { readonly around: readonly LoopAround[] }>(
 
 /** The kernels of a program: those that differ in names alone are one, and each has a name of its own. */
 class KernelTable {
+  readonly once = new ScheduledOnce();
   readonly #byContent = new Map<string, Kernel>();
   readonly #names = new Set(libraryFunctions);
 

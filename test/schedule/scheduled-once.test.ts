@@ -1,0 +1,72 @@
+/** Groups of one form are scheduled once, and bound to their own values. */
+
+import { expect, test } from "vitest";
+import { fixed } from "../../compiler/graph/extent.ts";
+import type { Value } from "../../compiler/graph/node.ts";
+import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
+import { outsideLoops } from "../../compiler/schedule/loop-levels.ts";
+import { scheduleGroup } from "../../compiler/schedule/schedule-group.ts";
+import { ScheduledOnce } from "../../compiler/schedule/scheduled-once.ts";
+import { LoopBuilder } from "../graph/loop-cases.ts";
+import { thisCpu } from "../targets/run-kernels.ts";
+
+const target = thisCpu();
+
+/** The kernels of a graph that is not fused, and how many were made. */
+function kernelsOf(make: (b: LoopBuilder) => Record<string, Value>) {
+  const b = new LoopBuilder();
+  const { context, graph } = b.finish(make(b));
+  const grouped = formGroups(context, graph, target, { fusion: false });
+  const surroundings = outsideLoops(context, grouped);
+  const once = new ScheduledOnce();
+  let made = 0;
+  const kernels = grouped.groups.map((group) => {
+    const schedule = () => {
+      made++;
+      return scheduleGroup(group, surroundings, target);
+    };
+    const { kernel, bindings } = once.scheduled(group, surroundings, target, schedule);
+    const own = scheduleGroup(group, surroundings, target);
+    // Scratch is known by identity, and each launch has its own.
+    expect(bindings).toEqual(own.bindings);
+    bindings.forEach((binding, i) => {
+      const other = own.bindings[i]!;
+      if (binding.kind === "tensor" && other.kind === "tensor") {
+        expect(binding.value).toBe(other.value);
+      }
+    });
+    return kernel;
+  });
+  return { kernels, made };
+}
+
+const shape = [fixed(6), fixed(40)];
+
+test("what differs in values alone is made once", () => {
+  const { kernels, made } = kernelsOf((b) => {
+    const [x, y] = [b.leaf("param", "x", shape), b.leaf("param", "y", shape)];
+    const z = b.leaf("param", "z", shape);
+    return {
+      first: b.map(shape, b.call("multiply", b.at(x), b.at(y))),
+      second: b.map(shape, b.call("multiply", b.at(y), b.at(z))),
+    };
+  });
+  expect(made).toBe(1);
+  expect(new Set(kernels).size).toBe(1);
+});
+
+test.each<readonly [string, (b: LoopBuilder, x: Value, y: Value) => Value]>([
+  ["the function", (b, x, y) => b.map(shape, b.call("add", b.at(x), b.at(y)))],
+  ["whether operands are one", (b, x) => b.map(shape, b.call("multiply", b.at(x), b.at(x)))],
+  ["a number", (b, x) => b.map(shape, b.call("multiply", b.at(x), b.number(-0)))],
+])("what differs in %s is not", (_, other) => {
+  const { made } = kernelsOf((b) => {
+    const [x, y] = [b.leaf("param", "x", shape), b.leaf("param", "y", shape)];
+    return {
+      first: b.map(shape, b.call("multiply", b.at(x), b.at(y))),
+      second: other(b, x, y),
+      third: b.map(shape, b.call("multiply", b.at(y), b.number(0))),
+    };
+  });
+  expect(made).toBe(3);
+});
