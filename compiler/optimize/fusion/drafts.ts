@@ -29,6 +29,8 @@ export type Item = { readonly draft: number; readonly group: Unnumbered } | { re
 export interface Merge {
   readonly first: Draft;
   readonly second: Draft;
+  /** Of the first stage of each, in the order of nodes. */
+  readonly positions: readonly [first: number, second: number];
   readonly stages: readonly Compute[];
   readonly structure: Structure;
   readonly gain: Gain;

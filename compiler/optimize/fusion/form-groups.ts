@@ -247,16 +247,22 @@ class GroupFormer {
     return typeof merge === "string" ? [] : [merge];
   }
 
-  /** The merge of largest gain that leaves no path out of it and back; ties by order of nodes. */
+  /**
+   * The merge of largest gain that leaves no path out of it and back, ties by order of nodes; it is last of those that
+   * stay candidates. A path stays as long as the drafts at its ends do: what is refused for it needs no second try.
+   */
   #bestOf(candidates: Merge[]): Merge | undefined {
-    const order = ({ first, second }: Merge) =>
-      [this.#firstOf(first), this.#firstOf(second)] as const;
-    candidates.sort((a, b) => {
-      const [x, y] = [order(a), order(b)];
-      return b.gain.seconds - a.gain.seconds || x[0] - y[0] || x[1] - y[1];
-    });
-    if (candidates.length === 0) return undefined;
-    return candidates.find(({ first, second }) => this.#precedence.canMerge(first, second));
+    candidates.sort(
+      (a, b) =>
+        a.gain.seconds - b.gain.seconds ||
+        b.positions[0] - a.positions[0] ||
+        b.positions[1] - a.positions[1],
+    );
+    for (let best = candidates.at(-1); best !== undefined; best = candidates.at(-1)) {
+      if (this.#precedence.canMerge(best.first, best.second)) return best;
+      candidates.pop();
+    }
+    return undefined;
   }
 
   /**
@@ -327,7 +333,8 @@ class GroupFormer {
   #merge(first: Draft, second: Draft, stages: readonly Compute[], structure: Structure): Merge {
     const passages = this.#passages(first, second);
     const gain = gainOf(passages, this.#options.batchMax, this.#target);
-    return { first, second, stages, structure, gain, passages };
+    const positions = [this.#firstOf(first), this.#firstOf(second)] as const;
+    return { first, second, positions, stages, structure, gain, passages };
   }
 
   #passages(first: Draft, second: Draft): Passage[] {

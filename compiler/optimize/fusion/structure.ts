@@ -11,7 +11,7 @@
 
 import { gathersOf, loadsOf } from "../../graph/context.ts";
 import { type Extent, sameExtent, sameShape, sizeAt } from "../../graph/extent.ts";
-import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
+import type { Compute, GatherScalar, LoadScalar, Value } from "../../graph/node.ts";
 import type { GroupKind } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { axesOfNode, boxOf, linearSteps, memorySteps } from "./linear-access.ts";
@@ -38,6 +38,7 @@ export class NodeFacts {
   readonly #tiled = new Map<Compute, boolean>();
   readonly #alongReduction = new Map<Compute, boolean>();
   readonly #loads = new Map<Compute, readonly LoadScalar[]>();
+  readonly #gathers = new Map<Compute, readonly GatherScalar[]>();
 
   constructor(batchMax: number, { workgroup }: TargetDescription) {
     this.#batchMax = batchMax;
@@ -60,6 +61,10 @@ export class NodeFacts {
 
   loads(node: Compute): readonly LoadScalar[] {
     return remember(this.#loads, node, () => loadsOf(node.body));
+  }
+
+  gathers(node: Compute): readonly GatherScalar[] {
+    return remember(this.#gathers, node, () => gathersOf(node.body));
   }
 }
 
@@ -95,7 +100,7 @@ const longestRow = 1 << 15;
 export function structureOfNode(node: Compute, options: StructureOptions): Structure {
   if (options.facts.isContraction(node)) return pointwise("contraction");
   if (node.reducer === null) return pointwise("map");
-  const rows = rowsStructure([node], options);
+  const rows = rowsStructure([node], innerLoads([node], options.facts), options);
   return "kind" in rows && options.facts.runsAlongReduction(node) ? rows : pointwise("reduction");
 }
 
@@ -107,12 +112,14 @@ export function structureOf(
   const conflict = overwritingConflict(stages, options);
   if (conflict !== undefined) return { refusal: conflict };
   const made = new Set(stages.flatMap((stage) => stage.values));
-  if (stages.some((stage) => gathersOf(stage.body).some(({ value }) => made.has(value)))) {
+  const { facts } = options;
+  if (stages.some((stage) => facts.gathers(stage).some(({ value }) => made.has(value)))) {
     return { refusal: "one reads what the other makes where data say" };
   }
-  const asPoints = pointwiseStructure(stages, options);
+  const inner = innerLoads(stages, facts);
+  const asPoints = pointwiseStructure(stages, inner, options);
   if ("kind" in asPoints) return asPoints;
-  const asRows = rowsStructure(stages, options);
+  const asRows = rowsStructure(stages, inner, options);
   return "kind" in asRows ? asRows : { refusal: `${asPoints.refusal}; ${asRows.refusal}` };
 }
 
@@ -142,7 +149,7 @@ function overwritingConflict(
           reader.operands.includes(target) &&
           !(
             sameShape(reader.parallel, writer.parallel) &&
-            gathersOf(reader.body).every(({ value }) => value !== target) &&
+            facts.gathers(reader).every(({ value }) => value !== target) &&
             facts.loads(reader).every((load) => load.value !== target || isIdentity(load))
           ),
       );
@@ -158,20 +165,21 @@ function pointwise(kind: GroupKind): Structure {
 
 function pointwiseStructure(
   stages: readonly Compute[],
+  inner: readonly InnerLoad[],
   { facts, stored }: StructureOptions,
 ): Structure | Refusal {
   const [first] = stages;
   if (!stages.every((stage) => sameShape(stage.parallel, first!.parallel))) {
     return { refusal: "their iteration spaces differ" };
   }
-  if (!innerLoads(stages, facts).every(({ load }) => isIdentity(load))) {
+  if (!inner.every(({ load }) => isIdentity(load))) {
     return { refusal: "one reads other points than its own" };
   }
   const anchors = stages.filter((stage) => stage.reducer !== null);
   if (anchors.length === 0) return pointwise("map");
   if (anchors.some((anchor) => facts.isContraction(anchor))) {
     if (anchors.length > 1) return { refusal: "each has a register tile of its own" };
-    return innerLoads(stages, facts).some(({ reader }) => reader === anchors[0])
+    return inner.some(({ reader }) => reader === anchors[0])
       ? { refusal: "the contraction reads what the other makes" }
       : pointwise("contraction");
   }
@@ -187,9 +195,10 @@ function pointwiseStructure(
 
 function rowsStructure(
   stages: readonly Compute[],
+  inner: readonly InnerLoad[],
   { batchMax, target, stored, facts }: StructureOptions,
 ): Structure | Refusal {
-  const depth = sharedDepth(stages, facts);
+  const depth = sharedDepth(stages, inner);
   if (depth === 0) return { refusal: "they share no leading axis" };
   const tileSpace = stages[0]!.parallel.slice(0, depth);
   if (target.workgroup !== null) {
@@ -198,14 +207,13 @@ function rowsStructure(
     if (stages.length > 1 && stages.some(needsTiles)) {
       return { refusal: "a product is large enough for a kernel in tiles of its own" };
     }
-    const inner = innerLoads(stages, facts);
     const refusal = refuseWorkgroupRows(stages, inner, depth, batchMax, target.workgroup);
     if (refusal !== undefined) return { refusal };
     return overwritesInPasses(stages, stored)
       ? { refusal: passesClash }
       : { kind: "rows", tileSpace };
   }
-  const readers = new Set(innerLoads(stages, facts).map(({ reader }) => reader));
+  const readers = new Set(inner.map(({ reader }) => reader));
   let contractions = 0;
   for (const stage of stages) {
     if (stage.reduction.some((extent) => extent.batch !== 0)) {
@@ -249,13 +257,12 @@ function overwritesInPasses(
 }
 
 /** How many leading axes the stages share so that each reads the others within its own row. */
-function sharedDepth(stages: readonly Compute[], facts: NodeFacts): number {
+function sharedDepth(stages: readonly Compute[], inner: readonly InnerLoad[]): number {
   const [first] = stages;
   let depth = Math.min(...stages.map((stage) => stage.parallel.length));
   const shares = (d: number) =>
     stages.every((stage) => sameExtent(stage.parallel[d]!, first!.parallel[d]!));
   for (let d = 0; d < depth; d++) if (!shares(d)) depth = d;
-  const inner = innerLoads(stages, facts);
   while (depth > 0 && !inner.every(({ load }) => isIdentity(load, depth))) depth--;
   return depth;
 }
