@@ -119,10 +119,14 @@ function tileFunction(
   // Rows side by side, steps apart: every step reads one line of memory, or two, that nobody foresees.
   const isFar = Math.abs(broadcastStep) >= lineElements && span < lineElements;
   const corners = span === 0 ? [0] : [0, (rows - 1) * rowStep];
+  const ahead = stepsFrom(sums);
   const step = (moved: Moved): void => {
     for (const end of isFar ? corners : []) {
-      const at = add(moved.broadcast, constant(stepsAhead * broadcastStep + end));
+      const at = add(moved.broadcast, constant(ahead.broadcast + end));
       builder.emit(askFor(left.name, at));
+    }
+    for (let v = 0; ahead.isBroken && v < vectors; v++) {
+      builder.emit(askFor(right.name, add(moved.run, constant(ahead.run + v * lanes))));
     }
     const columns = Array.from({ length: vectors }, (_, v) => {
       const from = place(right.name, add(moved.run, constant(v * lanes)));
@@ -158,6 +162,28 @@ function tileFunction(
     body: builder.statements,
     result: null,
     inline: false,
+  };
+}
+
+/** Elements that a run through memory passes over from one piece to the next, beyond which it is not in the first cache. */
+const farElements = 1 << 10;
+
+/**
+ * How far both operands move in the steps that memory takes. Where the innermost loop is over before that, runs through
+ * memory are broken off again and again: no processor foresees where the next piece begins.
+ */
+function stepsFrom(sums: readonly SumLoop[]) {
+  const [outer, inner] = [sums.at(-2), sums.at(-1)];
+  const size = inner !== undefined && isLiteral(inner) ? inner.extent.constant : stepsAhead;
+  if (outer === undefined || size >= stepsAhead) {
+    const { broadcastStep = 0, runStep = 0 } = inner ?? {};
+    return { isBroken: false, broadcast: stepsAhead * broadcastStep, run: stepsAhead * runStep };
+  }
+  const times = Math.ceil(stepsAhead / size);
+  return {
+    isBroken: Math.abs(outer.runStep) >= farElements,
+    broadcast: times * outer.broadcastStep,
+    run: times * outer.runStep,
   };
 }
 

@@ -11,6 +11,7 @@ import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph, Scalar } from "../../compiler/graph/node.ts";
 import { algebraOf } from "../../compiler/graph/scalar-functions.ts";
 import { printKernel } from "../../compiler/kernel/print.ts";
+import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { describeCuda } from "../../compiler/targets/cuda/description.ts";
 import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
 import { thisCpu } from "../targets/run-kernels.ts";
@@ -166,4 +167,29 @@ test("only the CPU is asked to bring memory near", () => {
   expect(textFor(cpuOf(16))).toContain("prefetch_f32(");
   expect(textFor(describeCuda({ precision: "f32" }))).not.toContain("prefetch");
   expect(textFor(describeWgsl())).not.toContain("prefetch");
+});
+
+test("where a sum's innermost loop is short, what the outer one reads next is asked for", () => {
+  // y[m, n] = Σ over b and k < 5 of a[b, k, m] · c[b, k, n]: five steps side by side, then a place far away.
+  const context = new GraphContext();
+  const read = (path: string, columns: number, axis: number) =>
+    context.load(context.leaf("param", path, "f32", [fixed(90), fixed(7), fixed(columns)]), [
+      axisAffine(2),
+      axisAffine(3),
+      axisAffine(axis),
+    ]);
+  const product = context.compute({
+    parallel: [fixed(32), fixed(256)],
+    reduction: [fixed(90), fixed(5)],
+    reducer: "sum",
+    body: context.call("multiply", read("a", 32, 0), read("c", 256, 1)),
+  });
+  const results = [{ name: "y", value: product.values[0]! }];
+  const graph: Graph = { name: "short", batchMax: 1, results, assignments: [] };
+  const cpu = { ...cpuOf(16), cacheBytes: [1 << 15, 1 << 20] as const };
+  const { program } = scheduleCase({ context, graph }, cpu, true);
+  const c = printC(program.module, { features: [], source: "test.nn" });
+  // Four times around the outer loop, of 7 · 32 and 7 · 256 elements, are twenty steps.
+  expect(c).toMatch(/prefetch_f32\(left \+ k \* 224 \+ k_2 \* 32 \+ 896\)/);
+  expect(c).toMatch(/prefetch_f32\(right \+ k \* 1792 \+ k_2 \* 256 \+ 7168\)/);
 });
