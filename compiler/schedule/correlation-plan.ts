@@ -40,6 +40,8 @@ export interface CorrelationPlan {
   readonly channels: number;
   /** Where taps are summed: of the first of the row axes, how many places one task goes through. */
   readonly rowsPerTask: number;
+  /** How many there are with a full batch. */
+  readonly tasks: number;
   readonly seconds: number;
 }
 
@@ -52,6 +54,9 @@ const blockShare = 0.25;
  * sums of 16 channels took 20 % less than predicted, and transforms as much as predicted.
  */
 const leastGain = 0.7;
+
+/** The same where it would be a single task, and all other threads wait for it. */
+const leastGainAlone = 0.5;
 
 /** Tasks beyond which each would only transform the small operand again. */
 const enoughTasks = 8;
@@ -69,7 +74,8 @@ export function planCorrelation(
   // Whatever was measured of the plain sum: the choice of one of its plans must change no bits.
   const { plans: _, ...predicted } = target;
   const direct = choosePlan(contraction, batchMax, predicted).plan;
-  return plan.seconds < leastGain * sumSeconds(direct, batchMax, target) ? plan : null;
+  const share = plan.tasks === 1 ? leastGainAlone : leastGain;
+  return plan.seconds < share * sumSeconds(direct, batchMax, target) ? plan : null;
 }
 
 /** The plan of the sum of a group, if it is computed so. */
@@ -133,9 +139,11 @@ function cut(
     const parts = evenTasks(places, least);
     const filters = (points + tapCount ** pairs.length) * correlation.channels;
     const moved = isSummed ? 4 * panels * parts * filters * width : 0;
+    const channelsHere = isSummed ? channels : channelsOfTask(channels, lanes, panels);
     return {
       ...shape,
-      channels: isSummed ? channels : channelsOfTask(channels, lanes, panels),
+      channels: channelsHere,
+      tasks: panels * parts * Math.ceil(channels / channelsHere),
       rowsPerTask: Math.ceil(places / parts),
       seconds: seconds + moved / target.cacheBandwidth,
     };
