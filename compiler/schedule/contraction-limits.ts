@@ -35,6 +35,7 @@ import { axesOfNode, boxOf, linearSteps } from "../optimize/fusion/linear-access
 import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import { factsOf } from "../optimize/simplify-index.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
+import type { PlacedLimit, Probe } from "./contraction-probes.ts";
 import type { SumLoop } from "./contraction-sums.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { countOf } from "./micro-kernel.ts";
@@ -45,6 +46,8 @@ export interface Limit {
   readonly steps: readonly number[];
   /** Which of the plan's loops of the sum it ends or lets begin later; null if it decides about whole sums. */
   readonly loop: number | null;
+  /** What has to be zero for it to hold; null if nothing has. */
+  readonly probe: Probe | null;
 }
 
 /** What of the box a limit has to rule out to be worth asking for at every tile. */
@@ -69,7 +72,7 @@ export function limitsOf(
   return factsOf(simplifyCondition(counts, box.axes, batchMax)).flatMap((fact) => {
     if (fact.kind !== "nonnegative") return [];
     const limit = limitOf(fact.value, plan, batchMax);
-    return limit === undefined || shareRuledOut(limit, contraction) < leastShare ? [] : [limit];
+    return limit === undefined || !isWorthwhile(limit, contraction) ? [] : [limit];
   });
 }
 
@@ -93,8 +96,8 @@ function whereRead(body: Scalar, value: Value): Condition {
   }
 }
 
-/** An affine as a limit, if it depends on one loop of the sum at most. */
-function limitOf(
+/** An affine that is to be nonnegative as a limit, if it depends on one loop of the sum at most. */
+export function limitOf(
   value: Affine,
   { contraction: { node, sumAxes }, sums }: ContractionPlan,
   batchMax: number,
@@ -104,23 +107,23 @@ function limitOf(
   if (linear === undefined || start === undefined) return undefined;
   const { steps } = linear;
   const summed = sumAxes.filter((axis) => steps[axis] !== 0);
-  if (summed.length === 0) return { start, steps, loop: null };
+  if (summed.length === 0) return { start, steps, loop: null, probe: null };
   const loop = sums.findIndex(({ axis }) => axis === summed[0]);
-  return summed.length === 1 && loop >= 0 ? { start, steps, loop } : undefined;
+  return summed.length === 1 && loop >= 0 ? { start, steps, loop, probe: null } : undefined;
 }
 
-/** What share of the box a limit rules out, by the middles of the axes' quarters. */
-function shareRuledOut({ start, steps }: Limit, { node }: StridedContraction): number {
+/** Whether a limit rules out enough of the box, by the middles of the axes' quarters. */
+export function isWorthwhile({ start, steps }: Limit, { node }: StridedContraction): boolean {
   const extents = axesOfNode(node);
   let sums: readonly number[] = [start];
   for (const [axis, step] of steps.entries()) {
     const extent = extents[axis]!;
     if (step === 0) continue;
-    if (!isFixed(extent)) return 0;
+    if (!isFixed(extent)) return false;
     const places = [1, 3, 5, 7].map((eighth) => (eighth / 8) * (extent.constant - 1));
     sums = sums.flatMap((sum) => places.map((place) => sum + step * place));
   }
-  return sums.filter((sum) => sum < 0).length / sums.length;
+  return sums.filter((sum) => sum < 0).length >= leastShare * sums.length;
 }
 
 /** A tile by its corner and its size. */
@@ -142,7 +145,7 @@ export interface LimitedSums {
 export function limitSums(
   builder: KernelBuilder,
   { contraction: { vectorAxis }, rowAxis }: ContractionPlan,
-  limits: readonly Limit[],
+  limits: readonly PlacedLimit[],
   { axes, rows, columns }: TileBox,
   sums: readonly SumLoop[],
 ): LimitedSums {
@@ -162,13 +165,15 @@ export function limitSums(
     const size = countOf(loop);
     let [from, to]: [Expression, Expression] = [constant(0), size];
     for (const limit of limits) {
+      const where = (bound: Expression, without: Expression) =>
+        limit.holds === null ? bound : select(limit.holds, bound, without);
       if (limit.loop === null && i === 0) {
         to = select(less(reachOf(limit), constant(0)), constant(0), to);
       } else if (limit.loop === i) {
         const step = limit.steps[loop.axis!]!;
         const reach = floorQuotient(reachOf(limit), Math.abs(step));
-        if (step < 0) to = min(to, add(reach, constant(1)));
-        else from = max(from, subtract(constant(0), reach));
+        if (step < 0) to = where(min(to, add(reach, constant(1))), to);
+        else from = where(max(from, subtract(constant(0), reach)), from);
       }
     }
     if (from.kind === "constant" && to === size) return loop;

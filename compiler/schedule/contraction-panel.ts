@@ -14,6 +14,7 @@ import type { FinishedTile } from "./contraction-epilogue.ts";
 import { type Limit, limitSums } from "./contraction-limits.ts";
 import { type Panel, packPanel } from "./contraction-pack.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
+import { type PlacedLimit, placeLimits } from "./contraction-probes.ts";
 import type { SumBlocks, SumLoop } from "./contraction-sums.ts";
 import { type RowTile, type TaskPart, TaskTiles, type TileRun } from "./contraction-tiles.ts";
 import { scalarIndex } from "./indexes.ts";
@@ -68,12 +69,13 @@ class PanelTiles {
   /** One tile after the other, each with its whole sum. */
   emitWhole({ limits, begin, finish }: AroundTile): void {
     const { contraction, sums } = this.#plan;
+    const placed = placeLimits(this.#builder, limits, this.#part.axes);
     const panel = this.#panelFrom(this.#source.start, sums);
     this.#tiles.forEachRun((run) => {
       const rows = operandAt(this.#builder, contraction.broadcast, "row_start", run.axes);
       this.#tiles.forEachTile(run, (tile) => {
         begin?.(tile);
-        const [rowsHere, panelHere] = this.#limited(limits, tile, rows, panel);
+        const [rowsHere, panelHere] = this.#limited(placed, tile, rows, panel);
         this.#emitSums(run, tile, rowsHere, panelHere);
         finish(tile);
       });
@@ -82,7 +84,7 @@ class PanelTiles {
 
   /** The operands from the first step that a tile wants of the sum, through the steps that it wants. */
   #limited(
-    limits: readonly Limit[],
+    limits: readonly PlacedLimit[],
     { axes }: RowTile,
     rows: TileOperand,
     panel: Panel,

@@ -30,6 +30,7 @@ import { emitEpilogue, prefetchOperands } from "./contraction-epilogue.ts";
 import { limitsOf } from "./contraction-limits.ts";
 import { type AroundTile, emitPanel } from "./contraction-panel.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
+import { probedLimits } from "./contraction-probes.ts";
 import { emitCorrelation, rowAxisOf } from "./correlation-kernel.ts";
 import { planCorrelation } from "./correlation-plan.ts";
 import { commentOf, nameOfGroup } from "./cost.ts";
@@ -57,8 +58,9 @@ export function scheduleContraction(
   const { node } = plan.contraction;
   const isRead = group.scopes.get(node.values[0]!) !== "register";
   const maps = group.stages.filter((stage) => stage !== node);
+  const known = limitsOf(plan, isRead ? null : maps, builder.batchMax);
   const tasks = emitContraction(builder, plan, {
-    limits: limitsOf(plan, isRead ? null : maps, builder.batchMax),
+    limits: [...known, ...probedLimits(plan, known, builder.batchMax)],
     begin: (tile) => prefetchOperands(builder, group, plan, tile, target.cacheBytes[0]),
     finish: (tile) => emitEpilogue(builder, group, plan, tile),
   });

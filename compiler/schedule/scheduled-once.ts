@@ -4,6 +4,7 @@
  */
 
 import type { Scalar, Value } from "../graph/node.ts";
+import { supportOf, variationOf } from "../graph/support.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { Binding, ScheduledKernel, Surroundings } from "./kernel-builder.ts";
@@ -70,12 +71,21 @@ function formOf(group: Group, { batchMax, placeOf }: Surroundings): GroupForm {
   for (const value of numbers.keys()) {
     const { node, dtype, shape } = value;
     const role = node.kind === "leaf" ? node.role : null;
-    parts.push(text([dtype, shape, role, scopes.get(value), placeOf(value)]));
+    // Tiles pass over what operands have no part in, see `contraction-limits.ts`.
+    const known = stages.some(({ reducer }) => reducer !== null) ? limitsIn(value) : [];
+    parts.push(text([dtype, shape, role, scopes.get(value), placeOf(value), ...known]));
   }
   return {
     text: [text([kind, tileSpace, batchMax]), ...parts].join("\n"),
     values: [...numbers.keys()],
   };
+}
+
+/** What indexes alone say of a value: where it may differ from zero, and where it varies along each axis. */
+function limitsIn(value: Value): readonly string[] {
+  return [supportOf(value), ...value.shape.map((_, d) => variationOf(value, d))].map(
+    ({ key }) => key,
+  );
 }
 
 /** JSON has neither -0 nor what is not finite. */

@@ -6,7 +6,7 @@ import { always, never, nonnegative } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { fixed } from "../../compiler/graph/extent.ts";
 import type { Scalar } from "../../compiler/graph/node.ts";
-import { supportOf } from "../../compiler/graph/support.ts";
+import { supportOf, variationOf } from "../../compiler/graph/support.ts";
 
 const context = new GraphContext();
 const shape = [fixed(6), fixed(6)];
@@ -40,5 +40,24 @@ describe("the support of", () => {
     const guard = nonnegative(offsetAffine(subtractAffine(axisAffine(0), axisAffine(1)), -1));
     expect(supportOf(map(context.load(triangle, next))).key).toBe(guard.key);
     expect(supportOf(map(context.load(leaf, next, guard))).key).toBe(guard.key);
+  });
+});
+
+describe("the variation along columns of", () => {
+  const masked = map(context.call("select", context.condition(inTriangle), load(), number(-1e9)));
+  const ofRow = context.load(leaf, [axisAffine(0), axisAffine(0)]);
+  const shifted = map(context.call("exp", context.call("subtract", load(masked), ofRow)));
+  const transposed = map(context.load(shifted, [axisAffine(1), axisAffine(0)]));
+
+  test.each([
+    ["a leaf", leaf, always],
+    ["a number", map(number(3)), never],
+    ["a number of the row", map(ofRow), never],
+    ["what a number masks", masked, inTriangle],
+    ["what is made of it and of numbers of the row", shifted, inTriangle],
+    ["what two sides of a mask vary in", map(context.call("add", load(masked), load())), always],
+    ["another axis of it", transposed, always],
+  ])("%s", (_, value, expected) => {
+    expect(variationOf(value, 1).key).toBe(expected.key);
   });
 });

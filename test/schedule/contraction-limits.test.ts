@@ -31,13 +31,20 @@ const masks: Readonly<Record<string, Condition>> = {
   "a band": and(notAfter(column, offsetAffine(row, 4)), notAfter(row, offsetAffine(column, 9))),
 };
 
-/** y[b, i, n] = Σ a[b, i, j]·w[j, n], or with a's other axis summed; or y = if the mask holds then Σ x[b, i, k]·w[k, j] else −1. */
-function masked(mask: Condition, kind: "sum over columns" | "sum over rows" | "read in part") {
+/**
+ * y[b, i, n] = Σ a[b, i, j]·w[b, j, n], or with a's other axis summed; or y = if the mask holds then Σ x[b, i, k]·w[b, k, j] else
+ * −1. With `other` a is the larger of zero and of that number where the mask does not hold.
+ */
+function masked(
+  mask: Condition,
+  kind: "sum over columns" | "sum over rows" | "read in part",
+  other: number | null = null,
+) {
   const context = new GraphContext();
   const square = [batchExtent, fixed(size), fixed(size)];
   const [b, i, j, k] = [0, 1, 2, 3].map(axisAffine) as [Affine, Affine, Affine, Affine];
   const x = context.leaf("param", "x", "f32", square);
-  const w = context.leaf("param", "w", "f32", [fixed(size), fixed(size)]);
+  const w = context.leaf("param", "w", "f32", square);
   const choose = (load: ReturnType<GraphContext["load"]>, other: number) =>
     context.call("select", context.condition(mask), load, context.constant(other, "f32"));
   const product = (left: ReturnType<GraphContext["load"]>) =>
@@ -45,7 +52,7 @@ function masked(mask: Condition, kind: "sum over columns" | "sum over rows" | "r
       parallel: square,
       reduction: [fixed(size)],
       reducer: "sum",
-      body: context.call("multiply", left, context.load(w, [k, j])),
+      body: context.call("multiply", left, context.load(w, [b, k, j])),
     }).values[0]!;
   const square3 = (body: ReturnType<typeof choose>) =>
     context.compute({ parallel: square, body }).values[0]!;
@@ -54,7 +61,9 @@ function masked(mask: Condition, kind: "sum over columns" | "sum over rows" | "r
     if (kind === "read in part") {
       return square3(choose(context.load(product(context.load(x, [b, i, k])), here), -1));
     }
-    const a = square3(choose(context.load(x, here), 0));
+    const chosen = choose(context.load(x, here), other ?? 0);
+    const least = context.constant(0, "f32");
+    const a = square3(other === null ? chosen : context.call("maximum", chosen, least));
     return product(context.load(a, kind === "sum over columns" ? [b, i, k] : [b, k, i]));
   };
   const value = result();
@@ -85,6 +94,26 @@ describe.each([4, 16])("vectors of %i lanes", (lanes) => {
       expect(one.source).toMatch(/\breach\b/);
     },
   );
+});
+
+const numbers = [
+  ["that come to zero", -1],
+  ["that do not", 0.25],
+] as const;
+const sided = Object.keys(masks).filter((name) => name !== "a band");
+
+describe.each(numbers)("numbers in place of what is masked %s", (_, other) => {
+  const cases = sided.flatMap((mask) => kinds.slice(0, 2).map((kind) => [kind, mask] as const));
+
+  test.for(cases)("%s, %s", async ([kind, mask]) => {
+    const given = masked(masks[mask]!, kind, other);
+    const expected = interpret(given.graph, given).results.get("y")!;
+    const run = (threads: number) => runGraph(given, { cpu: thisCpu(), fusion: true, threads });
+    const one = await run(1);
+    expectClose(one.results.get("y")!, expected, "y");
+    expect((await run(2)).results).toEqual(one.results);
+    expect(one.source).toMatch(/\ball_zero\b/);
+  });
 });
 
 test("a mask that leaves nearly all is not asked for", async () => {

@@ -1,6 +1,8 @@
 /** Groups of one form are scheduled once, and bound to their own values. */
 
 import { expect, test } from "vitest";
+import { axisAffine, subtractAffine } from "../../compiler/graph/affine.ts";
+import { nonnegative } from "../../compiler/graph/condition.ts";
 import { fixed } from "../../compiler/graph/extent.ts";
 import type { Value } from "../../compiler/graph/node.ts";
 import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
@@ -69,4 +71,30 @@ test.each<readonly [string, (b: LoopBuilder, x: Value, y: Value) => Value]>([
     };
   });
   expect(made).toBe(3);
+});
+
+test("products are not one where a mask has made a part of an operand zero", () => {
+  const square = [fixed(40), fixed(40)];
+  const { kernels, made } = kernelsOf((b) => {
+    const [x, w] = [b.leaf("param", "x", square), b.leaf("param", "w", square)];
+    const below = nonnegative(subtractAffine(axisAffine(0), axisAffine(1)));
+    const masked = b.call("select", b.context.condition(below), b.at(x), b.number(0));
+    const product = (operand: Value) =>
+      b.context.compute({
+        parallel: square,
+        reduction: [fixed(40)],
+        reducer: "sum",
+        body: b.call(
+          "multiply",
+          b.context.load(operand, [axisAffine(0), axisAffine(2)]),
+          b.context.load(w, [axisAffine(2), axisAffine(1)]),
+        ),
+      }).values[0]!;
+    return {
+      whole: product(b.map(square, b.call("multiply", b.at(x), b.number(2)))),
+      part: product(b.map(square, masked)),
+    };
+  });
+  expect(made).toBe(4);
+  expect(new Set(kernels).size).toBe(4);
 });
