@@ -8,16 +8,16 @@ import type { PlanChoice } from "../optimize/target-description.ts";
 import {
   type ContractionSpace,
   cutContraction,
-  cyclesOfPoint,
   isLegal,
   rowsOf,
+  stepOfPoint,
   tiledSpace,
 } from "./contraction-plan.ts";
 import { cutSums, type SumBlocks } from "./contraction-sums.ts";
 import { sumSeconds } from "./contraction-time.ts";
 import { tilesOf } from "./register-tiles.ts";
 
-/** How many times the fewest cycles a tile worth measuring may take. */
+/** How many times the shortest step that of a tile worth measuring may take. */
 const slowest = 1.4;
 
 /** What blocks of a panel may take of the second-level cache. */
@@ -44,16 +44,16 @@ export function candidatesBeside(
 function waysOf(space: ContractionSpace): PlanChoice[][] {
   const tiles = rowsOf(space).map((row) =>
     tilesOf(tiledSpace(space, row), space.target).map((tile) => {
-      return { row, ...tile, cycles: cyclesOfPoint(space, { row, ...tile }) };
+      return { row, ...tile, step: stepOfPoint(space, { row, ...tile }) };
     }),
   );
-  const fewest = Math.min(...tiles.flat().map(({ cycles }) => cycles));
+  const shortest = Math.min(...tiles.flat().map(({ step }) => step));
   const ways: PlanChoice[][] = [];
   for (const packed of space.isTransposed ? [true] : [false, true]) {
     for (const share of [null, ...blockShares]) {
       for (const ofRow of tiles) {
         const way = ofRow
-          .filter(({ cycles }) => cycles <= slowest * fewest)
+          .filter(({ step }) => step <= slowest * shortest)
           .map(({ row, rows, vectors }): PlanChoice => {
             return { row, rows, vectors, packed, blocks: blocksOf(space, share, vectors) };
           });

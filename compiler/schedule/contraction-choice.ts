@@ -22,12 +22,12 @@ import {
   type ContractionPlan,
   type ContractionSpace,
   cutContraction,
-  cyclesOfPoint,
   isLegal,
   leastPackedTiles,
   rowsOf,
   shapeOf,
   spaceOf,
+  stepOfPoint,
   tiledSpace,
 } from "./contraction-plan.ts";
 import { cutSums } from "./contraction-sums.ts";
@@ -142,7 +142,7 @@ function predictedChoice(space: ContractionSpace): PlanChoice {
   return { ...tile, packed, blocks: isBlocked ? blocks : null };
 }
 
-/** The tile of the fewest cycles that is not wider, and where its rows run: of equals the last axis. */
+/** The tile of the shortest steps that is not wider, and where its rows run: of equals the last axis. */
 function cheapestTile(
   space: ContractionSpace,
   widest: number,
@@ -156,8 +156,8 @@ function cheapestTile(
     for (const tile of tilesOf(tiledSpace(space, row), space.target)) {
       if (tile.vectors > widest) continue;
       const isFar = tile.rows > 1 && step >= farBytes;
-      const cycles = cyclesOfPoint(space, { row, ...tile }) * (isFar ? farCost : 1);
-      if (cycles < least) [best, least] = [{ row, ...tile }, cycles];
+      const cost = stepOfPoint(space, { row, ...tile }) * (isFar ? farCost : 1);
+      if (cost < least) [best, least] = [{ row, ...tile }, cost];
     }
   }
   invariant(best !== null, "a contraction that no tile covers");

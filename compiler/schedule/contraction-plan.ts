@@ -8,7 +8,7 @@ import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import type { PlanChoice, TargetDescription } from "../optimize/target-description.ts";
 import { type SumBlocks, type SumLoop, sumLoops } from "./contraction-sums.ts";
-import { cyclesOfStep, isTile, type TiledSpace } from "./register-tiles.ts";
+import { isTile, stepOfTiles, type TiledSpace } from "./register-tiles.ts";
 
 export interface ContractionPlan {
   readonly contraction: StridedContraction;
@@ -100,14 +100,15 @@ export function rowsOf({ contraction: { rowAxes } }: ContractionSpace): (number 
   return rowAxes.length === 0 ? [null] : [...rowAxes.keys()];
 }
 
-/** Cycles of one step of the sums of all columns, for one place along the row axis. */
-export function cyclesOfPoint(
+/** What one step of the sums of all columns takes for one place along the row axis, see `stepOfTiles`. */
+export function stepOfPoint(
   space: ContractionSpace,
   tile: Pick<PlanChoice, "row" | "rows" | "vectors">,
 ): number {
   const { columns, target } = space;
   const { rowCount } = tiledSpace(space, tile.row);
-  return cyclesOfStep(tile, rowCount, Math.ceil(columns / target.vectorLanes)) / rowCount;
+  const needed = Math.ceil(columns / target.vectorLanes);
+  return stepOfTiles(tile, rowCount, needed, target) / rowCount;
 }
 
 /** The axis along which rows of a task are cut, and how many places it has, in steps of so many. */

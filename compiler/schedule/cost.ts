@@ -7,12 +7,13 @@ import { invariant } from "../diagnostics/diagnostic.ts";
 import { axesOf, loopsOf } from "../graph/affine.ts";
 import { gathersOf, loadsOf, scalarChildren } from "../graph/context.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
-import { elementsAt } from "../graph/extent.ts";
+import { elementsAt, sizeAt } from "../graph/extent.ts";
 import type { Compute, Scalar, Value } from "../graph/node.ts";
 import { printNode } from "../graph/print.ts";
 import { reducers } from "../graph/reducers.ts";
 import { scalarFunctions } from "../graph/scalar-functions.ts";
 import type { KernelComment } from "../kernel/ir.ts";
+import { runsAlongReduction } from "../optimize/fusion/structure.ts";
 import { tiledContraction } from "../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
@@ -20,6 +21,7 @@ import { planOfGroup } from "./contraction-choice.ts";
 import { sumSeconds } from "./contraction-time.ts";
 import { planCorrelation } from "./correlation-plan.ts";
 import type { Surroundings } from "./kernel-builder.ts";
+import { latency } from "./register-tiles.ts";
 import { isForMatrixUnits } from "./workgroup/matrix-plan.ts";
 
 /** Floating-point operations of a body at one point, shared parts once. */
@@ -99,10 +101,14 @@ export interface PredictedTime {
 /** Seconds of the arithmetic of a group: products that matrix units are for are done by them. */
 function computingSeconds(group: Group, batchMax: number, target: TargetDescription): number {
   const { peakFlops, workgroup } = target;
+  if (workgroup === null && group.scatter === null) {
+    return group.kind === "contraction"
+      ? tiledSeconds(group, batchMax, target)
+      : rowSeconds(group, batchMax, target);
+  }
   const matrix = workgroup?.matrix ?? null;
-  if (group.kind !== "contraction") return groupFlops(group, batchMax) / peakFlops;
-  if (workgroup === null) return tiledSeconds(group, batchMax, target);
-  if (matrix === null) return groupFlops(group, batchMax) / peakFlops;
+  if (group.kind !== "contraction" || matrix === null)
+    return groupFlops(group, batchMax) / peakFlops;
   return group.stages.reduce((sum, stage) => {
     const contraction = tiledContraction(stage, batchMax);
     const isOfUnits = contraction !== undefined && isForMatrixUnits(contraction, matrix);
@@ -121,12 +127,42 @@ function tiledSeconds(group: Group, batchMax: number, target: TargetDescription)
   const maps = group.stages.filter((stage) => stage !== plan.contraction.node);
   const flops = maps.reduce((sum, map) => sum + nodeFlops(map, batchMax), 0);
   const read = group.reads.filter((value) => maps.some(({ operands }) => operands.includes(value)));
-  const bytes = [...read, ...group.writes].reduce((sum, v) => sum + valueBytes(v, batchMax), 0);
+  const readTotal = read.reduce((sum, v) => sum + readBytes(v, maps, batchMax), 0);
+  const bytes = group.writes.reduce((sum, v) => sum + valueBytes(v, batchMax), readTotal);
   const moving = bytes / bandwidthOf(groupBytes(group, batchMax), target);
   const correlation = planCorrelation(plan.contraction, batchMax, target);
   const sums = correlation?.seconds ?? sumSeconds(plan, batchMax, target);
   return sums + flops / target.peakFlops + moving;
 }
+
+/**
+ * Seconds of maps and reductions row by row, and of a contraction whose tiles hold whole rows. Vectors count as whole; an
+ * operation that is no multiply-add takes as long as one; and every reduction along a row is waited for.
+ */
+function rowSeconds(group: Group, batchMax: number, target: TargetDescription): number {
+  const { vectorLanes, multiplyAdds, peakFlops } = target;
+  const chosen = planOfGroup(group, batchMax, target);
+  const maps = group.stages.filter((stage) => stage !== chosen?.plan.contraction.node);
+  const depth = group.kind === "rows" ? group.tileSpace.length : 0;
+  const operations = maps.reduce((sum, map) => {
+    const row = runsAlongReduction(map, batchMax) ? map.reduction : map.parallel.slice(depth);
+    const points = row.map((extent) => sizeAt(extent, batchMax)).findLast((size) => size > 1) ?? 1;
+    const whole = Math.ceil(points / vectorLanes) * vectorLanes;
+    return sum + (nodeFlops(map, batchMax) * whole) / points;
+  }, 0);
+  const rows = group.kind === "rows" ? elementsAt(group.tileSpace, batchMax) : 0;
+  const reduced = maps.filter(({ reducer }) => reducer !== null);
+  const waits = reduced.reduce(
+    (sum, { body }) => sum + 2 * Math.log2(vectorLanes) + Math.min(bodyCost(body), longestWait),
+    0,
+  );
+  const clock = peakFlops / (2 * vectorLanes * multiplyAdds);
+  const sums = chosen === undefined ? 0 : sumSeconds(chosen.plan, batchMax, target);
+  return sums + (2 * operations) / peakFlops + (rows * waits * latency) / clock;
+}
+
+/** Operations in a chain, beyond which a processor has found others to do. */
+const longestWait = 16;
 
 /** Bytes a second of work that touches so many: what does not fit the second-level cache comes from memory. */
 function bandwidthOf(bytes: number, target: TargetDescription): number {

@@ -39,10 +39,10 @@ describe("register tiles on the CPU", () => {
     vectorLanes: 8,
     vectorRegisters: 16,
   };
-  const timeOnCpu = (sizes: Case["sizes"], letters = "mk,kn->mn"): PredictedTime => {
+  const timeOnCpu = (sizes: Case["sizes"], letters = "mk,kn->mn", target = cpu): PredictedTime => {
     const { context, graph } = productCase({ letters, sizes });
-    const [group] = formGroups(context, graph, cpu, { fusion: true }).groups;
-    return predictedTime(group!, 1, cpu);
+    const [group] = formGroups(context, graph, target, { fusion: true }).groups;
+    return predictedTime(group!, 1, target);
   };
   const secondsOf = (...of: Parameters<typeof timeOnCpu>) => timeOnCpu(...of).seconds;
   const long = { m: 48, k: 2000, n: 16 } as const;
@@ -51,8 +51,19 @@ describe("register tiles on the CPU", () => {
     const atPeak = (2 * 48 * 2000 * 16) / cpu.peakFlops;
     const { seconds, boundBy } = timeOnCpu(long);
     expect(boundBy).toBe("arithmetic");
-    expect(seconds).toBeGreaterThan(1.1 * atPeak);
-    expect(seconds).toBeLessThan(1.3 * atPeak);
+    // Tiles of 6 × 2 load 8 operands for 12 multiply-adds.
+    expect(seconds / atPeak).toBeCloseTo(1 + (0.05 * 8) / 12, 2);
+  });
+
+  test("of few sums wait for each other: half as long where half as many begin in a cycle", () => {
+    const few = { m: 1, k: 2000, n: 8 } as const;
+    const perMultiplyAdd = (multiplyAdds: number) => {
+      const peakFlops = cpu.peakFlops * multiplyAdds;
+      const target = { ...cpu, multiplyAdds, peakFlops };
+      return timeOnCpu(few, "mk,kn->mn", target).seconds / ((2 * 2000 * 8) / peakFlops);
+    };
+    expect(perMultiplyAdd(2)).toBeCloseTo(8.1, 1);
+    expect(perMultiplyAdd(1)).toBeCloseTo(4.1, 1);
   });
 
   test("count as whole where they reach beyond the columns", () => {

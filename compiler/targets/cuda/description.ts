@@ -53,6 +53,7 @@ export function describeCuda({
     // Data sheet: 67e12, which is 132 multiprocessors × 128 multiply-adds at 1.98 GHz; 60e12 is at 1.78 GHz, nearer to
     // what is kept under load. Products in cuBLAS reach 46e12 to 50e12.
     peakFlops: 60e12,
+    multiplyAdds: 1,
     // An estimate: 24 bytes a clock for each multiprocessor, of 64 that it can take; it weighs tiles against each other.
     cacheBandwidth: 5.5e12,
     // Data sheets: 3.35e12 of an H100, 4.8e12 of an H200, on which copies reach 4.3e12.

@@ -37,6 +37,7 @@ export function describeWgsl({
     vectorRegisters: 64,
     cacheBytes: [defaultLimits.workgroupBytes, 4 * 2 ** 20],
     peakFlops: 5e12,
+    multiplyAdds: 1,
     cacheBandwidth: 400e9,
     memoryBandwidth: 200e9,
     launchSeconds: 5e-6,
