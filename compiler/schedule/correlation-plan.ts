@@ -24,7 +24,7 @@ import {
   tilePoints,
   tilesAlong,
 } from "./correlation.ts";
-import { cyclesOfStep, type Tile, tilesOf } from "./register-tiles.ts";
+import { stepOfTiles, type Tile, tilesOf } from "./register-tiles.ts";
 
 export interface CorrelationPlan {
   readonly correlation: Correlation;
@@ -151,7 +151,7 @@ function cut(
   return null;
 }
 
-/** The register tile of so many vectors that takes the fewest cycles for all rows, if registers have room for one. */
+/** The register tile of so many vectors that has the shortest step for all rows, if registers have room for one. */
 function fastestTile(
   rowCount: number,
   columns: number,
@@ -160,9 +160,9 @@ function fastestTile(
 ): Tile | null {
   const space = { rowCount, columns, narrowest: 1 };
   const tiles = tilesOf(space, target).filter((tile) => tile.vectors === vectors);
-  const cycles = (tile: Tile) => cyclesOfStep(tile, rowCount, vectors);
+  const step = (tile: Tile) => stepOfTiles(tile, rowCount, vectors, target);
   return tiles.reduce<Tile | null>(
-    (best, tile) => (best === null || cycles(tile) < cycles(best) ? tile : best),
+    (best, tile) => (best === null || step(tile) < step(best) ? tile : best),
     null,
   );
 }
@@ -200,10 +200,10 @@ function secondsOfBlocks(
     ((2 * lanes * steps * points) / target.peakFlops +
       (bytesPerElement.f32 * lanes * (ofData + moved)) / target.cacheBandwidth);
   if (taps === "summed") {
-    const steps = cyclesOfStep(tile, inBlock, vectors) * channels;
+    const steps = stepOfTiles(tile, inBlock, vectors, target) * channels;
     return secondsOf(sizeOf(rowAxes), steps, 2 * (points + places) * vectors * inBlock);
   }
-  const steps = cyclesOfStep(tile, channels, vectors) * inBlock;
+  const steps = stepOfTiles(tile, channels, vectors, target) * inBlock;
   const repeats = sums.reduce((all, { extent }) => all * sizeAt(extent, batchMax), 1);
   const ofSums = 2 * points * channels * vectors;
   return secondsOf(repeats, steps, (points + places) * vectors * inBlock + ofSums);
