@@ -46,25 +46,38 @@ function atomKey(atom: Atom): string {
 }
 
 function make(constant: number, batch: number, unmerged: readonly Term[]): Affine {
+  if (unmerged.length < 2) {
+    return canonical(
+      constant,
+      batch,
+      unmerged.filter(({ coefficient }) => coefficient !== 0),
+    );
+  }
   const merged = new Map<string, Term>();
-  for (const { coefficient, atom } of unmerged) {
-    const key = atomKey(atom);
-    merged.set(key, { coefficient: (merged.get(key)?.coefficient ?? 0) + coefficient, atom });
+  for (const term of unmerged) {
+    const key = atomKey(term.atom);
+    const known = merged.get(key);
+    const coefficient = (known?.coefficient ?? 0) + term.coefficient;
+    merged.set(key, known === undefined ? term : { coefficient, atom: term.atom });
   }
   const entries = [...merged].filter(([, term]) => term.coefficient !== 0);
   entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  const parts = entries.map(([key, { coefficient }]) =>
-    coefficient === 1 ? key : `${coefficient}*${key}`,
+  return canonical(
+    constant,
+    batch,
+    entries.map(([, term]) => term),
+  );
+}
+
+/** Of terms that are merged, without zero coefficients and sorted. */
+function canonical(constant: number, batch: number, terms: readonly Term[]): Affine {
+  const parts = terms.map(({ coefficient, atom }) =>
+    coefficient === 1 ? atomKey(atom) : `${coefficient}*${atomKey(atom)}`,
   );
   if (batch !== 0) parts.push(batch === 1 ? "N" : `${batch}*N`);
   if (constant !== 0 || parts.length === 0) parts.push(String(constant));
   // + 0 turns −0, from scaling by a negative number, into 0
-  return {
-    constant: constant + 0,
-    batch: batch + 0,
-    terms: entries.map(([, term]) => term),
-    key: parts.join("+"),
-  };
+  return { constant: constant + 0, batch: batch + 0, terms, key: parts.join("+") };
 }
 
 export function constantAffine(value: number): Affine {
@@ -98,11 +111,17 @@ export function extentAffine(extent: Extent): Affine {
 }
 
 export function addAffine(a: Affine, b: Affine): Affine {
+  if (a.terms.length === 0 || b.terms.length === 0) {
+    const terms = a.terms.length === 0 ? b.terms : a.terms;
+    return canonical(a.constant + b.constant, a.batch + b.batch, terms);
+  }
   return make(a.constant + b.constant, a.batch + b.batch, [...a.terms, ...b.terms]);
 }
 
 export function scaleAffine(a: Affine, factor: number): Affine {
-  return make(
+  if (factor === 0) return zeroAffine;
+  if (factor === 1) return a;
+  return canonical(
     a.constant * factor,
     a.batch * factor,
     a.terms.map(({ coefficient, atom }) => ({ coefficient: coefficient * factor, atom })),
@@ -114,7 +133,7 @@ export function subtractAffine(a: Affine, b: Affine): Affine {
 }
 
 export function offsetAffine(a: Affine, offset: number): Affine {
-  return make(a.constant + offset, a.batch, a.terms);
+  return offset === 0 ? a : canonical(a.constant + offset, a.batch, a.terms);
 }
 
 /** The value, if the affine is a number. */
