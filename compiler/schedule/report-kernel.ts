@@ -9,7 +9,7 @@ import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { type ChosenPlan, planOfGroup } from "./contraction-choice.ts";
 import { correlationOfGroup, nameOfAlgorithm } from "./correlation-plan.ts";
-import { predictedTime } from "./cost.ts";
+import { groupBytes, groupFlops, predictedTime } from "./cost.ts";
 import { describeGroup } from "./describe-group.ts";
 
 /** What a report says beyond its own group. */
@@ -19,19 +19,21 @@ export interface ReportContext {
   readonly times: number;
   readonly stored: ReadonlyMap<Value, Value>;
   readonly batchMax: number;
+  /** Rows of the batch that the kernel is made for: those of a task, where tasks take rows through several kernels. */
+  readonly rows: number;
   readonly target: TargetDescription;
 }
 
 export function reportKernel(
   context: GraphContext,
   graph: string,
-  { name, comment: { flops, bytes, sources } }: Kernel,
+  { name, comment: { sources } }: Kernel,
   group: Group,
-  { nameOfGroup, launchedWith, times, stored, batchMax, target }: ReportContext,
+  { nameOfGroup, launchedWith, times, stored, batchMax, rows, target }: ReportContext,
 ): KernelReport {
   const { seconds, boundBy } = predictedTime(group, batchMax, target);
-  const correlation = correlationOfGroup(group, batchMax, target);
-  const chosen = correlation === null ? planOfGroup(group, batchMax, target) : undefined;
+  const correlation = correlationOfGroup(group, rows, target);
+  const chosen = correlation === null ? planOfGroup(group, rows, target) : undefined;
   return {
     graph,
     name,
@@ -46,8 +48,8 @@ export function reportKernel(
     times,
     loopIsOneLaunch: false,
     origins: sources,
-    flops,
-    bytes,
+    flops: groupFlops(group, batchMax),
+    bytes: groupBytes(group, batchMax),
     predictedSeconds: seconds,
     boundBy,
     plan: chosen === undefined ? null : reportPlan(chosen),

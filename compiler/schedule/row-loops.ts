@@ -62,7 +62,8 @@ export function hasRows({ shape }: { readonly shape: Shape }): boolean {
   return shape[0] !== undefined && !isFixed(shape[0]);
 }
 
-function hasIndependentRows({ scatter, stages }: Group, batchMax: number): boolean {
+/** Whether all that a group does for a row of the batch reads and writes of that row alone. */
+export function hasIndependentRows({ scatter, stages }: Group, batchMax: number): boolean {
   return scatter === null && stages.every((stage) => isRowwise(stage, batchMax));
 }
 

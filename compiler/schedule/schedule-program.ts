@@ -33,6 +33,7 @@ import {
 } from "./memory-plan.ts";
 import { libraryFunctions, updateName } from "./names.ts";
 import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
+import { withChains } from "./row-chains.ts";
 import { hasRows, rowsPerTask } from "./row-loops.ts";
 import { rowRuns } from "./row-runs.ts";
 import { scheduleGroup } from "./schedule-group.ts";
@@ -160,11 +161,11 @@ function scheduleGraph(
   const { graph } = grouped;
   const { batchMax } = graph;
   const origins = (group: Group): string[] => originsOf(context, group, options.locate);
-  const { groups, loops, depths } = levelGroups(
-    context,
-    grouped,
-    options.joinLaunches ? rowRuns(grouped, target) : [{ items: grouped.order, rows: null }],
-    (loop) => rowsPerTask(loop, batchMax, target),
+  const runs = options.joinLaunches
+    ? withChains(rowRuns(grouped, target), batchMax, target)
+    : [{ items: grouped.order, rows: null }];
+  const { groups, loops, depths } = levelGroups(context, grouped, runs, (loop) =>
+    rowsPerTask(loop, batchMax, target),
   );
   const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
     const schedule = (): ScheduledKernel => {
@@ -231,13 +232,14 @@ function scheduleGraph(
         offset: results.offsets.get(value)!,
       })),
     },
-    reports: groups.map(({ group, grouped: { groups: level, stored }, around }, i) =>
+    reports: groups.map(({ group, grouped: { groups: level, stored }, surroundings, around }, i) =>
       reportKernel(context, name, scheduled[i]!.kernel, group, {
         nameOfGroup: (index) => nameOf.get(level[index]!)!,
         launchedWith: companyOf(launches, i),
         times: timesOf(around),
         stored,
         batchMax,
+        rows: surroundings.batchMax,
         target,
       }),
     ),

@@ -1,0 +1,182 @@
+/**
+ * Kernels that follow each other and have nothing to do with other rows of the batch than their own: a task then takes
+ * some rows through all of them, as it does through the iterations of a loop (`row-loops.ts`). What one makes is still in
+ * the second-level cache when the next reads it, where results for the whole batch would not be, and threads meet once.
+ *
+ * Which of them make a chain is a question of cost: chains are chosen so that together they save the most. What is read
+ * again before a task has touched more than the cache holds need not come from memory; but each task packs panels of
+ * weights for itself, fills its tiles less well, and reads weights again that do not stay near.
+ */
+
+import { bytesPerElement } from "../graph/dtype.ts";
+import { elementsAt } from "../graph/extent.ts";
+import type { Value } from "../graph/node.ts";
+import type { Group } from "../optimize/group.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
+import { planOfGroup } from "./contraction-choice.ts";
+import { sumSeconds } from "./contraction-time.ts";
+import { groupBytes, predictedSeconds } from "./cost.ts";
+import { hasIndependentRows, hasRows } from "./row-loops.ts";
+import type { RowRun } from "./row-runs.ts";
+
+/** Tasks that a chain has at least: so many give any small number of threads about as much to do each. */
+const fewestTasks = 8;
+
+/** Runs that tasks take no rows through with their chains as runs that tasks do. */
+export function withChains(
+  runs: readonly RowRun[],
+  batchMax: number,
+  target: TargetDescription,
+): readonly RowRun[] {
+  if (target.workgroup !== null) return runs;
+  return runs.flatMap((run) => (run.rows === null ? chained(run.items, batchMax, target) : [run]));
+}
+
+/** Loops are in no chain: they have tasks of their own. */
+function chained(
+  items: RowRun["items"],
+  batchMax: number,
+  target: TargetDescription,
+): readonly RowRun[] {
+  const runs: RowRun[] = [];
+  let links: Group[] = [];
+  let others: RowRun["items"][number][] = [];
+  const endChain = (): void => {
+    let next = 0;
+    for (const { first, end, rows } of bestChains(links, batchMax, target)) {
+      runs.push({ items: [...others, ...links.slice(next, first)], rows: null });
+      runs.push({ items: links.slice(first, end), rows });
+      others = [];
+      next = end;
+    }
+    others.push(...links.slice(next));
+    links = [];
+  };
+  for (const item of items) {
+    if (item.kind !== "loop" && hasIndependentRows(item, batchMax)) {
+      links.push(item);
+      continue;
+    }
+    endChain();
+    others.push(item);
+  }
+  endChain();
+  runs.push({ items: others, rows: null });
+  return runs.filter((run) => run.items.length > 0);
+}
+
+/** Groups `first` to `end`, the latter excluded, that tasks of so many rows each go through. */
+interface RowChain {
+  readonly first: number;
+  readonly end: number;
+  readonly rows: number;
+}
+
+/** The chains within a run of groups that save the most, with rows that are best for all of them. */
+function bestChains(
+  run: readonly Group[],
+  batchMax: number,
+  target: TargetDescription,
+): readonly RowChain[] {
+  let best: { readonly saved: number; readonly chains: readonly RowChain[] } = {
+    saved: 0,
+    chains: [],
+  };
+  const seconds = run.reduce((sum, group) => sum + predictedSeconds(group, batchMax, target), 0);
+  const most = run.length === 1 ? 0 : Math.min(batchMax, seconds / target.taskSeconds);
+  for (let tasks = fewestTasks; tasks <= most; tasks *= 2) {
+    const found = chainsOfRows(run, Math.ceil(batchMax / tasks), batchMax, target);
+    if (found.saved > best.saved) best = found;
+  }
+  return best.chains;
+}
+
+/** The best way to cut a run into chains and groups that stay alone: for each end the best first group of the last chain. */
+function chainsOfRows(
+  run: readonly Group[],
+  rows: number,
+  batchMax: number,
+  target: TargetDescription,
+) {
+  const links = linksOf(run, rows, batchMax, target);
+  const best = [{ saved: 0, chains: [] as readonly RowChain[] }];
+  for (let end = 1; end <= run.length; end++) {
+    let choice = best[end - 1]!;
+    let saved = -target.launchSeconds;
+    let bytes = 0;
+    const shared = new Set<Value>();
+    for (let first = end - 1; first >= 0; first--) {
+      const link = links[first]!;
+      saved += link.saved + target.launchSeconds;
+      for (const { reader, seconds } of link.passed) if (reader < end) saved += seconds;
+      bytes += link.bytes;
+      for (const value of link.shared) shared.add(value);
+      const isNear = bytes <= target.cacheBytes[1];
+      const again = isNear ? 0 : (batchMax / rows) * sizeOf([...shared], batchMax);
+      const total = best[first]!.saved + saved - again / target.memoryBandwidth;
+      if (first < end - 1 && total > choice.saved) {
+        choice = { saved: total, chains: [...best[first]!.chains, { first, end, rows }] };
+      }
+    }
+    best.push(choice);
+  }
+  return best.at(-1)!;
+}
+
+/** A group as a part of chains. */
+interface Link {
+  /** Seconds that its products take less in tasks of a chain; usually negative. */
+  readonly saved: number;
+  /** What it leaves in the cache for the next that touches it, and the seconds that saves. */
+  readonly passed: readonly { readonly reader: number; readonly seconds: number }[];
+  /** Bytes that it touches in one task. */
+  readonly bytes: number;
+  /** What it reads for all rows alike. */
+  readonly shared: readonly Value[];
+}
+
+function linksOf(
+  run: readonly Group[],
+  rows: number,
+  batchMax: number,
+  target: TargetDescription,
+): readonly Link[] {
+  const { cacheBytes, cacheBandwidth, memoryBandwidth } = target;
+  const touched = run.map(({ reads, writes }) => new Set([...reads, ...writes].filter(hasRows)));
+  const inTask = run.map((group) => groupBytes(group, rows));
+  const inAll = run.map((group) => groupBytes(group, batchMax));
+  // Between the touches of an element there is the rest of the one group before it, or of the other after it.
+  const isNear = (bytes: readonly number[], from: number, to: number) => {
+    const between = bytes.slice(from + 1, to).reduce((a, b) => a + b, 0);
+    return Math.max(bytes[from]!, bytes[to]!) + between <= cacheBytes[1];
+  };
+  return run.map((group, at) => {
+    const passed = [...touched[at]!].flatMap((value) => {
+      const next = touched.findIndex((values, i) => i > at && values.has(value));
+      if (next < 0 || !isNear(inTask, at, next) || isNear(inAll, at, next)) return [];
+      const seconds = sizeOf([value], batchMax) * (1 / memoryBandwidth - 1 / cacheBandwidth);
+      return [{ reader: next, seconds }];
+    });
+    return {
+      saved:
+        productSeconds(group, batchMax, target) -
+        (batchMax / rows) * productSeconds(group, rows, target),
+      passed,
+      bytes: inTask[at]!,
+      shared: group.reads.filter((value) => !hasRows(value)),
+    };
+  });
+}
+
+/** Seconds of the products of a group. */
+function productSeconds(group: Group, batchMax: number, target: TargetDescription): number {
+  const chosen = planOfGroup(group, batchMax, target);
+  return chosen === undefined ? 0 : sumSeconds(chosen.plan, batchMax, target);
+}
+
+function sizeOf(values: readonly Value[], batchMax: number): number {
+  return values.reduce(
+    (sum, { shape, dtype }) => sum + elementsAt(shape, batchMax) * bytesPerElement[dtype],
+    0,
+  );
+}
