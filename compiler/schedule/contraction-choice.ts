@@ -155,8 +155,7 @@ function cheapestTile(
     const step = axis === null ? 0 : 4 * Math.abs(contraction.broadcast.steps[axis]!);
     for (const tile of tilesOf(tiledSpace(space, row), space.target)) {
       if (tile.vectors > widest) continue;
-      const isFar = tile.rows > 1 && step >= farBytes;
-      const cost = stepOfPoint(space, { row, ...tile }) * (isFar ? farCost : 1);
+      const cost = stepOfPoint(space, { row, ...tile }) * (step >= farBytes ? farCost : 1);
       if (cost < least) [best, least] = [{ row, ...tile }, cost];
     }
   }

@@ -48,3 +48,9 @@ test("rows side by side, and few rows to multiply by, are not packed", () => {
 test("columns that do not lie side by side always are", () => {
   expect(isPacked("mk,nk->mn", { m: 4, k: 8, n: 64 })).toBe(true);
 });
+
+test("tiles have several rows though these are far apart, where none are nearer", () => {
+  const { rows, vectors } = planOf("mk,kn->mn", { m: 128, k: 4096, n: 128 });
+  expect(rows * vectors).toBeGreaterThan(8);
+  expect(rows).toBeGreaterThan(1);
+});

@@ -1,6 +1,11 @@
 /** Predicted times count products by the units that compute them, and tiles on the CPU by what they take. */
 
 import { describe, expect, test } from "vitest";
+import { axisAffine } from "../../compiler/graph/affine.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
+import { fixed } from "../../compiler/graph/extent.ts";
+import type { Scalar } from "../../compiler/graph/node.ts";
+import { algebraOf } from "../../compiler/graph/scalar-functions.ts";
 import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
 import { type PredictedTime, predictedTime } from "../../compiler/schedule/cost.ts";
 import type { Precision } from "../../compiler/semantics/precision.ts";
@@ -31,6 +36,49 @@ test("products that are not for them take that of plain multiply-adds", () => {
     expect(seconds).toBeCloseTo((2 * points ** 3) / target.peakFlops, 9);
   }
 });
+
+describe("rows on the CPU", () => {
+  const cpu = describeCpu({ architecture: "x64", cpuinfo: "" });
+  /** The softmax of so many numbers in each of 64 rows. */
+  const secondsOf = (columns: number): number => {
+    const { context, graph } = softmaxCase(64, columns);
+    const [group] = formGroups(context, graph, cpu, { fusion: true }).groups;
+    expect(group!.kind).toBe("rows");
+    return predictedTime(group!, 1, cpu).seconds;
+  };
+
+  test("are of whole vectors", () => {
+    expect(secondsOf(7)).toBe(secondsOf(8));
+    expect(secondsOf(9)).toBeGreaterThan(secondsOf(8));
+  });
+
+  test("wait for their reductions, however short they are", () => {
+    const [short, long] = [secondsOf(cpu.vectorLanes), secondsOf(64 * cpu.vectorLanes)];
+    expect(long / short).toBeGreaterThan(4);
+    expect(long / short).toBeLessThan(32);
+  });
+});
+
+/** x[rows, columns] → exp(x) / Σ exp(x), as one group. */
+function softmaxCase(rows: number, columns: number) {
+  const context = new GraphContext();
+  const f = algebraOf<Scalar>(context, "f32");
+  const [rowExtent, columnExtent] = [fixed(rows), fixed(columns)];
+  const x = context.leaf("param", "x", "f32", [rowExtent, columnExtent]);
+  const at = [axisAffine(0), axisAffine(1)];
+  const total = context.compute({
+    parallel: [rowExtent],
+    reduction: [columnExtent],
+    reducer: "sum",
+    body: context.call("exp", context.load(x, at)),
+  }).values[0]!;
+  const y = context.compute({
+    parallel: [rowExtent, columnExtent],
+    body: f.divide(context.call("exp", context.load(x, at)), context.load(total, [axisAffine(0)])),
+  }).values[0]!;
+  const results = [{ name: "y", value: y }];
+  return { context, graph: { name: "softmax", batchMax: 1, results, assignments: [] } };
+}
 
 describe("register tiles on the CPU", () => {
   /** 8 lanes and 16 registers: tiles of two vectors, and of six rows where there are as many. */

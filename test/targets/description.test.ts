@@ -61,6 +61,11 @@ test("processors that split vectors of 512 bits do half as much a second", () =>
   expect(peak(v4, "GenuineIntel", 25)).toBe(whole);
   expect(peak(v3, "AuthenticAMD", 25)).toBe(whole / 2);
   expect(peak(v3, "AuthenticAMD", 26)).toBe(whole / 2);
+  const of = (family: number) =>
+    describeCpu({ architecture: "x64", cpuinfo: cpuinfo(v4, "AuthenticAMD", family) });
+  expect([of(25), of(26)].map(({ multiplyAdds }) => multiplyAdds)).toEqual([1, 2]);
+  // C compilers take them for what they were before.
+  expect([of(25), of(26)].map(({ mtune }) => mtune)).toEqual(["generic", "native"]);
   // What is not known counts as whole.
   const unnamed = describeCpu({ architecture: "x64", cpuinfo: `flags : ${v4}` });
   expect(unnamed.peakFlops).toBe(whole);
