@@ -121,6 +121,14 @@ describe("a task takes rows through what goes forth and back", () => {
       [3, null],
       [3, null],
     ]);
+    // Of the whole batch, in each iteration: 6 · 4 sums of 4 products.
+    const products = program.kernels.filter(
+      ({ kind, times }) => kind === "contraction" && times > 1,
+    );
+    expect(products.map(({ flops }) => flops)).toEqual([
+      expect.closeTo(2 * batchMax * 16, -2),
+      expect.closeTo(2 * batchMax * 16, -2),
+    ]);
     const { launches } = program.module.functions[0]!;
     const names = launches.slice(run!.end).map(({ kernel }) => kernel.comment.lines.join(" "));
     expect(names.join(" ")).toMatch(/sum\[i1 < N\]/);
