@@ -84,6 +84,7 @@ export interface CompiledProgram {
   readonly plan: TrainerPlan;
   readonly code: KernelCode;
   readonly functions: TrainerFunctions;
+  /** Made when they are asked for. */
   readonly kernels: readonly KernelReport[];
   /** In order of the pipeline. */
   readonly timings: readonly PassTiming[];

@@ -68,7 +68,8 @@ export function compile(
     requiredFeatures: target.name === "cpu" ? target.features : [],
   });
   const { clocks } = options;
-  const { kernels, module } = passes.scheduled;
+  const { scheduled } = passes;
+  const { module } = scheduled;
   const code = printKernels(passes, target, {
     source: entry,
     batchMax: lowered.batchMax,
@@ -78,7 +79,9 @@ export function compile(
     plan: clocks === undefined ? plan : planClocks(plan, module),
     code,
     functions: printTrainerFunctions(lowered, passes),
-    kernels: reportLoops(kernels, module, code),
+    get kernels() {
+      return reportLoops(scheduled.kernels, module, code);
+    },
     timings: passes.timings,
     printed,
   };

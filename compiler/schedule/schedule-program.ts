@@ -79,6 +79,7 @@ export interface ScheduledProgram {
     readonly temporaries: number;
     readonly results: number;
   };
+  /** Made when they are asked for. */
   readonly kernels: readonly KernelReport[];
 }
 
@@ -104,6 +105,7 @@ export function scheduleProgram(
       return scheduleGraph(context, name, grouped, described, options, persistent, kernels);
     }),
   );
+  let reports: readonly KernelReport[] | undefined;
   return {
     module: { model: options.model, functions: scheduled.map(({ fn }) => fn) },
     graphs: scheduled.map(({ graph }) => graph),
@@ -113,7 +115,10 @@ export function scheduleProgram(
       temporaries: Math.max(0, ...scheduled.map(({ temporaryBytes }) => temporaryBytes)),
       results: Math.max(0, ...scheduled.map(({ resultBytes }) => resultBytes)),
     },
-    kernels: scheduled.flatMap(({ reports }) => reports),
+    get kernels() {
+      reports ??= scheduled.flatMap((graph) => graph.reports());
+      return reports;
+    },
   };
 }
 
@@ -144,7 +149,7 @@ function layoutPersistent(
 interface GraphSchedule {
   readonly fn: GraphFunction;
   readonly graph: ScheduledGraph;
-  readonly reports: readonly KernelReport[];
+  readonly reports: () => readonly KernelReport[];
   readonly temporaryBytes: number;
   readonly resultBytes: number;
 }
@@ -232,17 +237,19 @@ function scheduleGraph(
         offset: results.offsets.get(value)!,
       })),
     },
-    reports: groups.map(({ group, grouped: { groups: level, stored }, surroundings, around }, i) =>
-      reportKernel(context, name, scheduled[i]!.kernel, group, {
-        nameOfGroup: (index) => nameOf.get(level[index]!)!,
-        launchedWith: companyOf(launches, i),
-        times: timesOf(around),
-        stored,
-        batchMax,
-        rows: surroundings.batchMax,
-        target,
-      }),
-    ),
+    // Training asks for none.
+    reports: () =>
+      groups.map(({ group, grouped: { groups: level, stored }, surroundings, around }, i) =>
+        reportKernel(context, name, scheduled[i]!.kernel, group, {
+          nameOfGroup: (index) => nameOf.get(level[index]!)!,
+          launchedWith: companyOf(launches, i),
+          times: timesOf(around),
+          stored,
+          batchMax,
+          rows: surroundings.batchMax,
+          target,
+        }),
+      ),
     temporaryBytes: temporaries.bytes,
     resultBytes: results.bytes,
   };
