@@ -31,7 +31,8 @@ export function reportKernel(
   group: Group,
   { nameOfGroup, launchedWith, times, stored, batchMax, rows, target }: ReportContext,
 ): KernelReport {
-  const { seconds, boundBy } = predictedTime(group, batchMax, target);
+  // A task's operands are near where the batch's are not, and what all tasks read is read by each.
+  const { seconds, boundBy } = predictedTime(group, rows, target);
   const correlation = correlationOfGroup(group, rows, target);
   const chosen = correlation === null ? planOfGroup(group, rows, target) : undefined;
   return {
@@ -50,7 +51,7 @@ export function reportKernel(
     origins: sources,
     flops: groupFlops(group, batchMax),
     bytes: groupBytes(group, batchMax),
-    predictedSeconds: seconds,
+    predictedSeconds: (seconds * batchMax) / rows,
     boundBy,
     plan: chosen === undefined ? null : reportPlan(chosen),
   };

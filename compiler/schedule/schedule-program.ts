@@ -98,10 +98,12 @@ export function scheduleProgram(
   const persistent = layoutPersistent(options.persistent, batchMax, target);
   const kernels = new KernelTable();
   const { candidates = 1 } = options;
+  const targets = Array.from({ length: candidates }, (_, number) =>
+    candidates === 1 ? target : withCandidate(target, number),
+  );
   const scheduled = graphs.flatMap((grouped) =>
-    Array.from({ length: candidates }, (_, number) => {
+    targets.map((described, number) => {
       const name = candidateOf(grouped.graph.name, number);
-      const described = candidates === 1 ? target : withCandidate(target, number);
       return scheduleGraph(context, name, grouped, described, options, persistent, kernels);
     }),
   );

@@ -160,6 +160,20 @@ describe("tuning a model", () => {
   });
 });
 
+it("compiles every candidate's plans, each in a graph of its own", () => {
+  const request = { entry: model, target: "cpu", candidates: 3 } as const;
+  const { kernels, plan } = compileModel(request, collecting().streams).program;
+  expect(Object.keys(plan.graphs)).toEqual(
+    expect.arrayContaining(["train", "train_candidate_1", "train_candidate_2"]),
+  );
+  const of = (graph: string) => kernels.filter((kernel) => kernel.graph === graph);
+  of("train").forEach(({ plan: predicted, name }, i) => {
+    const other = of("train_candidate_1")[i]!;
+    const isSame = JSON.stringify(other.plan?.choice) === JSON.stringify(predicted?.choice);
+    expect(other.name === name).toBe(isSame);
+  });
+});
+
 describe("kept plans", () => {
   it("change nothing that is not asked to take them", async () => {
     const texts = () => {
