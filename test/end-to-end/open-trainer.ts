@@ -21,6 +21,7 @@ export interface OpenOptions {
   readonly precision?: Precision;
   readonly batchSize?: number;
   readonly fusion?: boolean;
+  readonly winograd?: boolean;
   readonly threads?: number;
   readonly dataFolder?: string;
   /** Whether `fit` begins with the self-test, for which the interpreter makes a step. */
