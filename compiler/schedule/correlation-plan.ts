@@ -74,7 +74,8 @@ export function planCorrelation(
   // Whatever was measured of the plain sum: the choice of one of its plans must change no bits.
   const { plans: _, ...predicted } = target;
   const direct = choosePlan(contraction, batchMax, predicted).plan;
-  const share = plan.tasks === 1 ? leastGainAlone : leastGain;
+  const isAlone = plan.tasks === 1 && plan.correlation.taps === "kept";
+  const share = isAlone ? leastGainAlone : leastGain;
   return plan.seconds < share * sumSeconds(direct, batchMax, target) ? plan : null;
 }
 
