@@ -14,7 +14,7 @@ export interface TargetDescription {
   readonly cacheBytes: readonly [first: number, second: number];
   /** Floating-point operations a second on one thread, fma counted as two. */
   readonly peakFlops: number;
-  /** Multiply-adds of whole vectors that a thread begins in a cycle. */
+  /** How many multiply-adds of whole vectors a thread begins in a cycle. */
   readonly multiplyAdds: number;
   /** Bytes a second that one thread moves between its registers and the second-level cache. */
   readonly cacheBandwidth: number;

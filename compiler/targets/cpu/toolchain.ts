@@ -56,6 +56,9 @@ const ofSecondLevel = [
   "-fschedule-insns2",
 ] as const;
 
+/** Not even helpers are inlined, which is most of the text that the compiler would go through. */
+const brief = ["-O1", "-Dalways_inline=unused"] as const;
+
 const what = "C compiler";
 
 /**
@@ -71,7 +74,7 @@ export async function compileLibrary(
   const compiler = await findCompiler(options.environment ?? process.env);
   const version = await askCompiler(what, compiler, "--version");
   const isClang = /\bclang\b/.test(version);
-  const optimization = options.isBrief === true ? ["-O1"] : isClang ? ["-O2"] : ofSecondLevel;
+  const optimization = options.isBrief === true ? brief : isClang ? ["-O2"] : ofSecondLevel;
   const compile = [
     ...flags,
     ...optimization,
