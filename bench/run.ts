@@ -68,6 +68,8 @@ interface Comparison {
   readonly kind: JobKind;
   /** In place of the workload's own. */
   readonly batches: readonly number[] | null;
+  /** Whether another comparison has the workload's own. */
+  readonly leavesOwnBatch: boolean;
   readonly threads: readonly number[];
   readonly peers: readonly Peer[];
 }
@@ -76,13 +78,14 @@ function comparisonsOf(sections: ReadonlySet<Section>, available: readonly Peer[
   const threads = numbers(options.threads ?? "1,2");
   const peers = chosenPeers(available, list(options.peers));
   const comparisons: (readonly [Section, Comparison])[] = [
-    ["steps", { kind: "step", batches: null, threads, peers }],
-    ["inference", { kind: "inference", batches: null, threads, peers }],
+    ["steps", { kind: "step", batches: null, leavesOwnBatch: false, threads, peers }],
+    ["inference", { kind: "inference", batches: null, leavesOwnBatch: false, threads, peers }],
     [
       "batches",
       {
         kind: "step",
         batches: numbers(options.batches),
+        leavesOwnBatch: sections.has("steps"),
         threads: numbers(options.threads ?? "1"),
         peers: chosenPeers(available, list(options.peers) ?? ["nnc"]),
       },
@@ -153,7 +156,7 @@ type Report = (line: ResultLine, text: string) => void;
 
 /** Every workload that the comparison has, at every batch size and number of threads. */
 async function compare(
-  { kind, batches, threads, peers }: Comparison,
+  { kind, batches, leavesOwnBatch, threads, peers }: Comparison,
   workloads: readonly CpuWorkload[],
   meter: PeakMeter,
   folder: string,
@@ -163,6 +166,7 @@ async function compare(
   for (const workload of workloads) {
     if (kind === "inference" && workload.layered === null) continue;
     for (const batch of batches ?? [workload.batch]) {
+      if (leavesOwnBatch && batch === workload.batch) continue;
       const job = jobOf(workload, kind, batch);
       const prepared = join(folder, job.id);
       say(`${job.id}: compiling ${variants.join(" and ")}`);

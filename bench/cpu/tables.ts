@@ -93,7 +93,10 @@ function hasSeveralBatches(row: Row, rows: readonly Row[]): boolean {
 function formatHead(head: RunHead, commits: readonly string[], file: string): string {
   const { date, processor, cores, memory_gb, node, compiler, rounds, seconds, openblas } = head;
   const peaks = Object.entries(head.peak_gflops)
-    .map(([threads, gflops]) => `${gflops.toFixed(0)} GFLOP/s on ${threads}`)
+    .map(
+      ([threads, gflops]) =>
+        `${gflops.toFixed(0)} GFLOP/s on ${threads} ${threads === "1" ? "thread" : "threads"}`,
+    )
     .join(", ");
   // Ratios survive that, times do not.
   const isBusy = head.load > cores / 2;
@@ -101,7 +104,7 @@ function formatHead(head: RunHead, commits: readonly string[], file: string): st
   const text =
     `Measured ${date} at commit ${commits.join(" and ")} on ${cores} cores of ${processor}, ${memory_gb} GiB, ` +
     `${compiler}, Node ${node}; ${rounds} rounds of ${seconds} s; OpenBLAS of ${openblas === "openmp" ? "OpenMP" : "the system"}. ` +
-    `Multiply-adds on registers: ${peaks} threads. ${busy}Raw figures: [results/${file}](results/${file}).`;
+    `Multiply-adds on registers: ${peaks}. ${busy}Raw figures: [results/${file}](results/${file}).`;
   return wrap(text);
 }
 

@@ -67,7 +67,7 @@ test("a file as tables", () => {
   );
   expect(text).toMatchInlineSnapshot(`
     "Measured 2026-11-22 at commit abc on 2 cores of A processor, 24 GiB, cc 12, Node 20.20.2; 5 rounds of 1 s; OpenBLAS of
-    OpenMP. Multiply-adds on registers: 200 GFLOP/s on 1, 400 GFLOP/s on 2 threads. Raw figures:
+    OpenMP. Multiply-adds on registers: 200 GFLOP/s on 1 thread, 400 GFLOP/s on 2 threads. Raw figures:
     [results/x.jsonl](results/x.jsonl).
 
     Training steps:
