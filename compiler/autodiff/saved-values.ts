@@ -8,7 +8,7 @@
 
 import { visitScalars } from "../graph/context.ts";
 import { elementsAt } from "../graph/extent.ts";
-import { minimumCut } from "../graph/minimum-cut.ts";
+import { minimumCut, numberValues } from "../graph/minimum-cut.ts";
 import type { Node, Scan, Value } from "../graph/node.ts";
 import { scalarCost } from "../graph/scalar-cost.ts";
 
@@ -27,19 +27,7 @@ export function chooseSaved(
   scan: Scan,
   { wanted, isStacked, batchMax }: SavedValues,
 ): ReadonlySet<Value> {
-  const number = new Map<Value, number>();
-  const values: Value[] = [];
-  const edges: (readonly [number, number])[] = [];
-  const visit = (value: Value): number => {
-    const known = number.get(value);
-    if (known !== undefined) return known;
-    const at = values.length;
-    number.set(value, at);
-    values.push(value);
-    for (const operand of operandsOf(value, scan)) edges.push([visit(operand), at]);
-    return at;
-  };
-  const sinks = wanted.map(visit);
+  const { values, edges, sinks } = numberValues(wanted, (value) => operandsOf(value, scan));
   const elements = values.map(({ shape }) => elementsAt(shape, batchMax));
   const costs = values.map((value, at) =>
     isStacked(value) ? passOperations * elements[at]! : Number.POSITIVE_INFINITY,

@@ -4,6 +4,8 @@
  * vertices for each given one, joined by an edge of its cost.
  */
 
+import type { Value } from "./node.ts";
+
 export interface CutGraph {
   /** What cutting a vertex costs. */
   readonly costs: readonly number[];
@@ -12,6 +14,35 @@ export interface CutGraph {
   readonly sinks: readonly number[];
   /** What it costs that a vertex comes after the cut, by vertex: computing it again from those that are cut. */
   readonly again?: readonly number[];
+}
+
+/** What is wanted and all that it is made of, by number. */
+export interface NumberedValues {
+  readonly values: readonly Value[];
+  readonly number: ReadonlyMap<Value, number>;
+  /** From each value to those that are made of it. */
+  readonly edges: CutGraph["edges"];
+  /** Those that are wanted. */
+  readonly sinks: readonly number[];
+}
+
+/** `operandsOf`: what a value is made of, as far as the cut may go. */
+export function numberValues(
+  wanted: readonly Value[],
+  operandsOf: (value: Value) => readonly Value[],
+): NumberedValues {
+  const number = new Map<Value, number>();
+  const edges: (readonly [number, number])[] = [];
+  const visit = (value: Value): number => {
+    const known = number.get(value);
+    if (known !== undefined) return known;
+    const at = number.size;
+    number.set(value, at);
+    for (const operand of operandsOf(value)) edges.push([visit(operand), at]);
+    return at;
+  };
+  const sinks = wanted.map(visit);
+  return { values: [...number.keys()], number, edges, sinks };
 }
 
 interface Edge {

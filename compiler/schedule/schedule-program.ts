@@ -168,11 +168,13 @@ function scheduleGraph(
   const { graph } = grouped;
   const { batchMax } = graph;
   const origins = (group: Group): string[] => originsOf(context, group, options.locate);
+  // Plans that were measured, or are to be, were so within the runs of predicted ones.
+  const { plans: _, ...predicted } = target;
   const runs = options.joinLaunches
-    ? withChains(rowRuns(grouped, target), batchMax, target)
+    ? withChains(rowRuns(grouped, predicted), batchMax, predicted)
     : [{ items: grouped.order, rows: null }];
   const { groups, loops, depths } = levelGroups(context, grouped, runs, (loop) =>
-    rowsPerTask(loop, batchMax, target),
+    rowsPerTask(loop, batchMax, predicted),
   );
   const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
     const schedule = (): ScheduledKernel => {

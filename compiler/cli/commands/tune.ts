@@ -123,30 +123,14 @@ interface Bar {
 async function openBar({ errors }: Streams): Promise<Bar> {
   if (errors !== process.stderr || !process.stderr.isTTY)
     return { show: () => {}, close: () => {} };
-  const { default: library } = await import("cli-progress");
+  const { startBar } = await import("../../../runtime/training/report/progress-bar.ts");
+  const format = "measuring  {value}/{total}  [{bar}]  eta {eta}s";
   let bar: progress.SingleBar | undefined;
   return {
     show: (done, total) => {
-      bar ??= startBar(library, total);
+      bar ??= startBar(process.stderr, format, total);
       bar.update(done);
     },
     close: () => bar?.stop(),
   };
-}
-
-function startBar({ SingleBar, Format }: typeof progress, total: number): progress.SingleBar {
-  const bar = new SingleBar({
-    stream: process.stderr,
-    format: "measuring  {value}/{total}  [{bar}]  eta {eta}s",
-    formatBar: Format.BarFormat,
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    linewrap: false,
-    fps: 20,
-  });
-  bar.start(total, 0);
-  return bar;
 }

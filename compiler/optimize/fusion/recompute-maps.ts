@@ -11,7 +11,7 @@
 import { axisAffine } from "../../graph/affine.ts";
 import { type GraphContext, gathersOf, loadsOf, visitScalars } from "../../graph/context.ts";
 import { elementsAt } from "../../graph/extent.ts";
-import { minimumCut } from "../../graph/minimum-cut.ts";
+import { minimumCut, numberValues } from "../../graph/minimum-cut.ts";
 import type { Compute, Graph, LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
@@ -167,21 +167,11 @@ class Choice {
   }
 
   #choose(wanted: readonly Value[]): void {
-    const number = new Map<Value, number>();
-    const values: Value[] = [];
-    const edges: (readonly [number, number])[] = [];
-    const sources: number[] = [];
-    const visit = (value: Value): number => {
-      const known = number.get(value);
-      if (known !== undefined) return known;
-      const at = values.length;
-      number.set(value, at);
-      values.push(value);
-      if (this.#stored.has(value) || !this.#canRecompute(value)) sources.push(at);
-      else for (const operand of operandsOf(value)) edges.push([visit(operand), at]);
-      return at;
-    };
-    const sinks = wanted.map(visit);
+    const isSource = (value: Value) => this.#stored.has(value) || !this.#canRecompute(value);
+    const { values, number, edges, sinks } = numberValues(wanted, (value) =>
+      isSource(value) ? [] : operandsOf(value),
+    );
+    const sources = values.flatMap((value, at) => (isSource(value) ? [at] : []));
     const isInMemory = (value: Value) => value.node.kind === "leaf" || this.#stored.has(value);
     const costs = values.map(
       (value) => (isInMemory(value) ? 1 : 2) * bytesOf(value, this.#batchMax),

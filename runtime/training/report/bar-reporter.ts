@@ -1,8 +1,9 @@
 /** A progress bar while an epoch runs, and its line when it is done. For terminals only. */
 
-import progress from "cli-progress";
+import type progress from "cli-progress";
 import { formatLogs } from "./format.ts";
 import { LineReporter, type TextSink } from "./line-reporter.ts";
+import { startBar } from "./progress-bar.ts";
 import type { EpochReport } from "./reporter.ts";
 
 export class BarReporter extends LineReporter {
@@ -17,19 +18,8 @@ export class BarReporter extends LineReporter {
   }
 
   override epochBegin(epoch: number, epochs: number, batches: number): void {
-    this.#bar = new progress.SingleBar({
-      stream: this.#terminal,
-      format: `Epoch ${epoch + 1}/${epochs}  {value}/{total}  [{bar}]  eta {eta}s  {metrics}`,
-      formatBar: progress.Format.BarFormat,
-      barCompleteChar: "█",
-      barIncompleteChar: "░",
-      barsize: 24,
-      hideCursor: true,
-      clearOnComplete: true,
-      linewrap: false,
-      fps: 20,
-    });
-    this.#bar.start(batches, 0, { metrics: "" });
+    const format = `Epoch ${epoch + 1}/${epochs}  {value}/{total}  [{bar}]  eta {eta}s  {metrics}`;
+    this.#bar = startBar(this.#terminal, format, batches, { metrics: "" });
   }
 
   override progress(batch: number, logs: Readonly<Record<string, number>>): void {
