@@ -54,6 +54,10 @@ export interface Reducer {
   readonly lift: <S>(f: Algebra<S>, body: S, index: S) => readonly S[];
   /** `left` comes before `right` in reading order, or both in chunks of it. */
   readonly combine: <S>(f: Algebra<S>, left: readonly S[], right: readonly S[]) => readonly S[];
+  /** The same, where `left` has points and `right` is one that comes after all of them; null if that saves nothing. */
+  readonly follow:
+    | (<S>(f: Algebra<S>, left: readonly S[], right: readonly S[]) => readonly S[])
+    | null;
   /** `count` is the number of points kept, in the body's type. */
   readonly finish: <S>(f: Algebra<S>, state: readonly S[], count: S) => readonly S[];
   /** Whether `lift` reads the index, and whether `finish` reads the count. */
@@ -127,6 +131,16 @@ function extremum(
       const wins = f.call("logicalOr", isBetter, f.call("logicalAnd", isSame, isEarlier));
       return [f.select(wins, otherValue!, value!), f.select(wins, otherIndex!, index!)];
     },
+    follow: (f, [value, index], [otherValue, otherIndex]) => {
+      const isWorse =
+        direction === "max"
+          ? f.call("lessEqual", otherValue!, value!)
+          : f.call("lessEqual", value!, otherValue!);
+      const stays = isFloat(f.dtype)
+        ? f.call("logicalOr", isWorse, f.call("notEqual", value!, value!))
+        : isWorse;
+      return [f.select(stays, value!, otherValue!), f.select(stays, index!, otherIndex!)];
+    },
     finish: (f, [value, index]) => {
       const none = f.equal(index!, f.constant(noIndex, "i32"));
       const arg = f.select(none, f.constant(0, "i32"), index!);
@@ -161,6 +175,7 @@ function truth(kind: "any" | "all"): Reducer {
     identity: (f) => [f.constant(kind === "any" ? 0 : 1, "bool")],
     lift: (_f, body) => [body],
     combine: (f, [a], [b]) => [f.call(fn, a!, b!)],
+    follow: null,
     finish: (_f, [state]) => [state!],
     usesIndex: false,
     usesCount: false,
@@ -177,6 +192,7 @@ const summing = {
   identity: (f) => [f.number(0)],
   lift: (_f, body) => [body],
   combine: (f, [a], [b]) => [f.add(a!, b!)],
+  follow: null,
   usesIndex: false,
   ties: null,
   cost: 1,
@@ -242,6 +258,7 @@ export const reducers: { readonly [K in ReducerName]: Reducer } = {
       ];
     },
     combine: (f, [p, z], [q, y]) => [f.multiply(p!, q!), f.add(z!, y!)],
+    follow: null,
     finish: (f, [product, zeros]) => {
       const none = f.equal(zeros!, f.constant(0, "i32"));
       // A zero among factors makes 0, or NaN where another is infinite or NaN.
@@ -283,6 +300,7 @@ export const reducers: { readonly [K in ReducerName]: Reducer } = {
         f.select(f.equal(x, largest), f.number(1), f.call("exp", f.subtract(x, largest)));
       return [largest, f.add(f.multiply(s!, scale(m!)), f.multiply(t!, scale(n!)))];
     },
+    follow: null,
     finish: (f, [largest, sum]) => [f.add(largest!, f.call("log", sum!))],
     usesIndex: false,
     usesCount: false,
@@ -306,6 +324,7 @@ export const reducers: { readonly [K in ReducerName]: Reducer } = {
       const between = f.multiply(f.multiply(delta, delta), f.multiply(f.cast(n!, f.dtype), share));
       return [count, f.add(mean!, f.multiply(delta, share)), f.add(f.add(m2!, otherM2!), between)];
     },
+    follow: null,
     finish: (f, [n, mean, m2]) => [
       mean!,
       f.divide(m2!, f.cast(f.call("maximum", n!, f.constant(1, "i32")), f.dtype)),

@@ -32,7 +32,7 @@ export interface AccumulationOptions {
   readonly lanes: number;
   /** Whether points may be skipped, so that they have to be counted where the reducer wants their number. */
   readonly counts: boolean;
-  /** Whether all points are added one after the other, outside of loops: then nothing needs a variable. */
+  /** Whether all points are added one after the other in reading order, outside of loops: then nothing needs a variable. */
   readonly isStraight: boolean;
   /** Which of the reducer's results are read. */
   readonly wanted: readonly boolean[];
@@ -46,6 +46,8 @@ export class Accumulation {
   readonly #count: Accumulator | null;
   /** The state after the points so far, where it is in no variables. */
   #state: readonly Expression[] | null = null;
+  /** Whether no point so far was left out anywhere. */
+  #isWhole = true;
 
   /** Declares the accumulators where the builder stands. */
   constructor(builder: BlockBuilder, options: AccumulationOptions) {
@@ -83,11 +85,15 @@ export class Accumulation {
    */
   add(body: Expression, index: () => Expression, where: Expression | null): void {
     const f = this.#algebra();
+    // What is left out may leave nothing for a point to follow.
+    this.#isWhole &&= where === null;
+    const isOrdered = this.#variables === null && this.#isWhole;
     const at = this.#row.usesIndex ? index() : constant(0);
     const before = this.#current();
     const lifted = this.#row.lift(f, body, at).map((field) => this.#wide(field));
     const isFirst = this.#variables === null && this.#state === null;
-    const after = isFirst ? lifted : this.#row.combine(f, before, lifted);
+    const combine = (isOrdered && this.#row.follow) || this.#row.combine;
+    const after = isFirst ? lifted : combine(f, before, lifted);
     const next = after.map((value, i) => {
       const kept = where === null ? value : select(where, this.#wide(value), before[i]!);
       return this.#builder.let("next", this.#wide(kept));
@@ -106,7 +112,18 @@ export class Accumulation {
    * The results, one for each lane. `points` is the number of points a lane has seen if none can be skipped.
    */
   finish(points: Expression): readonly Expression[] {
-    return this.#results(this.#current(), this.#count?.value ?? points);
+    return this.#results(this.#fromIdentity(), this.#count?.value ?? points);
+  }
+
+  /** The state as it is where points come after the identity: an extremum goes no further than that. */
+  #fromIdentity(): readonly Expression[] {
+    const state = this.#current();
+    const { reducer, dtype } = this.#options;
+    if (this.#variables !== null || !isFloat(dtype) || !(reducer === "max" || reducer === "min"))
+      return state;
+    const [bound] = this.#identity();
+    const name = reducer === "max" ? "maximum" : "minimum";
+    return [this.#algebra().call(name, bound!, state[0]!), ...state.slice(1)];
   }
 
   /** The results of all lanes together. `points` is the number of points if none can be skipped. */
@@ -194,6 +211,7 @@ function valueOnly(reducer: "max" | "min"): Reducer {
     identity: (f) => [reducers[reducer].identity(f)[0]!],
     lift: (_f, body) => [body],
     combine: (f, [a], [b]) => [f.call(reducer === "max" ? "maximum" : "minimum", a!, b!)],
+    follow: null,
     finish: (f, [value]) => [value!, f.constant(0, "i32")],
     usesIndex: false,
   };

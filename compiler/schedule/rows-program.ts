@@ -3,7 +3,9 @@
  * group is a row program with one pass of maps; a column sum is one with a loop inside each point.
  */
 
+import { elementsAt } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
+import { reducers } from "../graph/reducers.ts";
 import { add, and, broadcast, constant, multiply, ramp } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import type { Group } from "../optimize/group.ts";
@@ -17,6 +19,9 @@ import { type RowBuffer, RowValues } from "./rows-values.ts";
 
 /** Vectors that a column sum adds up side by side, so that one addition does not wait for the other. */
 const columnBlock = 4;
+
+/** Points of a reduction at each point that are written out: their places in reading order are then known. */
+const straightPoints = 16;
 
 export class RowProgram {
   readonly #builder: KernelBuilder;
@@ -95,7 +100,8 @@ export class RowProgram {
   /** A reduction at each point: its loops run once for all vectors of the block. */
   #emitNested(stage: RowStage, positions: readonly Position[]): void {
     const { parallel, reduction } = stage.node;
-    const sums = positions.map(({ lanes }) => this.#accumulation(stage, lanes, false));
+    const isStraight = isFewPoints(stage) && reducers[stage.node.reducer!].usesIndex;
+    const sums = positions.map(({ lanes }) => this.#accumulation(stage, lanes, isStraight));
     const visit = (axes: readonly Expression[]): void => {
       const extent = reduction[axes.length];
       if (extent === undefined) {
@@ -106,6 +112,8 @@ export class RowProgram {
         });
       } else if (extent.batch === 0 && extent.constant === 1) {
         visit([...axes, constant(0)]);
+      } else if (isStraight) {
+        for (let at = 0; at < extent.constant; at++) visit([...axes, constant(at)]);
       } else {
         this.#builder.loop("k", constant(0), extentValue(extent), (axis) =>
           this.#values.scoped(() => visit([...axes, axis])),
@@ -156,6 +164,12 @@ export class RowProgram {
       wanted: node.values.map((value) => this.#values.isWanted(value)),
     });
   }
+}
+
+/** Whether a reduction is of so few points that they are written out. */
+function isFewPoints({ node }: RowStage): boolean {
+  const isFixedBox = node.reduction.every((extent) => extent.batch === 0);
+  return isFixedBox && elementsAt(node.reduction, 1) <= straightPoints;
 }
 
 /** The reading-order index of a point in the reduction box of its stage. */

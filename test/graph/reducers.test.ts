@@ -69,6 +69,25 @@ describe.each(reducerNames)("%s", (name) => {
     );
   });
 
+  test("adds a point after all others as it combines any", () => {
+    const { follow, combine, lift, finish } = reducers[name];
+    if (follow === null) return;
+    const extreme = fc.constantFrom(NaN, Infinity, -Infinity, lowest, -lowest, 0, -0);
+    fc.assert(
+      fc.property(fc.array(fc.oneof(value, extreme), { minLength: 1, maxLength: 12 }), (x) => {
+        const f = numberAlgebra(dtype);
+        const points = x.map((number, i) => lift(f, number, i));
+        const fold = (step: typeof follow) =>
+          finish(
+            f,
+            points.reduce((a, b) => step(f, a, b)),
+            0,
+          );
+        expect(fold(follow)).toEqual(fold(combine));
+      }),
+    );
+  });
+
   test("names its results, and its state's fields have types", () => {
     const row = reducers[name];
     expect(row.results).toHaveLength(row.resultTypes(dtype)!.length);

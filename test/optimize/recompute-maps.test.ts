@@ -82,6 +82,27 @@ describe("maps that are read beyond a product", () => {
     expect(valuesOf(rewritten)).toEqual(valuesOf(graph));
   });
 
+  test("are computed again in sums over the rows, from what such sums read anyway", () => {
+    const builder = new Builder();
+    const { context, f } = builder;
+    const w = builder.param("w", 8, 8);
+    const x = product(builder, builder.input("x", rows), w);
+    const [i, n] = [0, 1].map(axisAffine);
+    const over = (reducer: "mean" | "sum", body: Scalar): Value =>
+      context.compute({ parallel: [fixed(8)], reduction: [batchExtent], reducer, body }).values[0]!;
+    const mean = over("mean", context.load(x, [n!, i!]));
+    const centred = builder.map(rows, f.subtract(builder.at(x), context.load(mean, [n!])));
+    const y = product(builder, builder.map(rows, f.multiply(builder.at(centred), f.number(3))), w);
+    const total = over(
+      "sum",
+      f.multiply(context.load(y, [n!, i!]), context.load(centred, [n!, i!])),
+    );
+    const graph = graphOf(builder, total);
+    const rewritten = recomputed(graph);
+    expect(printGraph(rewritten)).toContain("* (%2[i1, i0] - ");
+    expect(valuesOf(rewritten)).toEqual(valuesOf(graph));
+  });
+
   test("are left alone where all readers are beyond, and can make them", () => {
     const builder = new Builder();
     const { f } = builder;

@@ -128,13 +128,16 @@ class Choice {
     );
   }
 
-  /** Values that a node needs in memory: what it does not load point by point. */
+  /** Values that a node needs in memory: what it does not load point by point, nor could compute again in a sum over rows. */
   #directReads(node: Work): readonly Value[] {
     if (node.kind !== "compute" || this.#facts.isContraction(node)) return node.operands;
     const points = elementsAt(axesOfNode(node), this.#batchMax);
-    const isOften = (value: Value) => points > mostReads * elementsAt(value.shape, this.#batchMax);
+    const isAcross = this.#isBarrier(node);
+    const isDirect = (value: Value) =>
+      points > mostReads * elementsAt(value.shape, this.#batchMax) ||
+      (isAcross && !this.#canRecompute(value));
     const gathered = gathersOf(node.body).map(({ value }) => value);
-    return [...gathered, ...node.operands.filter(isOften)];
+    return [...gathered, ...node.operands.filter(isDirect)];
   }
 
   #isBeyond({ node }: Value, reader: Compute): boolean {
