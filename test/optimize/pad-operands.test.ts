@@ -48,7 +48,7 @@ function convolution(context: GraphContext, skipsAll: boolean): Graph {
 }
 
 const valuesOf = (graph: Graph) => {
-  const leaf = (role: string) => Array.from({ length: 72 }, (_, i) => Math.sin(i + role.length));
+  const leaf = (role: string) => Array.from({ length: 128 }, (_, i) => Math.sin(i + role.length));
   return interpret(graph, { n: 2, leaf }).results;
 };
 
@@ -160,5 +160,34 @@ describe("operands that a product reads outside of", () => {
     const context = new GraphContext();
     const graph = convolution(context, false);
     expect(padOperands(context, graph)).toBe(graph);
+  });
+
+  test.each([
+    { columns: 8, copies: "copied", isCopied: true },
+    { columns: 2, copies: "left alone", isCopied: false },
+  ])("much smaller than what is read of them are $copies for $columns columns", (one) => {
+    const context = new GraphContext();
+    const x = context.leaf("state", "x", "f32", [batchExtent, fixed(2), fixed(2)]);
+    const kernel = context.leaf("param", "kernel", "f32", [fixed(8), fixed(2), fixed(one.columns)]);
+    const [n, w, o, k, c] = [0, 1, 2, 3, 4].map(axisAffine) as [
+      Affine,
+      Affine,
+      Affine,
+      Affine,
+      Affine,
+    ];
+    const at = addAffine(w, scaleAffine(k, -1));
+    const { values } = context.compute({
+      parallel: [batchExtent, fixed(9), fixed(one.columns)],
+      reduction: [fixed(8), fixed(2)],
+      where: inRange(at, fixed(2)),
+      reducer: "sum",
+      body: context.call("multiply", context.load(x, [n, at, c]), context.load(kernel, [k, c, o])),
+    });
+    const results = [{ name: "y", value: values[0]! }];
+    const graph: Graph = { name: "g", batchMax: 4, results, assignments: [] };
+    const padded = padOperands(context, graph);
+    expect(padded !== graph).toBe(one.isCopied);
+    expect(valuesOf(padded)).toEqual(valuesOf(graph));
   });
 });

@@ -9,7 +9,7 @@
 import { type Affine, axisAffine, offsetAffine, rangeOf } from "../../graph/affine.ts";
 import { always, and, type Condition, inRange } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
-import { type Extent, fixed, isFixed, sameExtent } from "../../graph/extent.ts";
+import { type Extent, elementsAt, fixed, isFixed, sameExtent } from "../../graph/extent.ts";
 import type { Compute, Graph, LoadScalar } from "../../graph/node.ts";
 import { implies } from "../../graph/prove.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
@@ -18,8 +18,9 @@ import { factorsOf } from "./prepare-products.ts";
 import { type SplitPhases, splitPhases } from "./split-phases.ts";
 import { stridedContraction } from "./strided-contraction.ts";
 
-/** How much larger than the operand its copy may be. */
+/** How much larger than the operand its copy may be, and what an element of a larger one must be multiplied at least. */
 const largestGrowth = 4;
+const leastUses = 16;
 
 /** Needs nothing; sums gain products with zeros, which no finite sum notices. */
 export function padOperands(context: GraphContext, graph: Graph): Graph {
@@ -85,7 +86,8 @@ function paddedOperand(
     shape.push(fixed(size));
   }
   if (growth === 1) return context.load(value, index);
-  if (growth > largestGrowth) return undefined;
+  const uses = elementsAt(axes, batchMax) / elementsAt(shape, batchMax);
+  if (growth > largestGrowth && uses < leastUses) return undefined;
   const inner = before.map((count, d): Affine => offsetAffine(axisAffine(d), -count));
   const isWider = (d: number) => !sameExtent(shape[d]!, value.shape[d]!);
   const guard = and(
