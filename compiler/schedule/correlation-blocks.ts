@@ -5,8 +5,9 @@
 
 import { add, constant, min, multiply, subtract } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
+import { tilePlaces } from "../optimize/fusion/correlated-axes.ts";
 import type { LinearAccess } from "../optimize/fusion/linear-access.ts";
-import { backwards, tilePlaces, tilePoints } from "./correlation.ts";
+import { backwards, tilePoints } from "./correlation.ts";
 import type { CorrelationPlan } from "./correlation-plan.ts";
 import { invokeTransform, type TileRun } from "./correlation-transforms.ts";
 import { scalarIndex } from "./indexes.ts";

@@ -20,11 +20,11 @@ import {
   when,
 } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
+import { tapCount, tilePlaces } from "../optimize/fusion/correlated-axes.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
 import { packPanel } from "./contraction-pack.ts";
 import type { SumLoop } from "./contraction-sums.ts";
-import { tapCount, tilePlaces } from "./correlation.ts";
 import { type Block, type Planes, TileBlocks } from "./correlation-blocks.ts";
 import type { CorrelationPlan } from "./correlation-plan.ts";
 import { clear, invokeTransform } from "./correlation-transforms.ts";

@@ -6,6 +6,7 @@
 
 import { bytesPerElement } from "../graph/dtype.ts";
 import { elementsAt, sizeAt } from "../graph/extent.ts";
+import { tapCount, tilePlaces } from "../optimize/fusion/correlated-axes.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import {
   type StridedContraction,
@@ -16,14 +17,7 @@ import type { TargetDescription } from "../optimize/target-description.ts";
 import { choosePlan } from "./contraction-choice.ts";
 import { evenTasks } from "./contraction-plan.ts";
 import { sumSeconds } from "./contraction-time.ts";
-import {
-  type Correlation,
-  correlationOf,
-  tapCount,
-  tilePlaces,
-  tilePoints,
-  tilesAlong,
-} from "./correlation.ts";
+import { type Correlation, correlationOf, tilePoints, tilesAlong } from "./correlation.ts";
 import { stepOfTiles, type Tile, tilesOf } from "./register-tiles.ts";
 
 export interface CorrelationPlan {

@@ -28,7 +28,8 @@ import {
   vectorOf,
 } from "../kernel/build.ts";
 import type { Access, Argument, Expression, KernelFunction, Statement } from "../kernel/ir.ts";
-import { tapCount, tilePlaces, tilePoints } from "./correlation.ts";
+import { tapCount, tilePlaces } from "../optimize/fusion/correlated-axes.ts";
+import { tilePoints } from "./correlation.ts";
 
 type Formula = (builder: BlockBuilder, values: readonly Expression[]) => readonly Expression[];
 

@@ -14,6 +14,7 @@ import type { Compute, Graph, Value } from "../../graph/node.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { splitAxis } from "./split-axis.ts";
+import { splitCorrelations } from "./split-correlations.ts";
 import { splitLongSums } from "./split-long-sums.ts";
 import { tiledContraction } from "./tiled-contraction.ts";
 
@@ -29,7 +30,10 @@ export function splitContractions(
   graph: Graph,
   target: TargetDescription,
 ): Graph {
-  if (target.workgroup === null) return splitLongSums(context, graph, target);
+  if (target.workgroup === null) {
+    const cut = target.winograd ? splitCorrelations(context, graph, target) : graph;
+    return splitLongSums(context, cut, target);
+  }
   return rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute") return undefined;
     if (tiledContraction(node, graph.batchMax) === undefined) return undefined;
