@@ -1,7 +1,7 @@
 /** Long sums of small products are cut into chunks, and only those; the values stay the same. */
 
 import { describe, expect, test } from "vitest";
-import { fixed } from "../../compiler/graph/extent.ts";
+import { fixed, printShape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Compute } from "../../compiler/graph/node.ts";
 import { verifyGraph } from "../../compiler/graph/verify.ts";
@@ -13,6 +13,7 @@ import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
 import { describeCuda } from "../../compiler/targets/cuda/description.ts";
 import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
 import { type Case, productCase } from "../schedule/contraction-cases.ts";
+import { correlationGraph } from "../schedule/correlation-cases.ts";
 
 const target = describeWgsl();
 
@@ -108,6 +109,47 @@ describe("where tasks have caches of their own", () => {
     const actual = interpret(cut, { n, leaf }).results.get("y")!;
     expected.forEach((value, i) => {
       expect(Math.abs(value - actual[i]!)).toBeLessThan(1e-9);
+    });
+  });
+});
+
+describe("weight gradients of convolutions, where tiles are transformed", () => {
+  const cpu = { ...baselineCpu("x64"), vectorLanes: 4, cacheBytes: [1 << 15, 1 << 22] as const };
+  const gradient = (size: number, channels: number) =>
+    correlationGraph(
+      [{ sizes: [size, 6], channels, filters: 4, form: "filterGradient", isRectified: false }],
+      [3, 64],
+    );
+  const cut = (size: number, channels: number) => {
+    const { context, graph } = gradient(size, channels);
+    return splitContractions(context, graph, cpu);
+  };
+  const shapes = (size: number, channels: number) =>
+    workOf(cut(size, channels)).map(({ values: [value] }) => printShape(value!.shape));
+
+  test("are sums of up to four chunks of rows in whole tiles", () => {
+    expect(shapes(8, 4)).toEqual(["[4, 3, 3, 4, 4]", "[3, 3, 4, 4]"]);
+    expect(shapes(12, 4)).toEqual(["[2, 3, 3, 4, 4]", "[3, 3, 4, 4]"]);
+    expect(shapes(10, 4)).toEqual(["[3, 3, 4, 4]"]);
+  });
+
+  test("but not of channels that fill no vector, or that have more results than is worth it", () => {
+    expect(shapes(8, 3)).toEqual(["[3, 3, 3, 4]"]);
+    expect(shapes(8, 128)).toEqual(["[4, 3, 3, 128, 4]", "[3, 3, 128, 4]"]);
+    const { context, graph } = gradient(8, 4);
+    const few = { ...graph, batchMax: 1 };
+    expect(splitContractions(context, few, cpu)).toBe(few);
+    expect(splitContractions(context, graph, { ...cpu, winograd: false })).toBe(graph);
+  });
+
+  test("values stay the same", () => {
+    const given = gradient(8, 4);
+    const before = interpret(given.graph, given).results.get("0")!;
+    const rewritten = splitContractions(given.context, given.graph, cpu);
+    verifyGraph(rewritten);
+    const after = interpret(rewritten, given).results.get("0")!;
+    before.forEach((value, i) => {
+      expect(Math.abs(value - after[i]!)).toBeLessThan(1e-9);
     });
   });
 });
