@@ -53,10 +53,14 @@ export function prefetch(dtype: ElementType): KernelFunction {
 
 /**
  * Asks for the memory around an element of f32 to be brought near, because it will be read soon. Nothing else happens;
- * the element may lie beyond the buffer's end, or before its start.
+ * the element may lie beyond the buffer's end, or before its start. Of a column, the row must be one of the batch.
  */
-export function askFor(buffer: string, index: Expression): Statement {
-  const address = { kind: "address", place: place(buffer, index) } as const;
+export function askFor(
+  buffer: string,
+  index: Expression,
+  row: Expression | null = null,
+): Statement {
+  const address = { kind: "address", place: place(buffer, index, row) } as const;
   return { kind: "invoke", function: prefetch("f32"), args: [address] };
 }
 

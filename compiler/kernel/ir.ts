@@ -241,7 +241,10 @@ export interface Loop {
 
 export type Argument = Expression | Address;
 
-/** A pointer into a buffer, passed to a function; the callee sees it as a window that starts there. */
+/**
+ * A pointer into a buffer, passed to a function; the callee sees it as a window that starts there, or as a column whose row
+ * 0 is the place's row, with elements from the place's index on.
+ */
 export interface Address {
   readonly kind: "address";
   readonly place: Place;
@@ -270,7 +273,17 @@ export type FunctionParameter =
       readonly name: string;
       readonly dtype: ElementType;
       readonly access: Access;
-    };
+    }
+  /** Rows of the batch, read where they lie in a column; a function has one of these at most. */
+  | ColumnParameter;
+
+/** A data column of native type, read through the row numbers of the batch. */
+export interface ColumnParameter {
+  readonly kind: "column";
+  readonly name: string;
+  readonly dtype: ElementType;
+  readonly rowElements: number;
+}
 
 export type KernelParameter =
   | {
@@ -283,13 +296,7 @@ export type KernelParameter =
       /** It may be the memory of others, and one workgroup may read what another wrote before a barrier of the grid. */
       readonly isShared?: boolean;
     }
-  /** A data column of native type, read through the row numbers of the batch. */
-  | {
-      readonly kind: "column";
-      readonly name: string;
-      readonly dtype: ElementType;
-      readonly rowElements: number;
-    }
+  | ColumnParameter
   | { readonly kind: "scalar"; readonly name: string }
   /** The number of the current iteration of a loop that launches the kernel again and again, an i32. */
   | { readonly kind: "step"; readonly name: string }

@@ -142,8 +142,9 @@ class Verifier {
     if (parameter.kind === "value") {
       this.#scope.set(parameter.name, { type: parameter.type, isMutable: false });
     } else {
-      const { dtype, access } = parameter;
-      this.#buffers.set(parameter.name, { dtype, access, isColumn: false });
+      const isColumn = parameter.kind === "column";
+      const access = isColumn ? "read" : parameter.access;
+      this.#buffers.set(parameter.name, { dtype: parameter.dtype, access, isColumn });
     }
   }
 
@@ -269,11 +270,16 @@ class Verifier {
     args.forEach((arg, i) => {
       const parameter = fn.parameters[i]!;
       if (arg.kind === "address") {
-        this.#expect(parameter.kind === "pointer", `${fn.name} takes a value, not an address`);
-        this.expectIndex(arg.place.index, "an address");
-        const buffer = this.#buffers.get(arg.place.buffer);
-        this.#expect(buffer !== undefined, `${arg.place.buffer} is not defined`);
+        this.#expect(parameter.kind !== "value", `${fn.name} takes a value, not an address`);
+        const { buffer: name, index, row } = arg.place;
+        this.expectIndex(index, "an address");
+        if (row !== null) this.expectIndex(row, "a row");
+        const buffer = this.#buffers.get(name);
+        this.#expect(buffer !== undefined, `${name} is not defined`);
         this.#expect(buffer.dtype === parameter.dtype, `${fn.name} takes ${parameter.dtype}`);
+        this.#expect(buffer.isColumn === (row !== null), `${name}: a row is for columns only`);
+        const isOfRow = parameter.kind === "pointer" || buffer.isColumn;
+        this.#expect(isOfRow, `${fn.name} takes rows of a column`);
       } else {
         this.#expect(parameter.kind === "value", `${fn.name} takes an address, not a value`);
         this.#expression(arg);
@@ -284,6 +290,8 @@ class Verifier {
     this.#verified.add(fn.name);
     const inner = new Verifier(fn.name, this.#verified);
     for (const parameter of fn.parameters) inner.#declareFunctionParameter(parameter);
+    const columns = fn.parameters.filter(({ kind }) => kind === "column");
+    this.#expect(columns.length <= 1, `${fn.name} takes row numbers of several columns`);
     inner.#functionBody(fn);
   }
 

@@ -1,9 +1,15 @@
 /** Loops over the blocks that a long sum is cut into, as `contraction-sums.ts` says. */
 
 import { fixed } from "../graph/extent.ts";
-import { add, constant, min, multiply, subtract } from "../kernel/build.ts";
+import { constant, min, subtract } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
-import type { SumBlocks, SumLoop } from "./contraction-sums.ts";
+import {
+  type Moved,
+  movedAlong,
+  type SumBlocks,
+  type SumLoop,
+  unmoved,
+} from "./contraction-sums.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
 
@@ -11,8 +17,7 @@ import { extentValue } from "./micro-kernel.ts";
 export interface SumBlock {
   readonly sums: readonly SumLoop[];
   /** How far the operands have moved at its first step. */
-  readonly broadcastMoved: Expression;
-  readonly runMoved: Expression;
+  readonly moved: Moved;
 }
 
 /** Loops over the blocks of a sum. */
@@ -21,25 +26,23 @@ export function forEachBlock(
   sums: readonly SumLoop[],
   { depth, steps }: SumBlocks,
   visit: (block: SumBlock) => void,
-  broadcastMoved: Expression = constant(0),
-  runMoved: Expression = constant(0),
+  moved = unmoved,
 ): void {
   const [loop, ...inner] = sums as readonly [SumLoop, ...SumLoop[]];
   const { extent } = loop;
   const end = extentValue(extent);
   const isCut = depth === 0;
   const each = (k: Expression): void => {
-    const broadcast = add(broadcastMoved, multiply(k, constant(loop.broadcastStep)));
-    const run = add(runMoved, multiply(k, constant(loop.runStep)));
+    const next = movedAlong(moved, loop, k);
     if (!isCut) {
-      forEachBlock(builder, inner, { depth: depth - 1, steps }, visit, broadcast, run);
+      forEachBlock(builder, inner, { depth: depth - 1, steps }, visit, next);
       return;
     }
     const rest = extent.batch === 0 ? extent.constant % steps : null;
     const block = { ...loop, extent: fixed(steps) };
     const count = rest === 0 ? null : builder.let("steps", min(constant(steps), subtract(end, k)));
     const cut = count === null ? block : { ...block, count, rest };
-    visit({ sums: [cut, ...inner], broadcastMoved: broadcast, runMoved: run });
+    visit({ sums: [cut, ...inner], moved: next });
   };
   builder.loop("block", constant(0), end, each, isCut ? steps : 1);
 }

@@ -11,6 +11,7 @@
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
 import type { Compute } from "../graph/node.ts";
+import { stepAlong } from "../optimize/fusion/linear-access.ts";
 import {
   type StridedContraction,
   stridedContraction,
@@ -152,7 +153,7 @@ function cheapestTile(
   let least = Number.POSITIVE_INFINITY;
   for (const row of rowsOf(space).reverse()) {
     const axis = row === null ? null : contraction.rowAxes[row]!;
-    const step = axis === null ? 0 : 4 * Math.abs(contraction.broadcast.steps[axis]!);
+    const step = axis === null ? 0 : 4 * Math.abs(stepAlong(contraction.broadcast, axis));
     for (const tile of tilesOf(tiledSpace(space, row), space.target)) {
       if (tile.vectors > widest) continue;
       const cost = stepOfPoint(space, { row, ...tile }) * (step >= farBytes ? farCost : 1);

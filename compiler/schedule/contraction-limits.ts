@@ -36,7 +36,7 @@ import type { StridedContraction } from "../optimize/fusion/strided-contraction.
 import { factsOf } from "../optimize/simplify-index.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
 import type { PlacedLimit, Probe } from "./contraction-probes.ts";
-import type { SumLoop } from "./contraction-sums.ts";
+import { type Moved, movedAlong, type SumLoop, unmoved } from "./contraction-sums.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { countOf } from "./micro-kernel.ts";
 
@@ -137,8 +137,7 @@ export interface TileBox {
 /** The loops of a sum as far as a tile goes through them, and how far the operands have moved at the first step. */
 export interface LimitedSums {
   readonly sums: readonly SumLoop[];
-  readonly broadcastMoved: Expression;
-  readonly runMoved: Expression;
+  readonly moved: Moved;
 }
 
 /** `sums` are the loops of the plan, perhaps through another panel. */
@@ -159,8 +158,7 @@ export function limitSums(
     );
     return builder.let("reach", corner);
   };
-  let broadcastMoved: Expression = constant(0);
-  let runMoved: Expression = constant(0);
+  let moved = unmoved;
   const limited = sums.map((loop, i) => {
     const size = countOf(loop);
     let [from, to]: [Expression, Expression] = [constant(0), size];
@@ -178,9 +176,8 @@ export function limitSums(
     }
     if (from.kind === "constant" && to === size) return loop;
     const first = builder.let("first_step", from);
-    broadcastMoved = add(broadcastMoved, multiply(first, constant(loop.broadcastStep)));
-    runMoved = add(runMoved, multiply(first, constant(loop.runStep)));
+    moved = movedAlong(moved, loop, first);
     return { ...loop, count: builder.let("steps", subtract(to, first)) };
   });
-  return { sums: limited, broadcastMoved, runMoved };
+  return { sums: limited, moved };
 }

@@ -23,7 +23,8 @@ import { askFor } from "../kernel/intrinsics.ts";
 import type { Expression } from "../kernel/ir.ts";
 import type { SumLoop } from "./contraction-sums.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import { countOf, type TileOperand } from "./micro-kernel.ts";
+import { countOf } from "./micro-kernel.ts";
+import type { TileOperand } from "./tile-operand.ts";
 
 /** What tiles go through: where it starts, and the loops of the sum as they go through it. */
 export interface Panel {

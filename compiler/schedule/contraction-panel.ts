@@ -6,9 +6,10 @@
  * the task, and what else the group does follows when all blocks are done.
  */
 
+import { elementsAt } from "../graph/extent.ts";
 import { add, constant, less, multiply, subtract, when } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
-import type { LinearAccess } from "../optimize/fusion/linear-access.ts";
+import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import { forEachBlock } from "./contraction-blocks.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
 import { type Limit, limitSums } from "./contraction-limits.ts";
@@ -17,9 +18,9 @@ import type { ContractionPlan } from "./contraction-plan.ts";
 import { type PlacedLimit, placeLimits } from "./contraction-probes.ts";
 import type { SumBlocks, SumLoop } from "./contraction-sums.ts";
 import { type RowTile, type TaskPart, TaskTiles, type TileRun } from "./contraction-tiles.ts";
-import { scalarIndex } from "./indexes.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import { invokeTile, type TileOperand } from "./micro-kernel.ts";
+import { type BatchRows, invokeTile } from "./micro-kernel.ts";
+import { movedOperand, operandAt, type TileOperand } from "./tile-operand.ts";
 
 /** What is done around the sums of a tile, and what of them need not be. */
 export interface AroundTile {
@@ -92,18 +93,9 @@ class PanelTiles {
     if (limits.length === 0) return [rows, panel];
     const columns = this.#part.vectors * this.#plan.lanes;
     const box = { axes, rows: this.#plan.rows, columns };
-    const { sums, broadcastMoved, runMoved } = limitSums(
-      this.#builder,
-      this.#plan,
-      limits,
-      box,
-      panel.sums,
-    );
-    const moved = ({ buffer, start }: TileOperand, by: Expression) => ({
-      buffer,
-      start: add(start, by),
-    });
-    return [moved(rows, broadcastMoved), { operand: moved(panel.operand, runMoved), sums }];
+    const { sums, moved } = limitSums(this.#builder, this.#plan, limits, box, panel.sums);
+    const operand = movedOperand(panel.operand, moved.run, constant(0));
+    return [movedOperand(rows, moved.broadcast, moved.broadcastRows), { operand, sums }];
   }
 
   /** All tiles with one block of their sums after the other; what follows the sums when all are done. */
@@ -112,13 +104,15 @@ class PanelTiles {
     const { contraction, sums } = this.#plan;
     this.#tiles.clear();
     forEachBlock(builder, sums, blocks, (block) => {
-      const start = builder.let("block_start", add(this.#source.start, block.runMoved));
+      const start = builder.let("block_start", add(this.#source.start, block.moved.run));
       const panel = this.#panelFrom(start, block.sums);
       this.#tiles.forEachRun((run) => {
         const whole = operandAt(builder, contraction.broadcast, "row_start", run.axes);
-        const rowBlock = builder.let("row_block", add(whole.start, block.broadcastMoved));
+        const { broadcast, broadcastRows } = block.moved;
+        const moved = movedOperand(whole, broadcast, broadcastRows);
+        const rows = { ...moved, start: builder.let("row_block", moved.start) };
         this.#tiles.forEachTile(run, (tile) => {
-          this.#emitSums(run, tile, { ...whole, start: rowBlock }, panel);
+          this.#emitSums(run, tile, rows, panel);
         });
       });
     });
@@ -148,6 +142,7 @@ class PanelTiles {
   ): void {
     const builder = this.#builder;
     const { contraction, rowAxis, lanes, packed, blocks } = this.#plan;
+    const { broadcast } = contraction;
     const { vectors, active } = this.#part;
     const { first, sums: buffer, start } = tile;
     const shape = {
@@ -155,12 +150,14 @@ class PanelTiles {
       vectors,
       lanes,
       active: packed ? lanes : active,
-      rowStep: rowAxis === null ? 0 : contraction.broadcast.steps[rowAxis]!,
+      rowStep: rowAxis === null ? 0 : broadcast.steps[rowAxis]!,
+      batchRows: batchRowsOf(contraction, rowAxis, builder.batchMax),
       goesOn: blocks !== null,
     };
     const rowsAt = (row: Expression): TileOperand => {
-      const moved = multiply(row, constant(shape.rowStep));
-      return { ...rows, start: builder.let("start", add(rows.start, moved)) };
+      const rowsMoved = multiply(row, constant(shape.batchRows?.step ?? 0));
+      const moved = movedOperand(rows, multiply(row, constant(shape.rowStep)), rowsMoved);
+      return { ...moved, start: builder.let("start", moved.start) };
     };
     const emitTogether = (): void => {
       builder.emit(invokeTile(shape, sums, rowsAt(first), operand, { buffer, start }));
@@ -182,19 +179,15 @@ class PanelTiles {
   }
 }
 
-/** An operand at the given parallel axes, before the first step of the sum. */
-function operandAt(
-  builder: KernelBuilder,
-  { load, start, steps }: LinearAccess,
-  hint: string,
-  axes: readonly Expression[],
-): TileOperand {
-  const { batchMax } = builder;
-  const buffer = builder.buffer(load.value, "read");
-  const first = scalarIndex(start, { extents: [], batchMax, axes: [], vector: null });
-  const index = axes.reduce(
-    (sum, value, axis) => add(sum, multiply(value, constant(steps[axis]!))),
-    first,
-  );
-  return { buffer, start: builder.let(hint, index) };
+/** How a tile's rows and sums move through rows of the batch; null where they all are within one. */
+function batchRowsOf(
+  { broadcast, sumAxes }: StridedContraction,
+  rowAxis: number | null,
+  batchMax: number,
+): BatchRows | null {
+  const { row, load } = broadcast;
+  if (row === null) return null;
+  const step = rowAxis === null ? 0 : row.steps[rowAxis]!;
+  if (step === 0 && sumAxes.every((axis) => row.steps[axis] === 0)) return null;
+  return { step, elements: elementsAt(load.value.shape.slice(1), batchMax) };
 }

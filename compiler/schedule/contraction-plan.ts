@@ -4,7 +4,7 @@
  */
 
 import { type Extent, sizeAt } from "../graph/extent.ts";
-import { axesOfNode } from "../optimize/fusion/linear-access.ts";
+import { axesOfNode, type LinearAccess, stepAlong } from "../optimize/fusion/linear-access.ts";
 import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
 import type { PlanChoice, TargetDescription } from "../optimize/target-description.ts";
 import { type SumBlocks, type SumLoop, sumLoops } from "./contraction-sums.ts";
@@ -212,15 +212,17 @@ export function shapeOf(contraction: StridedContraction, batchMax: number, use: 
   const extents = axesOfNode(node);
   const text = ({ batch, constant }: Extent): string =>
     batch === 0 ? `${constant}` : `${batch}N${constant === 0 ? "" : `+${constant}`}`;
-  const of = (axes: readonly number[], ...steps: readonly (readonly number[])[]): string =>
-    axes.map((d) => [text(extents[d]!), ...steps.map((s) => s[d]!)].join("/")).join(" ");
+  const of = (axes: readonly number[], ...operands: readonly LinearAccess[]): string =>
+    axes
+      .map((d) => [text(extents[d]!), ...operands.map((o) => stepAlong(o, d))].join("/"))
+      .join(" ");
   const parts = [
-    `${broadcast.load.value.dtype}×${run.load.value.dtype}`,
+    `${broadcast.load.value.dtype}×${run.load.value.dtype}${broadcast.row === null ? "" : " by rows"}`,
     `N=${batchMax}`,
-    `columns ${of([vectorAxis], run.steps)}`,
-    `rows ${of(rowAxes, broadcast.steps)}`,
-    `outer ${of(outerAxes, broadcast.steps, run.steps)}`,
-    `sum ${of(sumAxes, broadcast.steps, run.steps)}`,
+    `columns ${of([vectorAxis], run)}`,
+    `rows ${of(rowAxes, broadcast)}`,
+    `outer ${of(outerAxes, broadcast, run)}`,
+    `sum ${of(sumAxes, broadcast, run)}`,
     use,
   ];
   return parts.filter((part) => !part.endsWith(" ")).join(", ");

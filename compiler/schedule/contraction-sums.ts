@@ -5,6 +5,7 @@
  */
 
 import { type Extent, sizeAt } from "../graph/extent.ts";
+import { add, constant, multiply } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { StridedContraction } from "../optimize/fusion/strided-contraction.ts";
@@ -15,6 +16,8 @@ export interface SumLoop {
   /** The axis of the node that it runs along; null if several make one run. */
   readonly axis: number | null;
   readonly broadcastStep: number;
+  /** Rows of the batch by which the broadcast operand moves too, where it is a column of the data; else 0. */
+  readonly broadcastRows: number;
   readonly runStep: number;
   /** Steps of a block of the loop where only known at run time: at most as many as the extent says. */
   readonly count?: Expression;
@@ -26,6 +29,32 @@ export interface SumLoop {
 export interface SumBlocks {
   readonly depth: number;
   readonly steps: number;
+}
+
+/** How far the operands have moved from where they start: in elements, the broadcast one also in rows of the batch. */
+export interface Moved {
+  readonly broadcast: Expression;
+  readonly broadcastRows: Expression;
+  readonly run: Expression;
+}
+
+export const unmoved: Moved = {
+  broadcast: constant(0),
+  broadcastRows: constant(0),
+  run: constant(0),
+};
+
+/** So many steps of a loop further. */
+export function movedAlong(
+  { broadcast, broadcastRows, run }: Moved,
+  loop: Pick<SumLoop, "broadcastStep" | "broadcastRows" | "runStep">,
+  steps: Expression,
+): Moved {
+  return {
+    broadcast: add(broadcast, multiply(steps, constant(loop.broadcastStep))),
+    broadcastRows: add(broadcastRows, multiply(steps, constant(loop.broadcastRows))),
+    run: add(run, multiply(steps, constant(loop.runStep))),
+  };
 }
 
 /** Steps of the innermost loop that blocks are cut at: whole lines, and whole vectors of all targets. */
@@ -51,6 +80,7 @@ export function sumLoops({ node, broadcast, run, sumAxes }: StridedContraction):
       extent: extents[axis]!,
       axis,
       broadcastStep: broadcast.steps[axis]!,
+      broadcastRows: broadcast.row?.steps[axis] ?? 0,
       runStep: run.steps[axis]!,
     };
     const outer = loops.at(-1);
@@ -59,16 +89,17 @@ export function sumLoops({ node, broadcast, run, sumAxes }: StridedContraction):
       outer !== undefined &&
       inner.extent.batch === 0 &&
       outer.broadcastStep === size * inner.broadcastStep &&
+      outer.broadcastRows === size * inner.broadcastRows &&
       outer.runStep === size * inner.runStep;
     if (!makesOneRun) {
       loops.push(inner);
       continue;
     }
-    const { batch, constant } = outer.extent;
+    const { batch, constant: rest } = outer.extent;
     loops[loops.length - 1] = {
       ...inner,
       axis: null,
-      extent: { batch: batch * size, constant: constant * size },
+      extent: { batch: batch * size, constant: rest * size },
     };
   }
   return loops;

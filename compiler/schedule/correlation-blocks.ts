@@ -10,9 +10,8 @@ import type { LinearAccess } from "../optimize/fusion/linear-access.ts";
 import { backwards, tilePoints } from "./correlation.ts";
 import type { CorrelationPlan } from "./correlation-plan.ts";
 import { invokeTransform, type TileRun } from "./correlation-transforms.ts";
-import { scalarIndex } from "./indexes.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import type { TileOperand } from "./micro-kernel.ts";
+import { operandAt, type TileOperand } from "./tile-operand.ts";
 
 /** Memory of the task for tiles: one plane for each point, of `rows` rows of `width` elements. */
 export interface Planes {
@@ -79,17 +78,8 @@ export class TileBlocks {
   }
 
   /** Where an operand is at the given parallel axes, before the first step of the sum. */
-  startOf(
-    { load, start, steps }: LinearAccess,
-    axes: readonly Expression[],
-    hint: string,
-    moved = 0,
-  ): TileOperand {
-    const builder = this.#builder;
-    const none = { extents: [], batchMax: builder.batchMax, axes: [], vector: null };
-    const first = add(scalarIndex(start, none), constant(moved));
-    const at = axes.reduce((sum, axis, d) => add(sum, multiply(axis, constant(steps[d]!))), first);
-    return { buffer: builder.buffer(load.value, "read"), start: builder.let(hint, at) };
+  startOf(access: LinearAccess, axes: readonly Expression[], hint: string, moved = 0): TileOperand {
+    return operandAt(this.#builder, access, hint, axes, moved);
   }
 
   broadcastAt(axes: readonly Expression[]): TileOperand {
@@ -165,10 +155,7 @@ export class TileBlocks {
             vectors,
             active: channels - (vectors - 1) * lanes,
           }),
-          {
-            buffer: source.buffer,
-            start: add(first, multiply(block.column, constant(column))),
-          },
+          { ...source, start: add(first, multiply(block.column, constant(column))) },
           { buffer: data.buffer, start: multiply(number, constant(size[1] * data.width)) },
         ),
       );

@@ -29,7 +29,8 @@ import { type Block, type Planes, TileBlocks } from "./correlation-blocks.ts";
 import type { CorrelationPlan } from "./correlation-plan.ts";
 import { clear, invokeTransform } from "./correlation-transforms.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import { extentValue, invokeTile, type TileOperand } from "./micro-kernel.ts";
+import { extentValue, invokeTile } from "./micro-kernel.ts";
+import { movedOperand, type TileOperand } from "./tile-operand.ts";
 
 /** Emits all of a correlation; gives the number of tasks. Finished tiles have their rows along `rowAxisOf(plan)`. */
 export function emitCorrelation(
@@ -180,10 +181,10 @@ class CorrelationKernel {
 
     const broadcast = this.#blocks.broadcastAt(axes);
     const run = this.#blocks.startOf(contraction.run, axes, "run_start");
-    const visit = (depth: number, a: Expression, b: Expression): void => {
+    const visit = (depth: number, a: TileOperand, b: Expression): void => {
       const loop = loops[depth];
       if (loop === undefined) {
-        const given = { buffer: broadcast.buffer, start: builder.let("row_start", a) };
+        const given = { ...a, start: builder.let("row_start", a.start) };
         const wanted = { buffer: run.buffer, start: builder.let("run_row", b) };
         this.#blocks.forEachBlock((tiles) => {
           this.#blocks.transformData(given, tiles, data, channels);
@@ -195,12 +196,16 @@ class CorrelationKernel {
       builder.loop("k", constant(0), extentValue(loop.extent), (k) =>
         visit(
           depth + 1,
-          add(a, multiply(k, constant(loop.broadcastStep))),
+          movedOperand(
+            a,
+            multiply(k, constant(loop.broadcastStep)),
+            multiply(k, constant(loop.broadcastRows)),
+          ),
           add(b, multiply(k, constant(loop.runStep))),
         ),
       );
     };
-    visit(0, broadcast.start, run.start);
+    visit(0, broadcast, run.start);
 
     const perTap = channels * this.#blocks.width;
     const tile = builder.local("tile", "f32", tapCount ** this.#blocks.rank * perTap);
@@ -244,6 +249,7 @@ class CorrelationKernel {
       extent: fixed(count),
       axis,
       broadcastStep: 0,
+      broadcastRows: 0,
       runStep: run.steps[axis]!,
     });
     const loops = [
@@ -326,7 +332,8 @@ class CorrelationKernel {
   #multiplyTiles(data: Planes, filter: Planes, products: Planes): void {
     const { lanes, block, correlation } = this.#plan;
     const extent = fixed(correlation.channels);
-    const sums = [{ extent, axis: null, broadcastStep: 1, runStep: this.#blocks.width }];
+    const loop = { extent, axis: null, broadcastRows: 0, runStep: this.#blocks.width };
+    const sums = [{ ...loop, broadcastStep: 1 }];
     this.#blocks.forEachPoint((point) => {
       const starts = [data, filter, products].map(({ buffer, pitch }) => ({
         buffer,
@@ -352,7 +359,8 @@ class CorrelationKernel {
   #addProducts(data: Planes, derivatives: Planes, sums: Planes, channels: number): void {
     const { lanes, block } = this.#plan;
     const extent = fixed(block[0] * block[1]);
-    const loops = [{ extent, axis: null, broadcastStep: data.width, runStep: this.#blocks.width }];
+    const loop = { extent, axis: null, broadcastRows: 0, runStep: this.#blocks.width };
+    const loops = [{ ...loop, broadcastStep: data.width }];
     this.#blocks.forEachPoint((point) => {
       const starts = [data, derivatives, sums].map(({ buffer, pitch }) => ({
         buffer,

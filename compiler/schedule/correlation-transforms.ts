@@ -27,9 +27,10 @@ import {
   subtract,
   vectorOf,
 } from "../kernel/build.ts";
-import type { Access, Argument, Expression, KernelFunction, Statement } from "../kernel/ir.ts";
+import type { Access, Expression, KernelFunction, Statement } from "../kernel/ir.ts";
 import { tapCount, tilePlaces } from "../optimize/fusion/correlated-axes.ts";
 import { tilePoints } from "./correlation.ts";
+import { addressOf, type TileOperand } from "./tile-operand.ts";
 
 type Formula = (builder: BlockBuilder, values: readonly Expression[]) => readonly Expression[];
 
@@ -121,16 +122,9 @@ export interface TileRun {
 }
 
 /** A call that transforms tiles from one place to another. */
-export function invokeTransform(
-  run: TileRun,
-  from: { readonly buffer: string; readonly start: Expression },
-  to: { readonly buffer: string; readonly start: Expression },
-): Statement {
-  const address = (at: { readonly buffer: string; readonly start: Expression }): Argument => ({
-    kind: "address",
-    place: place(at.buffer, at.start),
-  });
-  return { kind: "invoke", function: transformFunction(run), args: [address(from), address(to)] };
+export function invokeTransform(run: TileRun, from: TileOperand, to: TileOperand): Statement {
+  const args = [addressOf(from), addressOf(to)];
+  return { kind: "invoke", function: transformFunction(run), args };
 }
 
 /** Named by all that its body depends on. */

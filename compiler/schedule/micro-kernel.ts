@@ -15,9 +15,11 @@ import {
   constant,
   fma,
   load,
+  min,
   multiply,
   place,
   store,
+  subtract,
   symbol,
   variable,
   vectorOf,
@@ -25,25 +27,20 @@ import {
 import { askFor } from "../kernel/intrinsics.ts";
 import type {
   Access,
+  ColumnParameter,
   Expression,
   FunctionParameter,
   KernelFunction,
   Statement,
 } from "../kernel/ir.ts";
-import type { SumLoop } from "./contraction-sums.ts";
+import { type Moved, movedAlong, type SumLoop, unmoved } from "./contraction-sums.ts";
+import { addressOf, type TileOperand } from "./tile-operand.ts";
 
 /** Elements of f32 in a line of the caches of all processors that matter. */
 export const lineElements = 16;
 
 /** Steps of a sum that take about as long as memory beyond the first caches: so far ahead it is asked for. */
 const stepsAhead = 16;
-
-/** Where an operand starts for a tile, and the buffer it lies in. */
-export interface TileOperand {
-  readonly buffer: string;
-  /** In elements, at the first step of the sum. */
-  readonly start: Expression;
-}
 
 export interface TileShape {
   readonly rows: number;
@@ -53,8 +50,18 @@ export interface TileShape {
   readonly active: number;
   /** From row to row of the broadcast operand, in elements. */
   readonly rowStep: number;
+  /** Null or absent unless the broadcast operand is a column of the data and moves from one row of the batch to others. */
+  readonly batchRows?: BatchRows | null;
   /** Whether the sums go on from what lies where they are stored, instead of from zero. */
   readonly goesOn: boolean;
+}
+
+/** How a tile goes through rows of the batch. */
+export interface BatchRows {
+  /** Rows of the batch from row to row of the tile. */
+  readonly step: number;
+  /** Elements of a row of the batch. */
+  readonly elements: number;
 }
 
 /** The sums of one tile, stored row after row of `vectors` whole vectors each. */
@@ -67,13 +74,11 @@ export function invokeTile(
   columns: TileOperand,
   tile: TileOperand,
 ): Statement {
-  const address = ({ buffer, start }: TileOperand) =>
-    ({ kind: "address", place: place(buffer, start) }) as const;
   const counts = sums.filter((loop) => !isLiteral(loop)).map(countOf);
   return {
     kind: "invoke",
     function: tileFunction(shape, sums),
-    args: [address(rows), address(columns), ...counts, address(tile)],
+    args: [addressOf(rows), addressOf(columns), ...counts, addressOf(tile)],
   };
 }
 
@@ -88,13 +93,14 @@ function isLiteral({ extent, count }: SumLoop): boolean {
 
 /** Named by all that its body depends on. */
 function tileFunction(
-  { rows, vectors, lanes, active, rowStep, goesOn }: TileShape,
+  { rows, vectors, lanes, active, rowStep, goesOn, batchRows = null }: TileShape,
   sums: readonly SumLoop[],
 ): KernelFunction {
   const builder = new BlockBuilder();
   const pointer = (hint: string, access: Access) =>
     ({ kind: "pointer", name: builder.name(hint), dtype: "f32", access }) as const;
-  const left = pointer("left", "read");
+  const left =
+    batchRows === null ? pointer("left", "read") : columnOf(builder.name("left"), batchRows);
   const right = pointer("right", "read");
   const counts: FunctionParameter[] = [];
   const ends = sums.map((loop): Expression => {
@@ -114,16 +120,26 @@ function tileFunction(
       return builder.mutable(`sum_${r}_${v}`, start);
     }),
   );
-  const broadcastStep = sums.at(-1)?.broadcastStep ?? 0;
-  const span = (rows - 1) * Math.abs(rowStep);
+  const { broadcastStep = 0, broadcastRows = 0 } = sums.at(-1) ?? {};
+  const span = batchRows?.step ? Number.POSITIVE_INFINITY : (rows - 1) * Math.abs(rowStep);
   // Rows side by side, steps apart: every step reads one line of memory, or two, that nobody foresees.
-  const isFar = Math.abs(broadcastStep) >= lineElements && span < lineElements;
+  const stepsFar = broadcastRows !== 0 || Math.abs(broadcastStep) >= lineElements;
+  const isFar = stepsFar && span < lineElements;
+  const rowAt = (moved: Moved, r: number): Expression | null =>
+    batchRows && add(moved.broadcastRows, constant(r * batchRows.step));
   const corners = span === 0 ? [0] : [0, (rows - 1) * rowStep];
   const ahead = stepsFrom(sums);
+  // What is asked for ahead must be a row of the batch, however few there are.
+  const lastRow = sums.reduce(
+    (row, loop, i) =>
+      add(row, multiply(subtract(ends[i]!, constant(1)), constant(loop.broadcastRows))),
+    constant(0) as Expression,
+  );
   const step = (moved: Moved): void => {
     for (const end of isFar ? corners : []) {
       const at = add(moved.broadcast, constant(ahead.broadcast + end));
-      builder.emit(askFor(left.name, at));
+      const next = add(moved.broadcastRows, constant(ahead.rows));
+      builder.emit(askFor(left.name, at, batchRows && min(next, lastRow)));
     }
     for (let v = 0; ahead.isBroken && v < vectors; v++) {
       builder.emit(askFor(right.name, add(moved.run, constant(ahead.run + v * lanes))));
@@ -134,14 +150,14 @@ function tileFunction(
       return builder.let("column", load(from, type, { active: used }));
     });
     accumulators.forEach((row, r) => {
-      const from = place(left.name, add(moved.broadcast, constant(r * rowStep)));
+      const from = place(left.name, add(moved.broadcast, constant(r * rowStep)), rowAt(moved, r));
       const wide = builder.let("row", broadcast(load(from, vectorOf("f32", 1)), lanes));
       row.forEach(({ name, value }, v) => {
         builder.assign(name, fma(wide, columns[v]!, value));
       });
     });
   };
-  emitSums(builder, sums, ends, { broadcast: constant(0), run: constant(0) }, step);
+  emitSums(builder, sums, ends, unmoved, step);
   accumulators.forEach((row, r) => {
     row.forEach(({ value }, v) => {
       builder.emit(store(placeOf(r, v), value));
@@ -149,12 +165,14 @@ function tileFunction(
   });
 
   const parts = sums.map((loop) => {
-    const { extent, broadcastStep, runStep } = loop;
+    const { extent, broadcastStep, broadcastRows, runStep } = loop;
     const count = isLiteral(loop) ? `${extent.constant}` : "n";
-    return `${count}x${numeral(broadcastStep)}x${numeral(runStep)}`;
+    const inRows = broadcastRows === 0 ? "" : `row${broadcastRows}and`;
+    return `${count}x${inRows}${numeral(broadcastStep)}x${numeral(runStep)}`;
   });
   const shape = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}`;
-  const apart = rows === 1 ? "" : `_by${numeral(rowStep)}`;
+  const ofRows = batchRows === null ? "" : `_row${batchRows.step}of${batchRows.elements}`;
+  const apart = (rows === 1 ? "" : `_by${numeral(rowStep)}`) + ofRows;
   return {
     name: [goesOn ? "tile_on" : "tile", shape + apart, ...parts].join("_"),
     comment: `${goesOn ? "Adds to the sums" : "Sums"} of ${rows} rows and ${vectors} vectors of columns.`,
@@ -176,26 +194,30 @@ function stepsFrom(sums: readonly SumLoop[]) {
   const [outer, inner] = [sums.at(-2), sums.at(-1)];
   const size = inner !== undefined && isLiteral(inner) ? inner.extent.constant : stepsAhead;
   if (outer === undefined || size >= stepsAhead) {
-    const { broadcastStep = 0, runStep = 0 } = inner ?? {};
-    return { isBroken: false, broadcast: stepsAhead * broadcastStep, run: stepsAhead * runStep };
+    const { broadcastStep = 0, broadcastRows = 0, runStep = 0 } = inner ?? {};
+    return {
+      isBroken: false,
+      broadcast: stepsAhead * broadcastStep,
+      rows: stepsAhead * broadcastRows,
+      run: stepsAhead * runStep,
+    };
   }
   const times = Math.ceil(stepsAhead / size);
   return {
     isBroken: Math.abs(outer.runStep) >= farElements,
     broadcast: times * outer.broadcastStep,
+    rows: times * outer.broadcastRows,
     run: times * outer.runStep,
   };
+}
+
+function columnOf(name: string, { elements }: BatchRows): ColumnParameter {
+  return { kind: "column", name, dtype: "f32", rowElements: elements };
 }
 
 /** A step as part of a name. */
 function numeral(step: number): string {
   return step < 0 ? `m${-step}` : `${step}`;
-}
-
-/** How far both operands have moved. */
-interface Moved {
-  readonly broadcast: Expression;
-  readonly run: Expression;
 }
 
 /** The loops of a sum around a step that gets how far both operands have moved. */
@@ -212,11 +234,7 @@ function emitSums(
     return;
   }
   builder.loop("k", constant(0), ends[0]!, (k) => {
-    const next = {
-      broadcast: add(moved.broadcast, multiply(k, constant(outer.broadcastStep))),
-      run: add(moved.run, multiply(k, constant(outer.runStep))),
-    };
-    emitSums(builder, inner, ends.slice(1), next, step);
+    emitSums(builder, inner, ends.slice(1), movedAlong(moved, outer, k), step);
   });
 }
 

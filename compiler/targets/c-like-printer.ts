@@ -8,7 +8,9 @@ import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 import type {
   Argument,
+  ColumnParameter,
   Expression,
+  FunctionParameter,
   KernelFunction,
   KernelSymbol,
   LoadExpression,
@@ -108,6 +110,12 @@ export interface Dialect {
   random(expression: Expression & { readonly kind: "random" }, print: Print): Printed;
   /** A pointer passed to a function. */
   address(place: Place, print: Print): Printed;
+  /** How a function takes rows of a column, where schedules of the target pass them. */
+  readonly column?: {
+    argument(place: Place, print: Print): string;
+    /** What says, within the function, how many elements a row has. */
+    declare(parameter: ColumnParameter): string;
+  };
 
   /** Statements, without indentation. */
   declare(name: string, type: Type, value: string, isMutable: boolean): string;
@@ -231,7 +239,7 @@ export class CLikePrinter {
         ];
       case "invoke":
         return [
-          `${indent}${s.function.name}(${s.args.map((arg) => this.#argument(arg)).join(", ")});`,
+          `${indent}${s.function.name}(${s.args.map((arg, i) => this.#argument(arg, s.function.parameters[i]!)).join(", ")});`,
         ];
       case "buffer":
         return [`${indent}${dialect.declareBuffer(s)}`];
@@ -244,16 +252,20 @@ export class CLikePrinter {
     }
   }
 
-  #argument(argument: Argument): string {
-    return argument.kind === "address"
-      ? this.#dialect.address(argument.place, this.#print).text
-      : this.expression(argument);
+  #argument(argument: Argument, parameter: FunctionParameter): string {
+    if (argument.kind !== "address") return this.expression(argument);
+    const { place } = argument;
+    if (parameter.kind !== "column") return this.#dialect.address(place, this.#print).text;
+    return this.#dialect.column!.argument(place, this.#print);
   }
 
   function(fn: KernelFunction): string[] {
     return [
       ...(fn.comment === "" ? [] : blockComment(fn.comment.split("\n"))),
       `${this.#dialect.functionHeader(fn)} {`,
+      ...fn.parameters.flatMap((parameter) =>
+        parameter.kind === "column" ? [`  ${this.#dialect.column!.declare(parameter)}`] : [],
+      ),
       ...this.block(fn.body, "  "),
       ...(fn.result === null ? [] : [`  return ${this.expression(fn.result)};`]),
       "}",

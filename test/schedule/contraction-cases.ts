@@ -14,6 +14,8 @@ export interface Case {
   readonly sizes: Partial<Record<Letter, number | "N">>;
   /** Rows in the batch and their maximum, where a size is N. */
   readonly batch?: readonly [n: number, max: number];
+  /** Operands that are columns of the data, `a` or `b`: their first dimension is that of rows of the batch. */
+  readonly columns?: string;
 }
 
 export interface ProductCase {
@@ -23,7 +25,7 @@ export interface ProductCase {
   readonly leaf: (role: LeafRole, path: string) => Float64Array;
 }
 
-export function productCase({ letters, sizes, batch = [1, 1] }: Case): ProductCase {
+export function productCase({ letters, sizes, batch = [1, 1], columns = "" }: Case): ProductCase {
   const [n, batchMax] = batch;
   const [inputs, output] = letters.split("->") as [string, string];
   const [left, right] = inputs.split(",") as [string, string];
@@ -35,7 +37,8 @@ export function productCase({ letters, sizes, batch = [1, 1] }: Case): ProductCa
   const summed = [...new Set(left + right)].filter((letter) => !output.includes(letter));
   const axisOf = new Map([...output, ...summed].map((letter, axis) => [letter, axis]));
   const operand = (path: string, names: string) => {
-    const value = context.leaf("param", path, "f32", [...names].map(extent));
+    const role = columns.includes(path) ? "input" : "param";
+    const value = context.leaf(role, path, "f32", [...names].map(extent));
     return context.load(
       value,
       [...names].map((letter) => axisAffine(axisOf.get(letter)!)),

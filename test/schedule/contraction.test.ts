@@ -25,6 +25,38 @@ const cases: readonly Case[] = [
   { letters: "m,n->mn", sizes: { m: 12, n: 18 } },
 ];
 
+/** Rows of the batch as rows of tiles, as loops around them and as steps of sums, and where they have to be copied. */
+const ofColumns: readonly Case[] = [
+  { letters: "mk,kn->mn", sizes: { m: "N", k: 33, n: 10 }, batch: [5, 19], columns: "a" },
+  { letters: "mk,kn->mn", sizes: { m: "N", k: 50, n: 70 }, batch: [37, 64], columns: "a" },
+  { letters: "mk,nk->mn", sizes: { m: "N", k: 37, n: 45 }, batch: [40, 40], columns: "a" },
+  { letters: "km,kn->mn", sizes: { k: "N", m: 45, n: 32 }, batch: [1, 64], columns: "a" },
+  { letters: "km,kn->mn", sizes: { k: "N", m: 45, n: 32 }, batch: [60, 64], columns: "ab" },
+  { letters: "bmk,kn->bmn", sizes: { b: "N", m: 11, k: 45, n: 20 }, batch: [5, 7], columns: "a" },
+  { letters: "bmk,bkn->bmn", sizes: { b: "N", m: 9, k: 8, n: 20 }, batch: [3, 4], columns: "ab" },
+  { letters: "bmk,bkn->mn", sizes: { b: "N", k: 3, m: 67, n: 40 }, batch: [17, 20], columns: "a" },
+  { letters: "bkm,bkn->mn", sizes: { b: "N", k: 31, m: 67, n: 40 }, batch: [17, 20], columns: "a" },
+  { letters: "km,kn->mn", sizes: { k: "N", m: 9, n: 45 }, batch: [9, 9], columns: "b" },
+];
+
+test.for(ofColumns)("rows of the batch of $columns in $letters $sizes", async (given) => {
+  const { columns: _, ...copied } = given;
+  const cpu = thisCpu();
+  const tight = { ...cpu, cacheBytes: [1 << 12, 1 << 16] as const };
+  const run = async (test: Case, target: typeof cpu, threads: number) => {
+    const outcome = await runGraph(productCase(test), { cpu: target, fusion: true, threads });
+    return outcome.results.get("y")!;
+  };
+  const expected = await run(copied, cpu, 1);
+  for (const [target, threads] of [
+    [cpu, 1],
+    [cpu, 2],
+    [tight, 1],
+  ] as const) {
+    expect(await run(given, target, threads)).toEqual(expected);
+  }
+});
+
 describe("a contraction equals the interpreter", () => {
   test.for(cases)("$letters $sizes", async (given) => {
     const product = productCase(given);

@@ -9,7 +9,7 @@ import {
 } from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, type Extent, elementsAt, fixed } from "../../compiler/graph/extent.ts";
-import type { Value } from "../../compiler/graph/node.ts";
+import type { LeafRole, Value } from "../../compiler/graph/node.ts";
 import { randomNumbers } from "./contraction-cases.ts";
 import type { GraphCase } from "./schedule-case.ts";
 
@@ -21,6 +21,8 @@ export interface CorrelationCase {
   readonly form: "forward" | "dataGradient" | "filterGradient";
   /** Whether negative sums become 0. */
   readonly isRectified: boolean;
+  /** Whether the data are a column, read through the row numbers of the batch. */
+  readonly isColumn?: boolean;
 }
 
 const taps = 3;
@@ -32,9 +34,9 @@ export function correlationGraph(
 ): GraphCase {
   const context = new GraphContext();
   const shapes = new Map<string, readonly Extent[]>();
-  const leaf = (path: string, shape: readonly Extent[]): Value => {
+  const leaf = (path: string, shape: readonly Extent[], role: LeafRole = "param"): Value => {
     shapes.set(path, shape);
-    return context.leaf("param", path, "f32", shape);
+    return context.leaf(role, path, "f32", shape);
   };
   const results = cases.map((given, i) => ({
     name: `${i}`,
@@ -50,10 +52,11 @@ export function correlationGraph(
 
 function resultOf(
   context: GraphContext,
-  { sizes, channels, filters, form, isRectified }: CorrelationCase,
+  { sizes, channels, filters, form, isRectified, isColumn = false }: CorrelationCase,
   name: string,
-  leaf: (path: string, shape: readonly Extent[]) => Value,
+  leaf: (path: string, shape: readonly Extent[], role?: LeafRole) => Value,
 ): Value {
+  const data = isColumn ? "input" : "param";
   const rank = sizes.length;
   const places = sizes.map(fixed);
   const wider = sizes.map((size) => fixed(size + taps - 1));
@@ -76,7 +79,7 @@ function resultOf(
   const made = () => {
     if (form === "forward") {
       // n, places, filters; taps, channels
-      const x = leaf(`${name}/x`, [batchExtent, ...wider, fixed(channels)]);
+      const x = leaf(`${name}/x`, [batchExtent, ...wider, fixed(channels)], data);
       const [column, tap, channel] = [1 + rank, 2 + rank, 2 + 2 * rank];
       return sum(
         [batchExtent, ...places, fixed(filters)],
@@ -98,7 +101,7 @@ function resultOf(
       );
     }
     // taps, channels, filters; n, places
-    const x = leaf(`${name}/x`, [batchExtent, ...wider, fixed(channels)]);
+    const x = leaf(`${name}/x`, [batchExtent, ...wider, fixed(channels)], data);
     const dy = leaf(`${name}/dy`, [batchExtent, ...places, fixed(filters)]);
     const [channel, column, row, place] = [rank, rank + 1, rank + 2, rank + 3];
     return sum(

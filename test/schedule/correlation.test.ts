@@ -20,6 +20,7 @@ const correlations: fc.Arbitrary<CorrelationCase> = fc.record({
   filters: fc.integer({ min: 5, max: 21 }),
   form: fc.constantFrom("forward", "dataGradient", "filterGradient"),
   isRectified: fc.boolean(),
+  isColumn: fc.boolean(),
 });
 
 function furthest(expected: ArrayLike<number>, actual: ArrayLike<number>): number {

@@ -79,7 +79,7 @@ function prepared(
   target: TargetDescription,
   { fusion }: GroupingOptions,
 ): Graph {
-  const ready = prepareProducts(context, cropSums(context, graph));
+  const ready = prepareProducts(context, cropSums(context, graph), target);
   // Workgroups copy operands into memory of their own as they go, zeros included.
   const dense =
     target.workgroup === null ? sharePadding(context, padOperands(context, ready)) : ready;

@@ -1,7 +1,7 @@
 /**
  * Loads whose place in memory is a linear function of the axes: what tiles, vectors and packing are made for.
  * Reshapes, transposes, slices and broadcasts are linear once the index is flattened; padding and gathers
- * are not.
+ * are not. Rows of the batch lie anywhere, but a place is linear in the row's number and within the row.
  */
 
 import {
@@ -12,17 +12,23 @@ import {
   extentAffine,
   scaleAffine,
 } from "../../graph/affine.ts";
-import type { Extent } from "../../graph/extent.ts";
+import { type Extent, elementsAt } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
 import { type Box, linearOffset, simplifyAffine } from "../simplify-index.ts";
 
-/** `memory[start + Σ steps[axis]·axis]`, in elements. */
-export interface LinearAccess {
-  readonly load: LoadScalar;
+/** `start + Σ steps[axis]·axis`. */
+export interface LinearPlace {
   /** Of literals, N and the steps of loops. */
   readonly start: Affine;
-  /** One for each axis of the node, 0 where the element does not depend on it or the axis has one point. */
+  /** One for each axis of the node, 0 where the place does not depend on it or the axis has one point. */
   readonly steps: readonly number[];
+}
+
+/** A load by its place in memory, in elements. */
+export interface LinearAccess extends LinearPlace {
+  readonly load: LoadScalar;
+  /** Of a column of the data: which row of the batch it is within which the place is; null for what lies in an arena. */
+  readonly row: LinearPlace | null;
 }
 
 /** All axes of a node, parallel ones first. */
@@ -39,11 +45,25 @@ export function isColumn({ node }: Value): boolean {
   return node.kind === "leaf" && node.role === "input";
 }
 
-/** The linear form of a load, or undefined if it is guarded, gathers rows of a column, or is not linear. */
+/** The linear form of a load, or undefined if it is guarded or not linear. */
 export function linearAccess(load: LoadScalar, box: Box): LinearAccess | undefined {
-  if (load.guard.kind !== "true" || isColumn(load.value)) return undefined;
-  const steps = linearSteps(linearOffset(load.index, load.value.shape, box), box);
-  return steps && { load, ...steps };
+  const { value, index, guard } = load;
+  if (guard.kind !== "true") return undefined;
+  const ofColumn = isColumn(value);
+  const [first, ...rest] = index;
+  const row = ofColumn ? linearSteps(first!, box) : null;
+  const within = ofColumn
+    ? linearOffset(rest, value.shape.slice(1), box)
+    : linearOffset(index, value.shape, box);
+  const place = linearSteps(within, box);
+  return place && row !== undefined ? { load, ...place, row } : undefined;
+}
+
+/** How far an axis moves a load, in elements, as if the rows of a column lay side by side in the order of the batch. */
+export function stepAlong({ load, steps, row }: LinearAccess, axis: number): number {
+  if (row === null || row.steps[axis] === 0) return steps[axis]!;
+  const rowElements = elementsAt(load.value.shape.slice(1), 1);
+  return steps[axis]! + row.steps[axis]! * rowElements;
 }
 
 /**
@@ -60,10 +80,7 @@ export function memorySteps({ value, index }: LoadScalar, box: Box): readonly nu
 }
 
 /** The coefficients of an affine, or undefined if it has quotients or remainders of the axes. */
-export function linearSteps(
-  affine: Affine,
-  box: Box,
-): Pick<LinearAccess, "start" | "steps"> | undefined {
+export function linearSteps(affine: Affine, box: Box): LinearPlace | undefined {
   const { constant, batch, terms } = simplifyAffine(affine, box);
   let start = extentAffine({ constant, batch });
   const steps = box.axes.map(() => 0);

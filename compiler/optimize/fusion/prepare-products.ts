@@ -1,20 +1,28 @@
 /**
  * Makes the operands of products what register tiles want: floats that lie side by side. A column of the data is
- * gathered once into the rows of the batch, which lie wherever the batch takes them from; what is only cast
- * on the way into a product is cast once, not again for every tile that reads it.
+ * gathered once into the rows of the batch, which lie wherever the batch takes them from, unless tiles of one thread read
+ * its rows in place; what is only cast on the way into a product is cast once, not again for every tile that reads it.
  */
 
 import type { GraphContext } from "../../graph/context.ts";
 import { isNarrowFloat, type NarrowFloat } from "../../graph/narrow-floats.ts";
 import type { Compute, Graph, LoadScalar, Scalar } from "../../graph/node.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
+import type { TargetDescription } from "../target-description.ts";
 import { copyOf, identityIndex } from "./copies.ts";
 import { isColumn } from "./linear-access.ts";
+import { stridedContraction } from "./strided-contraction.ts";
 
 /** Needs nothing; adds maps only; values stay the same bits. */
-export function prepareProducts(context: GraphContext, graph: Graph): Graph {
+export function prepareProducts(
+  context: GraphContext,
+  graph: Graph,
+  { workgroup }: Pick<TargetDescription, "workgroup">,
+): Graph {
+  const isReady = (node: Compute) =>
+    workgroup === null && stridedContraction(node, graph.batchMax) !== undefined;
   return rewriteGraph(context, graph, (node) => {
-    if (node.kind !== "compute") return undefined;
+    if (node.kind !== "compute" || isReady(node)) return undefined;
     const factors = factorsOf(node);
     if (factors === undefined) return undefined;
     const ready = factors.map((factor) => materialised(context, factor));

@@ -6,13 +6,16 @@
 
 import { isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute } from "../../graph/node.ts";
-import { axesOfNode, boxOf, type LinearAccess, linearAccess } from "./linear-access.ts";
+import { axesOfNode, boxOf, type LinearAccess, linearAccess, stepAlong } from "./linear-access.ts";
 
 export interface StridedContraction {
   readonly node: Compute;
-  /** The operand that is the same along the vector axis: one element is broadcast to all lanes. */
+  /**
+   * The operand that is the same along the vector axis: one element is broadcast to all lanes. It may be a column of the
+   * data, whose rows are read where they lie.
+   */
   readonly broadcast: LinearAccess;
-  /** The operand that runs along the vector axis. */
+  /** The operand that runs along the vector axis; no column of the data. */
   readonly run: LinearAccess;
   /** The innermost parallel axis with more than one point. */
   readonly vectorAxis: number;
@@ -56,9 +59,10 @@ export function stridedContraction(
   const columns = extents[vectorAxis]!;
   if (!isFixed(columns) || columns.constant < fewestColumns) return undefined;
 
-  const moves = (access: LinearAccess, axis: number) => access.steps[axis] !== 0;
+  const moves = (access: LinearAccess, axis: number) => stepAlong(access, axis) !== 0;
   if (moves(a, vectorAxis) === moves(b, vectorAxis)) return undefined;
   const [broadcast, run] = moves(a, vectorAxis) ? [b, a] : [a, b];
+  if (run.row !== null) return undefined;
   const sumPoints = sumAxes.reduce((points, axis) => points * sizeAt(extents[axis]!, batchMax), 1);
   if (run.steps[vectorAxis] !== 1 && sumPoints > longestPanel) return undefined;
   const others = parallel.filter((axis) => axis !== vectorAxis);
@@ -75,6 +79,6 @@ export function stridedContraction(
   };
 }
 
-function stride({ steps }: LinearAccess, axis: number): number {
-  return Math.abs(steps[axis]!);
+function stride(access: LinearAccess, axis: number): number {
+  return Math.abs(stepAlong(access, axis));
 }

@@ -96,8 +96,9 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
     if (place.index.kind === "constant" && place.index.value === 0 && place.row === null) {
       return primary(place.buffer);
     }
-    const at = `${place.buffer} + ${columnIndex(place, print)}`;
-    return { text: at, precedence: precedence.sum };
+    const within = () => inside(print(place.index), precedence.sum);
+    const at = place.row === null ? within() : columnIndex(place, print);
+    return { text: `${place.buffer} + ${at}`, precedence: precedence.sum };
   };
   /** What is printed where a vector or a single value will do: C spreads the value itself. */
   const spread = (e: Expression, print: Print): Printed => {
@@ -203,6 +204,14 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
     },
     argument: (printed) => printed,
     address: pointer,
+    column: {
+      argument({ buffer, index, row }, print) {
+        const from = (base: string, at: Expression) =>
+          literalOf(at) === 0 ? base : `${base} + ${inside(print(at), precedence.sum)}`;
+        return `${from("rows", row!)}, ${from(buffer, index)}`;
+      },
+      declare: ({ name, rowElements }) => `enum { ${name}_row = ${rowElements} };`,
+    },
 
     declare: (name, type, value, isMutable) =>
       `${isMutable ? "" : "const "}${typed(type)} ${name} = ${value};`,
@@ -316,6 +325,10 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
 /** Parameters as `const float *restrict x`, `f32x16 y`. */
 export function parameterText(parameter: FunctionParameter, typed: (type: Type) => string): string {
   if (parameter.kind === "value") return `${typed(parameter.type)} ${parameter.name}`;
+  if (parameter.kind === "column") {
+    const { name, dtype } = parameter;
+    return `const int32_t *restrict rows, const ${memoryTypeName(dtype)} *restrict ${name}`;
+  }
   const qualifier = parameter.access === "read" ? "const " : "";
   return `${qualifier}${memoryTypeName(parameter.dtype)} *restrict ${parameter.name}`;
 }

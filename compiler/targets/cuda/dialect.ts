@@ -223,6 +223,7 @@ export function cudaDialect(memory: KernelMemory, use: Use): Dialect {
 
 function parameterText(parameter: FunctionParameter, typed: (type: Type) => string): string {
   if (parameter.kind === "value") return `${typed(parameter.type)} ${parameter.name}`;
+  invariant(parameter.kind === "pointer", "CUDA passes no rows of columns to functions");
   typed({ dtype: parameter.dtype, lanes: 1 });
   const qualifier = parameter.access === "read" ? "const " : "";
   return `${qualifier}${memoryTypeName(parameter.dtype)} *__restrict__ ${parameter.name}`;
