@@ -14,6 +14,7 @@ import {
   multiply,
   operation,
   place,
+  ramp,
   select,
   store,
   subtract,
@@ -31,7 +32,7 @@ import { cDialect } from "../../compiler/targets/cpu/dialect.ts";
 import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 import { input, launch, output, moduleOf as smallModule } from "./kernels.ts";
-import { testCache, thisCpu } from "./run-kernels.ts";
+import { runKernels, testCache, thisCpu } from "./run-kernels.ts";
 
 const task = symbol("task");
 const n = symbol("n");
@@ -215,6 +216,84 @@ test("a literal offset from a computed index is one of the address", () => {
   const row = load(place("image", add(task, constant(3)), task), { dtype: "u8", lanes: 1 });
   const printer = new CLikePrinter(cDialect(() => {}));
   expect(printer.expression(row)).toBe("image[(size_t)rows[task] * image_row + task + 3]");
+});
+
+test("lanes that are equally far apart are read without a vector of indexes", () => {
+  const copied = (index: Expression) =>
+    textOf([store(place("y", constant(0)), load(place("x", index), vectorOf("f32", 4)))]).match(
+      /store_f32x4\(y, (.*)\);/,
+    )![1];
+  const column = add(multiply(task, constant(8)), multiply(ramp(4), constant(65)));
+  expect(copied(column)).toBe("strided_f32x4(x + task * 8, 65)");
+  expect(copied(subtract(constant(7, "i32", 4), ramp(4)))).toBe("strided_f32x4(x + 7, -1)");
+  expect(copied(multiply(add(ramp(4), n), constant(3)))).toBe("strided_f32x4(x + n * 3, 3)");
+  expect(copied(multiply(ramp(4), n))).toContain("gather_f32x4(x, ");
+});
+
+test.each([4, 8, 16])("choices by comparison are those of C, %i at a time", async (lanes) => {
+  const numbers = [0, -0, 1, -1, Infinity, -Infinity, NaN, 2];
+  const pairs = numbers.flatMap((x) => numbers.map((y) => [x, y] as const));
+  const elements = pairs.length;
+  const type = vectorOf("f32", lanes);
+  const at = multiply(task, constant(lanes));
+  const x = load(place("x", at), type);
+  const y = load(place("y", at), type);
+  const compared = {
+    equal: (a: number, b: number) => a === b,
+    notEqual: (a: number, b: number) => a !== b,
+    less: (a: number, b: number) => a < b,
+    lessEqual: (a: number, b: number) => a <= b,
+    greater: (a: number, b: number) => a > b,
+    greaterEqual: (a: number, b: number) => a >= b,
+  };
+  const names = Object.keys(compared) as (keyof typeof compared)[];
+  // What is chosen: the operands as they stand, the other way round, and others.
+  const choices = [
+    [x, y],
+    [y, x],
+    [operation("negate", x), y],
+  ] as const;
+  const statements = names.flatMap((name, i) =>
+    choices.map(([a, b], j) =>
+      store(
+        place("z", add(at, constant((3 * i + j) * elements))),
+        operation("select", operation(name, x, y), a, b),
+      ),
+    ),
+  );
+  const persistent = new Float32Array(2 * elements);
+  pairs.forEach((pair, i) => {
+    for (const k of [0, 1]) persistent[k * elements + i] = pair[k]!;
+  });
+  const { results } = await runKernels({
+    module: smallModule(
+      launch(
+        [
+          input("x", "f32", elements, 0),
+          input("y", "f32", elements, elements * 4),
+          output("z", "f32", statements.length * elements),
+        ],
+        statements,
+        { tasks: constant(elements / lanes) },
+      ),
+    ),
+    symbol: "nnc_predict",
+    persistent: new Uint8Array(persistent.buffer),
+    resultsBytes: statements.length * elements * 4,
+  });
+  const found = new Float32Array(results);
+  names.forEach((name, i) => {
+    pairs.forEach(([a, b], p) => {
+      const chosen = [
+        [a, b],
+        [b, a],
+        [-a, b],
+      ].map(([yes, no]) => (compared[name](a, b) ? yes : no));
+      chosen.forEach((wanted, j) => {
+        expect(found[(3 * i + j) * elements + p], `${name}(${a}, ${b}) ${j}`).toBe(wanted);
+      });
+    });
+  });
 });
 
 test("no name of a model meets a function of C", async () => {

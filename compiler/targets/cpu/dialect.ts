@@ -15,6 +15,7 @@ import type {
   Place,
   Type,
 } from "../../kernel/ir.ts";
+import { stridedIndex } from "../../kernel/strided-index.ts";
 import {
   callOf,
   conditional,
@@ -28,7 +29,14 @@ import {
   prefix,
   primary,
 } from "../c-like-printer.ts";
-import { type Helper, type HelperKind, helperName, memoryTypeName, typeName } from "./prelude.ts";
+import {
+  type ComparingSelect,
+  type Helper,
+  type HelperKind,
+  helperName,
+  memoryTypeName,
+  typeName,
+} from "./prelude.ts";
 
 function literal(value: number, dtype: ElementType): Printed {
   switch (dtype) {
@@ -139,6 +147,11 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
         return helper("gather_rows_where", type, [...rows, ...at, laneMask(mask, type, print)]);
       }
       if (place.index.type.lanes > 1) {
+        const run = mask === null ? stridedIndex(place.index) : null;
+        if (run !== null) {
+          const start = pointer({ ...place, index: run.start }, print);
+          return helper("strided", type, [start, primary(String(run.step))]);
+        }
         const from = place.row === null ? primary(place.buffer) : primary(rowBase(place, print));
         if (mask === null) return helper("gather", type, [from, print(place.index)]);
         return helper("gather_where", type, [
@@ -305,6 +318,19 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
         return infix("%", precedence.product, operand(args[0]!), operand(args[1]!));
       case "select":
         if (!isVector) return conditional(print(args[0]!), print(args[1]!), print(args[2]!));
+        if (type.dtype === "f32") {
+          const [condition, ...values] = args;
+          const compared = comparison(condition!);
+          if (compared !== null) {
+            const all = [...compared.args, ...values].map(print);
+            const [x, y, a, b] = all.map(({ text }) => text);
+            // x < y ? x : y is the smaller one, in C as in the helper's own words, and so on.
+            const kept = x === a && y === b ? 0 : x === b && y === a ? 1 : undefined;
+            const extreme = kept === undefined ? undefined : compared.extremes?.[kept];
+            if (extreme !== undefined) return helper(extreme, type, all.slice(2));
+            return helper(compared.select, type, all);
+          }
+        }
         return helper("select", isBool ? { ...type, dtype: "i32" } : type, args.map(print));
       case "min":
       case "max":
@@ -320,6 +346,31 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
         throw new InvariantError(`${name} was not rewritten for C`);
     }
   }
+}
+
+interface Comparison {
+  /** The choice by it. */
+  readonly select: ComparingSelect;
+  /** What it is to choose its operands as they stand, and the other way round. */
+  readonly extremes?: readonly ["min" | "max", "min" | "max"];
+}
+
+const comparisons: { readonly [K in Operation]?: Comparison } = {
+  equal: { select: "select_equal" },
+  notEqual: { select: "select_not_equal" },
+  less: { select: "select_less", extremes: ["min", "max"] },
+  lessEqual: { select: "select_less_equal" },
+  greater: { select: "select_greater", extremes: ["max", "min"] },
+  greaterEqual: { select: "select_greater_equal" },
+};
+
+/** What a condition compares, if it compares floats right there. */
+function comparison(
+  condition: Expression,
+): (Comparison & { readonly args: readonly Expression[] }) | null {
+  if (condition.kind !== "operation" || condition.args[0]?.type.dtype !== "f32") return null;
+  const known = comparisons[condition.operation];
+  return known === undefined ? null : { ...known, args: condition.args };
 }
 
 /** Parameters as `const float *restrict x`, `f32x16 y`. */
