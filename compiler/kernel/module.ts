@@ -12,13 +12,15 @@ export type Arena = "persistent" | "temporaries" | "results";
 export type Placement =
   /**
    * `offset` in bytes from the start of the arena. In a loop that tasks take rows through, `rowBytes` is what each row
-   * of the batch has there; none where all rows have it together.
+   * of the batch has there, or `taskBytes` is from the part of one task to that of the next, where only those that run at
+   * a time have one; neither where all rows have it together.
    */
   | {
       readonly kind: "arena";
       readonly arena: Arena;
       readonly offset: number;
       readonly rowBytes?: number;
+      readonly taskBytes?: number;
     }
   /** A column of the data, by its slot in the plan. */
   | { readonly kind: "column"; readonly slot: number }
@@ -52,6 +54,8 @@ export interface LaunchLoop {
 /** Tasks that each run all iterations of a loop for a few rows of the batch, as if there were no others. */
 export interface RowTasks {
   readonly rows: number;
+  /** How many of them have memory at a time, at most 64; more wait for each other. */
+  readonly slots: number;
   /** Whether their work is worth more threads than one. */
   readonly isParallel: boolean;
 }

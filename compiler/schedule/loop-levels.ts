@@ -34,8 +34,13 @@ export interface LeveledGroups {
   readonly groups: readonly LeveledGroup[];
   /** Outer ones first. */
   readonly loops: readonly LoopAround[];
-  /** Of how many loops around the memory of a value belongs to an iteration. */
-  readonly depths: ReadonlyMap<Value, number>;
+  /** Of how many loops around the memory of a value belongs to an iteration, and of how many if each task has its own. */
+  readonly depths: ReadonlyMap<Value, MemoryDepth>;
+}
+
+export interface MemoryDepth {
+  readonly depth: number;
+  readonly inTask: number;
 }
 
 /** Runs have numbers that no loop has. */
@@ -53,13 +58,17 @@ export function levelGroups(
 ): LeveledGroups {
   const groups: LeveledGroup[] = [];
   const loops: (LoopAround & { end: number })[] = [];
-  const depths = new Map<Value, number>();
+  const depths = new Map<Value, MemoryDepth>();
   const own = (value: Value, around: readonly LoopAround[]): void => {
-    // Tasks are in different iterations at a time: what they make lives as long as the loop.
+    // Tasks are in different iterations at a time: what they make lives as long as the loop, but for what is their own.
     const inTask = around.findIndex(({ rowsPerTask: rows }) => rows !== null);
     const depth = inTask < 0 ? around.length : inTask;
     // What does not depend on a loop may be made in its body and outside.
-    depths.set(value, Math.min(depth, depths.get(value) ?? depth));
+    const known = depths.get(value) ?? { depth, inTask: around.length };
+    depths.set(value, {
+      depth: Math.min(depth, known.depth),
+      inTask: Math.min(around.length, known.inTask),
+    });
   };
   const visit = (
     grouped: GroupedGraph,

@@ -9,9 +9,10 @@ import { elementsAt } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
 import type { ElementType } from "../kernel/ir.ts";
-import type { LaunchLoop } from "../kernel/module.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { Binding, ScheduledKernel, Scratch } from "./kernel-builder.ts";
+import type { LoopAround, MemoryDepth } from "./loop-levels.ts";
+import { hasRows } from "./row-loops.ts";
 
 /** What a target asks of memory. */
 export type MemoryRules = Pick<TargetDescription, "arenaAlignment" | "wordsOnly">;
@@ -108,32 +109,48 @@ export type Temporary = Value | Scratch;
 
 /** A kernel and the loops that launch it, outermost first. */
 export interface LoopedKernel extends ScheduledKernel {
-  readonly around: readonly Pick<LaunchLoop, "first" | "end">[];
+  readonly around: readonly LoopOfRows[];
 }
+
+type LoopOfRows = Pick<LoopAround, "first" | "end" | "rowsPerTask">;
 
 export interface TemporaryRules {
   readonly isTemporary: (value: Value) => boolean;
   /** How many of the loops around a use make the value anew in each iteration. */
-  readonly depthOf: (value: Value) => number;
+  readonly depthOf: (value: Value) => MemoryDepth;
+}
+
+export interface TemporaryLayout extends Layout<Temporary> {
+  /** Of values that only tasks of rows use, each of its own: the bytes from the part of one task to that of the next. */
+  readonly taskBytes: ReadonlyMap<Temporary, number>;
 }
 
 /**
  * Lays out the temporaries of one graph's launches, given in order. What a loop reads or writes that is made outside of
  * it lives for all of the loop.
+ *
+ * What only tasks of rows use has memory for the rows of a task, as often as tasks run at a time: the next task that a
+ * thread runs finds it in the cache. Tasks are in different iterations at a time, so all else that they make lives as long
+ * as they do.
  */
 export function planTemporaries(
   launches: readonly LoopedKernel[],
   { isTemporary, depthOf }: TemporaryRules,
   batchMax: number,
   rules: MemoryRules,
-): Layout<Temporary> {
+): TemporaryLayout {
+  const owners = taskOwners(launches, isTemporary);
   const blocks = new Map<Temporary, Block<Temporary>>();
   launches.forEach(({ kernel, bindings, around }, at) => {
     bindings.forEach((binding, i) => {
       const memory = temporaryOf(binding, isTemporary);
       if (memory === undefined) return;
       const parameter = kernel.parameters[i]!;
-      const loop = binding.kind === "scratch" ? undefined : around[depthOf(memory as Value)];
+      const rows = owners.get(memory)?.rowsPerTask ?? null;
+      const loop =
+        binding.kind === "scratch"
+          ? undefined
+          : around[depthOf(memory as Value)[rows === null ? "depth" : "inTask"]];
       const [first, last] = loop === undefined ? [at, at] : [loop.first, loop.end - 1];
       const known = blocks.get(memory);
       if (known !== undefined) {
@@ -145,11 +162,77 @@ export function planTemporaries(
       const bytes =
         binding.kind === "scratch"
           ? binding.scratch.elements * elementBytes(binding.scratch.dtype, rules)
-          : tensorBytes(memory as Value, batchMax, rules);
+          : tensorBytes(memory as Value, rows ?? batchMax, rules);
       blocks.set(memory, { key: memory, bytes, first, last });
     });
   });
-  return packBlocks([...blocks.values()], rules);
+  return packWithTasks([...blocks.values()], owners, batchMax, rules);
+}
+
+/** The loop whose tasks alone use a value that has a part for each row, by value. */
+function taskOwners(
+  launches: readonly LoopedKernel[],
+  isTemporary: (value: Value) => boolean,
+): ReadonlyMap<Temporary, LoopOfRows> {
+  const owners = new Map<Temporary, LoopOfRows | null>();
+  for (const { bindings, around } of launches) {
+    const loop = around.find(({ rowsPerTask }) => rowsPerTask !== null) ?? null;
+    for (const binding of bindings) {
+      const memory = temporaryOf(binding, isTemporary);
+      if (memory === undefined) continue;
+      const isOfRows = binding.kind === "tensor" && hasRows(binding.value);
+      const known = owners.get(memory);
+      const isShared = !isOfRows || (known !== undefined && known !== loop);
+      owners.set(memory, isShared ? null : loop);
+    }
+  }
+  return new Map([...owners].flatMap(([memory, loop]) => (loop === null ? [] : [[memory, loop]])));
+}
+
+/** Packs the parts of one task together, and as many of those as run at a time as one block. */
+function packWithTasks(
+  blocks: readonly Block<Temporary>[],
+  owners: ReadonlyMap<Temporary, LoopOfRows>,
+  batchMax: number,
+  rules: MemoryRules,
+): TemporaryLayout {
+  const ofTasks = [...new Set(owners.values())].map((loop) => ({
+    loop,
+    layout: packBlocks(
+      blocks.filter(({ key }) => owners.get(key) === loop),
+      rules,
+    ),
+  }));
+  const whole = packBlocks<Temporary | LoopOfRows>(
+    [
+      ...blocks.filter(({ key }) => !owners.has(key)),
+      ...ofTasks.map(({ loop, layout }) => ({
+        key: loop,
+        bytes: layout.bytes * taskSlots(loop.rowsPerTask!, batchMax),
+        first: loop.first,
+        last: loop.end - 1,
+      })),
+    ],
+    rules,
+  );
+  const offsets = new Map<Temporary, number>();
+  const taskBytes = new Map<Temporary, number>();
+  for (const { key } of blocks) if (!owners.has(key)) offsets.set(key, whole.offsets.get(key)!);
+  for (const { loop, layout } of ofTasks) {
+    for (const [key, offset] of layout.offsets) {
+      offsets.set(key, whole.offsets.get(loop)! + offset);
+      taskBytes.set(key, layout.bytes);
+    }
+  }
+  return { offsets, bytes: whole.bytes, taskBytes };
+}
+
+/** More tasks than this wait for each other. */
+const mostSlots = 64;
+
+/** How many tasks of so many rows have memory at a time. */
+export function taskSlots(rows: number, batchMax: number): number {
+  return Math.min(Math.ceil(batchMax / rows), mostSlots);
 }
 
 function temporaryOf(

@@ -30,6 +30,8 @@ import {
   type MemoryRules,
   planTemporaries,
   type Temporary,
+  type TemporaryLayout,
+  taskSlots,
 } from "./memory-plan.ts";
 import { libraryFunctions, updateName } from "./names.ts";
 import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
@@ -196,7 +198,7 @@ function scheduleGraph(
     scheduled,
     {
       isTemporary: (value) => value.node.kind !== "leaf" && !results.offsets.has(value),
-      depthOf: (value) => depths.get(value) ?? 0,
+      depthOf: (value) => depths.get(value) ?? { depth: 0, inTask: 0 },
     },
     batchMax,
     target,
@@ -208,7 +210,7 @@ function scheduleGraph(
         ? ({ kind: "step", depth: around.findIndex(({ loop }) => loop === binding.loop) } as const)
         : placeBinding(binding, persistent, temporaries, results, options);
     if (placement.kind === "column") columns.add(placement.slot);
-    return isTaskOfRows(around) ? ofTaskRows(placement, binding, target) : placement;
+    return isTaskOfRows(around) ? ofTaskRows(placement, binding, temporaries, target) : placement;
   };
   const timed = scheduled.map(({ kernel, bindings, around }, i) => ({
     launch: { kernel, placements: bindings.map((binding) => place(binding, around)) },
@@ -228,7 +230,7 @@ function scheduleGraph(
       graph: name,
       symbol,
       launches,
-      loops: loops.map((loop) => launchLoop(loop, timed, target)),
+      loops: loops.map((loop) => launchLoop(loop, timed, batchMax, target)),
     },
     graph: {
       name,
@@ -262,11 +264,18 @@ function scheduleGraph(
 const isTaskOfRows = (around: readonly LoopAround[]): boolean =>
   around.some((loop) => loop.rowsPerTask !== null);
 
-/** A place in memory where each row of the batch has its own part. */
-function ofTaskRows(placement: Placement, binding: Binding, rules: MemoryRules): Placement {
+/** A place in memory where each row of the batch has its own part, or each task. */
+function ofTaskRows(
+  placement: Placement,
+  binding: Binding,
+  temporaries: TemporaryLayout,
+  rules: MemoryRules,
+): Placement {
   if (placement.kind !== "arena" || binding.kind !== "tensor") return placement;
   const { shape, dtype } = binding.value;
   if (!hasRows(binding.value)) return placement;
+  const taskBytes = temporaries.taskBytes.get(binding.value);
+  if (taskBytes !== undefined) return { ...placement, taskBytes };
   const row = elementsAt(shape.slice(1), 1);
   return { ...placement, rowBytes: row * elementBytes(elementType(dtype), rules) };
 }
@@ -274,13 +283,15 @@ function ofTaskRows(placement: Placement, binding: Binding, rules: MemoryRules):
 function launchLoop(
   { first, end, count, rowsPerTask: rows }: LoopAround,
   launches: readonly (TimedLaunch & { readonly around: readonly LoopAround[] })[],
+  batchMax: number,
   target: TargetDescription,
 ): LaunchLoop {
   if (rows === null) return { first, end, count };
   const seconds = launches
     .slice(first, end)
     .reduce((sum, launch) => sum + launch.predictedSeconds * timesOf(launch.around), 0);
-  return { first, end, count, tasks: { rows, isParallel: seconds > 2 * target.taskSeconds } };
+  const isParallel = seconds > 2 * target.taskSeconds;
+  return { first, end, count, tasks: { rows, slots: taskSlots(rows, batchMax), isParallel } };
 }
 
 const timesOf = (around: readonly LoopAround[]): number =>

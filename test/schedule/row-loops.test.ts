@@ -6,6 +6,7 @@ import { axisAffine, extentAffine } from "../../compiler/graph/affine.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Scalar, Value } from "../../compiler/graph/node.ts";
+import { taskSlots } from "../../compiler/schedule/memory-plan.ts";
 import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
 import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { batchMax, LoopBuilder, type LoopCase, loopCases } from "../graph/loop-cases.ts";
@@ -132,6 +133,40 @@ describe("a task takes rows through what goes forth and back", () => {
     const { launches } = program.module.functions[0]!;
     const names = launches.slice(run!.end).map(({ kernel }) => kernel.comment.lines.join(" "));
     expect(names.join(" ")).toMatch(/sum\[i1 < N\]/);
+  });
+
+  test("in memory of its own, but for what others read", () => {
+    const { context, graph } = thereAndBack();
+    const [fn] = scheduleCase({ context, graph }, narrow, true).program.module.functions;
+    const [run] = fn!.loops;
+    const windows = fn!.launches.slice(run!.first, run!.end).flatMap(({ kernel, placements }) =>
+      kernel.parameters.flatMap((parameter, i) => {
+        const placement = placements[i]!;
+        if (parameter.kind !== "window" || placement.kind !== "arena") return [];
+        const { arena, offset, rowBytes, taskBytes } = placement;
+        return [{ arena, offset, rowBytes, taskBytes, bytes: 4 * parameter.elements }];
+      }),
+    );
+    const own = windows.filter(({ taskBytes }) => taskBytes !== undefined);
+    // The stack of three steps of four numbers for each of three rows, and what is carried.
+    expect(Math.max(...own.map(({ bytes }) => bytes))).toBe(4 * 3 * 3 * 4);
+    const start = Math.min(...own.map(({ offset }) => offset));
+    for (const { arena, offset, bytes, taskBytes, rowBytes } of own) {
+      expect(arena).toBe("temporaries");
+      expect(offset + bytes).toBeLessThanOrEqual(start + taskBytes!);
+      expect(rowBytes).toBeUndefined();
+    }
+    const results = windows.filter(({ arena }) => arena === "results");
+    expect(results.map(({ rowBytes }) => rowBytes)).toContain(4 * 3 * 4);
+    expect(run!.tasks!.slots).toBe(2);
+    const meets = fn!.launches.slice(run!.end).flatMap(({ placements }) => placements);
+    expect(meets.every((placement) => !("taskBytes" in placement))).toBe(true);
+  });
+
+  test("of which there is a part for each task, and for 64 at most", () => {
+    expect(taskSlots(3, 6)).toBe(2);
+    expect(taskSlots(4, 6)).toBe(2);
+    expect(taskSlots(1, 1000)).toBe(64);
   });
 
   test.each([1, batchMax - 1, batchMax])("N = %i: the same bits for any threads", async (n) => {

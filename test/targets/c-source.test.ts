@@ -38,7 +38,7 @@ const module: KernelModule = {
       graph: "train",
       symbol: "nnc_train",
       launches: [sum, product, sum, kernel("other", (y) => add(y, constant(1, "f32")), [0, 192])],
-      loops: [{ first: 2, end: 4, count: 3, tasks: { rows: 8, isParallel: true } }],
+      loops: [{ first: 2, end: 4, count: 3, tasks: { rows: 8, slots: 4, isParallel: true } }],
     },
     { graph: "predict", symbol: "nnc_predict", launches: [sum, product], loops: [] },
   ],

@@ -13,7 +13,6 @@ import {
   type LaunchTree,
   launchTrees,
   type Placement,
-  type RowTasks,
 } from "../../kernel/module.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
@@ -29,6 +28,7 @@ import {
 import { cDialect } from "./dialect.ts";
 import { legalize } from "./legalize.ts";
 import { type Helper, memoryTypeName, printHelpers, typeName } from "./prelude.ts";
+import { depthOf, haveRowTasks, noSlotTaken, printLoopingStep, printRowTask } from "./row-tasks.ts";
 import { stepHeader } from "./step-header.ts";
 
 export interface PrintOptions {
@@ -78,7 +78,7 @@ export function printLibrary(
     "",
     stepHeader.trimEnd(),
     "",
-    ...printLoopingStep(module, clocks),
+    ...printLoopingStep(module, clocks !== undefined),
     ...printHelpers(helpers, new Set(features)),
     ...intrinsicsOf([...kernels.values(), ...called]).map(printIntrinsic),
     "",
@@ -106,39 +106,6 @@ function printIntrinsic({ name, parameters: [from] }: KernelFunction): string {
   invariant(name.startsWith("prefetch_") && from?.kind === "pointer", `the CPU has no ${name}`);
   const type = memoryTypeName(from.dtype);
   return `static inline void ${name}(const ${type} *p) { __builtin_prefetch(p); }`;
-}
-
-/**
- * What tasks in loops get: the step, which comes first, with the number of the iteration of each loop around, and the
- * first row of the batch where they are run for a few rows.
- */
-function printLoopingStep({ functions }: KernelModule, clocks: PrintOptions["clocks"]): string[] {
-  const trees = functions.map(launchTrees);
-  const depth = Math.max(0, ...trees.map(depthOf));
-  if (depth === 0) return [];
-  return [
-    "typedef struct {",
-    "  nnc_step step;",
-    `  int32_t at[${depth}];`,
-    ...(trees.some(haveRowTasks) ? ["  int32_t first_row;"] : []),
-    ...(trees.some(haveRowTasks) && clocks !== undefined ? ["  int64_t *busy;"] : []),
-    "} nnc_looping_step;",
-    "",
-  ];
-}
-
-/** How deep loops are nested. */
-function depthOf(trees: readonly LaunchTree[]): number {
-  return trees.reduce(
-    (most, tree) => (tree.kind === "loop" ? Math.max(most, 1 + depthOf(tree.body)) : most),
-    0,
-  );
-}
-
-function haveRowTasks(trees: readonly LaunchTree[]): boolean {
-  return trees.some(
-    (tree) => tree.kind === "loop" && (tree.tasks !== null || haveRowTasks(tree.body)),
-  );
 }
 
 /** Every kernel once, rewritten for C. */
@@ -293,7 +260,8 @@ function printGraph(
       const count = `(n + ${tree.tasks.rows - 1}) / ${tree.tasks.rows}`;
       const call = printTaskCall(task, count, tree.tasks);
       const isTimed = clocks !== undefined;
-      functions.push(printRowTask(task, tree.tasks, isTimed ? [printStart(), ...loop] : loop));
+      const body = printRowTask(tree.tasks, isTimed ? [printStart(), ...loop] : loop);
+      functions.push(taskFunction(task, null, body, "whole"));
       return isTimed ? [...call, printShares(firstLaunch(tree), lastLaunch(tree))] : call;
     });
   const trees = launchTrees(fn);
@@ -305,7 +273,11 @@ function printGraph(
   const looping =
     depthOf(trees) === 0
       ? []
-      : ["  nnc_looping_step looping = {*step, {0}};", "  step = &looping.step;"];
+      : [
+          "  nnc_looping_step looping = {*step, {0}};",
+          ...(haveRowTasks(trees) ? noSlotTaken : []),
+          "  step = &looping.step;",
+        ];
   const usesN = steps.some((step) => /\bn\b/.test(step));
   const lines = [
     `void ${fn.symbol}(const nnc_step *step) {`,
@@ -344,16 +316,15 @@ function argumentText(parameter: KernelParameter, placement: Placement): string 
     case "column":
       return `step->columns[${placement.slot}]`;
     case "arena": {
-      const { arena, offset, rowBytes } = placement;
+      const { arena, offset, rowBytes, taskBytes } = placement;
       const isRead = parameter.kind !== "window" || parameter.access === "read";
       invariant("dtype" in parameter, `${parameter.name} is no memory`);
       const { dtype } = parameter;
       const type = `${isRead ? "const " : ""}${memoryTypeName(dtype)} *`;
-      const rows =
-        rowBytes === undefined
-          ? ""
-          : ` + (size_t)((const nnc_looping_step *)step)->first_row * ${rowBytes}`;
-      return `(${type})(step->${arena} + ${offset}${rows})`;
+      const part = (of: string, bytes: number | undefined) =>
+        bytes === undefined ? "" : ` + (size_t)((const nnc_looping_step *)step)->${of} * ${bytes}`;
+      const start = `${offset}${part("first_row", rowBytes)}${part("slot", taskBytes)}`;
+      return `(${type})(step->${arena} + ${start})`;
     }
     case "step":
       return `((const nnc_looping_step *)step)->at[${placement.depth}]`;
@@ -404,21 +375,6 @@ function firstLaunch(tree: LaunchTree): number {
 
 function lastLaunch(tree: LaunchTree): number {
   return tree.kind === "launch" ? tree.launch : lastLaunch(tree.body.at(-1)!);
-}
-
-/** All iterations of a loop, for the rows of a task as if they were the batch. */
-function printRowTask(name: string, { rows }: RowTasks, loop: readonly string[]): CFunction {
-  const body = [
-    "  nnc_looping_step looping = *(const nnc_looping_step *)whole;",
-    `  looping.first_row = task * ${rows};`,
-    "  const int32_t rest = whole->n - looping.first_row;",
-    `  const int32_t n = rest < ${rows} ? rest : ${rows};`,
-    "  looping.step.n = n;",
-    "  looping.step.rows += looping.first_row;",
-    "  const nnc_step *step = &looping.step;",
-    ...loop,
-  ];
-  return taskFunction(name, null, body, "whole");
 }
 
 /** Small work runs at once; the rest goes to the threads. */
