@@ -53,31 +53,40 @@ function make(constant: number, batch: number, unmerged: readonly Term[]): Affin
       unmerged.filter(({ coefficient }) => coefficient !== 0),
     );
   }
-  const merged = new Map<string, Term>();
+  const keys: string[] = [];
+  const merged: Term[] = [];
   for (const term of unmerged) {
     const key = atomKey(term.atom);
-    const known = merged.get(key);
-    const coefficient = (known?.coefficient ?? 0) + term.coefficient;
-    merged.set(key, known === undefined ? term : { coefficient, atom: term.atom });
+    let at = keys.length;
+    while (at > 0 && key < keys[at - 1]!) at--;
+    if (at > 0 && keys[at - 1] === key) {
+      const { coefficient, atom } = merged[at - 1]!;
+      merged[at - 1] = { coefficient: coefficient + term.coefficient, atom };
+    } else {
+      keys.splice(at, 0, key);
+      merged.splice(at, 0, term);
+    }
   }
-  const entries = [...merged].filter(([, term]) => term.coefficient !== 0);
-  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return canonical(
     constant,
     batch,
-    entries.map(([, term]) => term),
+    merged.filter(({ coefficient }) => coefficient !== 0),
   );
 }
 
 /** Of terms that are merged, without zero coefficients and sorted. */
 function canonical(constant: number, batch: number, terms: readonly Term[]): Affine {
-  const parts = terms.map(({ coefficient, atom }) =>
-    coefficient === 1 ? atomKey(atom) : `${coefficient}*${atomKey(atom)}`,
-  );
-  if (batch !== 0) parts.push(batch === 1 ? "N" : `${batch}*N`);
-  if (constant !== 0 || parts.length === 0) parts.push(String(constant));
+  let key = "";
+  const add = (part: string): void => {
+    key = key === "" ? part : `${key}+${part}`;
+  };
+  for (const { coefficient, atom } of terms) {
+    add(coefficient === 1 ? atomKey(atom) : `${coefficient}*${atomKey(atom)}`);
+  }
+  if (batch !== 0) add(batch === 1 ? "N" : `${batch}*N`);
+  if (constant !== 0 || key === "") add(String(constant));
   // + 0 turns −0, from scaling by a negative number, into 0
-  return { constant: constant + 0, batch: batch + 0, terms, key: parts.join("+") };
+  return { constant: constant + 0, batch: batch + 0, terms, key };
 }
 
 export function constantAffine(value: number): Affine {
@@ -87,8 +96,15 @@ export function constantAffine(value: number): Affine {
 export const zeroAffine: Affine = constantAffine(0);
 
 export function axisAffine(axis: number): Affine {
+  return firstAxes[axis] ?? soleAxis(axis);
+}
+
+function soleAxis(axis: number): Affine {
   return make(0, 0, [{ coefficient: 1, atom: { kind: "axis", axis } }]);
 }
+
+/** More axes than most iteration spaces have. */
+const firstAxes: readonly Affine[] = Array.from({ length: 8 }, (_, axis) => soleAxis(axis));
 
 /** The number of the current iteration of a loop that runs `length` times. */
 export function stepAffine(loop: number, length: number): Affine {
@@ -97,6 +113,7 @@ export function stepAffine(loop: number, length: number): Affine {
 
 /** An atom alone. */
 export function atomAffine(atom: Atom): Affine {
+  if (atom.kind === "axis") return axisAffine(atom.axis);
   return make(0, 0, [{ coefficient: 1, atom }]);
 }
 
@@ -204,18 +221,28 @@ function substituteAtoms(
   a: Affine,
   replace: (atom: Exclude<Atom, { readonly base: Affine }>) => Affine | undefined,
 ): Affine {
-  let result = make(a.constant, a.batch, []);
-  for (const term of a.terms) {
-    const { coefficient, atom } = term;
-    const replaced =
-      atom.kind === "div"
-        ? divAffine(substituteAtoms(atom.base, replace), atom.divisor)
-        : atom.kind === "mod"
-          ? modAffine(substituteAtoms(atom.base, replace), atom.divisor)
-          : (replace(atom) ?? atomAffine(atom));
-    result = addAffine(result, scaleAffine(replaced, coefficient));
+  return mapAtoms(a, (atom) =>
+    atom.kind === "div"
+      ? divAffine(substituteAtoms(atom.base, replace), atom.divisor)
+      : atom.kind === "mod"
+        ? modAffine(substituteAtoms(atom.base, replace), atom.divisor)
+        : (replace(atom) ?? atomAffine(atom)),
+  );
+}
+
+/** The sum with each atom replaced by an affine. */
+export function mapAtoms(a: Affine, replace: (atom: Atom) => Affine): Affine {
+  let { constant, batch } = a;
+  const terms: Term[] = [];
+  for (const { coefficient, atom } of a.terms) {
+    const replaced = replace(atom);
+    constant += coefficient * replaced.constant;
+    batch += coefficient * replaced.batch;
+    for (const term of replaced.terms) {
+      terms.push({ coefficient: coefficient * term.coefficient, atom: term.atom });
+    }
   }
-  return result;
+  return make(constant, batch, terms);
 }
 
 /** The step of each loop around a node, by the loop's number. */
@@ -270,9 +297,20 @@ export interface Range {
 
 /** Bounds over the box of the axes (each 0 … extent−1) at one N; sound, and tight without div and mod. */
 export function rangeAt(a: Affine, axes: readonly Extent[], n: number): Range {
+  return rangeOfTerms(a, axes, n, () => true);
+}
+
+/** Bounds of the sum of some terms, the constant and N's included. */
+function rangeOfTerms(
+  a: Affine,
+  axes: readonly Extent[],
+  n: number,
+  isIncluded: (atom: Atom) => boolean,
+): Range {
   let min = a.constant + a.batch * n;
   let max = min;
   for (const { coefficient, atom } of a.terms) {
+    if (!isIncluded(atom)) continue;
     const inner = atomRangeAt(atom, axes, n);
     min += coefficient * (coefficient > 0 ? inner.min : inner.max);
     max += coefficient * (coefficient > 0 ? inner.max : inner.min);
@@ -301,13 +339,9 @@ function quotientRange(kind: "div" | "mod", base: Range, divisor: number): Range
  * not monotone in N, so the bounds of each are added.
  */
 export function rangeOf(a: Affine, axes: readonly Extent[], nmax: number): Range {
-  const linear = make(
-    a.constant,
-    a.batch,
-    a.terms.filter(({ atom }) => !isQuotient(atom)),
-  );
-  const first = rangeAt(linear, axes, 1);
-  const last = rangeAt(linear, axes, nmax);
+  const isLinear = (atom: Atom) => !isQuotient(atom);
+  const first = rangeOfTerms(a, axes, 1, isLinear);
+  const last = rangeOfTerms(a, axes, nmax, isLinear);
   let min = Math.min(first.min, last.min);
   let max = Math.max(first.max, last.max);
   for (const { coefficient, atom } of a.terms) {
@@ -326,11 +360,7 @@ export function rangeOf(a: Affine, axes: readonly Extent[], nmax: number): Range
  */
 export function simplifyAffine(a: Affine, axes: readonly Extent[], nmax: number): Affine {
   if (a.terms.every(({ atom }) => !isQuotient(atom))) return a;
-  let result = make(a.constant, a.batch, []);
-  for (const { coefficient, atom } of a.terms) {
-    result = addAffine(result, scaleAffine(simplifyAtom(atom, axes, nmax), coefficient));
-  }
-  return rejoinQuotients(result);
+  return rejoinQuotients(mapAtoms(a, (atom) => simplifyAtom(atom, axes, nmax)));
 }
 
 /** c·(u div c) + (u mod c) = u */

@@ -4,7 +4,7 @@
  * before users, and that order is the deterministic order of everything that follows.
  */
 
-import { invariant } from "../diagnostics/diagnostic.ts";
+import { InvariantError, invariant } from "../diagnostics/diagnostic.ts";
 import { type Affine, loopsOf } from "./affine.ts";
 import { always, type Condition, conditionLoops } from "./condition.ts";
 import { type DType, isFloat } from "./dtype.ts";
@@ -75,6 +75,17 @@ export class GraphContext {
   /** Whose place the nodes being made take. */
   #source: Node | undefined;
   readonly #originStack: Origin[] = [];
+  readonly #memories = new Map<object, unknown>();
+
+  /**
+   * What a pass remembers from one graph to the next: graphs of a compilation share nodes. `pass` is any object that
+   * stands for the pass alone.
+   */
+  memory<T>(pass: object, make: () => T): T {
+    const known = this.#memories.get(pass) ?? make();
+    this.#memories.set(pass, known);
+    return known as T;
+  }
 
   // Scalars
 
@@ -99,18 +110,15 @@ export class GraphContext {
   }
 
   load(value: Value, index: readonly Affine[], guard: Condition = always): LoadScalar {
-    invariant(
-      index.length === value.shape.length,
-      `a load of ${printShape(value.shape)} has ${index.length} indexes`,
-    );
-    const place = index.map((i) => i.key).join(",");
-    return this.#scalar(`load ${value.node.id}.${value.result} [${place}] ${guard.key}`, {
-      kind: "load",
-      dtype: value.dtype,
-      value,
-      index,
-      guard,
-    }) as LoadScalar;
+    const place = index.map(({ key }) => key).join(",");
+    const key = `load ${value.node.id}.${value.result} [${place}] ${guard.key}`;
+    const known = this.#scalars.get(key);
+    if (known !== undefined) return known as LoadScalar;
+    if (index.length !== value.shape.length) {
+      throw new InvariantError(`a load of ${printShape(value.shape)} has ${index.length} indexes`);
+    }
+    const { dtype } = value;
+    return this.#scalar(key, { kind: "load", dtype, value, index, guard }) as LoadScalar;
   }
 
   /** An element at a place that is computed; 0 where it is out of range. */
@@ -144,16 +152,15 @@ export class GraphContext {
 
   /** A row of the table of scalar functions, applied; the arguments already have the types it takes. */
   call(fn: ScalarFunctionName, ...args: readonly Scalar[]): Scalar {
+    const key = `${fn} ${args.map(({ id }) => id).join(",")}`;
+    const known = this.#scalars.get(key);
+    if (known !== undefined) return known;
     const row = scalarFunctions[fn];
     invariant(args.length === row.arity, `${fn} takes ${row.arity} arguments`);
-    const dtype = row.resultType(args.map((arg) => arg.dtype));
-    invariant(dtype !== undefined, `${fn} does not take (${args.map((a) => a.dtype).join(", ")})`);
-    return this.#scalar(`${fn} ${args.map((arg) => arg.id).join(",")}`, {
-      kind: "call",
-      dtype,
-      fn,
-      args,
-    });
+    const types = args.map(({ dtype }) => dtype);
+    const dtype = row.resultType(types);
+    if (dtype === undefined) throw new InvariantError(`${fn} does not take (${types.join(", ")})`);
+    return this.#scalar(key, { kind: "call", dtype, fn, args });
   }
 
   #scalar(key: string, content: Unnumbered<Scalar>): Scalar {

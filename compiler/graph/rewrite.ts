@@ -65,16 +65,25 @@ export function scalarMapper(
         return context.index(affine(scalar.index));
       case "condition":
         return context.condition(condition(scalar.condition));
-      case "load":
-        return load(context.load(scalar.value, scalar.index.map(affine), condition(scalar.guard)));
+      case "load": {
+        const index = scalar.index.map(affine);
+        const guard = condition(scalar.guard);
+        const isSame = guard === scalar.guard && index.every((at, d) => at === scalar.index[d]);
+        return load(isSame ? scalar : context.load(scalar.value, index, guard));
+      }
       case "random":
         return context.random(scalar.stream, affine(scalar.index));
-      case "gather":
-        return gather(context.gather(scalar.value, scalar.index.map(visit)));
+      case "gather": {
+        const index = scalar.index.map(visit);
+        const isSame = index.every((at, d) => at === scalar.index[d]);
+        return gather(isSame ? scalar : context.gather(scalar.value, index));
+      }
       case "cast":
         return context.cast(visit(scalar.of), scalar.dtype);
       case "call": {
-        const rebuilt = context.call(scalar.fn, ...scalar.args.map(visit));
+        const args = scalar.args.map(visit);
+        const isSame = args.every((arg, i) => arg === scalar.args[i]);
+        const rebuilt = isSame ? scalar : context.call(scalar.fn, ...args);
         return rebuilt.kind === "call" ? call(rebuilt) : rebuilt;
       }
     }
@@ -194,29 +203,35 @@ function replaceInLoop(
   });
 }
 
+/** What a rewriting that asks of a node nothing but the node and its operands made of nodes that changed or stayed. */
+export type Rewritten = Map<Node, readonly Value[]>;
+
 /**
  * Walks a graph from the leaves on; of loops it sees the node alone, not the body (see `loops.ts`). Each node is rebuilt over its rewritten operands and handed to `rewrite`,
  * which gives the values to use in place of its own, result by result, or undefined to keep them. New nodes
- * inherit the origins of what they replace.
+ * inherit the origins of what they replace. Nodes in `known` are not rewritten again.
  */
 export function rewriteGraph(
   context: GraphContext,
   graph: Graph,
   rewrite: (node: Node, original: Node) => readonly Value[] | undefined,
+  known?: Rewritten,
 ): Graph {
   const replacements = new Map<Value, Value>();
   const replacement = (value: Value): Value => replacements.get(value) ?? value;
   for (const node of graphNodes(graph)) {
-    const rebuilt = node.kind === "leaf" ? node : replaceOperands(context, node, replacement);
-    const values = context.standingFor(node, () => rewrite(rebuilt, node)) ?? rebuilt.values;
-    node.values.forEach((value, i) => {
+    let values = known?.get(node);
+    if (values === undefined) {
+      const rebuilt = node.kind === "leaf" ? node : replaceOperands(context, node, replacement);
+      values = context.standingFor(node, () => rewrite(rebuilt, node)) ?? rebuilt.values;
+      known?.set(node, values);
+    }
+    for (const [i, value] of node.values.entries()) {
       const other = values[i]!;
-      if (other === value) return;
+      if (other === value) continue;
       replacements.set(value, other);
-      if (other.node !== rebuilt && other.node.kind !== "leaf") {
-        context.inheritOrigins(other.node, node);
-      }
-    });
+      if (other.node.kind !== "leaf") context.inheritOrigins(other.node, node);
+    }
   }
   return replacements.size === 0 ? graph : replaceValues(graph, replacement);
 }

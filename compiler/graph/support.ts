@@ -16,9 +16,11 @@ import {
 } from "./condition.ts";
 import type { LoadScalar, Scalar, Value } from "./node.ts";
 
+/** What was found of the scalars that values are made of, for whoever asks about many values. */
+export type KnownSupports = Map<Scalar, Condition>;
+
 /** A condition on the axes of a value; outside of it all elements are zero. */
-export function supportOf(value: Value): Condition {
-  const known = new Map<Scalar, Condition>();
+export function supportOf(value: Value, known: KnownSupports = new Map()): Condition {
   const ofValue = (of: Value): Condition => {
     const body = bodyOf(of);
     return body === undefined ? always : ofScalar(body);
@@ -61,18 +63,24 @@ function supportOfCall(
   }
 }
 
+/** What was found of scalars along each axis. */
+export type KnownVariations = Map<number, Map<Scalar, Condition>>;
+
 /**
  * A condition on the axes of a value; all elements outside of it that differ by their place along `axis` alone are equal,
  * as the shares of a softmax are where its argument was masked by a number.
  */
-export function variationOf(value: Value, axis: number): Condition {
-  const known = new Map<number, Map<Scalar, Condition>>();
+export function variationOf(
+  value: Value,
+  axis: number,
+  known: KnownVariations = new Map(),
+): Condition {
   const ofValue = (of: Value, along: number): Condition => {
     const body = bodyOf(of);
     return body === undefined ? always : ofScalar(body, along);
   };
   const ofScalar = (scalar: Scalar, along: number): Condition => {
-    const here = known.get(along) ?? new Map<Scalar, Condition>();
+    const here = known.get(along) ?? new Map();
     known.set(along, here);
     return remembered(here, scalar, () => {
       switch (scalar.kind) {

@@ -8,7 +8,7 @@ import type { GraphContext } from "../graph/context.ts";
 import { throughLoops } from "../graph/loops.ts";
 import type { Graph } from "../graph/node.ts";
 import { findMoments } from "./moments.ts";
-import { rewriteNodes } from "./rewrite-nodes.ts";
+import { type RuleSet, rewriteNodes } from "./rewrite-nodes.ts";
 import { indexRules } from "./rewrite-scalars.ts";
 import { logarithmRules } from "./rules/logarithms.ts";
 import { normalFormRules } from "./rules/normal-forms.ts";
@@ -16,14 +16,22 @@ import { meanRules } from "./rules/reductions.ts";
 import { nodeRules, scalarRules } from "./simplify.ts";
 
 const exact = indexRules(scalarRules);
-const stabilising = indexRules(logarithmRules, scalarRules);
+const composing: RuleSet = { scalars: exact, nodes: nodeRules };
+const stabilising: RuleSet = {
+  scalars: indexRules(logarithmRules, scalarRules),
+  nodes: nodeRules,
+};
+const splitting: RuleSet = {
+  scalars: exact,
+  nodes: [...nodeRules, ...meanRules, ...normalFormRules],
+};
 
 /** The same values and derivatives; returns the same object if nothing changes. */
 export const canonicalise: (context: GraphContext, graph: Graph) => Graph = throughLoops(
   (context, graph) => {
     // Index maps first: a mean with kept dimensions is then read directly, and recognised.
-    const composed = rewriteNodes(context, graph, exact, nodeRules);
-    const stable = rewriteNodes(context, findMoments(context, composed), stabilising, nodeRules);
-    return rewriteNodes(context, stable, exact, [...nodeRules, ...meanRules, ...normalFormRules]);
+    const composed = rewriteNodes(context, graph, composing);
+    const stable = rewriteNodes(context, findMoments(context, composed), stabilising);
+    return rewriteNodes(context, stable, splitting);
   },
 );

@@ -8,7 +8,7 @@ import { InvariantError } from "../diagnostics/diagnostic.ts";
 import { always } from "../graph/condition.ts";
 import type { GraphContext } from "../graph/context.ts";
 import type { Compute, Graph, Node, Scalar, Scatter, Value } from "../graph/node.ts";
-import { rewriteGraph, scalarMapper } from "../graph/rewrite.ts";
+import { type Rewritten, rewriteGraph, scalarMapper } from "../graph/rewrite.ts";
 import { type RuleIndex, rewriteScalar } from "./rewrite-scalars.ts";
 import { composeLoad } from "./rules/index-maps.ts";
 import { bodyScope, type NodeRule, type NodeScope } from "./rules/node-rule.ts";
@@ -16,45 +16,55 @@ import { bodyScope, type NodeRule, type NodeScope } from "./rules/node-rule.ts";
 /** More walks than any nest of rules can need. */
 const walkLimit = 100;
 
-export function rewriteNodes(
-  context: GraphContext,
-  graph: Graph,
-  scalarRules: RuleIndex,
-  nodeRules: readonly NodeRule[],
-): Graph {
-  const scope: NodeScope = { context, batchMax: graph.batchMax };
-  /** Nodes on which no rule fires. */
-  const settled = new Set<Node>();
+/** Rules that are applied together. */
+export interface RuleSet {
+  readonly scalars: RuleIndex;
+  readonly nodes: readonly NodeRule[];
+}
+
+/** What is known of nodes, whatever graph they are in. */
+class KnownNodes {
+  /** What a walk makes of them. */
+  readonly rewritten: Rewritten = new Map();
+  /** Those on which no rule fires. */
+  readonly settled = new Set<Node>();
+}
+
+export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet): Graph {
+  const { batchMax } = graph;
+  const scope: NodeScope = { context, batchMax };
+  const byBatch = context.memory(rules, () => new Map<number, KnownNodes>());
+  const known = byBatch.get(batchMax) ?? new KnownNodes();
+  byBatch.set(batchMax, known);
+  const { settled, rewritten } = known;
+  const fired = new Set<string>();
+  const rewrite = (node: Node): readonly Value[] | undefined => {
+    if (settled.has(node)) return undefined;
+    if (node.kind === "scatter") {
+      const simpler = simplifyScatter(node, scope, rules.scalars);
+      if (simpler === node) settled.add(node);
+      else fired.add("scalar rules");
+      return simpler.values;
+    }
+    if (node.kind !== "compute") return undefined;
+    const simpler = simplifyBody(node, scope, rules.scalars);
+    if (simpler !== node) fired.add("scalar rules");
+    for (const rule of rules.nodes) {
+      const values = rule.apply(simpler, scope);
+      if (values === undefined || isSame(values, simpler)) continue;
+      fired.add(rule.name);
+      return values;
+    }
+    settled.add(simpler);
+    return simpler === node ? undefined : simpler.values;
+  };
   let current = graph;
   for (let walk = 0; walk < walkLimit; walk++) {
-    const fired = new Set<string>();
-    const next = rewriteGraph(context, current, (node) => {
-      if (settled.has(node)) return undefined;
-      if (node.kind === "scatter") {
-        const simpler = simplifyScatter(node, scope, scalarRules);
-        if (simpler === node) settled.add(node);
-        else fired.add("scalar rules");
-        return simpler.values;
-      }
-      if (node.kind !== "compute") return undefined;
-      const simpler = simplifyBody(node, scope, scalarRules);
-      if (simpler !== node) fired.add("scalar rules");
-      for (const rule of nodeRules) {
-        const values = rule.apply(simpler, scope);
-        if (values === undefined || isSame(values, simpler)) continue;
-        fired.add(rule.name);
-        return values;
-      }
-      settled.add(simpler);
-      return simpler === node ? undefined : simpler.values;
-    });
-    if (fired.size === 0) return next;
-    if (walk === walkLimit - 1) {
-      throw new InvariantError(`the rules ${[...fired].join(", ")} do not come to an end`);
-    }
+    const next = rewriteGraph(context, current, rewrite, rewritten);
+    if (next === current) return current;
     current = next;
   }
-  return current;
+  throw new InvariantError(`the rules ${[...fired].join(", ")} do not come to an end`);
 }
 
 const isSame = (values: readonly Value[], node: Compute): boolean =>

@@ -11,11 +11,11 @@ import {
   type Atom,
   addAffine,
   atomAffine,
-  axisAffine,
   constantAffine,
   divAffine,
   extentAffine,
   isQuotient,
+  mapAtoms,
   modAffine,
   offsetAffine,
   rangeOf,
@@ -45,23 +45,27 @@ export interface Box {
 
 /** An equal affine over the box, with fewer and simpler `div` and `mod`. */
 export function simplifyAffine(affine: Affine, box: Box): Affine {
-  let result = constantAffine(affine.constant);
-  result = addAffine(result, extentAffine({ batch: affine.batch, constant: 0 }));
-  for (const { coefficient, atom } of affine.terms) {
-    result = addAffine(result, scaleAffine(simplifyAtom(atom, box), coefficient));
-  }
-  return cancelRemainders(result, box);
+  if (affine.terms.every(({ atom }) => isSimple(atom, box))) return affine;
+  return cancelRemainders(
+    mapAtoms(affine, (atom) => simplifyAtom(atom, box)),
+    box,
+  );
+}
+
+/** Whether there is nothing to simplify. */
+function isSimple(atom: Atom, box: Box): boolean {
+  if (atom.kind === "step") return atom.length !== 1;
+  if (atom.kind !== "axis") return false;
+  const extent = box.axes[atom.axis]!;
+  return !(isFixed(extent) && extent.constant === 1);
 }
 
 function simplifyAtom(atom: Atom, box: Box): Affine {
   switch (atom.kind) {
     // i = 0 on an axis of extent 1
-    case "axis": {
-      const extent = box.axes[atom.axis]!;
-      return isFixed(extent) && extent.constant === 1 ? zeroAffine : axisAffine(atom.axis);
-    }
+    case "axis":
     case "step":
-      return atom.length === 1 ? zeroAffine : atomAffine(atom);
+      return isSimple(atom, box) ? atomAffine(atom) : zeroAffine;
     case "div":
       return simplifyDiv(simplifyAffine(atom.base, box), atom.divisor, box);
     case "mod":

@@ -8,7 +8,7 @@ import { throughLoops } from "../graph/loops.ts";
 import type { Graph } from "../graph/node.ts";
 import { pruneLoops } from "../graph/prune-loops.ts";
 import { hoistInvariants } from "./hoist-invariants.ts";
-import { rewriteNodes } from "./rewrite-nodes.ts";
+import { type RuleSet, rewriteNodes } from "./rewrite-nodes.ts";
 import { indexRules } from "./rewrite-scalars.ts";
 import { afterDifferentiationRules } from "./rules/after-differentiation.ts";
 import { arithmeticRules } from "./rules/arithmetic.ts";
@@ -30,7 +30,10 @@ export const scalarRules = [
 /** Node rules that hold before and after differentiation. */
 export const nodeRules = [...reductionRules, ...indexMapRules];
 
-const simplifying = indexRules(afterDifferentiationRules, scalarRules);
+const simplifying: RuleSet = {
+  scalars: indexRules(afterDifferentiationRules, scalarRules),
+  nodes: [...nodeRules, ...meanRules, ...normalFormRules],
+};
 
 /**
  * After differentiation: the same values from a smaller graph, whose sums are contractions or plain reductions.
@@ -41,8 +44,7 @@ export function simplify(context: GraphContext, graph: Graph): Graph {
 }
 
 const simplifyThroughLoops = throughLoops((context, graph) => {
-  const rules = [...nodeRules, ...meanRules, ...normalFormRules];
-  const settled = rewriteNodes(context, graph, simplifying, rules);
+  const settled = rewriteNodes(context, graph, simplifying);
   const hoisted = hoistInvariants(context, settled);
-  return hoisted === settled ? settled : rewriteNodes(context, hoisted, simplifying, rules);
+  return hoisted === settled ? settled : rewriteNodes(context, hoisted, simplifying);
 });

@@ -4,7 +4,12 @@
  */
 
 import type { Scalar, Value } from "../graph/node.ts";
-import { supportOf, variationOf } from "../graph/support.ts";
+import {
+  type KnownSupports,
+  type KnownVariations,
+  supportOf,
+  variationOf,
+} from "../graph/support.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { Binding, ScheduledKernel, Surroundings } from "./kernel-builder.ts";
@@ -22,6 +27,9 @@ export class ScheduledOnce {
     TargetDescription,
     Map<string, { readonly form: GroupForm; readonly scheduled: ScheduledKernel }>
   >();
+  readonly #supports: KnownSupports = new Map();
+  readonly #variations: KnownVariations = new Map();
+  readonly #limits = new Map<Value, readonly string[]>();
 
   /** What `schedule` gives for this group, or gave for another one of the same form, bound to this one's values. */
   scheduled(
@@ -34,17 +42,33 @@ export class ScheduledOnce {
     if (group.scatter !== null) return schedule();
     const byText = this.#known.get(target) ?? new Map();
     this.#known.set(target, byText);
-    const form = formOf(group, surroundings);
+    const form = formOf(group, surroundings, (value) => this.#limitsIn(value));
     const known = byText.get(form.text);
     if (known !== undefined) return rebound(known.scheduled, known.form, form);
     const scheduled = schedule();
     byText.set(form.text, { form, scheduled });
     return scheduled;
   }
+
+  /** What indexes alone say of a value: where it may differ from zero, and where it varies along each axis. */
+  #limitsIn(value: Value): readonly string[] {
+    const known = this.#limits.get(value);
+    if (known !== undefined) return known;
+    const limits = [
+      supportOf(value, this.#supports),
+      ...value.shape.map((_, d) => variationOf(value, d, this.#variations)),
+    ].map(({ key }) => key);
+    this.#limits.set(value, limits);
+    return limits;
+  }
 }
 
 /** All that schedules ask of a group: its stages, and of each value its type, its scope and where it lies. */
-function formOf(group: Group, { batchMax, placeOf }: Surroundings): GroupForm {
+function formOf(
+  group: Group,
+  { batchMax, placeOf }: Surroundings,
+  limitsIn: (value: Value) => readonly string[],
+): GroupForm {
   const { kind, tileSpace, stages, scopes } = group;
   const numbers = new Map<Value, number>();
   const numberOf = (value: Value): number => {
@@ -79,13 +103,6 @@ function formOf(group: Group, { batchMax, placeOf }: Surroundings): GroupForm {
     text: [text([kind, tileSpace, batchMax]), ...parts].join("\n"),
     values: [...numbers.keys()],
   };
-}
-
-/** What indexes alone say of a value: where it may differ from zero, and where it varies along each axis. */
-function limitsIn(value: Value): readonly string[] {
-  return [supportOf(value), ...value.shape.map((_, d) => variationOf(value, d))].map(
-    ({ key }) => key,
-  );
 }
 
 /** JSON has neither -0 nor what is not finite. */

@@ -7,8 +7,9 @@ import { posix } from "node:path";
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
-import type { Declaration, ImportDeclaration, ParsedFile } from "../syntax/ast.ts";
-import { parse } from "../syntax/parser.ts";
+import type { Declaration, ImportDeclaration, ParsedFile, SourceFile } from "../syntax/ast.ts";
+import { cut, parse } from "../syntax/parser.ts";
+import { LibraryDeclarations } from "./library-declarations.ts";
 
 /** Where the texts come from; paths are those of `import`, relative to the importing file. */
 export interface SourceHost {
@@ -20,11 +21,19 @@ export interface SourceHost {
 
 export type NamedDeclaration = Exclude<Declaration, ImportDeclaration | { kind: "train" }>;
 
+/** What a file declares, by name. */
+export interface Declarations extends Iterable<readonly [string, NamedDeclaration]> {
+  has(name: string): boolean;
+  get(name: string): NamedDeclaration | undefined;
+  keys(): Iterable<string>;
+}
+
 export interface Module {
   readonly file: string;
   readonly isStd: boolean;
+  /** All of a user's file; nothing of the library's, whose declarations are read as they are asked for. */
   readonly parsed: ParsedFile;
-  readonly declarations: ReadonlyMap<string, NamedDeclaration>;
+  readonly declarations: Declarations;
   readonly imports: ReadonlyMap<string, Resolved>;
 }
 
@@ -57,7 +66,7 @@ export class ModuleLoader {
     const known = this.#modules.get(path);
     if (known !== undefined) return known;
     const text = this.#host.readFile(path);
-    return text === undefined ? undefined : this.#parse(path, text, false);
+    return text === undefined ? undefined : this.#parse(path, text);
   }
 
   /** The file that a path to none most probably meant. */
@@ -84,7 +93,8 @@ export class ModuleLoader {
     if (module === undefined) {
       const text = this.#host.readStd(file);
       if (text === undefined) return undefined;
-      module = this.#parse(path, text, true);
+      module = this.#openStd({ name: path, text });
+      this.#modules.set(path, module);
     }
     const declaration = module.declarations.get(name);
     return declaration === undefined ? undefined : { module, declaration };
@@ -104,11 +114,21 @@ export class ModuleLoader {
     return [...module.declarations.keys(), ...module.imports.keys(), ...this.stdNames.keys()];
   }
 
-  #parse(path: string, text: string, isStd: boolean): Module {
+  #openStd(file: SourceFile): Module {
+    return {
+      file: file.name,
+      isStd: true,
+      parsed: { file, declarations: [] },
+      declarations: new LibraryDeclarations(cut(file, this.#sink)),
+      imports: new Map(),
+    };
+  }
+
+  #parse(path: string, text: string): Module {
     const parsed = parse({ name: path, text }, this.#sink);
     const declarations = new Map<string, NamedDeclaration>();
     const imports = new Map<string, Resolved>();
-    const module: Module = { file: path, isStd, parsed, declarations, imports };
+    const module: Module = { file: path, isStd: false, parsed, declarations, imports };
     // Files that import each other find this one, with the declarations it has by then.
     this.#modules.set(path, module);
     for (const declaration of parsed.declarations) {

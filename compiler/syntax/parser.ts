@@ -12,18 +12,31 @@ import { lex } from "./lexer.ts";
 
 /**
  * The grammar with its lookahead tables. Chevrotain takes some ten milliseconds to analyse it, so one serves
- * the whole process: every call of `parse` sets its file, tokens and sink, and runs to its end.
+ * the whole process: every declaration read sets its file, tokens and sink, and runs to its end.
  */
 let grammar: DeclarationGrammar | null = null;
 
+/** A declaration of a file that is cut into its declarations. */
+export interface UnreadDeclaration {
+  /** The word after its keyword: what it declares, unless it is an import or a train block. */
+  readonly name: string;
+  /** Null if it is none, which is reported. To be called once. */
+  read(): Declaration | null;
+}
+
 export function parse(file: SourceFile, sink: DiagnosticSink): ParsedFile {
-  grammar ??= new DeclarationGrammar();
+  const declarations = cut(file, sink).flatMap((declaration) => declaration.read() ?? []);
+  return { file, declarations };
+}
+
+/** The declarations of a file, each of which is parsed when it is read. */
+export function cut(file: SourceFile, sink: DiagnosticSink): readonly UnreadDeclaration[] {
   const { tokens, documentation, gaps } = lex(file, sink);
   const { chunks, unclosed, dropped } = layOut(file, tokens, sink);
   const source = new SourceText(file.text);
   const torn = new Set([...gaps, ...dropped].map((offset) => source.lineOf(offset)));
-  const declarations: Declaration[] = [];
-  for (const chunk of chunks) {
+  const read = (chunk: readonly IToken[]): Declaration | null => {
+    grammar ??= new DeclarationGrammar();
     const found = new DiagnosticSink();
     const declaration = grammar.read(file, chunk, found);
     for (const diagnostic of found.sorted()) {
@@ -33,11 +46,11 @@ export function parse(file: SourceFile, sink: DiagnosticSink): ParsedFile {
         unclosed.some((bracket) => bracket < at && bracket >= chunk[0]!.startOffset);
       if (!isConsequence) sink.report(diagnostic);
     }
-    if (declaration === null) continue;
+    if (declaration === null) return null;
     const doc = documentationBefore(declaration.span.start, file.text, documentation);
-    declarations.push({ ...declaration, doc });
-  }
-  return { file, declarations };
+    return { ...declaration, doc };
+  };
+  return chunks.map((chunk) => ({ name: chunk[1]?.image ?? "", read: () => read(chunk) }));
 }
 
 /** The `///` lines that end on the line before this offset, joined; null if there are none. */

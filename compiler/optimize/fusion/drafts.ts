@@ -13,6 +13,8 @@ export interface Draft {
   readonly stages: readonly Compute[];
   readonly structure: Structure;
   readonly saved: Saved;
+  /** All that its stages read. */
+  readonly reads: ReadonlySet<Value>;
 }
 
 /** A loop or a scatter among the drafts; it is never merged. */
@@ -37,8 +39,29 @@ export interface Merge {
   readonly passages: readonly Passage[];
 }
 
-export function readsOf(draft: Draft): ReadonlySet<Value> {
-  return new Set(draft.stages.flatMap((stage) => stage.operands));
+export function readsOf(stages: readonly Compute[]): ReadonlySet<Value> {
+  return new Set(stages.flatMap((stage) => stage.operands));
+}
+
+/** By gain, ties by order of nodes: the best comes last. */
+export function compareMerges(a: Merge, b: Merge): number {
+  return (
+    a.gain.seconds - b.gain.seconds ||
+    b.positions[0] - a.positions[0] ||
+    b.positions[1] - a.positions[1]
+  );
+}
+
+/** Puts a merge in its place among merges in order. */
+export function insertMerge(merges: Merge[], merge: Merge): void {
+  let low = 0;
+  let high = merges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareMerges(merges[middle]!, merge) < 0) low = middle + 1;
+    else high = middle;
+  }
+  merges.splice(low, 0, merge);
 }
 
 /** Whether all that a draft makes are single numbers: losses, totals, counts. */

@@ -15,8 +15,10 @@ import { countValues } from "./count-values.ts";
 import { cropSums } from "./crop-sums.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import {
+  compareMerges,
   type Draft,
   type Item,
+  insertMerge,
   isOfNumbers,
   type Merge,
   readsOf,
@@ -181,6 +183,7 @@ class GroupFormer {
         stages: [node],
         structure: structureOfNode(node, this.#options),
         saved: { values: 0, bytes: 0 },
+        reads: new Set(node.operands),
       });
     });
     this.#precedence = new Precedence([...this.#drafts.values(), ...this.#solos]);
@@ -203,15 +206,16 @@ class GroupFormer {
 
   mergeGreedily(): void {
     const neighbours = this.#neighbours();
-    let candidates = [...neighbours]
+    const candidates = [...neighbours]
       .flatMap(([first, others]) =>
         [...others]
           .filter((second) => first.id < second.id)
           .map((second) => [first, second] as const),
       )
-      .flatMap(([a, b]) => this.#candidate(a, b));
+      .flatMap(([a, b]) => this.#candidate(a, b))
+      .sort(compareMerges);
     for (;;) {
-      const best = this.#bestOf(candidates);
+      const best = this.#takeBest(candidates);
       if (best === undefined) return;
       const { first, second, stages, structure } = best;
       const merged: Draft = {
@@ -219,6 +223,7 @@ class GroupFormer {
         stages,
         structure,
         saved: savedBy(best),
+        reads: readsOf(stages),
       };
       this.#drafts.delete(first.id);
       this.#drafts.delete(second.id);
@@ -234,10 +239,9 @@ class GroupFormer {
         theirs.delete(second);
         theirs.add(merged);
       }
-      candidates = candidates.filter(
-        (merge) => this.#drafts.has(merge.first.id) && this.#drafts.has(merge.second.id),
-      );
-      for (const other of around) candidates.push(...this.#candidate(other, merged));
+      for (const other of around) {
+        for (const merge of this.#candidate(other, merged)) insertMerge(candidates, merge);
+      }
     }
   }
 
@@ -248,19 +252,14 @@ class GroupFormer {
   }
 
   /**
-   * The merge of largest gain that leaves no path out of it and back, ties by order of nodes; it is last of those that
-   * stay candidates. A path stays as long as the drafts at its ends do: what is refused for it needs no second try.
+   * The last of the candidates whose drafts are still there and that leaves no path out of it and back. A path stays
+   * as long as the drafts at its ends do: what is refused for it needs no second try.
    */
-  #bestOf(candidates: Merge[]): Merge | undefined {
-    candidates.sort(
-      (a, b) =>
-        a.gain.seconds - b.gain.seconds ||
-        b.positions[0] - a.positions[0] ||
-        b.positions[1] - a.positions[1],
-    );
-    for (let best = candidates.at(-1); best !== undefined; best = candidates.at(-1)) {
-      if (this.#precedence.canMerge(best.first, best.second)) return best;
-      candidates.pop();
+  #takeBest(candidates: Merge[]): Merge | undefined {
+    for (let best = candidates.pop(); best !== undefined; best = candidates.pop()) {
+      const { first, second } = best;
+      const isThere = this.#drafts.has(first.id) && this.#drafts.has(second.id);
+      if (isThere && this.#precedence.canMerge(first, second)) return best;
     }
     return undefined;
   }
@@ -340,20 +339,20 @@ class GroupFormer {
   #passages(first: Draft, second: Draft): Passage[] {
     const inside = new Set<Work>([...first.stages, ...second.stages]);
     const passages: Passage[] = [];
-    const theirs = readsOf(second);
-    for (const value of readsOf(first)) {
-      if (!theirs.has(value)) continue;
+    for (const value of first.reads) {
+      if (!second.reads.has(value)) continue;
       passages.push({ value, vanishes: false, isShared: true });
     }
     for (const [from, to] of [
       [first, second],
       [second, first],
     ] as const) {
-      const read = readsOf(to);
-      for (const value of from.stages.flatMap((stage) => stage.values)) {
-        if (!read.has(value)) continue;
-        const vanishes = !this.#isGlobal(value, inside);
-        passages.push({ value, vanishes, isShared: false });
+      for (const stage of from.stages) {
+        for (const value of stage.values) {
+          if (!to.reads.has(value)) continue;
+          const vanishes = !this.#isGlobal(value, inside);
+          passages.push({ value, vanishes, isShared: false });
+        }
       }
     }
     return passages;
