@@ -46,7 +46,7 @@ function initializeBody({ lines, results, prelude }: JavaScriptGraph): string {
     const data =
       value.shape.length === 0 && elementsAt(value.shape, 1) === 1
         ? `Float32Array.of(${text})`
-        : `Float32Array.from(${text})`;
+        : `new Float32Array(${text})`;
     return `  ${quoted(name)}: ${data},`;
   });
   return [...(draws ? ["const batch = 0;"] : []), ...lines, "return {", ...tensors, "};"].join(

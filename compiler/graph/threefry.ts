@@ -14,19 +14,38 @@ export function threefry2x32(
   counter0: number,
   counter1: number,
 ): [number, number] {
-  const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
-  const keys = [key0 | 0, key1 | 0, 0x1bd11bda ^ key0 ^ key1];
-  let a = (counter0 + key0) | 0;
-  let b = (counter1 + key1) | 0;
-  for (let round = 0; round < 20; round++) {
-    const rotation = rotations[round % 8]!;
-    a = (a + b) | 0;
-    b = ((b << rotation) | (b >>> (32 - rotation))) ^ a;
-    if (round % 4 === 3) {
-      const injection = (round + 1) / 4;
-      a = (a + keys[injection % 3]!) | 0;
-      b = (b + keys[(injection + 1) % 3]! + injection) | 0;
+  let k0 = key0 | 0;
+  let k1 = key1 | 0;
+  let k2 = 0x1bd11bda ^ k0 ^ k1;
+  let a = (counter0 + k0) | 0;
+  let b = (counter1 + k1) | 0;
+  // Written out, as initial values draw millions: five times four rounds, with a word of the key after each four.
+  for (let four = 1; four <= 5; four++) {
+    if (four % 2 === 1) {
+      a = (a + b) | 0;
+      b = ((b << 13) | (b >>> 19)) ^ a;
+      a = (a + b) | 0;
+      b = ((b << 15) | (b >>> 17)) ^ a;
+      a = (a + b) | 0;
+      b = ((b << 26) | (b >>> 6)) ^ a;
+      a = (a + b) | 0;
+      b = ((b << 6) | (b >>> 26)) ^ a;
+    } else {
+      a = (a + b) | 0;
+      b = ((b << 17) | (b >>> 15)) ^ a;
+      a = (a + b) | 0;
+      b = ((b << 29) | (b >>> 3)) ^ a;
+      a = (a + b) | 0;
+      b = ((b << 16) | (b >>> 16)) ^ a;
+      a = (a + b) | 0;
+      b = ((b << 24) | (b >>> 8)) ^ a;
     }
+    const first = k0;
+    k0 = k1;
+    k1 = k2;
+    k2 = first;
+    a = (a + k0) | 0;
+    b = (b + k1 + four) | 0;
   }
   return [a >>> 0, b >>> 0];
 }
@@ -36,8 +55,8 @@ export function threefry2x32(
  * the one at index & 1 is taken. `stream` is the hash of the stream's name.
  */
 export function uniformAt(seed: number, stream: number, batch: number, index: number): number {
-  const words = threefry2x32(seed, stream, index >>> 1, batch);
-  return (words[index & 1]! >>> 8) / 16777216;
+  const [even, odd] = threefry2x32(seed, stream, index >>> 1, batch);
+  return ((index % 2 === 0 ? even : odd) >>> 8) / 16777216;
 }
 
 /** FNV-1a over the UTF-8 bytes, 32 bits, as an unsigned integer: the key of a stream by its name. */

@@ -6,14 +6,17 @@
 namespace nnc {
 
 // A zeroed block at the start of a page; of huge pages where it is large and the system has them.
-// It is written once when made, so that no step meets a page fault. It comes from the system and
-// not from malloc, which would keep what is freed. Throws std::bad_alloc.
+// It comes from the system and not from malloc, which would keep what is freed, and gets its pages
+// when they are first written. Throws std::bad_alloc.
 class Memory {
  public:
   explicit Memory(size_t size);
   ~Memory();
   Memory(const Memory &) = delete;
   Memory &operator=(const Memory &) = delete;
+
+  // Gets all pages, so that no step meets a page fault; while nobody else writes to the block.
+  void Touch();
 
   // Frees the block early; nothing may use it any more.
   void Release();

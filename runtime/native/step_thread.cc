@@ -27,9 +27,10 @@ nnc_step Prototype(ThreadPool *pool, char *persistent, char *temporaries, char *
 }  // namespace
 
 StepThread::StepThread(int threads, char *persistent, char *temporaries, char *results,
-                       std::function<void(bool)> finished)
+                       std::function<void()> prepare, std::function<void(bool)> finished)
     : pool_(threads),
       prototype_(Prototype(&pool_, persistent, temporaries, results)),
+      prepare_(std::move(prepare)),
       finished_(std::move(finished)),
       thread_([this] { Main(); }) {}
 
@@ -54,6 +55,7 @@ void StepThread::Stop() {
 }
 
 void StepThread::Main() {
+  prepare_();
   nnc_step step = prototype_;
   for (;;) {
     Job job;

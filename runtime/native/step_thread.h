@@ -30,10 +30,10 @@ struct Job {
 
 class StepThread {
  public:
-  // `finished(completed)` is called on the thread after each job, not completed if Stop came in
-  // between. Throws std::system_error if the system gives no threads.
+  // `prepare` is called on the thread before any job, `finished(completed)` after each, not
+  // completed if Stop came in between. Throws std::system_error if the system gives no threads.
   StepThread(int threads, char *persistent, char *temporaries, char *results,
-             std::function<void(bool completed)> finished);
+             std::function<void()> prepare, std::function<void(bool completed)> finished);
   ~StepThread();
   StepThread(const StepThread &) = delete;
   StepThread &operator=(const StepThread &) = delete;
@@ -50,6 +50,7 @@ class StepThread {
 
   ThreadPool pool_;
   const nnc_step prototype_;
+  const std::function<void()> prepare_;
   const std::function<void(bool)> finished_;
 
   std::mutex mutex_;

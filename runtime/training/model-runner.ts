@@ -57,11 +57,12 @@ export class ModelRunner {
   /** Fills all persistent tensors with their initial values; those without one are zero. */
   async initialize(seed: number): Promise<void> {
     const initial = this.#definition.initialize(seed);
-    const values = this.plan.tensors.map((tensor) => {
-      const value = createArray(tensor.dtype, elementCount(tensor.shape));
-      const given = initial[tensor.name];
+    const values = this.plan.tensors.map(({ name, dtype, shape }) => {
+      const given = initial[name];
+      if (given !== undefined && dtype === "f32") return [name, given] as const;
+      const value = createArray(dtype, elementCount(shape));
       if (given !== undefined) value.set(given);
-      return [tensor.name, value] as const;
+      return [name, value] as const;
     });
     const tensors = new Map<string, TensorData>(values);
     this.#initialTotals = pick(tensors, this.#metricTensors);

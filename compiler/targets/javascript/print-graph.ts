@@ -261,7 +261,7 @@ class GraphWriter extends KernelBuilder {
   }
 
   #compute(node: Compute): void {
-    const { parallel, values } = node;
+    const { parallel, reducer, body, values } = node;
     if (parallel.length === 0) {
       this.#results(node, []).forEach((result, i) => {
         const value = values[i]!;
@@ -270,6 +270,8 @@ class GraphWriter extends KernelBuilder {
       return;
     }
     for (const value of values) this.#declare(value);
+    // Arrays are made of zeros.
+    if (reducer === null && body.kind === "constant" && Object.is(body.value, 0)) return;
     this.#loops(parallel, "i", (axes) => {
       const offset = this.#offset(axes, parallel);
       this.#results(node, axes).forEach((result, i) => {
