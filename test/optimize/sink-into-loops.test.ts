@@ -1,4 +1,4 @@
-/** Products for all steps that move into the loop that reads them, and counts that become values: the values stay. */
+/** Products and sums for all steps that move into the loop, and counts that become values: the values stay. */
 
 import { describe, expect, test } from "vitest";
 import { axisAffine, extentAffine } from "../../compiler/graph/affine.ts";
@@ -7,10 +7,12 @@ import { interpret } from "../../compiler/graph/interpret.ts";
 import { loopsIn } from "../../compiler/graph/loops.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { verifyGraph } from "../../compiler/graph/verify.ts";
+import { addUpInLoops } from "../../compiler/optimize/fusion/add-up-in-loops.ts";
 import { countValues } from "../../compiler/optimize/fusion/count-values.ts";
 import { sinkIntoLoops } from "../../compiler/optimize/fusion/sink-into-loops.ts";
 import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
 import { LoopBuilder, type LoopCase } from "../graph/loop-cases.ts";
+import { expectClose } from "../schedule/expect-close.ts";
 
 const rows = (...sizes: number[]): Shape => [batchExtent, ...sizes.map(fixed)];
 
@@ -74,6 +76,64 @@ describe("a product of all steps", () => {
     ["is of too few rows", projected(false), { ...target, vectorRegisters: 32 }],
   ])("stays where it %s", (_, { context, graph }, description) => {
     expect(sinkIntoLoops(context, graph, description)).toBe(graph);
+  });
+});
+
+describe("a sum over all rows and steps of a stack", () => {
+  /** The stack has 6 × 3 × 8 elements at most. */
+  const small = { ...target, cacheBytes: [64, 512] as const };
+  const large = { ...target, cacheBytes: [64, 1024] as const };
+
+  /** h ← tanh(h + x[:, t]), stacked, and what is reduced of the stack over these axes: that of the row, that of the step. */
+  const summed = (
+    isReversed: boolean,
+    order: readonly [number, number],
+    reducer: "sum" | "max",
+  ) => {
+    const b = new LoopBuilder();
+    const x = b.leaf("state", "x", rows(3, 8));
+    const loop = b.scan(
+      3,
+      [b.map(rows(8), b.number(1))],
+      ([h], t) => {
+        const part = b.at(x, axisAffine(0), t, axisAffine(1));
+        const next = b.map(rows(8), b.call("tanh", b.call("add", b.at(h!), part)));
+        return { next: [next], stacked: [next] };
+      },
+      isReversed,
+    );
+    const [row, step] = order;
+    const total = b.context.compute({
+      parallel: [fixed(8)],
+      reduction: row < step ? [batchExtent, fixed(3)] : [fixed(3), batchExtent],
+      reducer,
+      body: b.at(loop.values[1]!, axisAffine(row), axisAffine(step), axisAffine(0)),
+    }).values[0]!;
+    return b.finish({ last: loop.values[0]!, total });
+  };
+
+  test.each([
+    [false, [1, 2]],
+    [true, [2, 1]],
+  ] as const)("is added up by the loop, reversed %s, axes %j", (isReversed, order) => {
+    const { context, graph, leaf } = summed(isReversed, order, "sum");
+    const changed = addUpInLoops(context, graph, small);
+    verifyGraph(changed);
+    const environment = { n: 5, leaf };
+    const wanted = interpret(graph, environment).results;
+    for (const [name, data] of interpret(changed, environment).results) {
+      expectClose(data, wanted.get(name)!, name);
+    }
+    const [loop] = loopsIn(changed);
+    expect(loop!.carries.map(({ leaf: { shape } }) => shape)).toEqual([rows(8), rows(8)]);
+    expect(printGraph(changed)).toMatch(/f32\[8\] = sum\[i1 < N\] %\d+\.1\[i1, i0\]/);
+  });
+
+  test.each([
+    ["the stack fits a cache", summed(false, [1, 2], "sum"), large],
+    ["it is no sum", summed(false, [1, 2], "max"), small],
+  ])("stays where %s", (_, { context, graph }, description) => {
+    expect(addUpInLoops(context, graph, description)).toBe(graph);
   });
 });
 

@@ -9,6 +9,7 @@ import { openLoop, throughLoops } from "../../graph/loops.ts";
 import type { Compute, Graph, Scan, Scatter, Value } from "../../graph/node.ts";
 import type { Group, GroupedGraph, GroupedLoop, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
+import { addUpInLoops } from "./add-up-in-loops.ts";
 import { isWork, type Work } from "./copies.ts";
 import { countBuffers } from "./count-buffers.ts";
 import { countValues } from "./count-values.ts";
@@ -67,8 +68,9 @@ export function formGroups(
   // On the bodies of loops first: what is made there and does not depend on the loop is then made before it.
   const prepare = throughLoops((_, each) => prepared(context, each, target, options));
   const byRows = options.fusion && target.workgroup === null;
+  const inLoops = () => addUpInLoops(context, sinkIntoLoops(context, graph, target), target);
   const ready = byRows
-    ? countValues(context, prepare(context, sinkIntoLoops(context, graph, target)))
+    ? countValues(context, prepare(context, inLoops()))
     : prepare(context, graph);
   // Workgroups copy operands into memory of their own as they lie.
   const laidOut = target.workgroup === null ? layOutOperands(context, ready) : ready;
