@@ -74,6 +74,7 @@ export type KernelSymbol =
  * - `shiftLeft`, `shiftRight`: u32 and i32 by 0 … 31 bits; `shiftRight` of an i32 keeps the sign
  * - comparisons: any type, to bool; with a NaN all are false but `notEqual`
  * - `fma`: a·b + c rounded once; `sqrt`, `floor`, `ceil`, `trunc`, `rint` (ties to even): floats, exact
+ * - `scale`: a·2^b rounded once, of f32 with 0.5 ≤ |a| < 2 and whole −252 ≤ b ≤ 254
  * - `rounded`: a float as it is. It marks what a formula needs to be rounded as said here, the parts of an error that
  *   is added back: where compilers of a target may reorder arithmetic, or have no fma, the target sees to it
  */
@@ -109,6 +110,7 @@ export type Operation =
   | "ceil"
   | "trunc"
   | "rint"
+  | "scale"
   | "rounded";
 
 /** How the lanes of a vector become one value; always as a tree: lane i with lane i + L/2, then halves. */

@@ -106,6 +106,7 @@ const formulas: { readonly [K in Operation]: (a: number, b: number, c: number) =
     const isDown = a - down < 0.5 || (a - down === 0.5 && down % 2 === 0);
     return isDown ? down : down + 1;
   },
+  scale: (a, b) => a * 2 ** b,
   rounded: (a) => a,
 };
 

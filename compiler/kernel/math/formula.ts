@@ -79,38 +79,38 @@ export function polynomial(
 /** 1.5·2²³: adding it rounds to a whole number, which then stands in the low bits. */
 const roundingShift = 12582912;
 
-/** The whole number nearest to x (|x| < 2²²), as a float and as an i32. */
-export function nearestInteger(
-  b: BlockBuilder,
-  x: Expression,
-): { readonly value: Expression; readonly integer: Expression } {
-  const shifted = b.let("shifted", rounded(add(x, number(roundingShift))));
-  return {
-    value: b.let("k", subtract(shifted, number(roundingShift))),
-    integer: b.let(
-      "whole",
-      operation("subtract", bitcast(shifted, "i32"), constant(0x4b400000, "i32", x.type.lanes)),
-    ),
-  };
+/** A whole number |k| < 2²², and the float in whose low bits it stands. */
+export interface Whole {
+  readonly k: Expression;
+  readonly shifted: Expression;
 }
 
-/** x·2^exponent for −252 ≤ exponent ≤ 254, in two steps so that neither scale overflows. */
-export function scaleByPowerOfTwo(
-  b: BlockBuilder,
-  x: Expression,
-  exponent: Expression,
-): Expression {
-  const lanes = exponent.type.lanes;
-  const power = (e: Expression): Expression =>
-    bitcast(
-      operation(
-        "shiftLeft",
-        operation("add", e, constant(127, "i32", lanes)),
-        constant(23, "i32", lanes),
-      ),
-      "f32",
-    );
-  const half = b.let("half", operation("shiftRight", exponent, constant(1, "i32", lanes)));
-  const rest = operation("subtract", exponent, half);
-  return multiply(multiply(x, power(half)), power(rest));
+/** The whole number nearest to x·factor. */
+export function nearestInteger(b: BlockBuilder, x: Expression, factor: number): Whole {
+  const sum = fma(x, number(factor), number(roundingShift));
+  const shifted = b.let("shifted", rounded(sum));
+  return { k: b.let("k", subtract(shifted, number(roundingShift))), shifted };
 }
+
+/** The same as an i32. */
+export function integerOf(b: BlockBuilder, { shifted }: Whole): Expression {
+  const bias = constant(0x4b400000, "i32", shifted.type.lanes);
+  return b.let("whole", operation("subtract", bitcast(shifted, "i32"), bias));
+}
+
+/** x·2^k for 0.5 ≤ |x| < 2 and −252 ≤ k ≤ 254. */
+export function scaleByPowerOfTwo(x: Expression, k: Expression): Expression {
+  return operation("scale", x, k);
+}
+
+/** What `scale` is where there is no instruction for it: in two steps, so that neither scale overflows. */
+export const scale: Formula = (b, x, k) => {
+  const shifted = b.let("shifted", rounded(add(k!, number(roundingShift))));
+  const whole = b.let("whole", asBits(shifted));
+  // The exponent of the larger half of the powers: k/2 rounded down, in place.
+  const high = operation("shiftLeft", whole, bits(22));
+  const half = b.let("half", operation("and", high, bits(0xff800000)));
+  const rest = operation("subtract", operation("shiftLeft", whole, bits(23)), half);
+  const power = fromBits(operation("add", rest, bits(0x3f800000)));
+  return multiply(fromBits(operation("add", asBits(x!), half)), power);
+};

@@ -10,7 +10,7 @@ import { add, bitcast, constant, convert, multiply, operation, u32, vectorOf } f
 import type { Expression, KernelFunction } from "../ir.ts";
 import { erf } from "./error.ts";
 import { cosh, exp, expm1, sinh, tanh } from "./exponential.ts";
-import type { Formula } from "./formula.ts";
+import { type Formula, scale } from "./formula.ts";
 import { acosh, asinh, atanh, log, log1p, power } from "./logarithm.ts";
 import { acos, asin, atan, atan2, cos, sin, tan } from "./trigonometric.ts";
 
@@ -54,6 +54,16 @@ export function mathFunction(name: MathFunctionName, lanes: number): KernelFunct
       ] as const)
     : ([["x", type]] as const);
   return valueFunction(functionName(name, "f32", lanes), "", parameters, formulas[name]);
+}
+
+/** For targets without an instruction for the operation. */
+export function scaleFunction(lanes: number): KernelFunction {
+  const type = vectorOf("f32", lanes);
+  const parameters = [
+    ["x", type],
+    ["k", type],
+  ] as const;
+  return valueFunction(functionName("scale", "f32", lanes), "x · 2^k", parameters, scale);
 }
 
 export function functionName(name: string, dtype: string, lanes: number): string {

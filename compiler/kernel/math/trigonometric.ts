@@ -13,6 +13,7 @@ import {
   type Formula,
   fromBits,
   greater,
+  integerOf,
   nearestInteger,
   number,
   polynomial,
@@ -31,17 +32,17 @@ interface Quadrant {
 }
 
 function quadrant(b: BlockBuilder, x: Expression): Quadrant {
-  const { value, integer } = nearestInteger(b, multiply(x, number(2 / Math.PI)));
-  let r = b.let("r", rounded(fma(value, number(-1.57079601), x)));
-  r = b.let("r", rounded(fma(value, number(-3.13916473e-7), r)));
-  r = b.let("r", fma(value, number(-5.39030253e-15), r));
+  const whole = nearestInteger(b, x, 2 / Math.PI);
+  let r = b.let("r", rounded(fma(whole.k, number(-1.57079601), x)));
+  r = b.let("r", rounded(fma(whole.k, number(-3.13916473e-7), r)));
+  r = b.let("r", fma(whole.k, number(-5.39030253e-15), r));
   const s = b.let("s", multiply(r, r));
   const sineTail = polynomial(b, s, [2.86567956e-6, -1.98559923e-4, 8.33338592e-3, -1.66666672e-1]);
   const cosineTail = polynomial(b, s, [2.44677067e-5, -1.38877297e-3, 4.16666567e-2, -0.5]);
   return {
     sine: b.let("sine", fma(sineTail, multiply(r, s), r)),
     cosine: b.let("cosine", fma(cosineTail, s, number(1))),
-    turns: integer,
+    turns: integerOf(b, whole),
   };
 }
 

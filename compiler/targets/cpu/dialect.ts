@@ -341,6 +341,7 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
       case "ceil":
       case "trunc":
       case "rint":
+      case "scale":
         return helper(name, type, args.map(print));
       default:
         throw new InvariantError(`${name} was not rewritten for C`);

@@ -33,7 +33,8 @@ export type HelperKind =
   | "floor"
   | "ceil"
   | "trunc"
-  | "rint";
+  | "rint"
+  | "scale";
 
 /** A choice by a comparison of two other vectors: machines with registers of masks compare right into one. */
 export type ComparingSelect = `select_${keyof typeof comparisons}`;
@@ -337,6 +338,8 @@ function printHelper(
         ];
       }
       return laneByLane(`${t} a, ${t} b, ${t} c`, `__builtin_fma${suffix}(a[l], b[l], c[l])`);
+    case "scale":
+      return [`${header(t, `${t} a, ${t} b`)} {`, ...scaleLines(type, features), "}"];
     case "sqrt":
     case "floor":
     case "ceil":
@@ -346,4 +349,28 @@ function printHelper(
     default:
       return assertExhaustive(helper);
   }
+}
+
+/** In two steps, so that neither scale overflows, or by the instruction of AVX-512, which gives the same bits. */
+function scaleLines({ lanes }: Type, features: ReadonlySet<string>): string[] {
+  const shift = "12582912.0f";
+  if (lanes === 1) {
+    return [
+      `  union { float f; uint32_t u; } x = {a}, s = {b + ${shift}};`,
+      "  const uint32_t half = s.u << 22 & 0xff800000u;",
+      "  x.u += half;",
+      "  s.u = (s.u << 23) - half + 0x3f800000u;",
+      "  return x.f * s.f;",
+    ];
+  }
+  if (lanes === 16 && features.has("avx512f")) {
+    return [
+      "  return (f32x16)__builtin_ia32_scalefps512_mask(a, b, (f32x16){0}, (uint16_t)-1, 4);",
+    ];
+  }
+  const [float, integer] = [`f32x${lanes}`, `i32x${lanes}`];
+  return [
+    `  const ${integer} s = (${integer})(b + ${shift}), half = s << 22 & (int32_t)0xff800000;`,
+    `  return (${float})((${integer})a + half) * (${float})((s << 23) - half + 0x3f800000);`,
+  ];
 }

@@ -17,7 +17,7 @@ import {
   operation,
 } from "../../kernel/build.ts";
 import type { ElementType, Expression, Kernel, Operation, Statement } from "../../kernel/ir.ts";
-import { floorDivisionFunction } from "../../kernel/math/functions.ts";
+import { floorDivisionFunction, scaleFunction } from "../../kernel/math/functions.ts";
 import { mapStatements, walkStatements } from "../../kernel/rewrite.ts";
 import { foldConstant } from "../fold-constants.ts";
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
@@ -115,6 +115,7 @@ function legalOperation(
   const [a, b] = args as readonly [Expression, Expression];
   // Compilers are told to take no liberties.
   if (name === "rounded") return a;
+  if (name === "scale") return legalizer.expression(invoke(scaleFunction(a.type.lanes), a, b));
   if (name !== "floorQuotient" && name !== "floorRemainder") return e;
   const { lanes } = a.type;
   const divisor = literalOf(b);

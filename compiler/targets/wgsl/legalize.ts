@@ -8,7 +8,11 @@
 import { invariant } from "../../diagnostics/diagnostic.ts";
 import { bitcast, constant, convert, invoke, literalOf, operation } from "../../kernel/build.ts";
 import type { Expression, Kernel, KernelFunction, Operation } from "../../kernel/ir.ts";
-import { floorDivisionFunction, truncateFunction } from "../../kernel/math/functions.ts";
+import {
+  floorDivisionFunction,
+  scaleFunction,
+  truncateFunction,
+} from "../../kernel/math/functions.ts";
 import { printExpression } from "../../kernel/print.ts";
 import { mapExpression, mapStatements } from "../../kernel/rewrite.ts";
 import { foldConstant } from "../fold-constants.ts";
@@ -117,6 +121,8 @@ function legalOperation(
     case "add":
       // x + 0 = x
       return dtype === "i32" && literalOf(b) === 0 ? a : e;
+    case "scale":
+      return legalizer.expression(invoke(scaleFunction(lanes), a, b));
     case "rounded":
       return legalizer.expression(legalRounded(a, legalizer));
     case "min":
