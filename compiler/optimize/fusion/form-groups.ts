@@ -36,6 +36,7 @@ import { padOperands } from "./pad-operands.ts";
 import { assignPlaces, type PlacedGraph } from "./places.ts";
 import { prepareProducts } from "./prepare-products.ts";
 import { recomputeMaps } from "./recompute-maps.ts";
+import { saveSlopes } from "./save-slopes.ts";
 import { scatterGroups, type Unnumbered } from "./scatter-groups.ts";
 import { sharePadding } from "./share-padding.ts";
 import { sinkIntoLoops } from "./sink-into-loops.ts";
@@ -89,6 +90,7 @@ function prepared(
     target.workgroup === null ? sharePadding(context, padOperands(context, ready)) : ready;
   let current = flattenMaps(context, divideBytes(context, dense));
   current = splitContractions(context, current, target);
+  if (target.workgroup === null) current = saveSlopes(context, current, target);
   if (fusion) {
     current = inlineMaps(context, current, target);
     if (target.workgroup === null) current = recomputeMaps(context, current, target);
