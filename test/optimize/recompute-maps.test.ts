@@ -7,6 +7,7 @@ import type { Graph, Scalar, Value } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { findFaults } from "../../compiler/graph/verify.ts";
 import { recomputeMaps } from "../../compiler/optimize/fusion/recompute-maps.ts";
+import { saveSlopes } from "../../compiler/optimize/fusion/save-slopes.ts";
 import { describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { Builder } from "./build.ts";
 
@@ -113,6 +114,79 @@ describe("maps that are read beyond a product", () => {
     const z = builder.map(rows, f.add(builder.at(y), builder.at(shifted)));
     const graph = graphOf(builder, z);
     expect(recomputed(graph)).toBe(graph);
+  });
+});
+
+describe("chains of maps that are linear in what comes in", () => {
+  /** y = z·b with b = second(z), and beyond a product of y: dz = dy·b + (dy·z)·c with c = slope(z). */
+  function backward(
+    second: (builder: Builder, z: Scalar) => Scalar,
+    slope: (builder: Builder, z: Scalar) => Scalar,
+  ): Graph {
+    const builder = new Builder();
+    const { f } = builder;
+    const w = builder.param("w", 8, 8);
+    const z = product(builder, builder.input("x", rows), w);
+    const b = builder.map(rows, second(builder, builder.at(z)));
+    const c = builder.map(rows, slope(builder, builder.at(z)));
+    const y = builder.map(rows, f.multiply(builder.at(z), builder.at(b)));
+    const dy = product(builder, y, w);
+    const direct = builder.map(rows, f.multiply(builder.at(dy), builder.at(b)));
+    const inner = builder.map(rows, f.multiply(builder.at(dy), builder.at(z)));
+    const scaled = builder.map(
+      rows,
+      f.multiply(f.multiply(builder.at(inner), builder.at(c)), f.number(3)),
+    );
+    const dz = builder.map(rows, f.subtract(builder.at(direct), builder.at(scaled)));
+    return graphOf(builder, product(builder, dz, w));
+  }
+  const saved = (graph: Graph) => saveSlopes(contexts.get(graph)!, graph, cpu);
+
+  test("keep their slope instead of several values that it is made of", () => {
+    const graph = backward(
+      ({ f }, z) => f.call("erf", z),
+      ({ f }, z) => f.call("exp", f.negate(z)),
+    );
+    const rewritten = saved(graph);
+    expect(findFaults(rewritten)).toEqual([]);
+    expect(printGraph(rewritten)).toMatchInlineSnapshot(`
+      "graph g, N ≤ 4
+      %0: f32[8, 8] = param w
+      %1: f32[N, 8] = input x
+      %2: f32[N, 8] = sum[i2 < 8] %1[i0, i2] * %0[i2, i1]
+      %3: f32[N, 8] = erf(%2[i0, i1])
+      %4: f32[N, 8] = exp(-%2[i0, i1])
+      %5: f32[N, 8] = %2[i0, i1] * %3[i0, i1]
+      %6: f32[N, 8] = sum[i2 < 8] %5[i0, i2] * %0[i2, i1]
+      %7: f32[N, 8] = %3[i0, i1] + ((%2[i0, i1] * %4[i0, i1]) * -3.0)
+      %8: f32[N, 8] = %6[i0, i1] * %7[i0, i1]
+      %9: f32[N, 8] = sum[i2 < 8] %8[i0, i2] * %0[i2, i1]
+      y = %9"
+    `);
+    const [expected, actual] = [graph, rewritten].map((each) => valuesOf(each).get("y")!);
+    expected!.forEach((number, i) => {
+      expect(actual![i]).toBeCloseTo(number, 9);
+    });
+  });
+
+  test("are left alone where the slope is made of one value that is kept", () => {
+    const graph = backward(
+      ({ f }, z) => f.add(z, f.number(1)),
+      ({ f }, z) => f.call("exp", f.negate(z)),
+    );
+    expect(saved(graph)).toBe(graph);
+  });
+
+  test("are left alone where something else keeps the values", () => {
+    const builder = new Builder();
+    const { f } = builder;
+    const w = builder.param("w", 8, 8);
+    const z = product(builder, builder.input("x", rows), w);
+    const b = builder.map(rows, f.call("erf", builder.at(z)));
+    const dy = product(builder, product(builder, z, w), b);
+    const dz = f.multiply(f.multiply(builder.at(dy), builder.at(b)), builder.at(z));
+    const graph = graphOf(builder, builder.map(rows, dz));
+    expect(saved(graph)).toBe(graph);
   });
 });
 
