@@ -13,7 +13,7 @@ import { invokeTransform, type TileRun } from "./correlation-transforms.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { operandAt, type TileOperand } from "./tile-operand.ts";
 
-/** Memory of the task for tiles: one plane for each point, of `rows` rows of `width` elements. */
+/** Memory of the task for tiles: one plane for each point, or each of a row of them, of `rows` rows of `width` elements. */
 export interface Planes {
   readonly buffer: string;
   readonly width: number;
@@ -56,9 +56,15 @@ export class TileBlocks {
   }
 
   /** Planes a line of the cache longer than what is in them: else all points of a tile compete for one set of it. */
-  planes(hint: string, rows: number, width: number): Planes {
+  planes(hint: string, rows: number, width: number, points = this.points): Planes {
     const pitch = rows * width + this.#plan.lanes;
-    return { buffer: this.#builder.local(hint, "f32", this.points * pitch), width, pitch };
+    return { buffer: this.#builder.local(hint, "f32", points * pitch), width, pitch };
+  }
+
+  /** The same for tiles of a block, of which one row of points is there at a time. */
+  tilePlanes(hint: string, width: number): Planes {
+    const [rows, columns] = this.#plan.block;
+    return this.planes(hint, rows * columns, width, tilePoints);
   }
 
   across({ pitch }: Planes, tile: number): TileRun["from"] {
@@ -68,6 +74,8 @@ export class TileBlocks {
   tiles(run: Pick<TileRun, "transform" | "tiles" | "from" | "to"> & Partial<TileRun>): TileRun {
     return {
       rank: this.rank,
+      row: null,
+      ahead: null,
       back: null,
       skips: { row: false, column: false },
       vectors: this.vectors,
@@ -75,6 +83,13 @@ export class TileBlocks {
       active: this.#plan.lanes,
       ...run,
     };
+  }
+
+  /** Elements from a tile to that of the next block, by the steps along both long axes; null where blocks are no rows of tiles. */
+  ahead(row: number, column: number): number | null {
+    const { tiles, block } = this.#plan;
+    if (this.rank === 1) return null;
+    return tilePlaces * (block[1] < tiles[1] ? block[1] * column : block[0] * row);
   }
 
   /** Where an operand is at the given parallel axes, before the first step of the sum. */
@@ -134,7 +149,13 @@ export class TileBlocks {
     else builder.loop("tile_row", constant(0), constant(block[0]), each);
   }
 
-  transformData(source: TileOperand, block: Block, data: Planes, channels: number): void {
+  transformData(
+    source: TileOperand,
+    block: Block,
+    data: Planes,
+    channels: number,
+    pointRow: number | null,
+  ): void {
     const builder = this.#builder;
     const { block: size, correlation, lanes } = this.#plan;
     const { pairs } = correlation;
@@ -148,6 +169,8 @@ export class TileBlocks {
         invokeTransform(
           this.tiles({
             transform: "data",
+            row: pointRow,
+            ahead: this.ahead(row, column),
             tiles: size[1],
             from: { tile: tilePlaces * column, row, column },
             to: this.across(data, data.width),
@@ -172,7 +195,17 @@ export class TileBlocks {
     if (whole < count) visit(constant(whole), count - whole);
   }
 
-  forEachPoint(visit: (point: Expression) => void): void {
-    this.#builder.loop("point", constant(0), constant(this.points), visit);
+  /** The rows of a tile's points, written out; null where tiles have one axis. */
+  forEachPointRow(visit: (row: number | null) => void): void {
+    if (this.rank === 1) visit(null);
+    else for (let row = 0; row < tilePoints; row++) visit(row);
+  }
+
+  /** Points of a row, or all: number in the row, and among all. */
+  forEachPoint(row: number | null, visit: (inRow: Expression, point: Expression) => void): void {
+    const count = row === null ? this.points : tilePoints;
+    this.#builder.loop("point", constant(0), constant(count), (point) =>
+      visit(point, add(point, constant((row ?? 0) * tilePoints))),
+    );
   }
 }

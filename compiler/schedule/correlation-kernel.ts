@@ -136,11 +136,8 @@ class CorrelationKernel {
     const { contraction, channels, rowAxes, pairs } = correlation;
     const extents = axesOfNode(contraction.node);
     const filter = this.#transformFilter(at);
-    const data = this.#blocks.planes(
-      "data",
-      block[0] * block[1],
-      this.#blocks.channelVectors(channels) * lanes,
-    );
+    const width = this.#blocks.channelVectors(channels) * lanes;
+    const data = this.#blocks.planes("data", block[0] * block[1], width);
     const products = this.#blocks.planes("products", block[0] * block[1], this.#blocks.width);
     const places = tilePlaces * block[1];
     const perRow = places * this.#blocks.width;
@@ -151,7 +148,7 @@ class CorrelationKernel {
       if (axis === undefined) {
         const source = this.#blocks.broadcastAt(axes);
         this.#blocks.forEachBlock((tiles) => {
-          this.#blocks.transformData(source, tiles, data, channels);
+          this.#blocks.transformData(source, tiles, data, channels, null);
           this.#multiplyTiles(data, filter, products);
           this.#finishTiles(products, tiles, sums, perRow, axes);
         });
@@ -166,16 +163,11 @@ class CorrelationKernel {
   /** Channels from `channel` on, of which there are so many. */
   emitKept(at: readonly Expression[], channel: Expression, channels: number): void {
     const builder = this.#builder;
-    const { correlation, lanes, block } = this.#plan;
+    const { correlation, lanes } = this.#plan;
     const { contraction, channelAxis, pairs, sums: loops } = correlation;
     const axes = at.with(channelAxis, channel);
-    const inBlock = block[0] * block[1];
-    const data = this.#blocks.planes(
-      "data",
-      inBlock,
-      this.#blocks.channelVectors(channels) * lanes,
-    );
-    const derivatives = this.#blocks.planes("derivatives", inBlock, this.#blocks.width);
+    const data = this.#blocks.tilePlanes("data", this.#blocks.channelVectors(channels) * lanes);
+    const derivatives = this.#blocks.tilePlanes("derivatives", this.#blocks.width);
     const sums = this.#blocks.planes("sums", channels, this.#blocks.width);
     clear(builder, sums.buffer, this.#blocks.points * sums.pitch, lanes);
 
@@ -187,9 +179,11 @@ class CorrelationKernel {
         const given = { ...a, start: builder.let("row_start", a.start) };
         const wanted = { buffer: run.buffer, start: builder.let("run_row", b) };
         this.#blocks.forEachBlock((tiles) => {
-          this.#blocks.transformData(given, tiles, data, channels);
-          this.#transformDerivatives(wanted, tiles, derivatives);
-          this.#addProducts(data, derivatives, sums, channels);
+          this.#blocks.forEachPointRow((row) => {
+            this.#blocks.transformData(given, tiles, data, channels, row);
+            this.#transformDerivatives(wanted, tiles, derivatives, row);
+            this.#addProducts(data, derivatives, sums, channels, row);
+          });
         });
         return;
       }
@@ -286,7 +280,12 @@ class CorrelationKernel {
     return filter;
   }
 
-  #transformDerivatives(source: TileOperand, block: Block, derivatives: Planes): void {
+  #transformDerivatives(
+    source: TileOperand,
+    block: Block,
+    derivatives: Planes,
+    pointRow: number | null,
+  ): void {
     const builder = this.#builder;
     const { block: size, correlation } = this.#plan;
     const { pairs, contraction } = correlation;
@@ -301,6 +300,8 @@ class CorrelationKernel {
           invokeTransform(
             this.#blocks.tiles({
               transform: "derivatives",
+              row: pointRow,
+              ahead: this.#blocks.ahead(row, column),
               tiles: size[1],
               from: { tile: tilePlaces * column, row, column },
               to: this.#blocks.across(derivatives, this.#blocks.width),
@@ -334,13 +335,11 @@ class CorrelationKernel {
     const extent = fixed(correlation.channels);
     const loop = { extent, axis: null, broadcastRows: 0, runStep: this.#blocks.width };
     const sums = [{ ...loop, broadcastStep: 1 }];
-    this.#blocks.forEachPoint((point) => {
-      const starts = [data, filter, products].map(({ buffer, pitch }) => ({
-        buffer,
-        start: this.#builder.let("plane", multiply(point, constant(pitch))),
-      }));
+    this.#blocks.forEachPoint(null, (point) => {
+      const left = this.#plane(data, point);
+      const right = this.#plane(filter, point);
+      const out = this.#plane(products, point);
       this.#blocks.forEachTile(block[0] * block[1], (row, rows) => {
-        const [left, right, out] = starts as [TileOperand, TileOperand, TileOperand];
         const shape = { rows, vectors: this.#blocks.vectors, lanes, active: lanes };
         this.#builder.emit(
           invokeTile(
@@ -356,18 +355,22 @@ class CorrelationKernel {
   }
 
   /** Data of all tiles of a block times their derivatives, added to the sums for each channel. */
-  #addProducts(data: Planes, derivatives: Planes, sums: Planes, channels: number): void {
+  #addProducts(
+    data: Planes,
+    derivatives: Planes,
+    sums: Planes,
+    channels: number,
+    pointRow: number | null,
+  ): void {
     const { lanes, block } = this.#plan;
     const extent = fixed(block[0] * block[1]);
     const loop = { extent, axis: null, broadcastRows: 0, runStep: this.#blocks.width };
     const loops = [{ ...loop, broadcastStep: data.width }];
-    this.#blocks.forEachPoint((point) => {
-      const starts = [data, derivatives, sums].map(({ buffer, pitch }) => ({
-        buffer,
-        start: this.#builder.let("plane", multiply(point, constant(pitch))),
-      }));
+    this.#blocks.forEachPoint(pointRow, (inRow, point) => {
+      const left = this.#plane(data, inRow);
+      const right = this.#plane(derivatives, inRow);
+      const out = this.#plane(sums, point);
       this.#blocks.forEachTile(channels, (row, rows) => {
-        const [left, right, out] = starts as [TileOperand, TileOperand, TileOperand];
         const shape = { rows, vectors: this.#blocks.vectors, lanes, active: lanes };
         this.#builder.emit(
           invokeTile(
@@ -380,6 +383,10 @@ class CorrelationKernel {
         );
       });
     });
+  }
+
+  #plane({ buffer, pitch }: Planes, number: Expression): TileOperand {
+    return { buffer, start: this.#builder.let("plane", multiply(number, constant(pitch))) };
   }
 
   /** Places of the result from products, and what the group does with them, row by row. */

@@ -39,9 +39,16 @@ export interface CorrelationPlan {
   readonly seconds: number;
 }
 
-/** What the transformed operand that is small may take of the second-level cache, and what transformed tiles may. */
+/** What the transformed operand that is small may take of the second-level cache, and what a row of points of tiles may. */
 const filterShare = 0.5;
 const blockShare = 0.25;
+
+/** What a row of points of tiles may take of the first-level cache, unless these are too few for register tiles. */
+const nearShare = 0.5;
+const fewestTiles = 16;
+
+/** How much longer smaller blocks may be predicted to take, which does not see that they are nearer. */
+const worthOfNearness = 1.1;
 
 /**
  * What of the predicted time of the plain sum it may take at most. Where both were measured on an AVX-512 machine, plain
@@ -101,7 +108,7 @@ function cut(
 ): CorrelationPlan | null {
   const lanes = target.vectorLanes;
   const { contraction, pairs, taps, rowAxes } = correlation;
-  const [, cache] = target.cacheBytes;
+  const [nearest, cache] = target.cacheBytes;
   const points = tilePoints ** pairs.length;
   const along = pairs.map(tilesAlong);
   const tiles = [along.length === 1 ? 1 : along[0]!, along.at(-1)!] as const;
@@ -118,16 +125,27 @@ function cut(
   for (let widest = Math.ceil(columns / lanes); widest >= 1; widest--) {
     const width = widest * lanes;
     if (bytesPerElement.f32 * points * width * channels > filterShare * cache) continue;
-    const tileBytes = bytesPerElement.f32 * points * (channels + width);
-    const block = blockOf(tiles, Math.floor((blockShare * cache) / tileBytes));
-    // A tile that begins one place earlier needs one before it.
-    if (block[1] === 1 && pairs.at(-1)!.length % tilePlaces !== 0) continue;
-    const rowCount = isSummed ? block[0] * block[1] : correlation.channels;
-    const tile = fastestTile(rowCount, columns, widest, target);
-    if (tile === null) continue;
+    const pointBytes = bytesPerElement.f32 * (channels + width);
+    const most = Math.floor((blockShare * cache) / (points * pointBytes));
+    const near = Math.max(
+      fewestTiles,
+      Math.floor((nearShare * nearest) / (tilePoints * pointBytes)),
+    );
+    const inBlocks = (block: readonly [number, number]) => {
+      // A tile that begins one place earlier needs one before it.
+      if (block[1] === 1 && pairs.at(-1)!.length % tilePlaces !== 0) return null;
+      const rowCount = isSummed ? block[0] * block[1] : correlation.channels;
+      const tile = fastestTile(rowCount, columns, widest, target);
+      if (tile === null) return null;
+      const shape = { correlation, ...tile, lanes, columns, tiles, block };
+      return { shape, seconds: secondsOfBlocks(shape, batchMax, target) };
+    };
+    const large = inBlocks(blockOf(tiles, most));
+    if (large === null) continue;
+    const small = inBlocks(blockOf(tiles, Math.min(near, most)));
+    const isNear = !isSummed && small !== null && small.seconds <= worthOfNearness * large.seconds;
+    const { shape, seconds } = isNear ? small : large;
     const panels = sizeOf(contraction.outerAxes) * Math.ceil(columns / width);
-    const shape = { correlation, ...tile, lanes, columns, tiles, block };
-    const seconds = secondsOfBlocks(shape, batchMax, target);
     const places = sizeOf(rowAxes.slice(0, 1));
     const worthwhile = (target.taskSeconds * places * panels) / seconds;
     const least = Math.max(1, worthwhile, (places * panels) / enoughTasks);

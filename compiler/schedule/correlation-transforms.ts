@@ -27,6 +27,7 @@ import {
   subtract,
   vectorOf,
 } from "../kernel/build.ts";
+import { askFor } from "../kernel/intrinsics.ts";
 import type { Access, Expression, KernelFunction, Statement } from "../kernel/ir.ts";
 import { tapCount, tilePlaces } from "../optimize/fusion/correlated-axes.ts";
 import { tilePoints } from "./correlation.ts";
@@ -39,6 +40,22 @@ interface Transform {
   readonly from: number;
   readonly to: number;
   readonly formula: Formula;
+  /** For each number after it what it takes of those before, 1, -1 or 0; null where that is not all. */
+  readonly signs: readonly (readonly number[])[] | null;
+}
+
+/** Sums and differences, the first of which has to be a number as it is. */
+function signedSums(signs: readonly (readonly number[])[]): Transform {
+  const formula: Formula = (_, values) => signs.map((row) => signedSum(row, (i) => values[i]!));
+  return { from: signs[0]!.length, to: signs.length, formula, signs };
+}
+
+function signedSum(signs: readonly number[], value: (i: number) => Expression): Expression {
+  const first = signs.indexOf(1);
+  return signs.reduce<Expression>((sum, sign, i) => {
+    if (sign === 0 || i === first) return sum;
+    return sign > 0 ? add(sum, value(i)) : subtract(sum, value(i));
+  }, value(first));
 }
 
 const half = constant(0.5, "f32");
@@ -46,16 +63,12 @@ const half = constant(0.5, "f32");
 /** What a transform makes of the numbers of one axis; each as often nested as there are axes. */
 export const transforms = {
   /** Four data of a tile. */
-  data: {
-    from: tilePoints,
-    to: tilePoints,
-    formula: (_, [d0, d1, d2, d3]) => [
-      subtract(d0!, d2!),
-      add(d1!, d2!),
-      subtract(d2!, d1!),
-      subtract(d1!, d3!),
-    ],
-  },
+  data: signedSums([
+    [1, 0, -1, 0],
+    [0, 1, 1, 0],
+    [0, -1, 1, 0],
+    [0, 1, 0, -1],
+  ]),
   /** Three taps to what data are multiplied by. */
   filter: {
     from: tapCount,
@@ -65,19 +78,20 @@ export const transforms = {
       const inner = builder.let("inner", multiply(g1!, half));
       return [g0!, add(outer, inner), subtract(outer, inner), g2!];
     },
+    signs: null,
   },
   /** Products to two outputs. */
-  outputs: {
-    from: tilePoints,
-    to: tilePlaces,
-    formula: (_, [m0, m1, m2, m3]) => [add(add(m0!, m1!), m2!), subtract(subtract(m1!, m2!), m3!)],
-  },
+  outputs: signedSums([
+    [1, 1, 1, 0],
+    [0, 1, -1, -1],
+  ]),
   /** Derivatives by two outputs to what data are multiplied by; the last one without its sign, as in `taps`. */
-  derivatives: {
-    from: tilePlaces,
-    to: tilePoints,
-    formula: (_, [a, b]) => [a!, add(a!, b!), subtract(a!, b!), b!],
-  },
+  derivatives: signedSums([
+    [1, 0],
+    [1, 1],
+    [1, -1],
+    [0, 1],
+  ]),
   /** Sums of products to three taps. */
   taps: {
     from: tilePoints,
@@ -86,6 +100,7 @@ export const transforms = {
       const sum = builder.let("sum", multiply(add(m1!, m2!), half));
       return [add(m0!, sum), multiply(subtract(m1!, m2!), half), subtract(sum, m3!)];
     },
+    signs: null,
   },
 } as const satisfies Record<string, Transform>;
 
@@ -105,6 +120,10 @@ export interface TileRun {
   readonly transform: TransformName;
   /** How often nested: 1 or 2. */
   readonly rank: number;
+  /** Elements from a tile of two axes to one that will be wanted some time later; null where it need not be asked for. */
+  readonly ahead: number | null;
+  /** Which row of a tile's points alone is made, by sums and differences; null for all at once. */
+  readonly row: number | null;
   readonly tiles: number;
   readonly from: TilePlaces;
   readonly to: TilePlaces;
@@ -129,7 +148,7 @@ export function invokeTransform(run: TileRun, from: TileOperand, to: TileOperand
 
 /** Named by all that its body depends on. */
 function transformFunction(run: TileRun): KernelFunction {
-  const { transform, rank, tiles, from, to, back, skips, vectors, lanes, active } = run;
+  const { transform, rank, row, ahead, tiles, from, to, back, skips, vectors, lanes, active } = run;
   const builder = new BlockBuilder();
   const pointer = (hint: string, access: Access) =>
     ({ kind: "pointer", name: builder.name(hint), dtype: "f32", access }) as const;
@@ -137,20 +156,47 @@ function transformFunction(run: TileRun): KernelFunction {
   const target = pointer("target", "write");
   const even = back === null ? tiles : tiles - 1;
 
+  /** Places that no other tile asks for: one with each row of points, or all of them. */
+  const askAhead = (sourceAt: Expression): void => {
+    const first = transforms[transform].from - tilePlaces;
+    for (const number of row === null ? Array(tilePlaces ** rank).keys() : [row]) {
+      const r = first + Math.floor(number / tilePlaces);
+      const at = ahead! + r * from.row + (first + (number % tilePlaces)) * from.column;
+      builder.emit(askFor(source.name, add(sourceAt, constant(at))));
+    }
+  };
   const oneVector = (sourceAt: Expression, targetAt: Expression, used: number, last: boolean) => {
     const type = vectorOf("f32", lanes);
     const zero = constant(0, "f32", lanes);
-    const grid = numbersOf(transforms[transform].from, rank, (row, column) => {
-      const isSkipped = (skips.row && row === 0) || (skips.column && last && column === 0);
-      if (isSkipped) return zero;
-      const at = add(sourceAt, constant(row * from.row + column * from.column));
+    const isLeftOut = (r: number, column: number) =>
+      (skips.row && r === 0) || (skips.column && last && column === 0);
+    const given = (r: number, column: number): Expression => {
+      const at = add(sourceAt, constant(r * from.row + column * from.column));
       return builder.let("given", load(place(source.name, at), type, { active: used }));
-    });
-    nested(builder, transforms[transform], rank, grid).forEach((numbers, row) => {
-      numbers.forEach((number, column) => {
-        const at = add(targetAt, constant(row * to.row + column * to.column));
-        builder.emit(store(place(target.name, at), number));
+    };
+    const givenOrZero = (r: number, column: number) =>
+      isLeftOut(r, column) ? zero : given(r, column);
+    const placeOf = (r: number, column: number) =>
+      place(target.name, add(targetAt, constant(r * to.row + column * to.column)));
+    const step: Transform = transforms[transform];
+    if (ahead !== null) askAhead(sourceAt);
+    if (row === null) {
+      const grid = numbersOf(step.from, rank, givenOrZero);
+      nested(builder, step, rank, grid).forEach((numbers, r) => {
+        numbers.forEach((number, column) => {
+          builder.emit(store(placeOf(r, column), number));
+        });
       });
+      return;
+    }
+    const mixed = Array.from({ length: step.from }, (_, column) =>
+      builder.let(
+        "mixed",
+        signedSum(step.signs![row]!, (r) => givenOrZero(r, column)),
+      ),
+    );
+    step.formula(builder, mixed).forEach((number, column) => {
+      builder.emit(store(placeOf(0, column), number));
     });
   };
   const oneTile = (sourceAt: Expression, targetAt: Expression, last: boolean): void => {
@@ -180,6 +226,8 @@ function transformFunction(run: TileRun): KernelFunction {
   }
 
   const parts = [
+    ...(row === null ? [] : [`row${row}`]),
+    ...(ahead === null ? [] : [`ahead${numeral(ahead)}`]),
     `${tiles}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}`,
     ...[from, to].map((places) => [places.tile, places.row, places.column].map(numeral).join("x")),
     ...(back === null ? [] : [`back${numeral(back.from)}x${numeral(back.to)}`]),

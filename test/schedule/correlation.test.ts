@@ -128,6 +128,17 @@ test("transforms pay where channels are many, and not where they are few", () =>
   expect(algorithms(5, 5)).toEqual([null, null, null]);
 });
 
+test("weight gradients go through one row of a tile's points at a time, and ask for what comes next", () => {
+  const given = { sizes: [6, 6], channels: 4, filters: 4, form: "filterGradient" } as const;
+  const graph = correlationGraph([{ ...given, isRectified: false }], [2, 2]);
+  const near = { ...eager, vectorLanes: 4, cacheBytes: [1 << 11, 1 << 16] as const };
+  const text = printModule(scheduleCase(graph, near, true).program.module);
+  for (const row of [0, 1, 2, 3]) {
+    expect(text).toMatch(new RegExp(`data_2_row${row}_ahead`));
+    expect(text).toMatch(new RegExp(`derivatives_2_row${row}_ahead`));
+  }
+});
+
 test("the kernel of a correlation of one axis", () => {
   const four = {
     ...eager,
