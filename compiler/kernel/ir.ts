@@ -48,6 +48,7 @@ export interface Type {
 
 /**
  * - `n`: rows in this batch; `task`: number of this task; `thread`: number of this thread in its workgroup (all i32)
+ * - `whole`: of kernels that tasks take some rows of the batch through, as if these were it: rows of the whole batch (i32)
  * - `subgroup`: threads that run in lockstep and may exchange values, a power of two; threads 0 … subgroup−1 of the
  *   workgroup are the first of them, and so on (i32)
  * - `group`, `groups`: of persistent kernels, number of this workgroup and how many there are (both i32)
@@ -55,6 +56,7 @@ export interface Type {
  */
 export type KernelSymbol =
   | "n"
+  | "whole"
   | "task"
   | "thread"
   | "subgroup"

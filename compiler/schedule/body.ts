@@ -5,6 +5,7 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
+import type { Affine } from "../graph/affine.ts";
 import type { GatherScalar, LoadScalar, Scalar } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
 import {
@@ -16,8 +17,10 @@ import {
   literalOf,
   load,
   random,
+  symbol,
 } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
+import { mapExpression } from "../kernel/rewrite.ts";
 import { lowerGather } from "./gathers.ts";
 import {
   conditionValue,
@@ -64,7 +67,7 @@ export function lowerBody(
       case "constant":
         return constant(scalar.value, dtype);
       case "index":
-        return builder.let("index", vectorIndex(scalar.index, point));
+        return builder.let("index", indexValue(builder, scalar.index, point));
       case "condition":
         return builder.let("holds", conditionValue(scalar.condition, point) ?? constant(1, "bool"));
       case "load":
@@ -138,4 +141,12 @@ export function lowerLoad(
   };
   const type = { dtype, lanes };
   return builder.let(hint, load(place, type, { mask: condition, active: active ?? lanes }));
+}
+
+/** An index as a value: the number of rows is then that of the batch, whatever a task takes of it. */
+function indexValue({ surroundings }: KernelBuilder, index: Affine, point: Point): Expression {
+  const value = vectorIndex(index, point);
+  if (!surroundings.takesRows || index.batch === 0) return value;
+  const isCount = (e: Expression) => e.kind === "symbol" && e.symbol === "n";
+  return mapExpression(value, (e) => (isCount(e) ? symbol("whole") : e));
 }

@@ -61,6 +61,8 @@ export interface Surroundings {
   readonly batchMax: number;
   /** An identifier for a value, from the model's names. */
   readonly nameOf: (value: Value) => string;
+  /** Whether tasks take some rows of the batch through these kernels, as if there were no others. */
+  readonly takesRows: boolean;
 }
 
 /** Row-major strides in elements at N = Nmax. */

@@ -96,7 +96,7 @@ export function levelGroups(
       };
       const place = loops.push(range) - 1;
       const inside = insideLoop(context, item, surroundings);
-      const seen = rows === null ? inside : { ...inside, batchMax: rows };
+      const seen = rows === null ? inside : { ...inside, batchMax: rows, takesRows: true };
       visit(body, seen, [...around, range]);
       range.end = groups.length;
       if (range.end === range.first) loops.splice(place, 1);
@@ -111,7 +111,7 @@ export function levelGroups(
     const first = groups.length;
     const range = { loop: runLoop - i, first, end: first, count: 1, rowsPerTask: rows };
     loops.push(range);
-    visit(outermost, { ...outside, batchMax: rows }, [range], items);
+    visit(outermost, { ...outside, batchMax: rows, takesRows: true }, [range], items);
     range.end = groups.length;
   });
   return { groups, loops, depths };
@@ -124,6 +124,7 @@ export function outsideLoops(
 ): Surroundings {
   return {
     batchMax: graph.batchMax,
+    takesRows: false,
     nameOf: (value) => valueName(context, value),
     placeOf: (value) => ({ memory: stored.get(value) ?? value, stacked: null }),
   };
@@ -132,7 +133,7 @@ export function outsideLoops(
 function insideLoop(
   context: GraphContext,
   { scan, body, outside }: GroupedLoop,
-  { batchMax, placeOf: placeAround }: Surroundings,
+  { batchMax, takesRows, placeOf: placeAround }: Surroundings,
 ): Surroundings {
   const { carries, stacks, values } = scan;
   const elsewhere = new Map<Value, ValuePlace>();
@@ -152,6 +153,7 @@ function insideLoop(
   };
   return {
     batchMax,
+    takesRows,
     placeOf,
     nameOf: (value) =>
       valueName(context, value.node.kind === "leaf" ? placeOf(value).memory : value),

@@ -5,19 +5,20 @@
  *
  * Which of them make a chain is a question of cost: chains are chosen so that together they save the most. What is read
  * again before a task has touched more than the cache holds need not come from memory; but each task packs panels of
- * weights for itself, fills its tiles less well, and reads weights again that do not stay near.
+ * weights for itself, fills its tiles less well, and reads weights again that do not stay near. What stands between, is
+ * for all rows alike and touches little, such as the mean of the loss, waits until the chain is done.
  */
 
 import { bytesPerElement } from "../graph/dtype.ts";
 import { elementsAt } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
-import type { Group } from "../optimize/group.ts";
+import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { planOfGroup } from "./contraction-choice.ts";
 import { sumSeconds } from "./contraction-time.ts";
 import { groupBytes, predictedSeconds } from "./cost.ts";
 import { hasIndependentRows, hasRows } from "./row-loops.ts";
-import type { RowRun } from "./row-runs.ts";
+import { conflictsIn, type RowRun } from "./row-runs.ts";
 
 /** Tasks that a chain has at least: so many give any small number of threads about as much to do each. */
 const fewestTasks = 8;
@@ -25,40 +26,57 @@ const fewestTasks = 8;
 /** Runs that tasks take no rows through with their chains as runs that tasks do. */
 export function withChains(
   runs: readonly RowRun[],
-  batchMax: number,
+  { graph: { batchMax }, stored }: Pick<GroupedGraph, "graph" | "stored">,
   target: TargetDescription,
 ): readonly RowRun[] {
   if (target.workgroup !== null) return runs;
-  return runs.flatMap((run) => (run.rows === null ? chained(run.items, batchMax, target) : [run]));
+  const chain = (items: RowRun["items"]) =>
+    chained(items, conflictsIn(items, stored), batchMax, target);
+  return runs.flatMap((run) => (run.rows === null ? chain(run.items) : [run]));
 }
 
 /** Loops are in no chain: they have tasks of their own. */
 function chained(
   items: RowRun["items"],
+  conflict: (a: Group, b: Group) => boolean,
   batchMax: number,
   target: TargetDescription,
 ): readonly RowRun[] {
   const runs: RowRun[] = [];
   let links: Group[] = [];
+  let waiting: Group[] = [];
+  let inOrder: Group[] = [];
   let others: RowRun["items"][number][] = [];
   const endChain = (): void => {
+    const chains = bestChains(links, batchMax, target);
     let next = 0;
-    for (const { first, end, rows } of bestChains(links, batchMax, target)) {
+    for (const { first, end, rows } of chains) {
       runs.push({ items: [...others, ...links.slice(next, first)], rows: null });
       runs.push({ items: links.slice(first, end), rows });
       others = [];
       next = end;
     }
-    others.push(...links.slice(next));
-    links = [];
+    others.push(...(chains.length === 0 ? inOrder : [...links.slice(next), ...waiting]));
+    [links, waiting, inOrder] = [[], [], []];
   };
+  const canWait = (group: Group) =>
+    links.length > 0 && groupBytes(group, batchMax) <= target.cacheBytes[0];
   for (const item of items) {
-    if (item.kind !== "loop" && hasIndependentRows(item, batchMax)) {
-      links.push(item);
+    if (item.kind === "loop") {
+      endChain();
+      others.push(item);
       continue;
     }
-    endChain();
-    others.push(item);
+    const isLink = hasIndependentRows(item, batchMax);
+    const mustWait = waiting.some((other) => conflict(other, item));
+    if (isLink ? mustWait : !canWait(item)) endChain();
+    if (isLink) links.push(item);
+    else if (links.length > 0) waiting.push(item);
+    else {
+      others.push(item);
+      continue;
+    }
+    inOrder.push(item);
   }
   endChain();
   runs.push({ items: others, rows: null });

@@ -4,7 +4,8 @@
  * a task carries from one iteration to the next stays in its caches.
  *
  * Such a loop computes each element as it would otherwise: its kernels run as for a batch of only the task's rows. So a
- * node may read and write the rows of its own point alone, and must not know which row that is or how many there are.
+ * node may read and write the rows of its own point alone, and must not know which row that is; how many there are it may
+ * know as a number alone, as a mean over the batch does, which is that of the whole batch.
  */
 
 import { type Affine, axesOf, bareAxis, zeroAffine } from "../graph/affine.ts";
@@ -82,6 +83,7 @@ function isRowwise(node: Compute, batchMax: number): boolean {
       case "constant":
         return true;
       case "index":
+        return !mentionsRows({ ...scalar.index, batch: 0 });
       case "random":
         return !mentionsRows(scalar.index);
       case "condition":

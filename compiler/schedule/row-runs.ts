@@ -48,12 +48,12 @@ interface Gathered {
 
 /** As many items as can be done together, those that have to be done before them, and those that can wait. */
 function gather({ order, stored }: GroupedGraph, canJoin: (item: Item) => boolean): Gathered {
-  const memories = new Map(order.map((item) => [item, memoryOf(item, stored)]));
+  const conflict = conflictsIn(order, stored);
   const before: Item[] = [];
   const run: Item[] = [];
   const after: Item[] = [];
   const waitsFor = (item: Item, others: readonly Item[]) =>
-    others.some((other) => conflict(memories.get(other)!, memories.get(item)!));
+    others.some((other) => conflict(other, item));
   for (const item of order) {
     if (waitsFor(item, after)) after.push(item);
     else if (canJoin(item)) run.push(item);
@@ -61,6 +61,15 @@ function gather({ order, stored }: GroupedGraph, canJoin: (item: Item) => boolea
     else before.push(item);
   }
   return { before, run, after };
+}
+
+/** Whether, of two of these items, one writes what the other reads or writes. */
+export function conflictsIn(
+  items: readonly Item[],
+  stored: ReadonlyMap<Value, Value>,
+): (a: Item, b: Item) => boolean {
+  const memories = new Map(items.map((item) => [item, memoryOf(item, stored)]));
+  return (a, b) => meet(memories.get(a)!, memories.get(b)!);
 }
 
 /** What is read and written, by the value or the numbers whose memory it is. */
@@ -83,8 +92,7 @@ function memoryOf(item: Item, stored: ReadonlyMap<Value, Value>): Memory {
   };
 }
 
-/** Whether one writes what the other reads or writes. */
-function conflict(a: Memory, b: Memory): boolean {
+function meet(a: Memory, b: Memory): boolean {
   const meets = (some: ReadonlySet<unknown>, others: ReadonlySet<unknown>) =>
     [...some].some((memory) => others.has(memory));
   return meets(a.writes, b.reads) || meets(a.writes, b.writes) || meets(a.reads, b.writes);

@@ -173,7 +173,7 @@ function scheduleGraph(
   // Plans that were measured, or are to be, were so within the runs of predicted ones.
   const { plans: _, ...predicted } = target;
   const runs = options.joinLaunches
-    ? withChains(rowRuns(grouped, predicted), batchMax, predicted)
+    ? withChains(rowRuns(grouped, predicted), grouped, predicted)
     : [{ items: grouped.order, rows: null }];
   const { groups, loops, depths } = levelGroups(context, grouped, runs, (loop) =>
     rowsPerTask(loop, batchMax, predicted),

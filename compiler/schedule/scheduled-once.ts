@@ -66,7 +66,7 @@ export class ScheduledOnce {
 /** All that schedules ask of a group: its stages, and of each value its type, its scope and where it lies. */
 function formOf(
   group: Group,
-  { batchMax, placeOf }: Surroundings,
+  { batchMax, takesRows, placeOf }: Surroundings,
   limitsIn: (value: Value) => readonly string[],
 ): GroupForm {
   const { kind, tileSpace, stages, scopes } = group;
@@ -100,7 +100,7 @@ function formOf(
     parts.push(text([dtype, shape, role, scopes.get(value), placeOf(value), ...known]));
   }
   return {
-    text: [text([kind, tileSpace, batchMax]), ...parts].join("\n"),
+    text: [text([kind, tileSpace, batchMax, takesRows]), ...parts].join("\n"),
     values: [...numbers.keys()],
   };
 }

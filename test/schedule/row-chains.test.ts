@@ -1,7 +1,7 @@
 /** Kernels that tasks take rows of the batch through: which they are, and that they give the bits of any other way. */
 
 import { describe, expect, test } from "vitest";
-import { axisAffine } from "../../compiler/graph/affine.ts";
+import { axisAffine, extentAffine } from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, type Extent, fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -23,8 +23,13 @@ const narrow = { taskSeconds: 1e-9, cacheBytes: [2048, 32768] as const };
 /** Everything stays near anyway, and threads meet for nothing. */
 const wide = { ...narrow, cacheBytes: [1 << 20, 1 << 24] as const, launchSeconds: 0 };
 
-/** mixed = softmax(x·yᵀ)·y for each row of the batch; with `weights` times those; or, between, less the mean of the batch. */
-function attention(kind: "plain" | "with weights" | "with a mean of the batch") {
+const kinds = ["plain", "with weights", "with a mean of the batch", "with a mean beside"] as const;
+
+/**
+ * mixed = softmax(x·yᵀ)·y for each row of the batch; with `weights` times those; or, between, less the mean of the batch;
+ * or over the number of its rows, beside a mean of the batch that only the outside reads.
+ */
+function attention(kind: (typeof kinds)[number]) {
   const context = new GraphContext();
   const axis = axisAffine;
   const leaf = (name: string, ...sizes: Extent[]) => context.leaf("param", name, "f32", sizes);
@@ -49,7 +54,10 @@ function attention(kind: "plain" | "with weights" | "with a mean of the batch") 
   const exponent = call("subtract", at(scores, 0, 1, 2), at(largest, 0, 1));
   const e = map(square, context.call("exp", exponent));
   const total = reduce("sum", [rows, steps], steps, at(e, 0, 1, 2));
-  const shares = map(square, call("divide", at(e, 0, 1, 2), at(total, 0, 1)));
+  const share = call("divide", at(e, 0, 1, 2), at(total, 0, 1));
+  const isMean = kind === "with a mean beside";
+  const count = context.cast(context.index(extentAffine(batchExtent)), "f32");
+  const shares = map(square, isMean ? call("divide", share, count) : share);
   const heads = [rows, steps, features];
   const mixing = call("multiply", at(shares, 0, 1, 3), at(y, 0, 3, 2));
   let mixed = reduce("sum", heads, steps, mixing);
@@ -60,7 +68,12 @@ function attention(kind: "plain" | "with weights" | "with a mean of the batch") 
   const graph: Graph = {
     name: "attention",
     batchMax,
-    results: [{ name: "mixed", value: mixed }],
+    results: [
+      { name: "mixed", value: mixed },
+      ...(isMean
+        ? [{ name: "beside", value: reduce("sum", [steps], batchExtent, at(largest, 1, 0)) }]
+        : []),
+    ],
     assignments: [],
   };
   const data = (_role: string, path: string) => randomNumbers(path, batchMax * length * width);
@@ -87,6 +100,10 @@ describe("tasks take rows through", () => {
     expect(chainsOf("with a mean of the batch")).toEqual([[2, 4, 1, 2]]);
   });
 
+  test("what knows the number of rows, while a small sum over them waits", () => {
+    expect(chainsOf("with a mean beside")).toEqual([[0, 3, 1, 2]]);
+  });
+
   test("nothing where nothing is won by it", () => {
     expect(chainsOf("plain", { ...baseline, ...wide })).toEqual([]);
     expect(chainsOf("plain", { ...baseline, ...narrow, taskSeconds: 1 })).toEqual([]);
@@ -97,7 +114,7 @@ describe("tasks take rows through", () => {
   });
 });
 
-describe.each(["plain", "with weights", "with a mean of the batch"] as const)("%s", (kind) => {
+describe.each(kinds)("%s", (kind) => {
   test.each([1, 5, 16])("the same bits as one kernel after the other, of %i rows", async (n) => {
     const given = { ...attention(kind), n };
     const cpu = { ...thisCpu(), ...narrow };

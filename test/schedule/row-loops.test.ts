@@ -2,7 +2,7 @@
 
 import { arch } from "node:process";
 import { describe, expect, test } from "vitest";
-import { axisAffine, extentAffine } from "../../compiler/graph/affine.ts";
+import { axisAffine, extentAffine, subtractAffine } from "../../compiler/graph/affine.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Scalar, Value } from "../../compiler/graph/node.ts";
@@ -59,12 +59,21 @@ function adding(makeTerm: (b: LoopBuilder, h: Scalar) => Scalar): LoopCase {
   return b.finish({ last: loop.values[0]! });
 }
 
+const divided = (b: LoopBuilder, h: Scalar): Scalar =>
+  b.call("divide", h, b.context.cast(b.context.index(extentAffine(batchExtent)), "f32"));
+
+test("a loop may know the number of all rows", () => {
+  expect(tasksOf(adding(divided))).toEqual([3]);
+});
+
 describe("no loop that knows", () => {
   const cases: Readonly<Record<string, (b: LoopBuilder, h: Scalar) => Scalar>> = {
     "the number of the row": (b, h) =>
       b.call("multiply", h, b.context.cast(b.context.index(axisAffine(0)), "f32")),
-    "how many rows there are": (b, h) =>
-      b.call("multiply", h, b.context.cast(b.context.index(extentAffine(batchExtent)), "f32")),
+    "how many rows come after its own": (b, h) => {
+      const after = subtractAffine(extentAffine(batchExtent), axisAffine(0));
+      return b.call("multiply", h, b.context.cast(b.context.index(after), "f32"));
+    },
     "which random number is its own": (b, h) =>
       b.call("multiply", h, b.context.random("s", axisAffine(0))),
   };
@@ -195,7 +204,9 @@ describe("a task takes rows through what goes forth and back", () => {
   });
 });
 
-describe.each(Object.entries(loopCases))("%s", (_, make) => {
+const rowCases = { ...loopCases, "a number of rows": () => adding(divided) };
+
+describe.each(Object.entries(rowCases))("%s", (_, make) => {
   test.each([
     [1, true],
     [batchMax - 1, true],

@@ -41,10 +41,11 @@ export interface PrintOptions {
 }
 
 /** What a kernel reads besides its parameters, in the order in which it takes them. */
-type Ambient = "n" | "seed" | "batch" | "rows";
+type Ambient = "n" | "whole" | "seed" | "batch" | "rows";
 
 const ambientTypes: { readonly [K in Ambient]: string } = {
   n: "int32_t n",
+  whole: "int32_t whole",
   seed: "uint32_t seed",
   batch: "uint32_t batch",
   rows: "const int32_t *restrict rows",
@@ -127,7 +128,7 @@ function ambientOf(kernel: Kernel): Ambient[] {
     },
   );
   if (kernel.parameters.some((parameter) => parameter.kind === "column")) used.add("rows");
-  return (["n", "seed", "batch", "rows"] as const).filter((name) => used.has(name));
+  return (["n", "whole", "seed", "batch", "rows"] as const).filter((name) => used.has(name));
 }
 
 function printKernel(kernel: Kernel, printer: CLikePrinter): CFunction {
@@ -303,7 +304,9 @@ function taskFunction(
 function printTask(name: string, kernel: Kernel, { placements }: Launch): CFunction {
   const args = [
     "task",
-    ...ambientOf(kernel).map((ambient) => `step->${ambient}`),
+    ...ambientOf(kernel).map((ambient) =>
+      ambient === "whole" ? "((const nnc_looping_step *)step)->whole" : `step->${ambient}`,
+    ),
     ...kernel.parameters.map((parameter, i) => argumentText(parameter, placements[i]!)),
   ];
   return taskFunction(name, kernel.name, [`  ${functionName(kernel)}(${args.join(",\n    ")});`]);

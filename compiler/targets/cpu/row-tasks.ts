@@ -32,7 +32,7 @@ const slotFunctions = [
 
 /**
  * What tasks in loops get: the step, which comes first, with the number of the iteration of each loop around, and where
- * they are run for a few rows of the batch the first of those, the part of memory that is the task's own, and which parts
+ * they are run for a few rows of the batch the first of those, how many the batch has, the part of memory that is the task's own, and which parts
  * are taken.
  */
 export function printLoopingStep({ functions }: KernelModule, isTimed: boolean): string[] {
@@ -44,7 +44,9 @@ export function printLoopingStep({ functions }: KernelModule, isTimed: boolean):
     "typedef struct {",
     "  nnc_step step;",
     `  int32_t at[${depth}];`,
-    ...(isByRows ? ["  int32_t first_row;", "  int32_t slot;", "  uint64_t *taken;"] : []),
+    ...(isByRows
+      ? ["  int32_t first_row;", "  int32_t whole;", "  int32_t slot;", "  uint64_t *taken;"]
+      : []),
     ...(isByRows && isTimed ? ["  int64_t *busy;"] : []),
     "} nnc_looping_step;",
     "",
@@ -74,6 +76,7 @@ export function printRowTask({ rows, slots }: RowTasks, loop: readonly string[])
     `  looping.first_row = task * ${rows};`,
     "  const int32_t rest = whole->n - looping.first_row;",
     `  const int32_t n = rest < ${rows} ? rest : ${rows};`,
+    "  looping.whole = whole->n;",
     "  looping.step.n = n;",
     "  looping.step.rows += looping.first_row;",
     "  const nnc_step *step = &looping.step;",

@@ -51,7 +51,7 @@ export const noMemory: KernelMemory = {
   lanes: "0xffffffffu",
 };
 
-const symbols: { readonly [K in Exclude<KernelSymbol, "subgroup">]: string } = {
+const symbols: { readonly [K in Exclude<KernelSymbol, "subgroup" | "whole">]: string } = {
   n: "n",
   task: "task",
   thread: "thread",
@@ -119,6 +119,7 @@ export function cudaDialect(memory: KernelMemory, use: Use): Dialect {
     },
     symbol(name) {
       invariant(name !== "subgroup", "the size of subgroups is known");
+      invariant(name !== "whole", "no task of a GPU takes some rows through several kernels");
       return primary(symbols[name]);
     },
     load({ place, type, mask }, print) {

@@ -75,6 +75,7 @@ class GraphWriter extends KernelBuilder {
       placeOf: (memory) => ({ memory, stacked: null }),
       batchMax: graph.batchMax,
       nameOf: (value) => valueName(context, value),
+      takesRows: false,
     });
     this.#context = context;
     this.#options = options;
