@@ -2,14 +2,13 @@
  * What happens to the sums of a finished register tile: the group's maps and its stores.
  */
 
-import { type Affine, axesOf } from "../graph/affine.ts";
+import type { Affine } from "../graph/affine.ts";
 import { loadsOf } from "../graph/context.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
 import { elementsAt } from "../graph/extent.ts";
 import type { Compute, LoadScalar } from "../graph/node.ts";
 import { printAffine } from "../graph/print.ts";
 import { add, constant, load, multiply, place, vectorOf } from "../kernel/build.ts";
-import { askFor } from "../kernel/intrinsics.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { Group } from "../optimize/group.ts";
@@ -23,7 +22,7 @@ import {
 } from "./epilogue.ts";
 import { laneStep, type Point, recombine, scalarIndex } from "./indexes.ts";
 import { isStepScalar, type KernelBuilder } from "./kernel-builder.ts";
-import { lineElements } from "./micro-kernel.ts";
+import type { OperandAhead } from "./micro-kernel.ts";
 
 /** A register tile whose sums are done. */
 export interface FinishedTile {
@@ -52,20 +51,20 @@ export function emitEpilogue(
 }
 
 /**
- * Asks for what the maps will read of large tensors at the tile's points, before its sums: the rows of a tile are too
- * far apart in memory for a processor to foresee them, and come in while it multiplies.
+ * What the maps will read of large tensors at the tile's points, to be asked for while it multiplies: the rows of a tile
+ * are too far apart in memory for a processor to foresee them.
  */
-export function prefetchOperands(
+export function operandsAhead(
   builder: KernelBuilder,
   group: Group,
   plan: ContractionPlan,
-  { axes, from, to, vectors }: Omit<FinishedTile, "sums" | "start">,
+  { axes }: Pick<FinishedTile, "axes">,
   /** Bytes of the first-level cache: smaller tensors are near anyway. */
   nearBytes: number,
-): void {
+): readonly OperandAhead[] {
   const { contraction, rowAxis, lanes } = plan;
   const { batchMax } = builder;
-  if (rowAxis === null) return;
+  if (rowAxis === null) return [];
   const isFar = ({ value, guard }: LoadScalar) =>
     !group.scopes.has(value) &&
     !(value.node.kind === "leaf" && (value.node.role === "input" || isStepScalar(value.node))) &&
@@ -77,25 +76,21 @@ export function prefetchOperands(
     .filter(isFar);
   const { vectorAxis } = contraction;
   const extents = axesOfNode(contraction.node);
-  const vector = { axis: vectorAxis, lanes };
-  const places = new Map<string, { readonly buffer: string; readonly offset: Affine }>();
+  const point = { extents, batchMax, axes, vector: null };
+  const stepOf = (offset: Affine, axis: number) =>
+    laneStep(offset, { ...point, vector: { axis, lanes } });
+  const places = new Map<string, OperandAhead>();
   for (const { value, index } of loads) {
     const offset = recombine(builder.indexOf(value, index).offset);
-    const isRun = laneStep(offset, { extents, batchMax, axes, vector }) === 1;
-    if (!isRun || !axesOf(offset).has(rowAxis) || value.dtype !== "f32") continue;
+    const rowStep = stepOf(offset, rowAxis);
+    if (stepOf(offset, vectorAxis) !== 1 || !rowStep || value.dtype !== "f32") continue;
     const buffer = builder.buffer(value, "read");
-    places.set(`${buffer} ${printAffine(offset)}`, { buffer, offset });
+    const key = `${buffer} ${printAffine(offset)}`;
+    if (places.has(key)) continue;
+    const start = builder.let("ahead", scalarIndex(offset, point));
+    places.set(key, { operand: { buffer, start }, rowStep });
   }
-  if (places.size === 0) return;
-  builder.loop("ahead", from, to, (r) => {
-    const at = axes.with(rowAxis, builder.let("row", add(axes[rowAxis]!, r)));
-    for (const { buffer, offset } of places.values()) {
-      const first = scalarIndex(offset, { extents, batchMax, axes: at, vector });
-      for (let column = 0; column < vectors * lanes; column += lineElements) {
-        builder.emit(askFor(buffer, add(first, constant(column))));
-      }
-    }
-  });
+  return [...places.values()];
 }
 
 class Epilogue {

@@ -19,14 +19,14 @@ import { type PlacedLimit, placeLimits } from "./contraction-probes.ts";
 import type { SumBlocks, SumLoop } from "./contraction-sums.ts";
 import { type RowTile, type TaskPart, TaskTiles, type TileRun } from "./contraction-tiles.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import { type BatchRows, invokeTile } from "./micro-kernel.ts";
+import { type BatchRows, invokeTile, type OperandAhead } from "./micro-kernel.ts";
 import { movedOperand, operandAt, type TileOperand } from "./tile-operand.ts";
 
 /** What is done around the sums of a tile, and what of them need not be. */
 export interface AroundTile {
   readonly limits: readonly Limit[];
-  /** Comes before the sums. */
-  readonly begin?: (tile: FinishedTile) => void;
+  /** What comes after them reads from afar. */
+  readonly ahead?: (tile: FinishedTile) => readonly OperandAhead[];
   readonly finish: (tile: FinishedTile) => void;
 }
 
@@ -68,16 +68,16 @@ class PanelTiles {
   }
 
   /** One tile after the other, each with its whole sum. */
-  emitWhole({ limits, begin, finish }: AroundTile): void {
+  emitWhole({ limits, ahead, finish }: AroundTile): void {
     const { contraction, sums } = this.#plan;
     const placed = placeLimits(this.#builder, limits, this.#part.axes);
     const panel = this.#panelFrom(this.#source.start, sums);
     this.#tiles.forEachRun((run) => {
       const rows = operandAt(this.#builder, contraction.broadcast, "row_start", run.axes);
       this.#tiles.forEachTile(run, (tile) => {
-        begin?.(tile);
+        const next = ahead?.(tile) ?? [];
         const [rowsHere, panelHere] = this.#limited(placed, tile, rows, panel);
-        this.#emitSums(run, tile, rowsHere, panelHere);
+        this.#emitSums(run, tile, rowsHere, panelHere, next);
         finish(tile);
       });
     });
@@ -132,13 +132,14 @@ class PanelTiles {
 
   /**
    * The sums of one tile: all rows at once, or one by one where the run has fewer than a tile. `rows` is the broadcast
-   * operand at row 0 of the run's axes.
+   * operand at row 0 of the run's axes, `ahead` what is asked for meanwhile.
    */
   #emitSums(
     { from, to }: TileRun,
     tile: RowTile,
     rows: TileOperand,
     { operand, sums }: Panel,
+    ahead: readonly OperandAhead[] = [],
   ): void {
     const builder = this.#builder;
     const { contraction, rowAxis, lanes, packed, blocks } = this.#plan;
@@ -160,7 +161,9 @@ class PanelTiles {
       return { ...moved, start: builder.let("start", moved.start) };
     };
     const emitTogether = (): void => {
-      builder.emit(invokeTile(shape, sums, rowsAt(first), operand, { buffer, start }));
+      builder.emit(
+        invokeTile({ ...shape, ahead }, sums, rowsAt(first), operand, { buffer, start }),
+      );
     };
     if (this.#tiles.haveAllRows) {
       emitTogether();

@@ -26,7 +26,7 @@ import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { planOfGroup } from "./contraction-choice.ts";
-import { emitEpilogue, prefetchOperands } from "./contraction-epilogue.ts";
+import { emitEpilogue, operandsAhead } from "./contraction-epilogue.ts";
 import { limitsOf } from "./contraction-limits.ts";
 import { type AroundTile, emitPanel } from "./contraction-panel.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
@@ -61,7 +61,7 @@ export function scheduleContraction(
   const known = limitsOf(plan, isRead ? null : maps, builder.batchMax);
   const tasks = emitContraction(builder, plan, {
     limits: [...known, ...probedLimits(plan, known, builder.batchMax)],
-    begin: (tile) => prefetchOperands(builder, group, plan, tile, target.cacheBytes[0]),
+    ahead: (tile) => operandsAhead(builder, group, plan, tile, target.cacheBytes[0]),
     finish: (tile) => emitEpilogue(builder, group, plan, tile),
   });
   return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));

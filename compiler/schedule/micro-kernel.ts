@@ -14,10 +14,12 @@ import {
   broadcast,
   constant,
   fma,
+  literalOf,
   load,
   min,
   multiply,
   place,
+  quotient,
   store,
   subtract,
   symbol,
@@ -54,6 +56,14 @@ export interface TileShape {
   readonly batchRows?: BatchRows | null;
   /** Whether the sums go on from what lies where they are stored, instead of from zero. */
   readonly goesOn: boolean;
+  /** What follows the sums reads at the tile's points: asked for row by row in the course of them. */
+  readonly ahead?: readonly OperandAhead[];
+}
+
+/** An operand of what follows the sums of a tile, at its first row and column, and how far its rows are apart. */
+export interface OperandAhead {
+  readonly operand: TileOperand;
+  readonly rowStep: number;
 }
 
 /** How a tile goes through rows of the batch. */
@@ -75,10 +85,11 @@ export function invokeTile(
   tile: TileOperand,
 ): Statement {
   const counts = sums.filter((loop) => !isLiteral(loop)).map(countOf);
+  const ahead = shape.ahead?.map(({ operand }) => addressOf(operand)) ?? [];
   return {
     kind: "invoke",
     function: tileFunction(shape, sums),
-    args: [addressOf(rows), addressOf(columns), ...counts, addressOf(tile)],
+    args: [addressOf(rows), addressOf(columns), ...counts, ...ahead, addressOf(tile)],
   };
 }
 
@@ -93,7 +104,7 @@ function isLiteral({ extent, count }: SumLoop): boolean {
 
 /** Named by all that its body depends on. */
 function tileFunction(
-  { rows, vectors, lanes, active, rowStep, goesOn, batchRows = null }: TileShape,
+  { rows, vectors, lanes, active, rowStep, goesOn, batchRows = null, ahead: next = [] }: TileShape,
   sums: readonly SumLoop[],
 ): KernelFunction {
   const builder = new BlockBuilder();
@@ -110,6 +121,7 @@ function tileFunction(
     counts.push({ kind: "value", name, type: count.type });
     return count;
   });
+  const asked = next.map(({ rowStep: apart }) => ({ to: pointer("ahead", "read"), apart }));
   const out = pointer("sums", goesOn ? "read_write" : "write");
 
   const type = vectorOf("f32", lanes);
@@ -157,7 +169,14 @@ function tileFunction(
       });
     });
   };
-  emitSums(builder, sums, ends, unmoved, step);
+  const askForRow = (row: Expression): void => {
+    for (const { to, apart } of asked) {
+      for (let column = 0; column < vectors * lanes; column += lineElements) {
+        builder.emit(askFor(to.name, add(multiply(row, constant(apart)), constant(column))));
+      }
+    }
+  };
+  emitSums(builder, sums, ends, unmoved, step, asked.length === 0 ? null : { rows, askForRow });
   accumulators.forEach((row, r) => {
     row.forEach(({ value }, v) => {
       builder.emit(store(placeOf(r, v), value));
@@ -171,12 +190,13 @@ function tileFunction(
     return `${count}x${inRows}${numeral(broadcastStep)}x${numeral(runStep)}`;
   });
   const shape = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}`;
+  const asking = asked.map(({ apart }) => `ask${numeral(apart)}`);
   const ofRows = batchRows === null ? "" : `_row${batchRows.step}of${batchRows.elements}`;
   const apart = (rows === 1 ? "" : `_by${numeral(rowStep)}`) + ofRows;
   return {
-    name: [goesOn ? "tile_on" : "tile", shape + apart, ...parts].join("_"),
+    name: [goesOn ? "tile_on" : "tile", shape + apart, ...parts, ...asking].join("_"),
     comment: `${goesOn ? "Adds to the sums" : "Sums"} of ${rows} rows and ${vectors} vectors of columns.`,
-    parameters: [left, right, ...counts, out],
+    parameters: [left, right, ...counts, ...asked.map(({ to }) => to), out],
     body: builder.statements,
     result: null,
     inline: false,
@@ -220,6 +240,12 @@ function numeral(step: number): string {
   return step < 0 ? `m${-step}` : `${step}`;
 }
 
+/** What is asked for in the course of a sum, a row of the tile at a time: as much at once would be waited for. */
+interface Asking {
+  readonly rows: number;
+  readonly askForRow: (row: Expression) => void;
+}
+
 /** The loops of a sum around a step that gets how far both operands have moved. */
 function emitSums(
   builder: BlockBuilder,
@@ -227,14 +253,31 @@ function emitSums(
   ends: readonly Expression[],
   moved: Moved,
   step: (moved: Moved) => void,
+  asking: Asking | null,
 ): void {
   const [outer, ...inner] = sums;
+  const [end, ...innerEnds] = ends;
   if (outer === undefined) {
     step(moved);
     return;
   }
-  builder.loop("k", constant(0), ends[0]!, (k) => {
-    emitSums(builder, inner, ends.slice(1), movedAlong(moved, outer, k), step);
+  const each = (k: Expression) =>
+    emitSums(builder, inner, innerEnds, movedAlong(moved, outer, k), step, null);
+  if (asking === null) {
+    builder.loop("k", constant(0), end!, each);
+    return;
+  }
+  const { rows, askForRow } = asking;
+  const parts = Math.min(rows, literalOf(end!) ?? rows);
+  const rowsAtOnce = Math.ceil(rows / parts);
+  const steps = builder.let("steps", quotient(add(end!, constant(parts - 1)), parts));
+  builder.loop("part", constant(0), constant(parts), (part) => {
+    for (let r = 0; r < rowsAtOnce; r++) {
+      const row = add(multiply(part, constant(rowsAtOnce)), constant(r));
+      askForRow(parts * rowsAtOnce === rows ? row : min(row, constant(rows - 1)));
+    }
+    const first = builder.let("first", multiply(part, steps));
+    builder.loop("k", first, builder.let("until", min(end!, add(first, steps))), each);
   });
 }
 
