@@ -32,8 +32,8 @@ const slotFunctions = [
 
 /**
  * What tasks in loops get: the step, which comes first, with the number of the iteration of each loop around, and where
- * they are run for a few rows of the batch the first of those, how many the batch has, the part of memory that is the task's own, and which parts
- * are taken.
+ * they are run for a few rows of the batch the first of those, how many the whole batch has, the part of memory that is
+ * the task's own, and which parts are taken.
  */
 export function printLoopingStep({ functions }: KernelModule, isTimed: boolean): string[] {
   const trees = functions.map(launchTrees);
