@@ -24,9 +24,14 @@ export interface OpenAnswer {
   readonly copy_seconds?: number;
   /** Of inference: some of its outputs, the same ones of every peer. */
   readonly outputs?: readonly number[];
-  /** Of nnc on the CPU: the arenas, and by how much the resident set grew while it trained. */
+  /**
+   * Of nnc on the CPU: the arenas, and by how much the resident set grew while it trained, the pages of its code apart; what
+   * was there before.
+   */
   readonly planned_bytes?: number;
   readonly resident_bytes?: number;
+  readonly code_bytes?: number;
+  readonly node_bytes?: number;
 }
 
 export interface Answer extends OpenAnswer {

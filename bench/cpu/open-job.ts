@@ -9,6 +9,7 @@ import type { OpenJob } from "../serve-jobs.ts";
 import { makeStepper, repeatedRows } from "../stepper.ts";
 import type { CpuJob } from "./job.ts";
 import { readArray, readInputs, readPrepared, type Variant } from "./prepare.ts";
+import { growthBetween, residentSet } from "./resident-set.ts";
 
 export interface OpenOptions {
   readonly variant: Variant;
@@ -26,7 +27,9 @@ export async function openJob(
   const { plan } = definition;
   const inputs = readInputs(folder);
   const data = [inputs.x, inputs.y].map((stored) => readArray(folder, stored));
-  const residentBefore = process.memoryUsage.rss();
+  // For what JavaScript takes to make initial values, which is no more there after it.
+  definition.initialize(plan.training?.seed ?? 0);
+  const before = await residentSet();
   const device = new CpuDevice({
     plan,
     library: prepared.library,
@@ -38,21 +41,21 @@ export async function openJob(
   await writeInitial(device, definition);
   const dispose = () => device.dispose();
   const { persistent, temporaries, results } = plan.arenas;
-  const memory = () => ({
+  const memory = async () => ({
     planned_bytes: persistent + temporaries + results,
-    resident_bytes: process.memoryUsage.rss() - residentBefore,
+    ...growthBetween(before, await residentSet()),
   });
   if (job.kind === "inference") {
     const run = (count: number) => device.run(predictRequest(job.batch, count));
     await run(20);
     const outputs = [...(await device.readResult("predict", 0)).subarray(0, job.outputs)];
-    return { answer: { outputs, ...memory() }, time: repeatFor(run), dispose };
+    return { answer: { outputs, ...(await memory()) }, time: repeatFor(run), dispose };
   }
   const { run, loss } = makeStepper(definition, device, job.batch);
   await run(1);
   const first = await loss();
   await run(19);
-  const answer = { first, twentieth: await loss(), ...memory() };
+  const answer = { first, twentieth: await loss(), ...(await memory()) };
   return { answer, time: repeatFor(run), dispose };
 }
 

@@ -28,6 +28,9 @@ export interface Row {
   readonly rounds: number;
   readonly planned_bytes: number | null;
   readonly resident_bytes: number | null;
+  /** Rows of before these were measured have none, and count code as growth. */
+  readonly code_bytes?: number | null;
+  readonly node_bytes?: number | null;
 }
 
 /** A peer whose rows are not reported, and why. */
@@ -96,6 +99,8 @@ function rowOf(
     rounds: times.length,
     planned_bytes: answer.planned_bytes ?? null,
     resident_bytes: answer.resident_bytes ?? null,
+    code_bytes: answer.code_bytes ?? null,
+    node_bytes: answer.node_bytes ?? null,
   };
 }
 

@@ -185,6 +185,12 @@ const speedUpColumns: readonly Column<SpeedUp>[] = [
   { title: "times as fast as one", isNumber: true, text: ({ speedUp }) => speedUp.toFixed(2) },
 ];
 
+/** By how much of the plan the resident set grew beyond it; unknown of rows that count code as growth. */
+function excess({ planned_bytes: planned, resident_bytes: resident, code_bytes }: Row): string {
+  if (planned === null || resident === null || code_bytes === undefined) return "";
+  return `${Math.round(100 * (resident / planned - 1))} %`;
+}
+
 const memoryColumns: readonly Column<Row>[] = [
   workload,
   { title: "planned", isNumber: true, text: (row) => megabytes(row.planned_bytes) },
@@ -192,6 +198,13 @@ const memoryColumns: readonly Column<Row>[] = [
     title: "resident set grew by",
     isNumber: true,
     text: (row) => megabytes(row.resident_bytes),
+  },
+  { title: "over the plan", isNumber: true, text: excess },
+  { title: "code", isNumber: true, text: (row) => megabytes(row.code_bytes ?? null) },
+  {
+    title: "Node and data",
+    isNumber: true,
+    text: (row) => megabytes(row.node_bytes ?? null),
   },
 ];
 

@@ -11,6 +11,7 @@ import { onnxFile } from "../../../bench/cpu/onnx-model.ts";
 import { openJob } from "../../../bench/cpu/open-job.ts";
 import { prepareJob } from "../../../bench/cpu/prepare.ts";
 import { encode } from "../../../bench/cpu/protobuf.ts";
+import { growthBetween, parseStatus } from "../../../bench/cpu/resident-set.ts";
 import { disagreement } from "../../../bench/cpu/rows.ts";
 import { cpuWorkloads } from "../../../bench/cpu/workloads.ts";
 import { PeerProcess } from "../../../bench/peer-process.ts";
@@ -41,6 +42,7 @@ describe.each(["step", "inference"] as const)("%s", (kind) => {
     const unfused = await openJob(job, own, { variant: "unfused", threads: 2 });
     expect(await fused.time(0)).toBeGreaterThan(0);
     expect(fused.answer.planned_bytes).toBeGreaterThan(0);
+    expect(fused.answer.node_bytes).toBeGreaterThan(0);
     expect(disagreement(job, fused.answer, unfused.answer)).toBeUndefined();
     fused.dispose();
     unfused.dispose();
@@ -62,6 +64,18 @@ test("inference leaves an ONNX file with the weights", () => {
   expect(file.length).toBeGreaterThan(4 * floats);
   expect(file.length).toBeLessThan(4 * floats + 1000);
   for (const operator of ["Gemm", "Relu"]) expect(file.includes(operator)).toBe(true);
+});
+
+test("the resident set is what Linux says, the pages of files apart", () => {
+  const status =
+    "Name:\tnode\nVmRSS:\t   30 kB\nRssAnon:\t   20 kB\nRssFile:\t    8 kB\nRssShmem:\t    2 kB\n";
+  expect(parseStatus(status)).toEqual({ anonymous: 20480, files: 10240 });
+});
+
+test("the JavaScript heap is no growth", () => {
+  const before = { own: 2000, heap: 5000, files: 1000 };
+  const growth = growthBetween(before, { own: 2600, heap: 9000, files: 1500 });
+  expect(growth).toEqual({ node_bytes: 8000, code_bytes: 500, resident_bytes: 600 });
 });
 
 test("messages are encoded as protocol buffers say", () => {

@@ -72,7 +72,7 @@ test("figures are medians, ratios those within a round", () => {
     threads: 1,
     flops: 1e9,
     answers: new Map<string, Answer>([
-      ["nnc", { ...losses, planned_bytes: 5, resident_bytes: 6 }],
+      ["nnc", { ...losses, planned_bytes: 5, resident_bytes: 6, code_bytes: 7 }],
       ["peer", losses],
       ["other", { first: 2.5, twentieth: 2.4 }],
     ]),
@@ -92,6 +92,8 @@ test("figures are medians, ratios those within a round", () => {
     share_of_peak: 0.08,
     planned_bytes: 5,
     resident_bytes: 6,
+    code_bytes: 7,
+    node_bytes: null,
   });
   expect(its).toMatchObject({ ratio_to_nnc: 3, rounds: 3 });
   expect(other).toMatchObject({ peer: "other", why: expect.stringContaining("a loss of 2.5") });
