@@ -5,6 +5,7 @@
  */
 
 import { sizeAt } from "../graph/extent.ts";
+import { BlockBuilder } from "../kernel/block-builder.ts";
 import {
   add,
   constant,
@@ -16,11 +17,12 @@ import {
   ramp,
   shuffle,
   store,
+  variable,
   vectorOf,
   when,
 } from "../kernel/build.ts";
-import { askFor } from "../kernel/intrinsics.ts";
-import type { Expression } from "../kernel/ir.ts";
+import { askFor, pointer, value } from "../kernel/intrinsics.ts";
+import type { Expression, KernelFunction } from "../kernel/ir.ts";
 import type { SumLoop } from "./contraction-sums.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { countOf } from "./micro-kernel.ts";
@@ -143,12 +145,29 @@ function transposeBlocks(
     });
   };
   const run = (column: Expression, used: number): void => {
-    const each = (k: Expression) => square(k, lanes, column, used);
+    const squares = (whole: Expression): void => {
+      if (used < lanes) {
+        builder.loop("k", constant(0), whole, (k) => square(k, lanes, column, used), lanes);
+        return;
+      }
+      const corner = builder.let("corner", add(from, multiply(column, constant(columnStep))));
+      builder.emit({
+        kind: "invoke",
+        function: transposeFunction(lanes),
+        args: [
+          { kind: "address", place: place(buffer, corner) },
+          constant(columnStep),
+          whole,
+          { kind: "address", place: place(panel, add(to, column)) },
+          constant(width),
+        ],
+      });
+    };
     const { count, rest, extent } = loop;
     if (count !== undefined) {
       // Blocks of a sum are of whole squares, but for the last.
       const whole = builder.let("whole", multiply(quotient(count, lanes), constant(lanes)));
-      builder.loop("k", constant(0), whole, each, lanes);
+      squares(whole);
       const steps = rest! % lanes;
       if (steps === 0) return;
       const last = builder.block(() => square(whole, steps, column, used));
@@ -157,7 +176,7 @@ function transposeBlocks(
     }
     const length = extent.constant;
     const whole = length - (length % lanes);
-    if (whole > 0) builder.loop("k", constant(0), constant(whole), each, lanes);
+    if (whole > 0) squares(constant(whole));
     if (whole < length) square(constant(whole), length - whole, column, used);
   };
   const full = active === lanes ? vectors : vectors - 1;
@@ -169,13 +188,58 @@ function transposeBlocks(
 }
 
 /**
+ * Whole squares along memory, one after the other. A function of its own, for any distances: it is compiled once,
+ * however many kernels pack their panels, and one square is work enough for a call.
+ */
+function transposeFunction(lanes: number): KernelFunction {
+  const builder = new BlockBuilder();
+  const type = vectorOf("f32", lanes);
+  const names = ["columns", "column_step", "steps", "panel", "width"];
+  const [columns, columnStep, steps, panel, width] = names.map((hint) => builder.name(hint)) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  builder.loop(
+    "k",
+    constant(0),
+    variable(steps),
+    (k) => {
+      const rows = Array.from({ length: lanes }, (_, j) => {
+        const at = builder.let("at", add(k, multiply(variable(columnStep), constant(j))));
+        builder.emit(askFor(columns, add(at, constant(blocksAhead * lanes))));
+        return builder.let("row", load(place(columns, at), type));
+      });
+      transpose(builder, rows).forEach((column, j) => {
+        const row = multiply(add(k, constant(j)), variable(width));
+        builder.emit(store(place(panel, row), column));
+      });
+    },
+    lanes,
+  );
+  return {
+    name: `transpose_${lanes}x${lanes}`,
+    comment: `Squares of ${lanes} columns, side by side in memory, as rows.`,
+    parameters: [
+      pointer(columns, "f32", "read"),
+      value(columnStep, "i32"),
+      value(steps, "i32"),
+      pointer(panel, "f32", "write"),
+      value(width, "i32"),
+    ],
+    body: builder.statements,
+    result: null,
+    inline: false,
+  };
+}
+
+/**
  * The columns of a square of vectors. Each of log₂ lanes rounds interleaves rows i and i + lanes/2, a perfect
  * shuffle of the elements; after all of them element (i, j) is at (j, i).
  */
-export function transpose(
-  builder: KernelBuilder,
-  rows: readonly Expression[],
-): readonly Expression[] {
+function transpose(builder: BlockBuilder, rows: readonly Expression[]): readonly Expression[] {
   const lanes = rows.length;
   const half = lanes / 2;
   const low = Array.from({ length: lanes }, (_, i) => (i >> 1) + (i & 1) * lanes);

@@ -50,7 +50,7 @@ const flags = [
  */
 const ofSecondLevel = [
   "-O1",
-  "-ftree-vectorize",
+  "-ftree-loop-vectorize",
   "-fvect-cost-model=very-cheap",
   "-fstrict-aliasing",
   "-fschedule-insns2",
