@@ -21,6 +21,8 @@ export interface ReportContext {
   readonly batchMax: number;
   /** Rows of the batch that the kernel is made for: those of a task, where tasks take rows through several kernels. */
   readonly rows: number;
+  /** Seconds that it waits for what a loop goes through step by step, for those rows. */
+  readonly waits: number;
   readonly target: TargetDescription;
 }
 
@@ -29,7 +31,7 @@ export function reportKernel(
   graph: string,
   { name, comment: { sources } }: Kernel,
   group: Group,
-  { nameOfGroup, launchedWith, times, stored, batchMax, rows, target }: ReportContext,
+  { nameOfGroup, launchedWith, times, stored, batchMax, rows, waits, target }: ReportContext,
 ): KernelReport {
   // A task's operands are near where the batch's are not, and what all tasks read is read by each.
   const { seconds, boundBy } = predictedTime(group, rows, target);
@@ -51,8 +53,8 @@ export function reportKernel(
     origins: sources,
     flops: groupFlops(group, batchMax),
     bytes: groupBytes(group, batchMax),
-    predictedSeconds: (seconds * batchMax) / rows,
-    boundBy,
+    predictedSeconds: ((seconds + waits) * batchMax) / rows,
+    boundBy: waits > seconds ? "memory" : boundBy,
     plan: chosen === undefined ? null : reportPlan(chosen),
   };
 }

@@ -40,6 +40,7 @@ import { hasRows, rowsPerTask } from "./row-loops.ts";
 import { rowRuns } from "./row-runs.ts";
 import { scheduleGroup } from "./schedule-group.ts";
 import { ScheduledOnce } from "./scheduled-once.ts";
+import { waitsForSequences } from "./sequences.ts";
 
 export interface ProgramOptions {
   readonly model: string;
@@ -212,9 +213,12 @@ function scheduleGraph(
     if (placement.kind === "column") columns.add(placement.slot);
     return isTaskOfRows(around) ? ofTaskRows(placement, binding, temporaries, target) : placement;
   };
+  const waits = waitsForSequences(groups, target);
   const timed = scheduled.map(({ kernel, bindings, around }, i) => ({
     launch: { kernel, placements: bindings.map((binding) => place(binding, around)) },
-    predictedSeconds: predictedSeconds(groups[i]!.group, batchMax, target),
+    predictedSeconds:
+      predictedSeconds(groups[i]!.group, batchMax, target) +
+      (waits[i]! * batchMax) / groups[i]!.surroundings.batchMax,
     around,
   }));
   const launches = runsBetweenLoops(timed).flatMap((run) =>
@@ -253,6 +257,7 @@ function scheduleGraph(
           stored,
           batchMax,
           rows: surroundings.batchMax,
+          waits: waits[i]!,
           target,
         }),
       ),
