@@ -46,9 +46,13 @@ export function value(name: string, dtype: ElementType): FunctionParameter {
   return { kind: "value", name, type: { dtype, lanes: 1 } };
 }
 
+/** Into which cache memory is brought. */
+export type PrefetchLevel = "first" | "second";
+
 /** Asks for memory to be brought near; see `askFor`. */
-export function prefetch(dtype: ElementType): KernelFunction {
-  return intrinsic(`prefetch_${dtype}`, "", [pointer("from", dtype, "read")]);
+export function prefetch(dtype: ElementType, level: PrefetchLevel = "first"): KernelFunction {
+  const name = level === "first" ? `prefetch_${dtype}` : `prefetch_second_${dtype}`;
+  return intrinsic(name, "", [pointer("from", dtype, "read")]);
 }
 
 /**
@@ -59,9 +63,10 @@ export function askFor(
   buffer: string,
   index: Expression,
   row: Expression | null = null,
+  level: PrefetchLevel = "first",
 ): Statement {
   const address = { kind: "address", place: place(buffer, index, row) } as const;
-  return { kind: "invoke", function: prefetch("f32"), args: [address] };
+  return { kind: "invoke", function: prefetch("f32", level), args: [address] };
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
  * Asks for memory that the next iteration of a loop will read and write. What rows of the batch have of a sequence lies
  * far apart, and an iteration goes through a little of each: no processor foresees so many streams, so every line would be
- * waited for. As each iteration asks for the lines of the next one, they come in meanwhile.
+ * waited for. As each iteration asks for the lines of the next one, they come in meanwhile: to the second level, as the
+ * first would lose them again before the iteration is over.
  */
 
 import {
@@ -74,7 +75,7 @@ export function askForNextIteration(
       const { batchMax } = builder;
       const start = scalarIndex(offset, { extents, batchMax, axes: row, vector: null });
       for (let line = 0; line < elements; line += lineElements) {
-        builder.emit(askFor(buffer, add(start, constant(line))));
+        builder.emit(askFor(buffer, add(start, constant(line)), null, "second"));
       }
     }
   };

@@ -225,12 +225,27 @@ describe.each(Object.entries(rowCases))("%s", (_, make) => {
   });
 });
 
+test("iterations are predicted to wait for sequences that the cache does not hold together", () => {
+  const { context, graph } = loopCases["a recurrence, reversed"]!();
+  const secondsOf = (cache: number): number => {
+    const target = { ...narrow, cacheBytes: [16, cache] as const };
+    const inLoop = scheduleCase({ context, graph }, target, true).program.kernels.filter(
+      ({ times }) => times > 1,
+    );
+    return inLoop.reduce((sum, { predictedSeconds }) => sum + predictedSeconds, 0);
+  };
+  // One sequence is read and two stacks are written, of three steps, for three rows at a time and six in all.
+  const step = 3 * 4;
+  const waits = (2 * (step + 2 * 2 * step)) / narrow.memoryBandwidth;
+  expect(secondsOf(3 * 3 * step - 1) - secondsOf(3 * 3 * step)).toBeCloseTo(waits, 12);
+});
+
 describe("iterations ask for what the next one reads and writes", () => {
   const asksOf = (cacheBytes: readonly [number, number]) => {
     const { context, graph } = loopCases["an LSTM"]!();
     const { program } = scheduleCase({ context, graph }, { ...narrow, cacheBytes }, true);
     const c = printC(program.module, { features: [], source: "test.nn" });
-    return c.split("\n").filter((line) => /prefetch_f32\(.*\bt\b/.test(line)).length;
+    return c.split("\n").filter((line) => /prefetch_second_f32\(.*\bt\b/.test(line)).length;
   };
 
   test("where it is far away", () => {

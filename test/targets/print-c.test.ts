@@ -196,6 +196,10 @@ test("memory that is asked for is brought near by the compiler's own function", 
     "  prefetch_f32(x + task);",
     "  prefetch_f32(x + task + 16);",
   ]);
+  expect(textOf([askFor("x", task, null, "second")]).match(/.*prefetch.*/g)).toEqual([
+    "static inline void prefetch_second_f32(const float *p) { __builtin_prefetch(p, 0, 2); }",
+    "  prefetch_second_f32(x + task);",
+  ]);
   expect(textOf([])).not.toContain("prefetch");
   const copies = { kind: "invoke", function: awaitCopies(0), args: [] } as const;
   expect(() => textOf([copies])).toThrow("the CPU has no await_copies_0");

@@ -106,7 +106,8 @@ function intrinsicsOf(callers: readonly Pick<Kernel, "body">[]): KernelFunction[
 function printIntrinsic({ name, parameters: [from] }: KernelFunction): string {
   invariant(name.startsWith("prefetch_") && from?.kind === "pointer", `the CPU has no ${name}`);
   const type = memoryTypeName(from.dtype);
-  return `static inline void ${name}(const ${type} *p) { __builtin_prefetch(p); }`;
+  const level = name.startsWith("prefetch_second_") ? ", 0, 2" : "";
+  return `static inline void ${name}(const ${type} *p) { __builtin_prefetch(p${level}); }`;
 }
 
 /** Every kernel once, rewritten for C. */
