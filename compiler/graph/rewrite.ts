@@ -222,7 +222,8 @@ export function rewriteGraph(
   for (const node of graphNodes(graph)) {
     let values = known?.get(node);
     if (values === undefined) {
-      const rebuilt = node.kind === "leaf" ? node : replaceOperands(context, node, replacement);
+      const isSame = node.kind === "leaf" || replacements.size === 0;
+      const rebuilt = isSame ? node : replaceOperands(context, node, replacement);
       values = context.standingFor(node, () => rewrite(rebuilt, node)) ?? rebuilt.values;
       known?.set(node, values);
     }

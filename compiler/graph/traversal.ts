@@ -62,7 +62,8 @@ export function reachableNodes(roots: Iterable<Value>): Node[] {
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
-    if (node.kind !== "leaf") pending.push(...node.operands.map((value) => value.node));
+    if (node.kind === "leaf") continue;
+    for (const value of node.operands) if (!seen.has(value.node)) pending.push(value.node);
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }

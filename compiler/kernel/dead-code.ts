@@ -3,32 +3,49 @@
  * branches that this leaves empty. Expressions have no effects, so nothing else changes.
  */
 
-import type { Statement } from "./ir.ts";
-import { statementExpressions, walkExpressions } from "./rewrite.ts";
+import type { Expression, Statement } from "./ir.ts";
+import { expressionChildren, statementExpressions } from "./rewrite.ts";
 
 export function removeDeadCode(statements: readonly Statement[]): readonly Statement[] {
-  return sweep(statements, new Set());
+  return sweep(statements, new NamesInUse());
 }
 
-/** Goes backwards, so that a use is seen before the definition; `read` collects the names in use. */
-function sweep(block: readonly Statement[], read: Set<string>): readonly Statement[] {
+/** Only grows, so that what occurs in many places, or is gone through again, is looked through once. */
+class NamesInUse {
+  readonly #names = new Set<string>();
+  readonly #seen = new Set<Expression>();
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  addFrom(e: Expression): void {
+    if (this.#seen.has(e)) return;
+    this.#seen.add(e);
+    if (e.kind === "variable") this.#names.add(e.name);
+    for (const child of expressionChildren(e)) this.addFrom(child);
+  }
+}
+
+/** Goes backwards, so that a use is seen before the definition. */
+function sweep(block: readonly Statement[], read: NamesInUse): readonly Statement[] {
   const kept: Statement[] = [];
   for (const s of [...block].reverse()) {
     const live = keep(s, read);
     if (live === undefined) continue;
     kept.push(live);
-    for (const e of statementExpressions(live)) {
-      walkExpressions(e, (part) => {
-        if (part.kind === "variable") read.add(part.name);
-      });
-    }
+    for (const e of statementExpressions(live)) read.addFrom(e);
   }
   const reversed = kept.reverse();
   const isSame = reversed.length === block.length && reversed.every((s, i) => s === block[i]);
   return isSame ? block : reversed;
 }
 
-function keep(s: Statement, read: Set<string>): Statement | undefined {
+function keep(s: Statement, read: NamesInUse): Statement | undefined {
   switch (s.kind) {
     case "let":
     case "mutable":
@@ -52,7 +69,7 @@ function keep(s: Statement, read: Set<string>): Statement | undefined {
 }
 
 /** A mutable assigned in one turn may be read in the next, before its assignment: until nothing is added. */
-function sweepLoop(body: readonly Statement[], read: Set<string>): readonly Statement[] {
+function sweepLoop(body: readonly Statement[], read: NamesInUse): readonly Statement[] {
   for (;;) {
     const before = read.size;
     const swept = sweep(body, read);

@@ -69,11 +69,13 @@ export function walkExpressions(e: Expression, visit: (expression: Expression) =
 export function walkStatements(
   statements: readonly Statement[],
   visit: (statement: Statement) => void,
-  visitExpression: (expression: Expression) => void = () => {},
+  visitExpression?: (expression: Expression) => void,
 ): void {
   for (const statement of statements) {
     visit(statement);
-    for (const e of statementExpressions(statement)) walkExpressions(e, visitExpression);
+    if (visitExpression !== undefined) {
+      for (const e of statementExpressions(statement)) walkExpressions(e, visitExpression);
+    }
     walkStatements(statementChildren(statement), visit, visitExpression);
   }
 }

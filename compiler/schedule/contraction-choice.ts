@@ -129,7 +129,7 @@ function predictedChoice(space: ContractionSpace): PlanChoice {
   const choose = (widest: number) => cheapestTile(space, Math.max(narrowest, widest));
   const alone = choose(Number.POSITIVE_INFINITY);
   const stays = panelBytes(alone.vectors) <= share;
-  const narrow = choose(widestBlocked);
+  const narrow = stays ? alone : choose(widestBlocked);
   const blockPoints = blocksOf(narrow.vectors * lanes);
   const blocks = cutSums(sums, blockPoints, space.batchMax);
   const isBlocked = !stays && isLegal(space, { ...narrow, packed: true, blocks });

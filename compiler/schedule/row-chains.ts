@@ -102,8 +102,10 @@ function bestChains(
   };
   const seconds = run.reduce((sum, group) => sum + predictedSeconds(group, batchMax, target), 0);
   const most = run.length === 1 ? 0 : Math.min(batchMax, seconds / target.taskSeconds);
+  if (most < fewestTasks) return [];
+  const members = run.map((group) => memberOf(group, batchMax, target));
   for (let tasks = fewestTasks; tasks <= most; tasks *= 2) {
-    const found = chainsOfRows(run, Math.ceil(batchMax / tasks), batchMax, target);
+    const found = chainsOfRows(members, Math.ceil(batchMax / tasks), batchMax, target);
     if (found.saved > best.saved) best = found;
   }
   return best.chains;
@@ -111,7 +113,7 @@ function bestChains(
 
 /** The best way to cut a run into chains and groups that stay alone: for each end the best first group of the last chain. */
 function chainsOfRows(
-  run: readonly Group[],
+  run: readonly Member[],
   rows: number,
   batchMax: number,
   target: TargetDescription,
@@ -153,32 +155,49 @@ interface Link {
   readonly shared: readonly Value[];
 }
 
+/** What holds of a group whatever chains it is in. */
+interface Member {
+  readonly group: Group;
+  /** Values of which each row of the batch has its own part. */
+  readonly touched: ReadonlySet<Value>;
+  /** Bytes that it touches for the whole batch. */
+  readonly bytes: number;
+  /** Seconds of its products for the whole batch. */
+  readonly productSeconds: number;
+}
+
+function memberOf(group: Group, batchMax: number, target: TargetDescription): Member {
+  return {
+    group,
+    touched: new Set([...group.reads, ...group.writes].filter(hasRows)),
+    bytes: groupBytes(group, batchMax),
+    productSeconds: productSeconds(group, batchMax, target),
+  };
+}
+
 function linksOf(
-  run: readonly Group[],
+  run: readonly Member[],
   rows: number,
   batchMax: number,
   target: TargetDescription,
 ): readonly Link[] {
   const { cacheBytes, cacheBandwidth, memoryBandwidth } = target;
-  const touched = run.map(({ reads, writes }) => new Set([...reads, ...writes].filter(hasRows)));
-  const inTask = run.map((group) => groupBytes(group, rows));
-  const inAll = run.map((group) => groupBytes(group, batchMax));
+  const inTask = run.map(({ group }) => groupBytes(group, rows));
+  const inAll = run.map(({ bytes }) => bytes);
   // Between the touches of an element there is the rest of the one group before it, or of the other after it.
   const isNear = (bytes: readonly number[], from: number, to: number) => {
     const between = bytes.slice(from + 1, to).reduce((a, b) => a + b, 0);
     return Math.max(bytes[from]!, bytes[to]!) + between <= cacheBytes[1];
   };
-  return run.map((group, at) => {
-    const passed = [...touched[at]!].flatMap((value) => {
-      const next = touched.findIndex((values, i) => i > at && values.has(value));
+  return run.map(({ group, touched, productSeconds: whole }, at) => {
+    const passed = [...touched].flatMap((value) => {
+      const next = run.findIndex((other, i) => i > at && other.touched.has(value));
       if (next < 0 || !isNear(inTask, at, next) || isNear(inAll, at, next)) return [];
       const seconds = sizeOf([value], batchMax) * (1 / memoryBandwidth - 1 / cacheBandwidth);
       return [{ reader: next, seconds }];
     });
     return {
-      saved:
-        productSeconds(group, batchMax, target) -
-        (batchMax / rows) * productSeconds(group, rows, target),
+      saved: whole - (batchMax / rows) * productSeconds(group, rows, target),
       passed,
       bytes: inTask[at]!,
       shared: group.reads.filter((value) => !hasRows(value)),

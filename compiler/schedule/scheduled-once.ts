@@ -3,6 +3,7 @@
  * training, evaluation and prediction have in common. Their kernel is made once, and bound to the values of each.
  */
 
+import { printShape } from "../graph/extent.ts";
 import type { Scalar, Value } from "../graph/node.ts";
 import {
   type KnownSupports,
@@ -76,45 +77,67 @@ function formOf(
     numbers.set(value, number);
     return number;
   };
-  const scalars = new Map<Scalar, number>();
-  const text = (part: unknown): string =>
-    JSON.stringify(part, (_, item: unknown) => {
-      if (typeof item === "number") return exactly(item);
-      if (typeof item !== "object" || item === null) return item;
-      if (isValue(item)) return `value ${numberOf(item)}`;
-      if (!isScalar(item)) return item;
-      const known = scalars.get(item);
-      if (known !== undefined) return `scalar ${known}`;
-      scalars.set(item, scalars.size);
-      return { ...item, id: undefined };
-    });
+  const textOf = scalarTexts(numberOf);
   const parts = stages.map(({ values, parallel, reduction, where, reducer, body }) =>
-    text([values, parallel, reduction, where, reducer, body]),
+    [
+      values.map(numberOf),
+      printShape(parallel),
+      printShape(reduction),
+      where.key,
+      reducer,
+      textOf(body),
+    ].join(" "),
   );
   // What is said of a value may mention further ones, which come behind it.
   for (const value of numbers.keys()) {
     const { node, dtype, shape } = value;
     const role = node.kind === "leaf" ? node.role : null;
+    const { memory, stacked } = placeOf(value);
+    const place = `${numberOf(memory)} ${stacked?.key}`;
     // Tiles pass over what operands have no part in, see `contraction-limits.ts`.
     const known = stages.some(({ reducer }) => reducer !== null) ? limitsIn(value) : [];
-    parts.push(text([dtype, shape, role, scopes.get(value), placeOf(value), ...known]));
+    const facts = [dtype, printShape(shape), role, scopes.get(value), place, ...known];
+    parts.push(facts.join(" "));
   }
   return {
-    text: [text([kind, tileSpace, batchMax, takesRows]), ...parts].join("\n"),
+    text: [`${kind} ${printShape(tileSpace)} ${batchMax} ${takesRows}`, ...parts].join("\n"),
     values: [...numbers.keys()],
   };
 }
 
-/** JSON has neither -0 nor what is not finite. */
-function exactly(number: number): number | string {
-  return Number.isFinite(number) && !Object.is(number, -0)
-    ? number
-    : `number ${1 / number} ${number}`;
+/** Writes scalars, each once: where it occurs again its number stands for it. */
+function scalarTexts(numberOf: (value: Value) => number): (scalar: Scalar) => string {
+  const known = new Map<Scalar, number>();
+  const textOf = (scalar: Scalar): string => {
+    const number = known.get(scalar);
+    if (number !== undefined) return `#${number}`;
+    known.set(scalar, known.size);
+    return `${scalar.dtype} ${contentOf(scalar)}`;
+  };
+  const contentOf = (scalar: Scalar): string => {
+    switch (scalar.kind) {
+      case "constant":
+        return Object.is(scalar.value, -0) ? "-0" : String(scalar.value);
+      case "index":
+        return `index ${scalar.index.key}`;
+      case "condition":
+        return scalar.condition.key;
+      case "load": {
+        const { value, index, guard } = scalar;
+        return `load ${numberOf(value)} [${index.map(({ key }) => key)}] ${guard.key}`;
+      }
+      case "gather":
+        return `gather ${numberOf(scalar.value)} [${scalar.index.map(textOf)}]`;
+      case "random":
+        return `random ${JSON.stringify(scalar.stream)} ${scalar.index.key}`;
+      case "cast":
+        return `cast ${textOf(scalar.of)}`;
+      case "call":
+        return `${scalar.fn}(${scalar.args.map(textOf)})`;
+    }
+  };
+  return textOf;
 }
-
-const isValue = (item: object): item is Value => "node" in item && "result" in item;
-
-const isScalar = (item: object): item is Scalar => "id" in item && "dtype" in item;
 
 /** The kernel of one group with the values of another in place of its own, and scratch memory of its own. */
 function rebound(

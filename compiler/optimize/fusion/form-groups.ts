@@ -33,7 +33,7 @@ import { layOutOperands } from "./lay-out-operands.ts";
 import { limitColumns } from "./limit-columns.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { padOperands } from "./pad-operands.ts";
-import { assignPlaces, type PlacedGraph } from "./places.ts";
+import { assignPlaces, type PlacedGraph, readersIn } from "./places.ts";
 import { prepareProducts } from "./prepare-products.ts";
 import { recomputeMaps } from "./recompute-maps.ts";
 import { saveSlopes } from "./save-slopes.ts";
@@ -124,7 +124,7 @@ class GroupFormer {
   readonly #target: TargetDescription;
   readonly #options: StructureOptions;
   readonly #position: ReadonlyMap<Work, number>;
-  readonly #readers = new Map<Value, Work[]>();
+  readonly #readers: ReadonlyMap<Value, readonly Work[]>;
   /** Values that must be in memory at the end of the step. */
   readonly #kept: ReadonlySet<Value>;
   readonly #precedence: Precedence<Draft | SoloDraft>;
@@ -152,13 +152,7 @@ class GroupFormer {
       facts: new NodeFacts(batchMax, target),
     };
     this.#position = new Map(nodes.map((node, i) => [node, i]));
-    for (const node of nodes) {
-      for (const value of node.operands) {
-        const readers = this.#readers.get(value) ?? [];
-        this.#readers.set(value, readers);
-        readers.push(node);
-      }
-    }
+    this.#readers = readersIn(nodes);
     this.#kept = new Set([
       ...placed.stored.keys(),
       ...placed.graph.results.map(({ value }) => value),

@@ -59,7 +59,7 @@ export function assignPlaces(
 
   const assignments: Assignment[] = [];
   const precedence = new Precedence(nodes);
-  const readersOf = new Map<Value, Work[]>();
+  const readersOf = readersIn(nodes);
   for (const node of nodes) {
     if (node.kind === "scan") {
       node.carries.forEach(({ init }, i) => {
@@ -68,9 +68,6 @@ export function assignPlaces(
       });
     }
     for (const value of node.operands) {
-      const readers = readersOf.get(value) ?? [];
-      readersOf.set(value, readers);
-      readers.push(node);
       read.add(value);
       if (isWork(value.node)) precedence.addEdge(value.node, node);
     }
@@ -117,14 +114,28 @@ export function assignPlaces(
 
   const placed: Graph = { ...graph, results, assignments };
   const allNodes = workOf(placed);
+  const allReaders = readersIn(allNodes);
   const inOrder = assignments.flatMap(({ target, value }) =>
-    allNodes
-      .filter((node) => node !== value.node && node.operands.includes(target))
+    (allReaders.get(target) ?? [])
+      .filter((node) => node !== value.node)
       .map((reader) => [reader, value.node as Compute] as const),
   );
   const order = orderOf(allNodes, inOrder);
   invariant(order !== undefined, `${graph.name}: no order keeps old values until they are read`);
   return { graph: placed, stored, order };
+}
+
+/** Who reads each value, in the order of nodes. */
+export function readersIn(nodes: readonly Work[]): ReadonlyMap<Value, readonly Work[]> {
+  const readersOf = new Map<Value, Work[]>();
+  for (const node of nodes) {
+    for (const value of node.operands) {
+      const readers = readersOf.get(value) ?? [];
+      readersOf.set(value, readers);
+      readers.push(node);
+    }
+  }
+  return readersOf;
 }
 
 /** Whether a node that overwrites `target` reads of it only the very element that it is about to write. */

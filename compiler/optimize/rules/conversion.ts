@@ -28,16 +28,16 @@ const contains: { readonly [K in DType]: readonly DType[] } = {
 
 export const conversionRules = named({
   // Loads and indexes without the div, mod and guards that the box makes needless.
-  simplifyLoad: onKind("load", (scope, { value, index, guard }) =>
-    scope.context.load(
-      value,
-      index.map((i) => simplifyAffine(i, scope)),
-      simplifyGuard(guard, scope, scope.where),
-    ),
-  ),
-  simplifyIndex: onKind("index", (scope, { index }) =>
-    scope.context.index(simplifyAffine(index, scope)),
-  ),
+  simplifyLoad: onKind("load", (scope, load) => {
+    const index = load.index.map((i) => simplifyAffine(i, scope));
+    const guard = simplifyGuard(load.guard, scope, scope.where);
+    const isSame = guard === load.guard && index.every((at, d) => at === load.index[d]);
+    return isSame ? undefined : scope.context.load(load.value, index, guard);
+  }),
+  simplifyIndex: onKind("index", (scope, { index }) => {
+    const simpler = simplifyAffine(index, scope);
+    return simpler === index ? undefined : scope.context.index(simpler);
+  }),
   simplifyRandom: onKind("random", (scope, { stream, index }) =>
     scope.context.random(stream, simplifyAffine(index, scope)),
   ),
