@@ -3,9 +3,14 @@ import { describe, expect, test } from "vitest";
 import { axisAffine as i } from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
-import type { Graph } from "../../compiler/graph/node.ts";
+import type { Graph, Node, Scalar, Value } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
-import { mapScalar, renumberAxes, rewriteGraph } from "../../compiler/graph/rewrite.ts";
+import {
+  mapScalar,
+  type Rewritten,
+  renumberAxes,
+  rewriteGraph,
+} from "../../compiler/graph/rewrite.ts";
 import { randomGraph } from "./random-graph.ts";
 
 describe("rewriting", () => {
@@ -20,6 +25,32 @@ describe("rewriting", () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  test("what is known of nodes that graphs share is not asked again", () => {
+    const context = new GraphContext();
+    const x = context.leaf("input", "x", "f32", [batchExtent]);
+    const load = context.load(x, [i(0)]);
+    const map = (body: Scalar) => context.compute({ parallel: x.shape, body }).values[0]!;
+    const squared = map(context.call("square", load));
+    const used = map(context.call("exp", context.load(squared, [i(0)])));
+    const graphOf = (value: Value): Graph => {
+      return { name: "g", batchMax: 4, results: [{ name: "y", value }], assignments: [] };
+    };
+    let asked = 0;
+    const rewrite = (node: Node) => {
+      asked++;
+      return node === squared.node ? map(load).node.values : undefined;
+    };
+    const known: Rewritten = new Map();
+    const first = rewriteGraph(context, graphOf(used), rewrite, known);
+    expect(asked).toBe(3);
+    expect(rewriteGraph(context, graphOf(used), rewrite, known)).toEqual(first);
+    expect(rewriteGraph(context, graphOf(squared), rewrite, known).results[0]!.value).toBe(
+      map(load),
+    );
+    expect(asked).toBe(3);
+    expect(first).toEqual(rewriteGraph(context, graphOf(used), rewrite));
   });
 
   test("a replaced value reaches every user, which inherit the origins", () => {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { DiagnosticSink } from "../../compiler/diagnostics/diagnostic.ts";
+import { lower } from "../../compiler/semantics/lower.ts";
 import { lowerText } from "./lowering.ts";
 
 const codes = (text: string, files: Readonly<Record<string, string>> = {}) =>
@@ -26,6 +28,20 @@ describe("names", () => {
   it("may be declared after their use, and hide the library's", () => {
     const text = `${model("  output y = x |> relu")}fn relu(x) = x * width\nconst width = 2\n`;
     expect(codes(text)).toEqual([]);
+  });
+
+  it("of the library are parsed where they are used, and nothing beside them", () => {
+    const library: Readonly<Record<string, string>> = {
+      "names.json": JSON.stringify({ twice: "some.nn", broken: "some.nn" }),
+      "some.nn": "fn broken(x) = = x\n\n/// Two of it.\nfn twice(x) = x * 2\n",
+    };
+    const faults = (text: string) => {
+      const sink = new DiagnosticSink();
+      lower("m", { readFile: () => text, readStd: (name) => library[name] }, {}, sink);
+      return sink.sorted().map(({ code }) => code);
+    };
+    expect(faults(model("  output y = twice(x)"))).toEqual([]);
+    expect(faults(model("  output y = broken(x)"))).toContain("unexpected-token");
   });
 
   it("of axes, dimensions, loops and patterns count as bound", () => {
