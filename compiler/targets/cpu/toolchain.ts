@@ -54,6 +54,8 @@ const ofSecondLevel = [
   "-fvect-cost-model=very-cheap",
   "-fstrict-aliasing",
   "-fschedule-insns2",
+  // Comes with vectorized loops: what tiles of overlapping rows read would be carried from step to step, and spilled.
+  "-fno-predictive-commoning",
 ] as const;
 
 /** Not even helpers are inlined, which is most of the text that the compiler would go through. */
