@@ -14,6 +14,8 @@ export interface CFunction {
   readonly kind: "kernel" | "task" | "exported";
   /** The kernel that it is or calls; null for what calls no kernel. */
   readonly kernel: string | null;
+  /** How much there is to compile: lines, with those of functions that the compiler puts in their place. */
+  readonly work: number;
 }
 
 export interface CSource {
@@ -44,19 +46,20 @@ export function partTexts(source: CSource, most: number, shortest = shortestPart
     if (group === undefined) groups.set(fn.kernel, [fn]);
     else group.push(fn);
   }
-  const sizes = new Map([...groups].map(([kernel, group]) => [kernel, sizeOf(group)]));
-  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  const count = Math.min(most, Math.floor(total / shortest));
+  const count = Math.min(most, Math.floor(sizeOf(source.functions) / shortest));
   if (count < 2) return [wholeText(source)];
 
-  // Longest first, each to the part that has least.
+  // Most work first, each to the part that has least.
+  const works = [...groups].map(([kernel, group]) => {
+    return [kernel, group.reduce((sum, { work }) => sum + work, 0)] as const;
+  });
   const parts = Array.from({ length: count }, () => ({
-    size: 0,
+    work: 0,
     kernels: new Set<string | null>(),
   }));
-  for (const [kernel, size] of [...sizes].sort(([, a], [, b]) => b - a)) {
-    const part = parts.reduce((least, other) => (other.size < least.size ? other : least));
-    part.size += size;
+  for (const [kernel, work] of works.sort(([, a], [, b]) => b - a)) {
+    const part = parts.reduce((least, other) => (other.work < least.work ? other : least));
+    part.work += work;
     part.kernels.add(kernel);
   }
   return parts.map(({ kernels }) => partText(source, kernels));

@@ -94,6 +94,7 @@ const abi: CFunction = {
   lines: ["int32_t nnc_abi(void) { return NNC_ABI; }"],
   kind: "exported",
   kernel: null,
+  work: 1,
 };
 
 /** The machine's own functions that kernels and functions call, each once, by name. */
@@ -144,6 +145,7 @@ function printKernel(kernel: Kernel, printer: CLikePrinter): CFunction {
   const { lines, sources, flops, bytes } = kernel.comment;
   const from = sources.length === 0 ? [] : [`From ${sources.join(", ")}.`];
   const work = `${flops} flops, ${bytes} bytes.`;
+  const body = printer.block(kernel.body, "  ");
   return {
     comment: blockComment(
       [`${kernel.name}: ${lines.join("\n   ")}`, ...from, work].join("\n").split("\n"),
@@ -152,12 +154,29 @@ function printKernel(kernel: Kernel, printer: CLikePrinter): CFunction {
       ...signature(`void ${functionName(kernel)}`, parameters),
       ...(rows.length === 0 ? [] : [`  enum { ${rows.join(", ")} };`]),
       ...(usesTask(kernel) ? [] : ["  (void)task;"]),
-      ...printer.block(kernel.body, "  "),
+      ...body,
       "}",
     ],
     kind: "kernel",
     kernel: kernel.name,
+    work: body.length + calledWork(functionsCalled(kernel.body, null)),
   };
+}
+
+/** What compilers have to do for calls, about a line a statement: an inlined function is compiled at each, others once. */
+function calledWork(called: readonly KernelFunction[]): number {
+  const once = new Map(called.filter((fn) => !fn.inline).map((fn) => [fn.name, fn]));
+  return [...called.filter((fn) => fn.inline), ...once.values()].reduce((sum, { body, result }) => {
+    let statements = 1;
+    walkStatements(
+      body,
+      () => {
+        statements++;
+      },
+      () => {},
+    );
+    return sum + statements + calledWork(functionsCalled(body, result));
+  }, 0);
 }
 
 /** On one line, or one line a parameter. */
@@ -288,7 +307,8 @@ function printGraph(
     ...(steps.length === 0 ? ["  (void)step;"] : steps),
     "}",
   ];
-  return [...functions, { comment: [], lines, kind: "exported", kernel: null }];
+  const work = lines.length;
+  return [...functions, { comment: [], lines, kind: "exported", kernel: null, work }];
 }
 
 function taskFunction(
@@ -298,7 +318,8 @@ function taskFunction(
   step = "step",
 ): CFunction {
   const header = `void ${name}(const nnc_step *${step}, int32_t task) {`;
-  return { comment: [], lines: [header, ...body, "}"], kind: "task", kernel };
+  const lines = [header, ...body, "}"];
+  return { comment: [], lines, kind: "task", kernel, work: lines.length };
 }
 
 /** Binds one launch: kernel parameters to places in memory. */
