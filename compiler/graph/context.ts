@@ -75,15 +75,17 @@ export class GraphContext {
   /** Whose place the nodes being made take. */
   #source: Node | undefined;
   readonly #originStack: Origin[] = [];
-  readonly #memories = new Map<object, unknown>();
+  readonly #memories = new Map<object, Map<number, unknown>>();
 
   /**
-   * What a pass remembers from one graph to the next: graphs of a compilation share nodes. `pass` is any object that
-   * stands for the pass alone.
+   * What a pass remembers of nodes from one graph to the next of the same largest batch: graphs of a compilation share
+   * nodes. `pass` is any object that stands for the pass alone.
    */
-  memory<T>(pass: object, make: () => T): T {
-    const known = this.#memories.get(pass) ?? make();
-    this.#memories.set(pass, known);
+  memory<T>(pass: object, batchMax: number, make: () => T): T {
+    const byBatch = this.#memories.get(pass) ?? new Map<number, unknown>();
+    this.#memories.set(pass, byBatch);
+    const known = byBatch.get(batchMax) ?? make();
+    byBatch.set(batchMax, known);
     return known as T;
   }
 

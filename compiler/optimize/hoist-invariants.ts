@@ -6,8 +6,8 @@
  */
 
 import { type GraphContext, scalarChildren } from "../graph/context.ts";
-import type { Compute, Graph, Scalar } from "../graph/node.ts";
-import { rewriteGraph } from "../graph/rewrite.ts";
+import type { Compute, Graph, Node, Scalar, Value } from "../graph/node.ts";
+import { type Rewritten, rewriteGraph } from "../graph/rewrite.ts";
 import { scalarCost } from "../graph/scalar-cost.ts";
 import { withChildren } from "./rewrite-scalars.ts";
 import { axesOfNode, type NodeScope, pointsAt, scalarAxes } from "./rules/node-rule.ts";
@@ -21,12 +21,15 @@ const leastRepetitions = 4;
 
 /** Returns the same graph if there is nothing to take out. */
 export function hoistInvariants(context: GraphContext, graph: Graph): Graph {
-  const scope: NodeScope = { context, batchMax: graph.batchMax };
-  return rewriteGraph(context, graph, (node) => {
+  const { batchMax } = graph;
+  const scope: NodeScope = { context, batchMax };
+  const known = context.memory<Rewritten>(hoistInvariants, batchMax, () => new Map());
+  const hoist = (node: Node): readonly Value[] | undefined => {
     if (node.kind !== "compute") return undefined;
     const body = hoistFromBody(node, scope);
     return body === node.body ? undefined : context.compute({ ...node, body }).values;
-  });
+  };
+  return rewriteGraph(context, graph, hoist, known);
 }
 
 function hoistFromBody(node: Compute, scope: NodeScope): Scalar {

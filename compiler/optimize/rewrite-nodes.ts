@@ -33,10 +33,7 @@ class KnownNodes {
 export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet): Graph {
   const { batchMax } = graph;
   const scope: NodeScope = { context, batchMax };
-  const byBatch = context.memory(rules, () => new Map<number, KnownNodes>());
-  const known = byBatch.get(batchMax) ?? new KnownNodes();
-  byBatch.set(batchMax, known);
-  const { settled, rewritten } = known;
+  const { settled, rewritten } = context.memory(rules, batchMax, () => new KnownNodes());
   const fired = new Set<string>();
   const rewrite = (node: Node): readonly Value[] | undefined => {
     if (settled.has(node)) return undefined;
