@@ -11,11 +11,11 @@ import {
   divAffine,
   isQuotient,
   offsetAffine,
-  type Range,
   scaleAffine,
   soleAtom,
   zeroAffine,
 } from "../graph/affine.ts";
+import type { Range } from "../graph/affine-range.ts";
 import { always, and, type Condition, inRange } from "../graph/condition.ts";
 import { type Extent, fixed } from "../graph/extent.ts";
 

@@ -29,14 +29,13 @@ import {
   extentAffine,
   modAffine,
   offsetAffine,
-  rangeOf,
   scaleAffine,
-  simplifyAffine,
   substituteAffine,
   subtractAffine,
   type Term,
   zeroAffine,
 } from "../graph/affine.ts";
+import { rangeOf, simplifyAffine } from "../graph/affine-range.ts";
 import {
   and,
   type Condition,
@@ -47,6 +46,7 @@ import {
   zero,
 } from "../graph/condition.ts";
 import { type Extent, fixed, isFixed, type Shape, sizeAt } from "../graph/extent.ts";
+import { gcd } from "../graph/gcd.ts";
 import { type Digit, digitOf, joinDigits } from "./digits.ts";
 
 export interface InverseMap {
@@ -338,10 +338,6 @@ interface PairCandidate {
 
 function termAffine({ coefficient, atom }: Term): Affine {
   return scaleAffine(atomAffine(atom), coefficient);
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? Math.abs(a) : gcd(b, a % b);
 }
 
 /** x with d·x ≡ 1 modulo s, for coprime d and s; 0 for s = 1. */

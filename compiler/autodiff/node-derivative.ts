@@ -17,10 +17,10 @@ import {
   constantValue,
   extentAffine,
   scaleAffine,
-  simplifyAffine,
   substituteAffine,
   zeroAffine,
 } from "../graph/affine.ts";
+import { simplifyAffine } from "../graph/affine-range.ts";
 import {
   always,
   and,

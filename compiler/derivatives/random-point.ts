@@ -4,7 +4,8 @@
  * tells what is: rows of a table, classes that a label is compared with.
  */
 
-import { type Affine, rangeAt } from "../graph/affine.ts";
+import type { Affine } from "../graph/affine.ts";
+import { rangeAt } from "../graph/affine-range.ts";
 import { type GraphContext, graphNodes, visitScalars } from "../graph/context.ts";
 import { elementsAt, sizeAt } from "../graph/extent.ts";
 import type { Compute, Graph, LeafRole, Node, Scalar, Scatter, Value } from "../graph/node.ts";

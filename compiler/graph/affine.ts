@@ -7,7 +7,8 @@
  * their keys are equal.
  */
 
-import { type Extent, sizeAt } from "./extent.ts";
+import type { Extent } from "./extent.ts";
+import { gcd } from "./gcd.ts";
 
 export type Atom =
   | { readonly kind: "axis"; readonly axis: number }
@@ -45,7 +46,7 @@ function atomKey(atom: Atom): string {
   }
 }
 
-function make(constant: number, batch: number, unmerged: readonly Term[]): Affine {
+export function make(constant: number, batch: number, unmerged: readonly Term[]): Affine {
   if (unmerged.length < 2) {
     return canonical(
       constant,
@@ -173,9 +174,10 @@ export function divAffine(a: Affine, divisor: number): Affine {
   const [whole, rest] = splitMultiples(a, divisor);
   const value = constantValue(rest);
   if (value !== undefined) return offsetAffine(whole, Math.floor(value / divisor));
+  const [base, common] = withoutCommonFactor(rest, divisor);
   return make(whole.constant, whole.batch, [
     ...whole.terms,
-    { coefficient: 1, atom: { kind: "div", base: rest, divisor } },
+    { coefficient: 1, atom: { kind: "div", base, divisor: divisor / common } },
   ]);
 }
 
@@ -185,7 +187,24 @@ export function modAffine(a: Affine, divisor: number): Affine {
   const [, rest] = splitMultiples(a, divisor);
   const value = constantValue(rest);
   if (value !== undefined) return constantAffine(value - divisor * Math.floor(value / divisor));
-  return make(0, 0, [{ coefficient: 1, atom: { kind: "mod", base: rest, divisor } }]);
+  const [base, common] = withoutCommonFactor(rest, divisor);
+  return make(rest.constant % common, 0, [
+    { coefficient: common, atom: { kind: "mod", base, divisor: divisor / common } },
+  ]);
+}
+
+/**
+ * What `a` is over a factor that its terms and the divisor have in common, rounded down: (g·e + r) div (g·d) = e div d
+ * and (g·e + r) mod (g·d) = g·(e mod d) + r, for 0 ≤ r < g.
+ */
+function withoutCommonFactor(a: Affine, divisor: number): [base: Affine, common: number] {
+  const common = a.terms.reduce((g, { coefficient }) => gcd(g, coefficient), gcd(divisor, a.batch));
+  if (common === 1) return [a, 1];
+  const terms = a.terms.map(({ coefficient, atom }) => ({
+    coefficient: coefficient / common,
+    atom,
+  }));
+  return [make(Math.floor(a.constant / common), a.batch / common, terms), common];
 }
 
 /** a = divisor·whole + rest, with every multiple of the divisor in whole and 0 ≤ rest.constant < divisor. */
@@ -288,121 +307,6 @@ export function loopsOf(a: Affine, into: Set<number> = new Set()): Set<number> {
     else if (isQuotient(atom)) loopsOf(atom.base, into);
   }
   return into;
-}
-
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-}
-
-/** Bounds over the box of the axes (each 0 … extent−1) at one N; sound, and tight without div and mod. */
-export function rangeAt(a: Affine, axes: readonly Extent[], n: number): Range {
-  return rangeOfTerms(a, axes, n, () => true);
-}
-
-/** Bounds of the sum of some terms, the constant and N's included. */
-function rangeOfTerms(
-  a: Affine,
-  axes: readonly Extent[],
-  n: number,
-  isIncluded: (atom: Atom) => boolean,
-): Range {
-  let min = a.constant + a.batch * n;
-  let max = min;
-  for (const { coefficient, atom } of a.terms) {
-    if (!isIncluded(atom)) continue;
-    const inner = atomRangeAt(atom, axes, n);
-    min += coefficient * (coefficient > 0 ? inner.min : inner.max);
-    max += coefficient * (coefficient > 0 ? inner.max : inner.min);
-  }
-  return { min, max };
-}
-
-function atomRangeAt(atom: Atom, axes: readonly Extent[], n: number): Range {
-  if (atom.kind === "axis") return { min: 0, max: sizeAt(axes[atom.axis]!, n) - 1 };
-  if (atom.kind === "step") return { min: 0, max: atom.length - 1 };
-  return quotientRange(atom.kind, rangeAt(atom.base, axes, n), atom.divisor);
-}
-
-/** Bounds of the quotient or remainder of a number between `base.min` and `base.max`. */
-function quotientRange(kind: "div" | "mod", base: Range, divisor: number): Range {
-  const low = Math.floor(base.min / divisor);
-  const high = Math.floor(base.max / divisor);
-  if (kind === "div") return { min: low, max: high };
-  if (low === high) return { min: base.min - low * divisor, max: base.max - low * divisor };
-  return { min: 0, max: divisor - 1 };
-}
-
-/**
- * Bounds that hold for every 1 ≤ N ≤ nmax. The part that is affine over a box whose extents are affine in N
- * is itself affine in N at each corner, so its bounds are taken at both ends; quotients and remainders are
- * not monotone in N, so the bounds of each are added.
- */
-export function rangeOf(a: Affine, axes: readonly Extent[], nmax: number): Range {
-  const isLinear = (atom: Atom) => !isQuotient(atom);
-  const first = rangeOfTerms(a, axes, 1, isLinear);
-  const last = rangeOfTerms(a, axes, nmax, isLinear);
-  let min = Math.min(first.min, last.min);
-  let max = Math.max(first.max, last.max);
-  for (const { coefficient, atom } of a.terms) {
-    if (!isQuotient(atom)) continue;
-    const base = rangeOf(atom.base, axes, nmax);
-    const inner = quotientRange(atom.kind, base, atom.divisor);
-    min += coefficient * (coefficient > 0 ? inner.min : inner.max);
-    max += coefficient * (coefficient > 0 ? inner.max : inner.min);
-  }
-  return { min, max };
-}
-
-/**
- * The same function over the box of the axes, for every 1 ≤ N ≤ nmax, with fewer quotients: those whose value
- * the ranges tell, and those of quotients. `i1 div 28 -> 0` and `i1 mod 28 -> i1` for an axis below 28.
- */
-export function simplifyAffine(a: Affine, axes: readonly Extent[], nmax: number): Affine {
-  if (a.terms.every(({ atom }) => !isQuotient(atom))) return a;
-  return rejoinQuotients(mapAtoms(a, (atom) => simplifyAtom(atom, axes, nmax)));
-}
-
-/** c·(u div c) + (u mod c) = u */
-function rejoinQuotients(a: Affine): Affine {
-  for (const { coefficient, atom } of a.terms) {
-    if (atom.kind !== "mod") continue;
-    const { base, divisor } = atom;
-    const quotient = a.terms.find(
-      (other) =>
-        other.atom.kind === "div" &&
-        other.atom.divisor === divisor &&
-        other.atom.base.key === base.key &&
-        other.coefficient === coefficient * divisor,
-    );
-    if (quotient === undefined) continue;
-    const rest = a.terms.filter((term) => term.atom !== atom && term !== quotient);
-    return rejoinQuotients(
-      addAffine(make(a.constant, a.batch, rest), scaleAffine(base, coefficient)),
-    );
-  }
-  return a;
-}
-
-function simplifyAtom(atom: Atom, axes: readonly Extent[], nmax: number): Affine {
-  if (!isQuotient(atom)) return atomAffine(atom);
-  const { divisor } = atom;
-  const base = simplifyAffine(atom.base, axes, nmax);
-  const { min, max } = rangeOf(base, axes, nmax);
-  const quotient = Math.floor(min / divisor);
-  if (quotient === Math.floor(max / divisor)) {
-    return atom.kind === "div" ? constantAffine(quotient) : offsetAffine(base, -quotient * divisor);
-  }
-  const inner = soleAtom(base);
-  // (x div a) div b = x div ab
-  if (atom.kind === "div" && inner?.kind === "div") {
-    return divAffine(inner.base, inner.divisor * divisor);
-  }
-  // (x mod ab) mod b = x mod b
-  if (atom.kind === "mod" && inner?.kind === "mod" && inner.divisor % divisor === 0) {
-    return modAffine(inner.base, divisor);
-  }
-  return atom.kind === "div" ? divAffine(base, divisor) : modAffine(base, divisor);
 }
 
 /** The atom, if the affine is that atom alone. */

@@ -10,12 +10,12 @@ import {
   extentAffine,
   loopsOf,
   offsetAffine,
-  rangeOf,
   type Steps,
   scaleAffine,
   substituteAffine,
   subtractAffine,
 } from "./affine.ts";
+import { rangeOf } from "./affine-range.ts";
 import type { Extent } from "./extent.ts";
 
 export type Condition = {

@@ -29,6 +29,7 @@ import {
   simplifyCondition,
 } from "./condition.ts";
 import { type Extent, sizeAt } from "./extent.ts";
+import { gcd } from "./gcd.ts";
 
 /** Points tried one by one at most. */
 const enumerationLimit = 20_000;
@@ -346,8 +347,4 @@ function holdsAtNoPoint(condition: Condition, box: readonly Extent[], batchMax: 
   };
   for (let n = 1; n <= batchMax; n++) if (!visit(0, n)) return false;
   return true;
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? Math.abs(a) : gcd(b, a % b);
 }

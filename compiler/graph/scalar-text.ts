@@ -4,7 +4,8 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
-import { type Affine, rangeAt } from "./affine.ts";
+import type { Affine } from "./affine.ts";
+import { rangeAt } from "./affine-range.ts";
 import type { Condition } from "./condition.ts";
 import type { DType } from "./dtype.ts";
 import { type Extent, printShape, sizeAt } from "./extent.ts";

@@ -3,7 +3,7 @@
  * uses a range keeps NaN as it is.
  */
 
-import type { Range } from "./affine.ts";
+import type { Range } from "./affine-range.ts";
 import type { DType } from "./dtype.ts";
 import { isNarrowFloat, roundToNarrow } from "./narrow-floats.ts";
 import type { LoadScalar, Scalar } from "./node.ts";

@@ -16,7 +16,8 @@
  */
 
 import { InvariantError } from "../diagnostics/diagnostic.ts";
-import { axesOf, rangeOf } from "./affine.ts";
+import { axesOf } from "./affine.ts";
+import { rangeOf } from "./affine-range.ts";
 import { freeCotangents } from "./calls.ts";
 import { always, and, type Condition, conditionAxes, inRange, nonnegative } from "./condition.ts";
 import { graphNodes, loadsOf, scalarChildren } from "./context.ts";

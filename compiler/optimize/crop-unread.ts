@@ -5,7 +5,7 @@
  *     y[i < 11] = f(x[i]);  z[j < 5] = y[2·j] + y[2·j + 1]   →   y[i < 10] = f(x[i]);  z[j < 5] = y[2·j] + y[2·j + 1]
  */
 
-import { rangeOf } from "../graph/affine.ts";
+import { rangeOf } from "../graph/affine-range.ts";
 import { type GraphContext, gathersOf, graphNodes, loadsOf } from "../graph/context.ts";
 import { type Extent, fixed, isFixed } from "../graph/extent.ts";
 import type { Compute, Graph, Node, Value } from "../graph/node.ts";

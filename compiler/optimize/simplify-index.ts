@@ -18,12 +18,12 @@ import {
   mapAtoms,
   modAffine,
   offsetAffine,
-  rangeOf,
   scaleAffine,
   subtractAffine,
   type Term,
   zeroAffine,
 } from "../graph/affine.ts";
+import { rangeOf } from "../graph/affine-range.ts";
 import {
   always,
   and,
@@ -36,6 +36,7 @@ import {
   zero,
 } from "../graph/condition.ts";
 import { type Extent, isFixed, type Shape } from "../graph/extent.ts";
+import { gcd } from "../graph/gcd.ts";
 
 /** The box of an iteration space, for every 1 ≤ N ≤ batchMax. */
 export interface Box {
@@ -291,7 +292,6 @@ function simplifyZero(value: Affine): Condition {
 }
 
 function coefficientDivisor(value: Affine): number {
-  const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
   return value.terms.reduce((g, term) => gcd(g, term.coefficient), Math.abs(value.batch));
 }
 

@@ -13,11 +13,11 @@ import {
   constantAffine,
   extentAffine,
   offsetAffine,
-  rangeOf,
   scaleAffine,
   substituteAffine,
   subtractAffine,
 } from "../graph/affine.ts";
+import { rangeOf } from "../graph/affine-range.ts";
 import { type Condition, simplifyCondition, substituteCondition } from "../graph/condition.ts";
 import { type Extent, fixed } from "../graph/extent.ts";
 import {

@@ -6,13 +6,8 @@
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Span } from "../diagnostics/diagnostic.ts";
-import {
-  type Affine,
-  constantAffine,
-  extentAffine,
-  offsetAffine,
-  rangeOf,
-} from "../graph/affine.ts";
+import { type Affine, constantAffine, extentAffine, offsetAffine } from "../graph/affine.ts";
+import { rangeOf } from "../graph/affine-range.ts";
 import { always, and, type Condition, inRange, simplifyCondition } from "../graph/condition.ts";
 import { isFloat } from "../graph/dtype.ts";
 import { type Extent, fixed, printExtent, sameExtent } from "../graph/extent.ts";

@@ -3,7 +3,7 @@
  * probabilities where they take logits, or the other way about.
  */
 
-import type { Range } from "../graph/affine.ts";
+import type { Range } from "../graph/affine-range.ts";
 import type { LoadScalar, Scalar, Value } from "../graph/node.ts";
 import { everything, rangeOfScalar, typeRange } from "../graph/value-range.ts";
 

@@ -10,9 +10,9 @@ import {
   evaluateAffine,
   modAffine,
   offsetAffine,
-  rangeOf,
   scaleAffine,
 } from "../../compiler/graph/affine.ts";
+import { rangeOf } from "../../compiler/graph/affine-range.ts";
 import { evaluateCondition } from "../../compiler/graph/condition.ts";
 import { batchExtent, type Extent, fixed, sizeAt } from "../../compiler/graph/extent.ts";
 import { printAffine, printCondition } from "../../compiler/graph/print.ts";

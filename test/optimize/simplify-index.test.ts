@@ -62,6 +62,13 @@ describe("index expressions", () => {
     ["(i div a) div b = i div ab", divAffine(divAffine(i, 4), 3), box(99), "(i0)/12"],
     ["(i div a + c) div b", divAffine(offsetAffine(divAffine(i, 4), 1), 3), box(99), "(i0+4)/12"],
     ["(i mod ab) div b = (i div b) mod a", divAffine(modAffine(i, 12), 4), box(99), "((i0)/4)%3"],
+    ["(g·i + r) div (g·d) = i div d", divAffine(scaled(i, 2, 1), 4), box(99), "(i0)/2"],
+    [
+      "(g·i + r) mod (g·d) = g·(i mod d) + r",
+      modAffine(scaled(i, 6, 4), 9),
+      box(99),
+      "3*(2*i0+1)%3+1",
+    ],
     ["(i mod ab) mod b = i mod b", modAffine(modAffine(i, 12), 4), box(99), "(i0)%4"],
     [
       "m·(i div m) + i mod m = i",
@@ -99,6 +106,14 @@ describe("conditions", () => {
     expect(simplifyGuard(inRange(addAffine(i, j), fixed(7)), within).key).toBe("true");
     expect(simplifyGuard(inRange(addAffine(i, j), fixed(6)), within).key).toBe("-1*i0+-1*i1+5>=0");
     expect(simplifyGuard(inRange(offsetAffine(i, 5), fixed(5)), within).key).toBe("false");
+  });
+
+  it("knows the bounds of quotients that grow with the batch", () => {
+    const rows: Box = { axes: [{ batch: 32, constant: 0 }], batchMax: 4 };
+    const isInBatch = (divisor: number) =>
+      simplifyGuard(inRange(divAffine(i, divisor), batchExtent), rows);
+    expect(isInBatch(32).key).toBe("true");
+    expect(isInBatch(31).kind).toBe("nonnegative");
   });
 
   it("drops what an assumption implies", () => {

@@ -22,6 +22,9 @@ const cases: readonly Case[] = [
   { letters: "k,kn->n", sizes: { k: 50, n: 70 } },
   { letters: "mk,k->m", sizes: { m: 40, k: 30 } },
   { letters: "mk,kn->mn", sizes: { m: 30, k: 40, n: 1 } },
+  { letters: "mk,kn->mn", sizes: { m: "N", k: 40, n: 3 }, batch: [29, 64] },
+  { letters: "km,kn->mn", sizes: { k: "N", m: 40, n: 2 }, batch: [29, 64] },
+  { letters: "bmk,bnk->bmn", sizes: { b: 3, m: 9, k: 18, n: 3 } },
   { letters: "m,n->mn", sizes: { m: 12, n: 18 } },
 ];
 

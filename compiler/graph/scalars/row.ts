@@ -5,7 +5,7 @@
  * the interpreter numbers, the kernel stage its own expressions. Each implements `ScalarBuilder`.
  */
 
-import type { Range } from "../affine.ts";
+import type { Range } from "../affine-range.ts";
 import { type DType, isFloat } from "../dtype.ts";
 import type { ScalarFunctionName } from "../scalar-functions.ts";
 

@@ -6,7 +6,8 @@
  *     y[i] = sum[j < 3] x[i + j - 1]{0 <= i + j - 1 < 8}·k[j]   →   p[q < 10] = x[q - 1]{…};  y[i] = sum[j < 3] p[i + j]·k[j]
  */
 
-import { type Affine, axisAffine, offsetAffine, rangeOf } from "../../graph/affine.ts";
+import { type Affine, axisAffine, offsetAffine } from "../../graph/affine.ts";
+import { rangeOf } from "../../graph/affine-range.ts";
 import { always, and, type Condition, inRange } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
 import { type Extent, elementsAt, fixed, isFixed, sameExtent } from "../../graph/extent.ts";

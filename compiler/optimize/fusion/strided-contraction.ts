@@ -27,9 +27,6 @@ export interface StridedContraction {
   readonly sumAxes: readonly number[];
 }
 
-/** Fewer points along the vector axis waste most of every register; a dot product is then better. */
-const fewestColumns = 4;
-
 /**
  * Points of the sum beyond which an operand whose columns do not lie side by side is not copied to where they
  * do: the copy is memory of one task.
@@ -57,7 +54,7 @@ export function stridedContraction(
   const vectorAxis = parallel.at(-1);
   if (vectorAxis === undefined || sumAxes.length === 0) return undefined;
   const columns = extents[vectorAxis]!;
-  if (!isFixed(columns) || columns.constant < fewestColumns) return undefined;
+  if (!isFixed(columns)) return undefined;
 
   const moves = (access: LinearAccess, axis: number) => stepAlong(access, axis) !== 0;
   if (moves(a, vectorAxis) === moves(b, vectorAxis)) return undefined;

@@ -21,11 +21,11 @@ import {
   divAffine,
   isQuotient,
   modAffine,
-  rangeOf,
   scaleAffine,
   substituteAffine,
   zeroAffine,
 } from "../../graph/affine.ts";
+import { rangeOf } from "../../graph/affine-range.ts";
 import {
   always,
   and,

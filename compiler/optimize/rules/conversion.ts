@@ -4,10 +4,10 @@ import {
   type Affine,
   addAffine,
   constantAffine,
-  rangeOf,
   scaleAffine,
   subtractAffine,
 } from "../../graph/affine.ts";
+import { rangeOf } from "../../graph/affine-range.ts";
 import { and, inRange } from "../../graph/condition.ts";
 import type { DType } from "../../graph/dtype.ts";
 import type { Scalar } from "../../graph/node.ts";

@@ -7,10 +7,10 @@ import {
   type Affine,
   addAffine,
   constantAffine,
-  rangeOf,
   scaleAffine,
   subtractAffine,
 } from "../../graph/affine.ts";
+import { rangeOf } from "../../graph/affine-range.ts";
 import { and, type Condition, nonnegative, not, or, zero } from "../../graph/condition.ts";
 import { isFloat } from "../../graph/dtype.ts";
 import type { Scalar } from "../../graph/node.ts";

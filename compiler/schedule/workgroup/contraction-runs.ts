@@ -14,11 +14,11 @@ import {
   extentAffine,
   isQuotient,
   modAffine,
-  rangeOf,
   scaleAffine,
   substituteAffine,
   subtractAffine,
 } from "../../graph/affine.ts";
+import { rangeOf } from "../../graph/affine-range.ts";
 import { conditionAxes, mapCondition } from "../../graph/condition.ts";
 import { type Extent, fixed } from "../../graph/extent.ts";
 import type { JoinedAxis, TiledOperand } from "../../optimize/fusion/tiled-contraction.ts";

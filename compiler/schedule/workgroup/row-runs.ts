@@ -5,7 +5,8 @@
  * another pass reads again at the same points stays in registers.
  */
 
-import { type Affine, bareAxis, rangeOf, zeroAffine } from "../../graph/affine.ts";
+import { type Affine, bareAxis, zeroAffine } from "../../graph/affine.ts";
+import { rangeOf } from "../../graph/affine-range.ts";
 import { always, substituteCondition } from "../../graph/condition.ts";
 import { loadsOf, scalarChildren } from "../../graph/context.ts";
 import { isFixed, printShape } from "../../graph/extent.ts";

@@ -10,9 +10,9 @@ import {
   isQuotient,
   modAffine,
   offsetAffine,
-  rangeOf,
   scaleAffine,
 } from "../../graph/affine.ts";
+import { rangeOf } from "../../graph/affine-range.ts";
 import type { Extent } from "../../graph/extent.ts";
 
 /** The same function over the box, for every 1 ≤ N ≤ nmax. */
