@@ -110,10 +110,12 @@ export function printHelpers(helpers: readonly Helper[], features: ReadonlySet<s
   const types = named.filter((helper) => helper.kind === "type");
   const functions = named.filter((helper) => helper.kind !== "type");
   const usesBytes = types.some(({ type }) => type.dtype === "u8" && type.lanes === 16);
+  const lines = functions.flatMap((helper) => printHelper(helper, features));
   return [
     ...types.flatMap(({ type }) => vectorType(type)),
     ...(usesBytes ? ["typedef char i8x16 __attribute__((vector_size(16)));"] : []),
-    ...functions.flatMap((helper) => printHelper(helper, features)),
+    ...(lines.some((line) => line.includes("__has_builtin")) ? hasBuiltin : []),
+    ...lines,
   ];
 }
 
@@ -183,6 +185,16 @@ function vectorType(type: Type): string[] {
   ];
 }
 
+/** Names of instructions are a compiler's own, and may be others in the next version of it. */
+function whereKnown(instruction: string, also = ""): string {
+  const names = new Set(instruction.match(/__builtin_ia32_\w+/g));
+  const known = [...names].map((name) => `__has_builtin(${name})`).join(" && ");
+  return `#if ${also}${known}`;
+}
+
+/** Where the compiler cannot say what it knows, it is taken to know nothing. */
+const hasBuiltin = ["#ifndef __has_builtin", "#define __has_builtin(name) 0", "#endif"];
+
 function printHelper(
   helper: Exclude<Helper, { readonly kind: "type" }>,
   features: ReadonlySet<string>,
@@ -203,10 +215,10 @@ function printHelper(
     if (instruction === null) return [`${header(t, parameters)} { ${loop} }`];
     return [
       `${header(t, parameters)} {`,
-      "#ifdef __clang__",
-      `  ${loop}`,
-      "#else",
+      whereKnown(instruction, "!defined(__clang__) && "),
       `  return (${t})${instruction};`,
+      "#else",
+      `  ${loop}`,
       "#endif",
       "}",
     ];
@@ -363,14 +375,12 @@ function scaleLines({ lanes }: Type, features: ReadonlySet<string>): string[] {
       "  return x.f * s.f;",
     ];
   }
-  if (lanes === 16 && features.has("avx512f")) {
-    return [
-      "  return (f32x16)__builtin_ia32_scalefps512_mask(a, b, (f32x16){0}, (uint16_t)-1, 4);",
-    ];
-  }
   const [float, integer] = [`f32x${lanes}`, `i32x${lanes}`];
-  return [
+  const steps = [
     `  const ${integer} s = (${integer})(b + ${shift}), half = s << 22 & (int32_t)0xff800000;`,
     `  return (${float})((${integer})a + half) * (${float})((s << 23) - half + 0x3f800000);`,
   ];
+  if (lanes !== 16 || !features.has("avx512f")) return steps;
+  const instruction = "__builtin_ia32_scalefps512_mask(a, b, (f32x16){0}, (uint16_t)-1, 4)";
+  return [whereKnown(instruction), `  return (f32x16)${instruction};`, "#else", ...steps, "#endif"];
 }
