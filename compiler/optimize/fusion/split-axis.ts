@@ -4,15 +4,32 @@ import { addAffine, axisAffine, scaleAffine } from "../../graph/affine.ts";
 import { and, inRange, substituteCondition } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
 import { fixed, isFixed, sizeAt } from "../../graph/extent.ts";
-import type { Compute, Value } from "../../graph/node.ts";
-import { substituteAxes } from "../../graph/rewrite.ts";
+import type { Compute, Graph, Value } from "../../graph/node.ts";
+import { rewriteGraph, substituteAxes } from "../../graph/rewrite.ts";
 
-/** The sum in chunks of so many points along one of its axes, and the sum of the chunks. */
+/** Chunks of so many points along one of a sum's axes. */
+export interface Chunk {
+  readonly axis: number;
+  readonly points: number;
+}
+
+/** The graph with the sums in chunks that have any. */
+export function splitSums(
+  context: GraphContext,
+  graph: Graph,
+  chunkOf: (node: Compute) => Chunk | undefined,
+): Graph {
+  return rewriteGraph(context, graph, (node) => {
+    const chunk = node.kind === "compute" ? chunkOf(node) : undefined;
+    return chunk && splitAxis(context, node as Compute, chunk, graph.batchMax);
+  });
+}
+
+/** The sum in chunks, and the sum of the chunks. */
 export function splitAxis(
   context: GraphContext,
   node: Compute,
-  split: number,
-  points: number,
+  { axis: split, points }: Chunk,
   batchMax: number,
 ): readonly Value[] {
   const { parallel, reduction, where } = node;

@@ -114,5 +114,6 @@ function split(
   const size = Math.max(...sizes);
   const least = Math.ceil(size / wanted);
   const points = least < step ? least : Math.ceil(least / step) * step;
-  return splitAxis(context, node, parallel.length + sizes.indexOf(size), points, batchMax);
+  const axis = parallel.length + sizes.indexOf(size);
+  return splitAxis(context, node, { axis, points }, batchMax);
 }

@@ -9,10 +9,9 @@
 import type { GraphContext } from "../../graph/context.ts";
 import { elementsAt } from "../../graph/extent.ts";
 import type { Compute, Graph } from "../../graph/node.ts";
-import { rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { correlatedContraction, tilePlaces } from "./correlated-axes.ts";
-import { splitAxis } from "./split-axis.ts";
+import { type Chunk, splitSums } from "./split-axis.ts";
 import { stridedContraction } from "./strided-contraction.ts";
 
 /** Chunks beyond which threads gain nothing. */
@@ -27,11 +26,7 @@ export function splitCorrelations(
   graph: Graph,
   target: TargetDescription,
 ): Graph {
-  return rewriteGraph(context, graph, (node) => {
-    if (node.kind !== "compute") return undefined;
-    const rows = rowChunk(node, graph.batchMax, target);
-    return rows && splitAxis(context, node, rows.axis, rows.places, graph.batchMax);
-  });
+  return splitSums(context, graph, (node) => rowChunk(node, graph.batchMax, target));
 }
 
 /** Rows of a chunk, along which axis; undefined where a sum had better stay whole. */
@@ -39,7 +34,7 @@ export function rowChunk(
   node: Compute,
   batchMax: number,
   { vectorLanes }: Pick<TargetDescription, "vectorLanes">,
-): { readonly axis: number; readonly places: number } | undefined {
+): Chunk | undefined {
   const contraction = stridedContraction(node, batchMax);
   if (contraction === undefined || contraction.outerAxes.length > 0) return undefined;
   const correlated = correlatedContraction(contraction);
@@ -54,7 +49,7 @@ export function rowChunk(
   for (let chunks = mostChunks; chunks > 1; chunks /= 2) {
     const isEven = length % (chunks * tilePlaces) === 0;
     if (isEven && chunks * written <= mostResults * read) {
-      return { axis: longAxis, places: length / chunks };
+      return { axis: longAxis, points: length / chunks };
     }
   }
   return undefined;

@@ -11,10 +11,9 @@
 import type { GraphContext } from "../../graph/context.ts";
 import { elementsAt, isFixed } from "../../graph/extent.ts";
 import type { Compute, Graph } from "../../graph/node.ts";
-import { rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { axesOfNode } from "./linear-access.ts";
-import { splitAxis } from "./split-axis.ts";
+import { type Chunk, splitSums } from "./split-axis.ts";
 import { stridedContraction } from "./strided-contraction.ts";
 
 /** What a chunk's operands may take of the second-level cache. */
@@ -29,20 +28,10 @@ export function splitLongSums(
   graph: Graph,
   target: TargetDescription,
 ): Graph {
-  return rewriteGraph(context, graph, (node) => {
-    if (node.kind !== "compute") return undefined;
-    const chunk = chunkOf(node, graph.batchMax, target);
-    return chunk && splitAxis(context, node, chunk.axis, chunk.points, graph.batchMax);
-  });
+  return splitSums(context, graph, (node) => chunkOf(node, graph.batchMax, target));
 }
 
-interface Chunk {
-  readonly axis: number;
-  /** Along the axis, which they divide. */
-  readonly points: number;
-}
-
-/** The largest chunk of a sum that is too long, if there is one. */
+/** The largest chunk of a sum that is too long, which divides its axis, if there is one. */
 export function chunkOf(
   node: Compute,
   batchMax: number,
