@@ -193,12 +193,17 @@ export function modAffine(a: Affine, divisor: number): Affine {
   ]);
 }
 
+/** The greatest number that divides the coefficient of every term and that of N; 0 for a constant. */
+export function coefficientDivisor(a: Affine): number {
+  return a.terms.reduce((g, { coefficient }) => gcd(g, coefficient), Math.abs(a.batch));
+}
+
 /**
  * What `a` is over a factor that its terms and the divisor have in common, rounded down: (g·e + r) div (g·d) = e div d
  * and (g·e + r) mod (g·d) = g·(e mod d) + r, for 0 ≤ r < g.
  */
 function withoutCommonFactor(a: Affine, divisor: number): [base: Affine, common: number] {
-  const common = a.terms.reduce((g, { coefficient }) => gcd(g, coefficient), gcd(divisor, a.batch));
+  const common = gcd(divisor, coefficientDivisor(a));
   if (common === 1) return [a, 1];
   const terms = a.terms.map(({ coefficient, atom }) => ({
     coefficient: coefficient / common,

@@ -11,6 +11,7 @@ import {
   type Atom,
   addAffine,
   atomAffine,
+  coefficientDivisor,
   constantAffine,
   divAffine,
   extentAffine,
@@ -36,7 +37,6 @@ import {
   zero,
 } from "../graph/condition.ts";
 import { type Extent, isFixed, type Shape } from "../graph/extent.ts";
-import { gcd } from "../graph/gcd.ts";
 
 /** The box of an iteration space, for every 1 ≤ N ≤ batchMax. */
 export interface Box {
@@ -88,10 +88,7 @@ function simplifyDiv(base: Affine, divisor: number, box: Box): Affine {
   if (inner?.kind === "mod" && base.constant === 0 && inner.divisor % divisor === 0) {
     return simplifyMod(simplifyDiv(inner.base, divisor, box), inner.divisor / divisor, box);
   }
-  return replaceOwnAtom(divAffine(base, divisor), (rest) => {
-    const value = constantQuotient(rest, divisor, box);
-    return value === undefined ? undefined : constantAffine(value);
-  });
+  return withoutConstantQuotients(divAffine(base, divisor), box);
 }
 
 /** base − divisor·floor(base / divisor) of a simplified base. */
@@ -107,10 +104,7 @@ function simplifyMod(base: Affine, divisor: number, box: Box): Affine {
     const others = subtractAffine(base, termAffine(absorbed));
     return simplifyMod(addAffine(others, scaleAffine(atom.base, coefficient)), divisor, box);
   }
-  return replaceOwnAtom(modAffine(base, divisor), (rest) => {
-    const value = constantQuotient(rest, divisor, box);
-    return value === undefined ? undefined : offsetAffine(rest, -value * divisor);
-  });
+  return withoutConstantQuotients(modAffine(base, divisor), box);
 }
 
 /** floor(base / divisor) if it is one number all over the box. */
@@ -120,16 +114,15 @@ function constantQuotient(base: Affine, divisor: number, box: Box): number | und
   return low === Math.floor(max / divisor) ? low : undefined;
 }
 
-/** Replaces the `div` or `mod` that `divAffine` and `modAffine` put last made, by what its base allows. */
-function replaceOwnAtom(affine: Affine, replacement: (base: Affine) => Affine | undefined): Affine {
-  for (const term of affine.terms) {
-    if (!isQuotient(term.atom)) continue;
-    const replaced = replacement(term.atom.base);
-    if (replaced !== undefined && term.coefficient === 1) {
-      return addAffine(subtractAffine(affine, termAffine(term)), replaced);
-    }
-  }
-  return affine;
+/** Replaces each `div` and `mod` whose quotient is one number all over the box. */
+function withoutConstantQuotients(affine: Affine, box: Box): Affine {
+  return mapAtoms(affine, (atom) => {
+    if (!isQuotient(atom)) return atomAffine(atom);
+    const { kind, base, divisor } = atom;
+    const quotient = constantQuotient(base, divisor, box);
+    if (quotient === undefined) return atomAffine(atom);
+    return kind === "div" ? constantAffine(quotient) : offsetAffine(base, -quotient * divisor);
+  });
 }
 
 /** c·m·(x div m) + c·(x mod m) = c·x, wherever that leaves fewer quotients and remainders. */
@@ -289,10 +282,6 @@ function simplifyZero(value: Affine): Condition {
   // v = 0 and −v = 0 are one condition: the first coefficient is positive
   const leading = reduced.terms[0]?.coefficient ?? reduced.batch;
   return zero(leading < 0 ? scaleAffine(reduced, -1) : reduced);
-}
-
-function coefficientDivisor(value: Affine): number {
-  return value.terms.reduce((g, term) => gcd(g, term.coefficient), Math.abs(value.batch));
 }
 
 /** The value with every coefficient and the constant brought into 0 … divisor−1. */

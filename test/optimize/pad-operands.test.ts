@@ -17,17 +17,13 @@ import { printGraph } from "../../compiler/graph/print.ts";
 import { findFaults } from "../../compiler/graph/verify.ts";
 import { padOperands } from "../../compiler/optimize/fusion/pad-operands.ts";
 
+type FiveAxes = [Affine, Affine, Affine, Affine, Affine];
+const [n, w, o, k, c] = [0, 1, 2, 3, 4].map(axisAffine) as FiveAxes;
+
 /** y[n, w, o] = Σ x[n, w + k − 1, c]·kernel[k, c, o], points outside of x skipped or only some of them. */
 function convolution(context: GraphContext, skipsAll: boolean): Graph {
   const x = context.leaf("state", "x", "f32", [batchExtent, fixed(6), fixed(2)]);
   const kernel = context.leaf("param", "kernel", "f32", [fixed(3), fixed(2), fixed(8)]);
-  const [n, w, o, k, c] = [0, 1, 2, 3, 4].map(axisAffine) as [
-    Affine,
-    Affine,
-    Affine,
-    Affine,
-    Affine,
-  ];
   const at = offsetAffine(addAffine(w, k), -1);
   const inside = inRange(at, fixed(6));
   const where = skipsAll ? inside : always;
@@ -169,13 +165,6 @@ describe("operands that a product reads outside of", () => {
     const context = new GraphContext();
     const x = context.leaf("state", "x", "f32", [batchExtent, fixed(2), fixed(2)]);
     const kernel = context.leaf("param", "kernel", "f32", [fixed(8), fixed(2), fixed(one.columns)]);
-    const [n, w, o, k, c] = [0, 1, 2, 3, 4].map(axisAffine) as [
-      Affine,
-      Affine,
-      Affine,
-      Affine,
-      Affine,
-    ];
     const at = addAffine(w, scaleAffine(k, -1));
     const { values } = context.compute({
       parallel: [batchExtent, fixed(9), fixed(one.columns)],

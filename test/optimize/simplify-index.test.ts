@@ -175,6 +175,13 @@ function forEachPoint(visit: (point: number[], n: number) => void): void {
   }
 }
 
+it("takes quotients by the divisor that they have after common factors are gone", () => {
+  const within = box(4, 7);
+  const simplest = (a: Affine) => simplifyAffine(a, within).key;
+  expect(simplest(modAffine(divAffine(scaled(i, 2), 3), 2))).toBe("((2*i0)/3)%2");
+  expect(simplest(divAffine(addAffine(scaled(divAffine(j, 5), 7), i), 7))).toBe("(i1)/5");
+});
+
 describe("laws", () => {
   it("keeps the value of every affine, idempotently, and adds no quotient", () => {
     fc.assert(

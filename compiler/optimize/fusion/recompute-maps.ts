@@ -14,7 +14,7 @@ import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { type Work, workOf } from "./copies.ts";
 import { bodyAt, guarded } from "./inline-maps.ts";
-import { operandsOf, operationsOf, Sides } from "./sides.ts";
+import { madeFrom, operationsOf, Sides } from "./sides.ts";
 
 /** How many times the operations that one value may cost a chain of them may. */
 const longestChain = 4;
@@ -117,7 +117,7 @@ class Choice {
       const mark = (v: number): void => {
         if (cut.has(v) || from.has(v)) return;
         this.#onTheWay.add(values[v]!);
-        for (const operand of operandsOf(values[v]!)) mark(number.get(operand)!);
+        for (const operand of madeFrom(values[v]!)) mark(number.get(operand)!);
       };
       mark(at);
     }

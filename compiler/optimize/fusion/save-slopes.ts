@@ -14,7 +14,7 @@ import { type Factor, factorsOf, productOf } from "../rules/factors.ts";
 import { numberOf } from "../rules/rule.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { identityIndex, type Work, workOf } from "./copies.ts";
-import { isIdentity } from "./places.ts";
+import { isIdentity, readersIn } from "./places.ts";
 import { Sides } from "./sides.ts";
 
 /** number · Π factors */
@@ -72,7 +72,7 @@ export function saveSlopes(context: GraphContext, graph: Graph, target: TargetDe
 class Slopes {
   readonly #graph: Graph;
   readonly #sides: Sides;
-  readonly #readers = new Map<Value, Set<Work>>();
+  readonly #readers: ReadonlyMap<Value, readonly Work[]>;
   /** Maps whose values come in or out of the one at hand. */
   #chain = new Set<Work>();
   #depth = 0;
@@ -80,13 +80,7 @@ class Slopes {
   constructor(graph: Graph, target: TargetDescription) {
     this.#graph = graph;
     this.#sides = new Sides(graph, target);
-    for (const node of workOf(graph)) {
-      for (const value of node.operands) {
-        const known = this.#readers.get(value);
-        if (known === undefined) this.#readers.set(value, new Set([node]));
-        else known.add(node);
-      }
-    }
+    this.#readers = readersIn(workOf(graph));
   }
 
   /** The last maps of the chains that are worth it. */
@@ -135,20 +129,20 @@ class Slopes {
     if (before !== undefined) return before;
     const isOwn = (reader: Work) =>
       this.#chain.has(reader) || (isMap(reader) && this.#isReadHereOnly(reader.values[0]!, known));
-    const result = !this.#sides.isStored(value) && [...this.#readersOf(value)].every(isOwn);
+    const result = !this.#sides.isStored(value) && this.#readersOf(value).every(isOwn);
     known.set(value, result);
     return result;
   }
 
   #isKeptForThis(value: Value): boolean {
     if (this.#sides.isStored(value)) return false;
-    return [...this.#readersOf(value)].every(
+    return this.#readersOf(value).every(
       (reader) => this.#chain.has(reader) || !this.#sides.isBeyond(value, reader),
     );
   }
 
-  #readersOf(value: Value): ReadonlySet<Work> {
-    return this.#readers.get(value) ?? new Set();
+  #readersOf(value: Value): readonly Work[] {
+    return this.#readers.get(value) ?? [];
   }
 
   #isEarlier(scalar: Scalar): boolean {
@@ -202,8 +196,9 @@ class Slopes {
     if (this.#isEarlier(load)) return undefined;
     const maker = value.node;
     if (isMap(maker)) {
-      const readers = [...this.#readersOf(value)];
-      const isPart = !this.#sides.isStored(value) && readers.every((each) => this.#chain.has(each));
+      const isPart =
+        !this.#sides.isStored(value) &&
+        this.#readersOf(value).every((each) => this.#chain.has(each));
       if (isPart) this.#chain.add(maker);
       const linear = this.#linear(maker.body, maker);
       if (linear !== undefined) return linear;

@@ -74,7 +74,7 @@ export class Sides {
   /** What to keep of all that `wanted` is made of: the fewest bytes, written and read, or read only. */
   cheapestCut(wanted: readonly Value[]): CheapestCut {
     const isSource = (value: Value) => this.#stored.has(value) || !this.canRecompute(value);
-    const numbered = numberValues(wanted, (value) => (isSource(value) ? [] : operandsOf(value)));
+    const numbered = numberValues(wanted, (value) => (isSource(value) ? [] : madeFrom(value)));
     const { values, edges, sinks } = numbered;
     const sources = values.flatMap((value, at) => (isSource(value) ? [at] : []));
     const costs = values.map(
@@ -118,7 +118,7 @@ export class Sides {
 }
 
 /** What a value is computed from. */
-export function operandsOf({ node }: Value): readonly Value[] {
+export function madeFrom({ node }: Value): readonly Value[] {
   return node.kind === "compute" ? node.operands : [];
 }
 
