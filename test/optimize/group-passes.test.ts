@@ -1,13 +1,22 @@
 /** The graph passes before grouping: what each changes, what it leaves, and that values stay the same. */
 
 import { describe, expect, test } from "vitest";
-import { axisAffine, divAffine, modAffine, offsetAffine } from "../../compiler/graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  divAffine,
+  modAffine,
+  offsetAffine,
+  scaleAffine,
+} from "../../compiler/graph/affine.ts";
 import { inRange } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph, Scalar, Value } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
+import { algebraOf } from "../../compiler/graph/scalar-functions.ts";
 import { divideBytes } from "../../compiler/optimize/fusion/divide-bytes.ts";
 import { flattenMaps } from "../../compiler/optimize/fusion/flatten-maps.ts";
 import { inlineMaps } from "../../compiler/optimize/fusion/inline-maps.ts";
@@ -133,6 +142,65 @@ test("splitReductions sums along the rows first", () => {
     "y = %2",
   ]);
   expectSameValues(split, graph);
+});
+
+describe("reduceNeighboursLast", () => {
+  /** Over all places of an image and the channels of each group, at i3 and i4. */
+  function ofGroups(context: GraphContext, reducer: "sum" | "moments", results: number): Graph {
+    const x = context.leaf("param", "x", "f32", [fixed(4), fixed(4), fixed(6)]);
+    const channel = addAffine(scaleAffine(axisAffine(0), 3), axisAffine(3));
+    const node = context.compute({
+      parallel: [fixed(2)],
+      reduction: [fixed(4), fixed(4), fixed(3)],
+      reducer,
+      body: context.load(x, [axisAffine(1), axisAffine(2), channel]),
+    });
+    const f = algebraOf(context, "f32");
+    const [first, ...others] = node.values
+      .slice(0, results)
+      .map((value) => context.load(value, place(1)));
+    const body = others.reduce(f.add, first!);
+    return graphOf(context.compute({ parallel: [fixed(2)], body }).values[0]!);
+  }
+
+  test("reduces what lies side by side for one result after all else", () => {
+    const context = new GraphContext();
+    const graph = ofGroups(context, "sum", 1);
+    const apart = splitReductions(context, graph, baselineCpu("x64"));
+    expect(printGraph(apart).split("\n").slice(2, 4)).toEqual([
+      "%1: f32[6] = sum[i1 < 4, i2 < 4] %0[i1, i2, i0]",
+      "%2: f32[2] = sum[i1 < 3] %1[3*i0 + i1]",
+    ]);
+    expectSameValues(apart, graph);
+  });
+
+  test("takes moments of the parts together", () => {
+    const context = new GraphContext();
+    const graph = ofGroups(context, "moments", 2);
+    const apart = splitReductions(context, graph, baselineCpu("x64"));
+    expect(printGraph(apart)).toContain("moments[i1 < 4, i2 < 4] %0[i1, i2, i0]");
+    expectSameValues(apart, graph);
+  });
+
+  test("leaves reductions whose results lie side by side, and those of a run alone", () => {
+    const context = new GraphContext();
+    const x = context.leaf("param", "x", "f32", [fixed(8), fixed(4)]);
+    const sum = (index: readonly Affine[], shape: Shape, points: number) =>
+      graphOf(
+        context.compute({
+          parallel: shape,
+          reduction: [fixed(points)],
+          reducer: "sum",
+          body: context.load(x, index),
+        }).values[0]!,
+      );
+    for (const graph of [
+      sum([axisAffine(1), axisAffine(0)], [fixed(4)], 8),
+      sum([axisAffine(0), axisAffine(1)], [fixed(8)], 4),
+    ]) {
+      expect(splitReductions(context, graph, baselineCpu("x64"))).toBe(graph);
+    }
+  });
 });
 
 test("inlineMaps moves cheap maps into readers that run over other points", () => {

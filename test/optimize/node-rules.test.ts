@@ -302,4 +302,26 @@ describe("contractions", () => {
       "%2: f32[N, 5] = sum[i2 < 28] %0[i0, (i2 div 7), (i2 mod 7)] * %1[i2, i1]",
     );
   });
+
+  it("keeps the windows of a reshaped tensor apart from its channels", () => {
+    const b = new Builder();
+    const x = b.param("x", 30);
+    const rows = b.map(
+      [fixed(10), fixed(3)],
+      b.context.load(x, [addAffine(scaleAffine(i0, 3), i1)]),
+    );
+    const w = b.param("w", 4, 3, 5);
+    const window = b.context.load(rows, [addAffine(i0, i2), i3]);
+    const body = b.f.multiply(window, b.context.load(w, [i2, i3, i1]));
+    const node = b.context.compute({
+      parallel: [fixed(7), fixed(5)],
+      reduction: [fixed(4), fixed(3)],
+      reducer: "sum",
+      body,
+    });
+    // From a place 3·(h + k) + c of x it cannot be seen which h and k meet it.
+    expect(computed(simplify(b.context, b.graph(node.values[0]!)))).toBe(
+      "%1: f32[10, 3] = %0[3*i0 + i1]\n%3: f32[7, 5] = sum[i2 < 4, i3 < 3] %1[i0 + i2, i3] * %2[i2, i3, i1]",
+    );
+  });
 });

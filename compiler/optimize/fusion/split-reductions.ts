@@ -7,7 +7,7 @@
  *     sum[n, c] b   =   sum[n] (sum[c] b)        mean[n, c] b   =   mean[n] (mean[c] b)
  *
  * On targets with workgroups, reductions of many points to few results are cut into chunks as well
- * (`chunk-reductions.ts`).
+ * (`chunk-reductions.ts`); on those without, reductions of runs are those of all else first (`reduce-neighbours.ts`).
  */
 
 import { axisAffine } from "../../graph/affine.ts";
@@ -18,6 +18,7 @@ import type { ReducerName } from "../../graph/reducers.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { chunkReductions } from "./chunk-reductions.ts";
+import { reduceNeighboursLast } from "./reduce-neighbours.ts";
 
 /** Reducers r with r over rows of (r along the row) = r over all, if all rows have as many points. */
 const nesting: ReadonlySet<ReducerName> = new Set(["sum", "mean", "any", "all"]);
@@ -31,7 +32,9 @@ export function splitReductions(
   const byRows = rewriteGraph(context, graph, (node) =>
     node.kind === "compute" ? split(context, node) : undefined,
   );
-  return workgroup === null ? byRows : chunkReductions(context, byRows, workgroup);
+  return workgroup === null
+    ? reduceNeighboursLast(context, byRows)
+    : chunkReductions(context, byRows, workgroup);
 }
 
 function split(context: GraphContext, node: Compute): readonly Value[] | undefined {

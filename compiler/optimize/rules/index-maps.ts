@@ -16,7 +16,7 @@ import {
 } from "../../graph/affine.ts";
 import { and, substituteCondition } from "../../graph/condition.ts";
 import { type GraphContext, loadsOf, operandsOf } from "../../graph/context.ts";
-import { fixed, isFixed, sameShape, stackedAxis } from "../../graph/extent.ts";
+import { type Extent, fixed, isFixed, sameShape, stackedAxis } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Scalar, Scan } from "../../graph/node.ts";
 import { mapScalar, substituteAxes } from "../../graph/rewrite.ts";
 import { scalarCost } from "../../graph/scalar-cost.ts";
@@ -111,16 +111,37 @@ function namesPositions(body: Scalar): boolean {
 
 /**
  * Whether a node can read its operand so. Maps and plain reductions can read anything; a sum of products reads
- * operands whose places in memory are affine in the axes, after splitting axes of the reduction if need be.
+ * operands whose places in memory are affine in the axes, after splitting axes of the reduction if need be, and which
+ * dimensions keep windows apart: `hidesWindow`.
  */
 function isReadable(composed: Scalar, node: Compute, scope: Scope): boolean {
   if (!isSumOfProducts(node)) return true;
   if (composed.kind !== "load") return composed.kind === "constant";
   const index = composed.index.map((i) => simplifyAffine(i, scope));
+  if (index.some((i) => hidesWindow(i, axesOfNode(node)))) return false;
   if (quotients(linearOffset(index, composed.value.shape, scope)) === 0) return true;
   return index.every((i) =>
     i.terms.every((term) => !isQuotient(term.atom) || splittable(i, node) !== undefined),
   );
+}
+
+/**
+ * Whether one dimension has a window that slides, h + k, among axes that are other digits of it: as x[64·(h + k) + c] has
+ * where x[h + k, c] was reshaped. From a place in x it cannot be seen then which h, k and c meet it, so the derivative would
+ * have to try them.
+ */
+function hidesWindow({ terms }: Affine, extents: readonly Extent[]): boolean {
+  if (terms.length < 3) return false;
+  const digits = terms
+    .map(({ coefficient, atom }) => ({ size: Math.abs(coefficient), atom }))
+    .sort((a, b) => a.size - b.size);
+  return digits.some(({ size, atom }, i) => {
+    const next = digits[i + 1];
+    const extent = atom.kind === "axis" ? extents[atom.axis]! : undefined;
+    return next !== undefined && extent !== undefined && isFixed(extent)
+      ? next.size < size * extent.constant
+      : false;
+  });
 }
 
 function isSumOfProducts(node: Compute): boolean {
