@@ -41,7 +41,7 @@ function stepNumber({ role, path }: Leaf): string {
 }
 
 function initializeBody({ lines, results, prelude }: JavaScriptGraph): string {
-  const draws = prelude.some(({ kind }) => kind === "uniform");
+  const draws = prelude.some(({ kind }) => kind === "uniform" || kind === "uniforms");
   const tensors = results.map(({ name, text, value }) => {
     const data =
       value.shape.length === 0 && elementsAt(value.shape, 1) === 1

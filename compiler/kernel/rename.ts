@@ -19,7 +19,7 @@ export function renameFunction(fn: KernelFunction, rename: Rename): KernelFuncti
   return { ...fn, parameters, body: renameStatements(fn.body, rename), result };
 }
 
-function renameStatements(statements: readonly Statement[], rename: Rename): Statement[] {
+export function renameStatements(statements: readonly Statement[], rename: Rename): Statement[] {
   const placed = (place: Place): Place => ({ ...place, buffer: rename(place.buffer) });
   const argument = (arg: Argument): Argument =>
     arg.kind === "address" ? { ...arg, place: placed(arg.place) } : arg;

@@ -171,14 +171,17 @@ function createColumn(
   };
 }
 
-/** Functions that the three below share, printed as JavaScript: their parameters are numbers. */
+/** Functions that the three below share, printed as JavaScript: they take numbers, and arrays that they index. */
 function addPrelude(file: SourceFile, prelude: string): void {
   if (prelude.trim() === "") return;
   const before = file.getFunctions().length;
   file.addStatements(`\n${prelude.trim()}`);
   for (const declared of file.getFunctions().slice(before)) {
+    const body = declared.getBodyText() ?? "";
     for (const parameter of declared.getParameters()) {
-      if (parameter.getTypeNode() === undefined) parameter.setType("number");
+      if (parameter.getTypeNode() !== undefined) continue;
+      const isIndexed = new RegExp(`\\b${parameter.getName()}\\[`).test(body);
+      parameter.setType(isIndexed ? "Float64Array" : "number");
     }
   }
 }

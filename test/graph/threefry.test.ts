@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { hash32, threefry2x32, uniformAt } from "../../compiler/graph/threefry.ts";
+import { hash32, threefry2x32, uniformAt, uniforms } from "../../compiler/graph/threefry.ts";
 
 describe("Threefry-2x32-20", () => {
   // Known answers of the authors' Random123 library (kat_vectors).
@@ -27,6 +27,13 @@ describe("Threefry-2x32-20", () => {
     const [even, odd] = threefry2x32(7, 9, 21, 3);
     expect(uniformAt(7, 9, 3, 42)).toBe((even >>> 8) / 2 ** 24);
     expect(uniformAt(7, 9, 3, 43)).toBe((odd >>> 8) / 2 ** 24);
+  });
+
+  test("uniform numbers drawn together are those drawn one by one", () => {
+    for (const count of [0, 1, 6, 7]) {
+      const each = Array.from({ length: count }, (_, index) => uniformAt(-5, 4212972631, 3, index));
+      expect([...uniforms(-5, 4212972631, 3, count)]).toEqual(each);
+    }
   });
 });
 

@@ -3,7 +3,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { differentiate } from "../../compiler/autodiff/differentiate.ts";
-import { axisAffine, constantAffine, stepAffine } from "../../compiler/graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  constantAffine,
+  scaleAffine,
+  stepAffine,
+} from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -135,6 +142,52 @@ test("random graphs compute what the interpreter computes", () => {
     }),
     { numRuns: 150, seed: 20261121 },
   );
+});
+
+test("long loops of one form are one function, and numbers for all of an array are drawn at once", () => {
+  const context = new GraphContext();
+  const offset = addAffine(scaleAffine(axisAffine(0), 50), axisAffine(1));
+  const draw = (stream: string, index: Affine, scale: number, shape: readonly number[]) => {
+    const body = context.call(
+      "multiply",
+      context.constant(scale, "f32"),
+      context.random(stream, index),
+    );
+    return context.compute({ parallel: shape.map(fixed), body }).values[0]!;
+  };
+  const values = [
+    draw("a", offset, 0.5, [40, 50]),
+    draw("b", offset, -3, [40, 50]),
+    // Numbers of other indices than the elements' own, and too few to make a function of them.
+    draw("c", addAffine(offset, constantAffine(1)), 2, [40, 50]),
+    draw("d", offset, 2, [2, 50]),
+  ];
+  const half = context.compute({
+    parallel: [fixed(40)],
+    reduction: [fixed(50)],
+    reducer: "sum",
+    body: context.load(values[0]!, [axisAffine(0), axisAffine(1)]),
+  }).values[0]!;
+  const results = [...values, half].map((value, i) => ({ name: String(i), value }));
+  const graph: Graph = { name: "init", batchMax: 1, results, assignments: [] };
+  const { lines, prelude } = printJavaScriptGraph(context, graph, { leaf: () => "" });
+  const text = lines.join("\n");
+  expect(text.match(/= uniforms\(/g)).toHaveLength(3);
+  expect(text.match(/uniformAt\(/g)).toHaveLength(1);
+  const [scale, again, sum, ...others] = [...text.matchAll(/^(compute_\w+)\(/gm)].map(
+    ([, name]) => name,
+  );
+  expect(again).toBe(scale);
+  expect(sum).not.toBe(scale);
+  expect(others).toEqual([]);
+  expect(printPrelude(prelude).match(/^function compute_/gm)).toHaveLength(2);
+
+  const counters = { seed: 7, batch: 1 };
+  const wanted = interpret(graph, { n: 1, leaf: () => [], ...counters });
+  const actual = run(context, graph, () => [], counters);
+  for (const [name, data] of wanted.results) {
+    expect(Array.from(actual.get(name) as Float64Array), name).toEqual(Array.from(data));
+  }
 });
 
 describe("printed text", () => {

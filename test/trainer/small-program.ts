@@ -9,10 +9,16 @@ export const smallProgram: CompiledProgram = {
   functions: {
     prelude: `function half(x) {
   return x / 2;
+}
+
+function fill(to, a, c) {
+  for (let i = 0; i < c; i++) {
+    to[i] = half(a);
+  }
 }`,
-    initialize: `const w = new Float32Array(1);
-w[0] = half(1) + seed / 1000;
-return { "Line/w": w };`,
+    initialize: `const w = new Float64Array(1);
+fill(w, 1 + seed / 500, 1);
+return { "Line/w": new Float32Array(w) };`,
     stepScalars: `switch (graph) {
   case "train":
     return [hypers["learning_rate"], 1 - 0.5 ** counters.t];

@@ -327,7 +327,10 @@ function erfinv(x: number): number {
   for (let step = 0; step < 4; step++) {
     const residue = y < 2.5 ? series(y) - a : 1 - a - complement(y);
     const newton = residue / ((2 / Math.sqrt(Math.PI)) * Math.exp(-y * y));
-    y -= newton / (1 + y * newton);
+    const change = newton / (1 + y * newton);
+    y -= change;
+    // What is left is of the order of the change's cube.
+    if (Math.abs(change) < 1e-7 * y) break;
   }
   return Math.sign(x) * y;
 }

@@ -5,12 +5,14 @@
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
 import { type ScalarFunctionName, scalarFunctions } from "../../graph/scalar-functions.ts";
-import { threefry2x32, uniformAt } from "../../graph/threefry.ts";
+import { threefry2x32, uniformAt, uniforms } from "../../graph/threefry.ts";
 
 /** A function that generated code may call, by name. */
 export type PreludeFunction =
   | { readonly kind: "float" | "integer"; readonly fn: ScalarFunctionName }
-  | { readonly kind: "uniform" | "to-i32" | "to-u8" };
+  | { readonly kind: "uniform" | "uniforms" | "threefry" | "to-i32" | "to-u8" }
+  /** Loops over arrays that are given, see `LoopFunctions`. */
+  | { readonly kind: "loops"; readonly name: string; readonly text: string };
 
 export function preludeName(wanted: PreludeFunction): string {
   switch (wanted.kind) {
@@ -20,11 +22,22 @@ export function preludeName(wanted: PreludeFunction): string {
       return `compute${capitalised(wanted.fn)}Integer`;
     case "uniform":
       return "uniformAt";
+    case "uniforms":
+      return "uniforms";
+    case "threefry":
+      return "threefry2x32";
     case "to-i32":
       return "toInt32";
     case "to-u8":
       return "toUint8";
+    case "loops":
+      return wanted.name;
   }
+}
+
+/** Functions that another one calls. */
+function calledBy(wanted: PreludeFunction): readonly PreludeFunction[] {
+  return wanted.kind === "uniform" ? [{ kind: "threefry" }] : [];
 }
 
 /** Names of functions are of no form that values' names have. */
@@ -35,7 +48,9 @@ function capitalised(name: string): string {
 /** Declarations of the functions, each once, in order of name. */
 export function printPrelude(wanted: readonly PreludeFunction[]): string {
   const declarations = new Map<string, string>();
-  for (const fn of wanted) declarations.set(preludeName(fn), declaration(fn));
+  for (const fn of wanted.flatMap((each) => [...calledBy(each), each])) {
+    declarations.set(preludeName(fn), declaration(fn));
+  }
   return [...declarations]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, text]) => text)
@@ -49,15 +64,18 @@ function declaration(wanted: PreludeFunction): string {
       return asDeclaration(name, scalarFunctions[wanted.fn].evaluate.toString());
     case "integer":
       return asDeclaration(name, scalarFunctions[wanted.fn].evaluateInteger.toString());
+    case "threefry":
+      return asDeclaration(name, threefry2x32.toString());
+    // A bundler may have renamed the function that this one calls.
     case "uniform":
-      return [
-        asDeclaration("threefry2x32", threefry2x32.toString()),
-        // A bundler may have renamed the function that the other calls.
-        asDeclaration(
-          "uniformAt",
-          uniformAt.toString().replaceAll(threefry2x32.name, "threefry2x32"),
-        ),
-      ].join("\n\n");
+      return asDeclaration(
+        name,
+        uniformAt.toString().replaceAll(threefry2x32.name, "threefry2x32"),
+      );
+    case "uniforms":
+      return asDeclaration(name, uniforms.toString());
+    case "loops":
+      return wanted.text;
     case "to-i32":
       return [
         `function ${name}(x) {`,

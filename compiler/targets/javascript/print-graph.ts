@@ -8,6 +8,7 @@ import { InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
 import { type GraphContext, graphNodes } from "../../graph/context.ts";
 import { elementsAt, type Shape, sizeAt, stackedAxis } from "../../graph/extent.ts";
 import type { Compute, Graph, Leaf, Node, Scan, Scatter, Value } from "../../graph/node.ts";
+import { hash32 } from "../../graph/threefry.ts";
 import { elementType } from "../../kernel/algebra.ts";
 import {
   add,
@@ -34,7 +35,9 @@ import { valueName } from "../../schedule/names.ts";
 import { nameSteps } from "../../schedule/step-parameters.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
 import { javaScriptDialect } from "./dialect.ts";
+import { drawnArray } from "./drawn-arrays.ts";
 import type { PreludeFunction } from "./functions.ts";
+import { callOfLoops } from "./loop-functions.ts";
 
 export interface JavaScriptOptions {
   /** An expression for a leaf: an array of its elements, or a number for step scalars. */
@@ -63,6 +66,29 @@ export function printJavaScriptGraph(
   return writer.print(graph);
 }
 
+/** Of a node's statements; `floats` are the names of arrays so far. */
+function linesOf(
+  statements: readonly Statement[],
+  printer: CLikePrinter,
+  floats: ReadonlySet<string>,
+  use: (wanted: PreludeFunction) => void,
+): string[] {
+  const [array, filled] = statements;
+  if (statements.length === 2 && array?.kind === "buffer" && filled?.kind === "loop") {
+    const drawn = drawnArray(array, filled, (e) => printer.expression(e));
+    if (drawn !== undefined) {
+      use({ kind: "uniforms" });
+      const args = `seed, ${hash32(drawn.stream)}, batch, ${array.elements}`;
+      const declared = `const ${array.name} = uniforms(${args});`;
+      return [declared, ...linesOf([drawn.loop], printer, floats, use)];
+    }
+  }
+  return statements.flatMap((s) => {
+    const called = s.kind === "loop" ? callOfLoops(s, floats, use) : undefined;
+    return called === undefined ? printer.block([s], "") : [called];
+  });
+}
+
 /** Values live in local arrays and constants; there are no parameters. */
 class GraphWriter extends KernelBuilder {
   readonly #context: GraphContext;
@@ -83,10 +109,16 @@ class GraphWriter extends KernelBuilder {
 
   print(graph: Graph): JavaScriptGraph {
     const prelude: PreludeFunction[] = [];
-    const printer = new CLikePrinter(javaScriptDialect((wanted) => prelude.push(wanted)));
+    const use = (wanted: PreludeFunction): void => {
+      prelude.push(wanted);
+    };
+    const printer = new CLikePrinter(javaScriptDialect(use));
+    const floats = new Set<string>();
     const lines = graphNodes(graph).flatMap((node) => {
       if (node.kind === "leaf") return [this.#declareLeaf(node)];
-      return [...this.#headOf(node), ...printer.block(this.#statementsOf(node), "")];
+      const statements = this.#statementsOf(node);
+      for (const s of statements) if (s.kind === "buffer" && s.dtype === "f32") floats.add(s.name);
+      return [...this.#headOf(node), ...linesOf(statements, printer, floats, use)];
     });
     const results = graph.results.map(({ name, value }) => {
       const known = this.#numbers.get(value);
