@@ -16,14 +16,14 @@ import { meanRules } from "./rules/reductions.ts";
 import { nodeRules, scalarRules } from "./simplify.ts";
 
 const exact = indexRules(scalarRules);
-const composing: RuleSet = { scalars: exact, nodes: nodeRules };
+const composing: RuleSet = { scalars: exact, nodes: [nodeRules] };
 const stabilising: RuleSet = {
   scalars: indexRules(logarithmRules, scalarRules),
-  nodes: nodeRules,
+  nodes: [nodeRules],
 };
 const splitting: RuleSet = {
   scalars: exact,
-  nodes: [...nodeRules, ...meanRules, ...normalFormRules],
+  nodes: [nodeRules, meanRules, normalFormRules],
 };
 
 /** The same values and derivatives; returns the same object if nothing changes. */

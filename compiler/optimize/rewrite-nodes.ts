@@ -16,13 +16,17 @@ import { bodyScope, type NodeRule, type NodeScope } from "./rules/node-rule.ts";
 /** More walks than any nest of rules can need. */
 const walkLimit = 100;
 
-/** Rules that are applied together. */
+/** Rules that are applied together. What is found of a list in one set holds in every other that has it. */
 export interface RuleSet {
   readonly scalars: RuleIndex;
-  readonly nodes: readonly NodeRule[];
+  /** Lists, the rules of earlier ones being tried first. */
+  readonly nodes: readonly (readonly NodeRule[])[];
 }
 
-/** What is known of nodes, whatever graph they are in. */
+/** The nodes that a list of rules leaves alone: in every graph, as rules look at a node and what it is computed from. */
+type LeftAlone = Set<Node>;
+
+/** What a set of rules does to nodes, whatever graph they are in. */
 class KnownNodes {
   /** What a walk makes of them. */
   readonly rewritten: Rewritten = new Map();
@@ -33,9 +37,39 @@ class KnownNodes {
 export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet): Graph {
   const { batchMax } = graph;
   const scope: NodeScope = { context, batchMax };
+  const memory = (of: object): LeftAlone =>
+    context.memory(of, batchMax, (): LeftAlone => new Set<Node>());
   const { settled, rewritten } = context.memory(rules, batchMax, () => new KnownNodes());
+  const ofScalars = rules.scalars.map((indexed) => ({
+    indexed,
+    leftAlone: memory(indexed.list),
+    seesOperands: indexed.list.some((rule) => rule.seesOperands),
+  }));
+  const ofNodes = rules.nodes.map((list) => ({ list, leftAlone: memory(list) }));
+  const alike = new Renamings();
   const fired = new Set<string>();
-  const rewrite = (node: Node): readonly Value[] | undefined => {
+
+  /** What is known of a node that does the same to other operands. */
+  const inherit = (node: Compute, original: Compute): void => {
+    if (!alike.isRenamed(node, original)) return;
+    for (const { leftAlone, seesOperands } of ofScalars) {
+      if (!seesOperands && leftAlone.has(original)) leftAlone.add(node);
+    }
+    if (!alike.readsAlike(node, original)) return;
+    for (const { leftAlone } of ofNodes) if (leftAlone.has(original)) leftAlone.add(node);
+  };
+  const simplifyBody = (node: Compute): Compute => {
+    const open = ofScalars.filter(({ leftAlone }) => !leftAlone.has(node));
+    if (open.length === 0) return node;
+    const lists = open.length === ofScalars.length ? rules.scalars : open.map((o) => o.indexed);
+    const body = rewriteScalar(node.body, bodyScope(node, scope), rules.scalars, lists);
+    const { parallel, reduction, where, reducer } = node;
+    const simpler =
+      body === node.body ? node : context.compute({ parallel, reduction, where, reducer, body });
+    for (const { leftAlone } of ofScalars) leftAlone.add(simpler);
+    return simpler;
+  };
+  const rewrite = (node: Node, original: Node): readonly Value[] | undefined => {
     if (settled.has(node)) return undefined;
     if (node.kind === "scatter") {
       const simpler = simplifyScatter(node, scope, rules.scalars);
@@ -44,13 +78,18 @@ export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet
       return simpler.values;
     }
     if (node.kind !== "compute") return undefined;
-    const simpler = simplifyBody(node, scope, rules.scalars);
+    if (node !== original) inherit(node, original as Compute);
+    const simpler = simplifyBody(node);
     if (simpler !== node) fired.add("scalar rules");
-    for (const rule of rules.nodes) {
-      const values = rule.apply(simpler, scope);
-      if (values === undefined || isSame(values, simpler)) continue;
-      fired.add(rule.name);
-      return values;
+    for (const { list, leftAlone } of ofNodes) {
+      if (leftAlone.has(simpler)) continue;
+      for (const rule of list) {
+        const values = rule.apply(simpler, scope);
+        if (values === undefined || isSame(values, simpler)) continue;
+        fired.add(rule.name);
+        return values;
+      }
+      leftAlone.add(simpler);
     }
     settled.add(simpler);
     return simpler === node ? undefined : simpler.values;
@@ -62,6 +101,38 @@ export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet
     current = next;
   }
   throw new InvariantError(`the rules ${[...fired].join(", ")} do not come to an end`);
+}
+
+/**
+ * Which nodes were rebuilt over other operands and are the same but for these. A rule that looks no further than at types and
+ * shapes of operands, and at which of them are one, does to the one what it does to the other.
+ */
+class Renamings {
+  readonly #originals = new Map<Node, Node>();
+
+  /** Whether the body is that of the original with other operands, each its own. */
+  isRenamed(node: Compute, original: Compute): boolean {
+    // Bodies list operands in one order, so as many operands means that none have become one.
+    if (node.operands.length !== original.operands.length) return false;
+    this.#originals.set(node, original);
+    return true;
+  }
+
+  /** Whether the operands also look alike to a node rule. */
+  readsAlike(node: Compute, original: Compute): boolean {
+    return node.operands.every(({ node: other, result }, i) => {
+      const before = original.operands[i]!;
+      if (other === before.node) return result === before.result;
+      return (
+        (isOpaque(other) && isOpaque(before.node)) || this.#originals.get(other) === before.node
+      );
+    });
+  }
+}
+
+/** Whether node rules of its readers see no more of a node than its values' types and shapes. */
+function isOpaque(node: Node): boolean {
+  return node.kind === "compute" ? node.reducer !== null : node.kind !== "scan";
 }
 
 const isSame = (values: readonly Value[], node: Compute): boolean =>
@@ -79,11 +150,4 @@ function simplifyScatter(node: Scatter, scope: NodeScope, rules: RuleIndex): Sca
     index: node.index.map(simpler),
     body: simpler(node.body),
   });
-}
-
-function simplifyBody(node: Compute, scope: NodeScope, rules: RuleIndex): Compute {
-  const body = rewriteScalar(node.body, bodyScope(node, scope), rules);
-  if (body === node.body) return node;
-  const { parallel, reduction, where, reducer } = node;
-  return scope.context.compute({ parallel, reduction, where, reducer, body });
 }

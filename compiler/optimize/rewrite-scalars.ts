@@ -7,63 +7,91 @@ import { InvariantError } from "../diagnostics/diagnostic.ts";
 import type { Scalar } from "../graph/node.ts";
 import type { Root, ScalarRule, Scope } from "./rules/rule.ts";
 
-/** Rules by the root that they match, in the order of their lists. */
-export type RuleIndex = ReadonlyMap<Root, readonly ScalarRule[]>;
+/** The rules of one list by the root that they match, in the order of the list. */
+export interface IndexedRules {
+  /** The list itself: what is remembered of it holds wherever it is used. */
+  readonly list: readonly ScalarRule[];
+  readonly byRoot: ReadonlyMap<Root, readonly ScalarRule[]>;
+}
+
+/** Lists of rules, the rules of earlier ones being tried first. */
+export type RuleIndex = readonly IndexedRules[];
 
 export function indexRules(...lists: readonly (readonly ScalarRule[])[]): RuleIndex {
-  const index = new Map<Root, ScalarRule[]>();
-  for (const rule of lists.flat()) {
-    for (const root of rule.roots) {
-      const known = index.get(root);
-      if (known === undefined) index.set(root, [rule]);
-      else known.push(rule);
+  return lists.map((list) => {
+    const byRoot = new Map<Root, ScalarRule[]>();
+    for (const rule of list) {
+      for (const root of rule.roots) {
+        const known = byRoot.get(root);
+        if (known === undefined) byRoot.set(root, [rule]);
+        else known.push(rule);
+      }
     }
-  }
-  return index;
+    return { list, byRoot };
+  });
 }
 
 /** More rewrites of one scalar than any chain of rules can need. */
 const stepLimit = 200;
 
-export function rewriteScalar(body: Scalar, scope: Scope, rules: RuleIndex): Scalar {
+/**
+ * The body, rewritten. `open` are those of the rules that may fire on scalars of the body itself: the others are known to
+ * leave all of them alone, and are tried on what is made of them only.
+ */
+export function rewriteScalar(
+  body: Scalar,
+  scope: Scope,
+  rules: RuleIndex,
+  open: RuleIndex = rules,
+): Scalar {
+  if (open.length === 0) return body;
   const rewritten = new Map<Scalar, Scalar>();
-  const rewrite = (scalar: Scalar): Scalar => {
+  const fired: string[] = [];
+  const rewrite = (scalar: Scalar, candidates: RuleIndex): Scalar => {
     const known = rewritten.get(scalar);
     if (known !== undefined) return known;
     let current = scalar;
-    const fired: string[] = [];
-    for (;;) {
-      const inner = withChildren(current, scope, rewrite);
-      const [rule, next] = applyFirst(inner, scope, rules);
-      if (rule === undefined) {
-        current = inner;
-        break;
-      }
-      fired.push(rule.name);
-      if (fired.length > stepLimit) {
+    let tried = candidates;
+    for (let step = 0; ; step++) {
+      const inner = withChildren(current, scope, tried === open ? rewriteOwn : rewriteNew);
+      if (inner !== current) tried = rules;
+      const next = applyFirst(inner, scope, tried, fired);
+      current = next ?? inner;
+      if (next === undefined) break;
+      if (step >= stepLimit) {
         const still = [...new Set(fired.slice(-20))].join(", ");
         throw new InvariantError(`the rules ${still} do not come to an end`);
       }
-      current = next;
+      tried = rules;
     }
     rewritten.set(scalar, current);
     rewritten.set(current, current);
     return current;
   };
-  return rewrite(body);
+  const rewriteOwn = (scalar: Scalar): Scalar => rewrite(scalar, open);
+  const rewriteNew = (scalar: Scalar): Scalar => rewrite(scalar, rules);
+  return rewriteOwn(body);
 }
 
+/** What the first rule that fires makes of a scalar; its name goes to `fired`. */
 function applyFirst(
   scalar: Scalar,
   scope: Scope,
   rules: RuleIndex,
-): [ScalarRule, Scalar] | [undefined, Scalar] {
+  fired: string[],
+): Scalar | undefined {
   const root: Root = scalar.kind === "call" ? scalar.fn : scalar.kind;
-  for (const rule of rules.get(root) ?? []) {
-    const next = rule.apply(scalar, scope);
-    if (next !== undefined && next !== scalar) return [rule, next];
+  for (const { byRoot } of rules) {
+    const ofRoot = byRoot.get(root);
+    if (ofRoot === undefined) continue;
+    for (const rule of ofRoot) {
+      const next = rule.apply(scalar, scope);
+      if (next === undefined || next === scalar) continue;
+      fired.push(rule.name);
+      return next;
+    }
   }
-  return [undefined, scalar];
+  return undefined;
 }
 
 /** The scalar over rewritten children; the same object if none changed. */

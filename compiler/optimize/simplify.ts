@@ -32,7 +32,7 @@ export const nodeRules = [...reductionRules, ...indexMapRules];
 
 const simplifying: RuleSet = {
   scalars: indexRules(afterDifferentiationRules, scalarRules),
-  nodes: [...nodeRules, ...meanRules, ...normalFormRules],
+  nodes: [nodeRules, meanRules, normalFormRules],
 };
 
 /**

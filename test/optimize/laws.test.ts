@@ -3,14 +3,26 @@ import { describe, expect, it } from "vitest";
 import { differentiate } from "../../compiler/autodiff/differentiate.ts";
 import { type GraphContext, graphNodes } from "../../compiler/graph/context.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
-import type { Graph, Scalar } from "../../compiler/graph/node.ts";
+import type { Graph, Node, Scalar, Value } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { reducers } from "../../compiler/graph/reducers.ts";
+import { rewriteGraph } from "../../compiler/graph/rewrite.ts";
 import { scalarCost } from "../../compiler/graph/scalar-cost.ts";
 import { verifyGraph } from "../../compiler/graph/verify.ts";
 import { canonicalise } from "../../compiler/optimize/canonicalise.ts";
-import { axesOfNode, finishOne, pointsAt } from "../../compiler/optimize/rules/node-rule.ts";
-import { simplify } from "../../compiler/optimize/simplify.ts";
+import { type RuleSet, rewriteNodes } from "../../compiler/optimize/rewrite-nodes.ts";
+import { indexRules, rewriteScalar } from "../../compiler/optimize/rewrite-scalars.ts";
+import { afterDifferentiationRules } from "../../compiler/optimize/rules/after-differentiation.ts";
+import { logarithmRules } from "../../compiler/optimize/rules/logarithms.ts";
+import {
+  axesOfNode,
+  bodyScope,
+  finishOne,
+  pointsAt,
+} from "../../compiler/optimize/rules/node-rule.ts";
+import { normalFormRules } from "../../compiler/optimize/rules/normal-forms.ts";
+import { meanRules } from "../../compiler/optimize/rules/reductions.ts";
+import { nodeRules, scalarRules, simplify } from "../../compiler/optimize/simplify.ts";
 import { type RandomGraph, randomGraph } from "../graph/random-graph.ts";
 
 /** Results and assigned values of two graphs agree but for the rounding of regrouped sums. */
@@ -49,7 +61,63 @@ function costOf(context: GraphContext, graph: Graph): number {
   return cost;
 }
 
+/** Results and assigned values are the same objects: equal nodes of one context are. */
+function expectSameNodes(graph: Graph, other: Graph): void {
+  const values = ({ results, assignments }: Graph) =>
+    [...results, ...assignments].map(({ value }) => value);
+  const others = values(other);
+  expect(values(graph).every((value, i) => value === others[i])).toBe(true);
+}
+
+/** What `rewriteNodes` does, every rule being tried on every node in every walk. */
+function rewriteAnew(context: GraphContext, graph: Graph, { scalars, nodes }: RuleSet): Graph {
+  const scope = { context, batchMax: graph.batchMax };
+  const rewrite = (node: Node): readonly Value[] | undefined => {
+    if (node.kind !== "compute") return undefined;
+    const body = rewriteScalar(node.body, bodyScope(node, scope), scalars);
+    const simpler = body === node.body ? node : context.compute({ ...node, body });
+    for (const { apply } of nodes.flat()) {
+      const values = apply(simpler, scope);
+      if (values?.some((value, i) => value !== simpler.values[i])) return values;
+    }
+    return simpler.values;
+  };
+  const next = rewriteGraph(context, graph, rewrite);
+  return next === graph ? graph : rewriteAnew(context, next, { scalars, nodes });
+}
+
 const runs = { numRuns: 200 };
+
+describe("rules", () => {
+  const exact = indexRules(scalarRules);
+  const forms = [nodeRules, meanRules, normalFormRules];
+  const before: readonly RuleSet[] = [
+    { scalars: exact, nodes: [nodeRules] },
+    { scalars: indexRules(logarithmRules, scalarRules), nodes: [nodeRules] },
+    { scalars: exact, nodes: forms },
+  ];
+  const after: RuleSet = {
+    scalars: indexRules(afterDifferentiationRules, scalarRules),
+    nodes: forms,
+  };
+
+  it("do what they would if nothing were known of nodes from other walks, sets and graphs", () => {
+    fc.assert(
+      fc.property(randomGraph({ updates: true }), ({ context, graph }) => {
+        let known = graph;
+        for (const rules of before) {
+          const anew = rewriteAnew(context, known, rules);
+          known = rewriteNodes(context, known, rules);
+          expectSameNodes(known, anew);
+        }
+        const trained = differentiate(context, known);
+        const anew = rewriteAnew(context, trained, after);
+        expectSameNodes(rewriteNodes(context, trained, after), anew);
+      }),
+      runs,
+    );
+  });
+});
 
 describe("simplify", () => {
   it("keeps values, is idempotent, and returns the same graph if nothing changes", () => {

@@ -221,7 +221,10 @@ describe("node rules", () => {
     const [make, expected] = examples[name]!;
     const { b, y } = make();
     const graph = b.graph(y);
-    const simple = rewriteNodes(b.context, graph, { scalars: indexRules(scalarRules), nodes: all });
+    const simple = rewriteNodes(b.context, graph, {
+      scalars: indexRules(scalarRules),
+      nodes: [all],
+    });
     expect(computed(simple)).toBe(expected);
     const environment = { n: 3, leaf: (_: string, path: string) => data(path) };
     const before = interpret(graph, environment).results.get("y")!;

@@ -10,9 +10,9 @@ import { substituteAxes } from "../../graph/rewrite.ts";
 import { algebraOf } from "../../graph/scalar-functions.ts";
 import { rangeOfScalar } from "../../graph/value-range.ts";
 import { loadWhole, mapValue } from "./node-rule.ts";
-import { argOf, argsOf, isConstant, named, onCall, type Scope } from "./rule.ts";
+import { argOf, argsOf, isConstant, named, onCall, type ScalarRule, type Scope } from "./rule.ts";
 
-export const logarithmRules = named({
+const rules = named({
   // log of what has a stable logarithm
   stableLog: onCall("log", (scope, { x }) => logOf(x, scope)),
   // log1p(−q) = log(1 − q) of what has a stable complement
@@ -38,6 +38,8 @@ export const logarithmRules = named({
   // p / Σ p = a / Σ a where p = a / t and t is the same all along the sum: normalising twice is normalising once
   normaliseOnce: onCall("divide", (scope, { x, y }) => normaliseOnce(x, y, scope)),
 });
+
+export const logarithmRules = rules.map((rule): ScalarRule => ({ ...rule, seesOperands: true }));
 
 /** What a load of a map reads, as an expression of the map's own operands; anything else as it is. */
 export function lookThrough(scalar: Scalar, { context }: Pick<Scope, "context">): Scalar {

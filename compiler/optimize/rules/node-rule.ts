@@ -24,6 +24,10 @@ export interface NodeScope {
   readonly batchMax: number;
 }
 
+/**
+ * A node rule looks at its node and, of the nodes that this one loads, at the bodies of maps and at loops; at no others, and
+ * not at which values those read.
+ */
 export interface NodeRule {
   readonly name: string;
   readonly apply: (node: Compute, scope: NodeScope) => readonly Value[] | undefined;

@@ -27,6 +27,8 @@ export type Root = ScalarFunctionName | Exclude<Scalar["kind"], "call">;
 export interface ScalarRule {
   readonly name: string;
   readonly roots: readonly Root[];
+  /** Whether it looks at what is loaded, too: at how operands are computed. The others know of them their types and shapes. */
+  readonly seesOperands?: true;
   /** The right side, or undefined where the left side does not match. */
   readonly apply: (scalar: Scalar, scope: Scope) => Scalar | undefined;
 }
