@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { add, constant, f32, load, multiply, place, store } from "../../compiler/kernel/build.ts";
 import type { Expression } from "../../compiler/kernel/ir.ts";
-import type { KernelModule, Launch } from "../../compiler/kernel/module.ts";
+import type { Arena, KernelModule, Launch, Placement } from "../../compiler/kernel/module.ts";
 import { verifyModule } from "../../compiler/kernel/verify.ts";
 import { partTexts, wholeText } from "../../compiler/targets/cpu/c-source.ts";
 import { printLibrary } from "../../compiler/targets/cpu/print-module.ts";
@@ -30,7 +30,15 @@ const [sum, product] = [
   kernel("product", multiply, [0, 128], true),
 ] as const;
 
-/** Kernels that graphs share, that run together, and that tasks take through a loop. */
+/** The same kernel with y elsewhere: at another place, then in another arena. */
+const moved = { ...sum, placements: [sum.placements[0]!, at("persistent", 224)] };
+const result = { ...sum, placements: [sum.placements[0]!, at("results", 0)] };
+
+function at(arena: Arena, offset: number): Placement {
+  return { kind: "arena", arena, offset };
+}
+
+/** Kernels that graphs share, that run together, at other places too, and that tasks take through a loop. */
 const module: KernelModule = {
   model: "Test",
   functions: [
@@ -40,7 +48,12 @@ const module: KernelModule = {
       launches: [sum, product, sum, kernel("other", (y) => add(y, constant(1, "f32")), [0, 192])],
       loops: [{ first: 2, end: 4, count: 3, tasks: { rows: 8, slots: 4, isParallel: true } }],
     },
-    { graph: "predict", symbol: "nnc_predict", launches: [sum, product], loops: [] },
+    {
+      graph: "predict",
+      symbol: "nnc_predict",
+      launches: [sum, product, { ...moved, withPrevious: true }, result],
+      loops: [],
+    },
   ],
 };
 
@@ -59,7 +72,7 @@ async function run(texts: readonly string[], jobs: number): Promise<Float32Array
   const session = new addon.Session(new addon.Library(path), {
     persistentBytes: 256,
     temporariesBytes: 0,
-    resultsBytes: 0,
+    resultsBytes: 64,
     threads: 1,
     columns: 0,
   });
@@ -99,5 +112,22 @@ test("parts make the library that one file makes", async () => {
 
   const values = await run([whole], 1);
   expect([values[16], values[32], values[48]]).toEqual([5 + 3 * 5, 7 * 3 * 3, 3]);
+  // At the other place of the same kernel.
+  expect(values[56]).toBe(3);
   expect(await run(parts, 3)).toEqual(values);
+});
+
+test("launches of a kernel whose places differ in numbers alone share a task", () => {
+  const text = wholeText(printLibrary(module, { features: [], source: "test.nn" }));
+  expect(text.match(/(?<=static void )launch_\w+/g)).toEqual([
+    "launch_sum",
+    "launch_product",
+    "launch_other",
+    "launch_sum_2",
+  ]);
+  expect(text).toContain("(float *)(step->persistent + places[0])");
+  expect(text).toContain("(float *)(step->results + 0)");
+  expect(text).toContain("static const size_t places_1[] = {64};");
+  expect(text).toContain("static const size_t places_3[] = {224};");
+  expect(text).toContain("{launch_product, 0, 1}, {launch_sum, places_3, 1}}");
 });

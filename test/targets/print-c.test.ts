@@ -130,7 +130,7 @@ test("a kernel, its task and its graph", () => {
       }
     }
 
-    static void nnc_predict_1(const nnc_step *step, int32_t task) {
+    static void launch_scale(const nnc_step *step, int32_t task, const size_t *places) {
       run_scale(task,
         step->n,
         step->rows,
@@ -142,7 +142,10 @@ test("a kernel, its task and its graph", () => {
 
     void nnc_predict(const nnc_step *step) {
       const int32_t n = step->n;
-      step->parallel(step, nnc_predict_1, (n + 15) / 16);
+      nnc_running_step running = {*step};
+      step = &running.step;
+      running.parts = (const nnc_part[]){{launch_scale, 0, (n + 15) / 16}};
+      step->parallel(step, take_part, (n + 15) / 16);
     }
     "
   `);
@@ -162,18 +165,21 @@ test("clocks are read after each launch, those in loops and those that would run
   expect(text.slice(text.indexOf("void nnc_predict(const"))).toMatchInlineSnapshot(`
     "void nnc_predict(const nnc_step *step) {
       const int32_t n = step->n;
-      nnc_looping_step looping = {*step, {0}};
-      step = &looping.step;
+      nnc_running_step running = {*step};
+      step = &running.step;
       int64_t spent[3] = {0};
       time_reading();
       int64_t since = 0, before = 0;
       charge(&before, &since);
-      step->parallel(step, nnc_predict_1, (n + 15) / 16);
+      running.parts = (const nnc_part[]){{launch_scale, 0, (n + 15) / 16}};
+      step->parallel(step, take_part, (n + 15) / 16);
       charge(&spent[0], &since);
-      step->parallel(step, nnc_predict_2, (n + 15) / 16);
+      running.parts = (const nnc_part[]){{launch_scale, 0, (n + 15) / 16}};
+      step->parallel(step, take_part, (n + 15) / 16);
       charge(&spent[1], &since);
-      for (looping.at[0] = 0; looping.at[0] < 5; looping.at[0]++) {
-        step->parallel(step, nnc_predict_3, (n + 15) / 16);
+      for (running.at[0] = 0; running.at[0] < 5; running.at[0]++) {
+        running.parts = (const nnc_part[]){{launch_scale, 0, (n + 15) / 16}};
+        step->parallel(step, take_part, (n + 15) / 16);
         charge(&spent[2], &since);
       }
       float *nanoseconds = (float *)(step->results + 192);

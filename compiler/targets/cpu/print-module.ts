@@ -12,7 +12,6 @@ import {
   type Launch,
   type LaunchTree,
   launchTrees,
-  type Placement,
 } from "../../kernel/module.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
@@ -26,9 +25,10 @@ import {
   printStart,
 } from "./clocks.ts";
 import { cDialect } from "./dialect.ts";
+import { LaunchTasks, type TaskCall } from "./launch-tasks.ts";
 import { legalize } from "./legalize.ts";
 import { type Helper, memoryTypeName, printHelpers, typeName } from "./prelude.ts";
-import { depthOf, haveRowTasks, noSlotTaken, printLoopingStep, printRowTask } from "./row-tasks.ts";
+import { haveRowTasks, noSlotTaken, printRowTask, printRunningStep } from "./row-tasks.ts";
 import { stepHeader } from "./step-header.ts";
 
 export interface PrintOptions {
@@ -67,8 +67,9 @@ export function printLibrary(
   const called = functionsOf([...kernels.values()]);
   const functions = called.flatMap((fn) => [...printer.function(fn), ""]);
   const printed = new Set<Kernel>();
+  const tasks = new LaunchTasks(module.functions);
   const graphs = module.functions.flatMap((fn) =>
-    printGraph(fn, kernels, { printed, printer, clocks }),
+    printGraph(fn, kernels, { printed, printer, tasks, clocks }),
   );
   const head = [
     ...blockComment([
@@ -79,7 +80,7 @@ export function printLibrary(
     "",
     stepHeader.trimEnd(),
     "",
-    ...printLoopingStep(module, clocks !== undefined),
+    ...printRunningStep(module, clocks !== undefined),
     ...printHelpers(helpers, new Set(features)),
     ...intrinsicsOf([...kernels.values(), ...called]).map(printIntrinsic),
     "",
@@ -230,12 +231,13 @@ interface GraphPrinting extends Pick<PrintOptions, "clocks"> {
   /** Kernels that an earlier graph has printed. */
   readonly printed: Set<Kernel>;
   readonly printer: CLikePrinter;
+  readonly tasks: LaunchTasks;
 }
 
 function printGraph(
   fn: GraphFunction,
   kernels: ReadonlyMap<Kernel, Kernel>,
-  { printed, printer, clocks }: GraphPrinting,
+  { printed, printer, tasks, clocks }: GraphPrinting,
 ): CFunction[] {
   const functions: CFunction[] = [];
   const bound = fn.launches.map((launch, i): BoundLaunch => {
@@ -244,23 +246,16 @@ function printGraph(
       printed.add(launch.kernel);
       functions.push(printKernel(kernel, printer));
     }
-    const task = `${fn.symbol}_${i + 1}`;
-    functions.push(printTask(task, kernel, launch));
-    return { task, count: printer.expression(kernel.tasks), launch };
+    const ambient = ambientOf(kernel).map((name) =>
+      name === "whole" ? "((const nnc_running_step *)step)->whole" : `step->${name}`,
+    );
+    functions.push(...tasks.take(launch, { kernel, symbol: functionName(kernel), ambient }));
+    const count = printer.expression(kernel.tasks);
+    return { ...tasks.call(launch), number: i + 1, count, launch };
   });
   const calls = new Map<BoundLaunch, string[]>();
   const waves = clocks === undefined ? wavesOf(bound) : bound.map((launch) => [launch]);
-  for (const wave of waves) {
-    const [first] = wave;
-    if (wave.length === 1) {
-      calls.set(first!, printLaunch(first!));
-      continue;
-    }
-    const task = `${first!.task}_to_${fn.launches.indexOf(wave.at(-1)!.launch) + 1}`;
-    const count = wave.map((part) => part.count).join(" + ");
-    functions.push(printJoinedTasks(task, wave));
-    calls.set(first!, printLaunch({ task, count, launch: first!.launch }));
-  }
+  for (const wave of waves) calls.set(wave[0]!, printWave(wave));
   const printTrees = (trees: readonly LaunchTree[], depth: number, inTask: boolean): string[] =>
     trees.flatMap((tree) => {
       if (tree.kind === "launch") {
@@ -268,7 +263,7 @@ function printGraph(
         const call = calls.get(bound[tree.launch]!) ?? [];
         return clocks === undefined ? call : [...call, printCharge(tree.launch, inTask)];
       }
-      const at = `looping.at[${depth}]`;
+      const at = `running.at[${depth}]`;
       const loop = [
         `  for (${at} = 0; ${at} < ${tree.count}; ${at}++) {`,
         ...printTrees(tree.body, depth + 1, inTask || tree.tasks !== null).map(
@@ -277,12 +272,16 @@ function printGraph(
         "  }",
       ];
       if (tree.tasks === null) return loop;
-      const task = `${bound[firstLaunch(tree)]!.task}_by_rows`;
+      const task = `${fn.symbol}_${firstLaunch(tree) + 1}_by_rows`;
       const count = `(n + ${tree.tasks.rows - 1}) / ${tree.tasks.rows}`;
-      const call = printTaskCall(task, count, tree.tasks);
+      const call = tree.tasks.isParallel
+        ? [`  step->parallel(step, ${task}, ${count});`]
+        : [`  for (int32_t task = 0; task < ${count}; task++) ${task}(step, task);`];
       const isTimed = clocks !== undefined;
       const body = printRowTask(tree.tasks, isTimed ? [printStart(), ...loop] : loop);
-      functions.push(taskFunction(task, null, body, "whole"));
+      const header = `void ${task}(const nnc_step *whole, int32_t task) {`;
+      const lines = [header, ...body, "}"];
+      functions.push({ comment: [], lines, kind: "task", kernel: null, work: lines.length });
       return isTimed ? [...call, printShares(firstLaunch(tree), lastLaunch(tree))] : call;
     });
   const trees = launchTrees(fn);
@@ -291,19 +290,16 @@ function printGraph(
     clocks === undefined
       ? launched
       : printClocks(fn, launched, { ...clocks, haveRowTasks: haveRowTasks(trees) });
-  const looping =
-    depthOf(trees) === 0
-      ? []
-      : [
-          "  nnc_looping_step looping = {*step, {0}};",
-          ...(haveRowTasks(trees) ? noSlotTaken : []),
-          "  step = &looping.step;",
-        ];
+  const running =
+    haveRowTasks(trees) || steps.some((step) => /\brunning\b/.test(step))
+      ? ["  nnc_running_step running = {*step};", "  step = &running.step;"]
+      : [];
   const usesN = steps.some((step) => /\bn\b/.test(step));
   const lines = [
     `void ${fn.symbol}(const nnc_step *step) {`,
     ...(usesN ? ["  const int32_t n = step->n;"] : []),
-    ...looping,
+    ...running,
+    ...(haveRowTasks(trees) ? noSlotTaken : []),
     ...(steps.length === 0 ? ["  (void)step;"] : steps),
     "}",
   ];
@@ -311,56 +307,10 @@ function printGraph(
   return [...functions, { comment: [], lines, kind: "exported", kernel: null, work }];
 }
 
-function taskFunction(
-  name: string,
-  kernel: string | null,
-  body: readonly string[],
-  step = "step",
-): CFunction {
-  const header = `void ${name}(const nnc_step *${step}, int32_t task) {`;
-  const lines = [header, ...body, "}"];
-  return { comment: [], lines, kind: "task", kernel, work: lines.length };
-}
-
-/** Binds one launch: kernel parameters to places in memory. */
-function printTask(name: string, kernel: Kernel, { placements }: Launch): CFunction {
-  const args = [
-    "task",
-    ...ambientOf(kernel).map((ambient) =>
-      ambient === "whole" ? "((const nnc_looping_step *)step)->whole" : `step->${ambient}`,
-    ),
-    ...kernel.parameters.map((parameter, i) => argumentText(parameter, placements[i]!)),
-  ];
-  return taskFunction(name, kernel.name, [`  ${functionName(kernel)}(${args.join(",\n    ")});`]);
-}
-
-function argumentText(parameter: KernelParameter, placement: Placement): string {
-  switch (placement.kind) {
-    case "scalar":
-      return `step->scalars[${placement.slot}]`;
-    case "column":
-      return `step->columns[${placement.slot}]`;
-    case "arena": {
-      const { arena, offset, rowBytes, taskBytes } = placement;
-      const isRead = parameter.kind !== "window" || parameter.access === "read";
-      invariant("dtype" in parameter, `${parameter.name} is no memory`);
-      const { dtype } = parameter;
-      const type = `${isRead ? "const " : ""}${memoryTypeName(dtype)} *`;
-      const part = (of: string, bytes: number | undefined) =>
-        bytes === undefined ? "" : ` + (size_t)((const nnc_looping_step *)step)->${of} * ${bytes}`;
-      const start = `${offset}${part("first_row", rowBytes)}${part("slot", taskBytes)}`;
-      return `(${type})(step->${arena} + ${start})`;
-    }
-    case "step":
-      return `((const nnc_looping_step *)step)->at[${placement.depth}]`;
-    default:
-      return assertExhaustive(placement);
-  }
-}
-
-/** A launch with its task function and its number of tasks, as C. */
-interface BoundLaunch {
-  readonly task: string;
+/** A launch with what it calls and its number of tasks, as C. */
+interface BoundLaunch extends TaskCall {
+  /** Among those of its graph, from 1 on. */
+  readonly number: number;
   readonly count: string;
   readonly launch: Launch;
 }
@@ -375,23 +325,31 @@ function wavesOf(launches: readonly BoundLaunch[]): BoundLaunch[][] {
   return waves;
 }
 
-/** The tasks of several launches, one after the other, as those of one. */
-function printJoinedTasks(name: string, wave: readonly BoundLaunch[]): CFunction {
-  const usesN = wave.slice(0, -1).some(({ count }) => /\bn\b/.test(count));
-  return taskFunction(name, null, [
-    ...(usesN ? ["  const int32_t n = step->n;"] : []),
-    ...wave.flatMap(({ task, count }, i) =>
-      i === wave.length - 1
-        ? [`  ${task}(step, task);`]
-        : [
-            `  if (task < ${count}) {`,
-            `    ${task}(step, task);`,
-            "    return;",
-            "  }",
-            `  task -= ${count};`,
-          ],
-    ),
-  ]);
+/** Small work runs at once; the rest goes to the threads, that of several launches one after the other as one. */
+function printWave(wave: readonly BoundLaunch[]): string[] {
+  const tables = wave.flatMap(({ places, number }) =>
+    places.length === 0
+      ? []
+      : [`  static const size_t places_${number}[] = {${places.join(", ")}};`],
+  );
+  const table = ({ places, number }: BoundLaunch) =>
+    places.length === 0 ? "0" : `places_${number}`;
+  const [first] = wave;
+  const { task, count, launch } = first!;
+  if (wave.length === 1 && (count === "1" || !launch.isParallel)) {
+    const call = (at: string) => `${task}(step, ${at}, ${table(first!)});`;
+    const loop = `for (int32_t task = 0; task < ${count}; task++) `;
+    return [...tables, `  ${count === "1" ? call("0") : loop + call("task")}`];
+  }
+  const parts = wave.map((part) => `{${part.task}, ${table(part)}, ${part.count}}`);
+  const total = wave.map((part) => part.count).join(" + ");
+  return [
+    ...tables,
+    `  running.parts = (const nnc_part[]){${parts.join(", ")}};`,
+    launch.isParallel
+      ? `  step->parallel(step, take_part, ${total});`
+      : `  for (int32_t task = 0; task < ${total}; task++) take_part(step, task);`,
+  ];
 }
 
 function firstLaunch(tree: LaunchTree): number {
@@ -400,19 +358,4 @@ function firstLaunch(tree: LaunchTree): number {
 
 function lastLaunch(tree: LaunchTree): number {
   return tree.kind === "launch" ? tree.launch : lastLaunch(tree.body.at(-1)!);
-}
-
-/** Small work runs at once; the rest goes to the threads. */
-function printLaunch({ task, count, launch }: BoundLaunch): string[] {
-  return printTaskCall(task, count, launch);
-}
-
-function printTaskCall(
-  task: string,
-  count: string,
-  { isParallel }: Pick<Launch, "isParallel">,
-): string[] {
-  if (count === "1") return [`  ${task}(step, 0);`];
-  if (isParallel) return [`  step->parallel(step, ${task}, ${count});`];
-  return [`  for (int32_t task = 0; task < ${count}; task++) ${task}(step, task);`];
 }
