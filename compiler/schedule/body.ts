@@ -17,13 +17,15 @@ import {
   literalOf,
   load,
   random,
+  shuffle,
   symbol,
 } from "../kernel/build.ts";
-import type { Expression } from "../kernel/ir.ts";
+import type { ElementType, Expression, Place } from "../kernel/ir.ts";
 import { mapExpression } from "../kernel/rewrite.ts";
 import { lowerGather } from "./gathers.ts";
 import {
   conditionValue,
+  lanePlaces,
   laneStep,
   type Point,
   recombine,
@@ -133,6 +135,15 @@ export function lowerLoad(
     return builder.let(hint, load(place, { dtype, lanes: 1 }, { mask: condition }));
   }
   const lanes = point.vector?.lanes ?? 1;
+  const places = isRowUniform && maskLanes === 1 ? lanePlaces(offset, point) : null;
+  if (step === null && places !== null && isWithinVector(places)) {
+    const row = at.row && scalarIndex(at.row, point);
+    const place = { buffer, index: scalarIndex(offset, point), row };
+    return loadByPlaces(builder, place, dtype, places, hint, {
+      active: active ?? places.length,
+      mask: condition,
+    });
+  }
   const isRun = step === 1 && isRowUniform;
   const place = {
     buffer,
@@ -141,6 +152,26 @@ export function lowerLoad(
   };
   const type = { dtype, lanes };
   return builder.let(hint, load(place, type, { mask: condition, active: active ?? lanes }));
+}
+
+/** Whether a vector of memory from where lane 0 is has all lanes. */
+export function isWithinVector(places: readonly number[]): boolean {
+  return places.every((at) => at >= 0 && at < places.length);
+}
+
+/** The lanes of a vector from their places in the one from `place` on, read as one. */
+export function loadByPlaces(
+  builder: KernelBuilder,
+  place: Place,
+  dtype: ElementType,
+  places: readonly number[],
+  hint: string,
+  { active, mask = null }: BodyOptions,
+): Expression {
+  const reach = 1 + Math.max(...places.slice(0, active));
+  const type = { dtype, lanes: places.length };
+  const near = builder.let(hint, load(place, type, { mask, active: reach }));
+  return builder.let(hint, shuffle(near, near, places));
 }
 
 /** An index as a value: the number of rows is then that of the batch, whatever a task takes of it. */

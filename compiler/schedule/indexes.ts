@@ -12,6 +12,7 @@ import {
   axisAffine,
   constantAffine,
   extentAffine,
+  isQuotient,
   offsetAffine,
   scaleAffine,
   substituteAffine,
@@ -47,7 +48,12 @@ export interface Point {
   /** The value of each axis in i32 with one lane: that of lane 0. */
   readonly axes: readonly Expression[];
   /** The axis that grows by one from lane to lane. */
-  readonly vector: { readonly axis: number; readonly lanes: number } | null;
+  readonly vector: {
+    readonly axis: number;
+    readonly lanes: number;
+    /** Whether lane 0 is at a multiple of the lanes. */
+    readonly isAligned?: boolean;
+  } | null;
   /**
    * The axes of the iteration space as functions of `axes`, where these are others: neighbouring axes joined into one.
    * What runs through memory then does so without being taken apart and put together again.
@@ -84,15 +90,59 @@ export function vectorIndex(a: Affine, point: Point): Expression {
 /** By how much an affine grows from lane to lane; null if it does not grow evenly. */
 export function laneStep(a: Affine, point: Point): number | null {
   if (point.vector === null) return 0;
+  const { axis, isAligned } = point.vector;
   let step = 0;
   for (const { coefficient, atom } of a.terms) {
     if (atom.kind === "axis") {
-      if (atom.axis === point.vector.axis) step = coefficient;
-    } else if (axesOf(atomAffine(atom)).has(point.vector.axis)) {
-      return null;
+      if (atom.axis === axis) step = coefficient;
+    } else if (axesOf(atomAffine(atom)).has(axis)) {
+      const places = isAligned === true ? lanePlaces(a, point) : null;
+      const [, second = 0] = places ?? [];
+      return places?.every((at, lane) => at === lane * second) === true ? second : null;
     }
   }
   return step;
+}
+
+/**
+ * Where the lanes of an aligned vector are in an affine, from that of lane 0 on; null where that depends on where the vector
+ * is. A quotient by a multiple of the lanes is one for all of them, and one by a divisor of the lanes repeats itself.
+ */
+export function lanePlaces(a: Affine, { vector }: Point): readonly number[] | null {
+  if (vector === null || vector.isAligned !== true) return null;
+  const { axis, lanes } = vector;
+  const places = new Array<number>(lanes).fill(0);
+  for (const { coefficient, atom } of a.terms) {
+    if (!axesOf(atomAffine(atom)).has(axis)) continue;
+    if (isQuotient(atom) && !isEvenBase(atom, axis, lanes)) return null;
+    for (let lane = 0; lane < lanes; lane++) places[lane]! += coefficient * placeOf(atom, lane);
+  }
+  return places;
+}
+
+function placeOf(atom: Atom, lane: number): number {
+  if (atom.kind === "mod") return lane % atom.divisor;
+  return atom.kind === "div" ? Math.floor(lane / atom.divisor) : lane;
+}
+
+/** Whether what is divided runs along the lanes, and is at lane 0 a multiple of the divisor or of the lanes, if they divide it. */
+function isEvenBase(
+  { base, divisor }: { readonly base: Affine; readonly divisor: number },
+  axis: number,
+  lanes: number,
+): boolean {
+  const unit = divisor % lanes === 0 ? lanes : divisor;
+  if (lanes % unit !== 0) return false;
+  const others = base.terms.filter(({ atom }) => atom.kind !== "axis" || atom.axis !== axis);
+  const own = base.terms.find(({ atom }) => atom.kind === "axis" && atom.axis === axis);
+  return (
+    own?.coefficient === 1 &&
+    base.constant % unit === 0 &&
+    base.batch % unit === 0 &&
+    others.every(
+      ({ coefficient, atom }) => coefficient % unit === 0 && !axesOf(atomAffine(atom)).has(axis),
+    )
+  );
 }
 
 function lowerAffine(a: Affine, point: Point, axisValue: (axis: number) => Expression): Expression {

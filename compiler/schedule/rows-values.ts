@@ -23,10 +23,11 @@ import {
 import type { Expression } from "../kernel/ir.ts";
 import { identityIndex } from "../optimize/fusion/copies.ts";
 import type { Group } from "../optimize/group.ts";
-import { lowerBody } from "./body.ts";
+import { isWithinVector, loadByPlaces, lowerBody } from "./body.ts";
 import { storeValue } from "./epilogue.ts";
 import {
   conditionValue,
+  lanePlaces,
   laneStep,
   type Point,
   recombine,
@@ -170,6 +171,12 @@ export class RowValues {
     guard: Expression | null,
   ): Expression {
     const at = this.#bufferPlace(value, buffer, index, point);
+    const { places } = at;
+    const whole = and(mask, guard);
+    if (places !== null && (whole?.type.lanes ?? 1) === 1) {
+      const dtype = elementType(value.dtype);
+      return loadByPlaces(this.#builder, at, dtype, places, "near", { active, mask: whole });
+    }
     const lanes = at.step === 0 ? 1 : (point.vector?.lanes ?? 1);
     const condition = and(lanes === 1 ? null : mask, guard);
     const dtype = elementType(value.dtype);
@@ -192,9 +199,11 @@ export class RowValues {
         .reduce(addAffine, zeroAffine),
     );
     const step = laneStep(offset, point);
-    const isRun = step === 1 || step === 0;
+    const known = step === null ? lanePlaces(offset, point) : null;
+    const places = known !== null && isWithinVector(known) ? known : null;
+    const isRun = step === 1 || step === 0 || places !== null;
     const within = isRun ? scalarIndex(offset, point) : vectorIndex(offset, point);
-    return { ...place(name, add(start, within)), step };
+    return { ...place(name, add(start, within)), step, places };
   }
 
   /** The axes of a stage at a position of its sweep. */
@@ -211,7 +220,11 @@ export class RowValues {
       extents,
       batchMax: this.#builder.batchMax,
       axes: values,
-      vector: vectorAxis === undefined || lanes === 1 ? null : { axis: vectorAxis, lanes },
+      // Vectors of a sweep follow each other from its first point on.
+      vector:
+        vectorAxis === undefined || lanes === 1
+          ? null
+          : { axis: vectorAxis, lanes, isAligned: true },
     };
   }
 }

@@ -20,6 +20,7 @@ import { algebraOf } from "../../compiler/graph/scalar-functions.ts";
 import { divideBytes } from "../../compiler/optimize/fusion/divide-bytes.ts";
 import { flattenMaps } from "../../compiler/optimize/fusion/flatten-maps.ts";
 import { inlineMaps } from "../../compiler/optimize/fusion/inline-maps.ts";
+import { joinShortAxes } from "../../compiler/optimize/fusion/join-short-axes.ts";
 import { Precedence } from "../../compiler/optimize/fusion/order.ts";
 import { splitReductions } from "../../compiler/optimize/fusion/split-reductions.ts";
 import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
@@ -199,6 +200,50 @@ describe("reduceNeighboursLast", () => {
       sum([axisAffine(0), axisAffine(1)], [fixed(8)], 4),
     ]) {
       expect(splitReductions(context, graph, baselineCpu("x64"))).toBe(graph);
+    }
+  });
+});
+
+describe("joinShortAxes", () => {
+  /** Each of six channels times three taps of its own for each of `outputs`, read as they lie. */
+  function apart(context: GraphContext, outputs: number): Graph {
+    const [x, w] = [
+      context.leaf("param", "x", "f32", [fixed(4), fixed(6)]),
+      context.leaf("param", "w", "f32", [fixed(3), fixed(6), fixed(outputs)]),
+    ];
+    const f = algebraOf(context, "f32");
+    const tap = addAffine(axisAffine(0), axisAffine(3));
+    const [y] = context.compute({
+      parallel: [fixed(2), fixed(6), fixed(outputs)],
+      reduction: [fixed(3)],
+      reducer: "sum",
+      body: f.multiply(
+        context.load(x, [tap, axisAffine(1)]),
+        context.load(w, [axisAffine(3), axisAffine(1), axisAffine(2)]),
+      ),
+    }).values;
+    const lane = axisAffine(1);
+    const index = [axisAffine(0), divAffine(lane, outputs), modAffine(lane, outputs)];
+    const body = f.call("exp", context.load(y!, index));
+    return graphOf(context.compute({ parallel: [fixed(2), fixed(6 * outputs)], body }).values[0]!);
+  }
+
+  test("lets lanes run along the outputs of several channels", () => {
+    const context = new GraphContext();
+    const graph = apart(context, 2);
+    const joined = joinShortAxes(context, graph, { vectorLanes: 8 });
+    expect(printGraph(joined).split("\n").slice(3, 5)).toEqual([
+      "%2: f32[2, 12] = sum[i2 < 3] %0[i0 + i2, (i1 div 2)] * %1[i2, (i1 div 2), (i1 mod 2)]",
+      "%3: f32[2, 12] = exp(%2[i0, i1])",
+    ]);
+    expectSameValues(joined, graph);
+  });
+
+  test("leaves outputs that fill half of a vector, or run across its end", () => {
+    const context = new GraphContext();
+    for (const outputs of [3, 4]) {
+      const graph = apart(context, outputs);
+      expect(joinShortAxes(context, graph, { vectorLanes: 8 })).toBe(graph);
     }
   });
 });

@@ -2,8 +2,12 @@
 
 import { describe, expect, test } from "vitest";
 import {
+  addAffine,
   axisAffine,
+  divAffine,
+  modAffine,
   offsetAffine,
+  scaleAffine,
   subtractAffine,
   zeroAffine,
 } from "../../compiler/graph/affine.ts";
@@ -62,6 +66,57 @@ describe("softmax of rows", () => {
     const builder = new Builder();
     const x = builder.input("x", rank2(columns));
     await check(builder, { y: builder.softmax(x) }, 5, 7);
+  });
+});
+
+describe("channels in groups", () => {
+  const scaled = (axis: number, by: number) => scaleAffine(axisAffine(axis), by);
+
+  test.each([
+    [4, 8],
+    [5, 8],
+    [12, 4],
+    [3, 2],
+    [20, 2],
+    [6, 3],
+  ])("%i groups of %i", async (groups, width) => {
+    const b = new Builder();
+    const channels = groups * width;
+    const shape: Shape = [batchExtent, fixed(6), fixed(groups), fixed(width)];
+    const x = b.input("x", rank2(6 * channels));
+    const rows = b.input("rows", [batchExtent, fixed(8), fixed(groups)]);
+    const w = b.param("w", 3, channels);
+    const place = addAffine(addAffine(scaled(2, channels), scaled(1, width)), axisAffine(3));
+    const [mean, variance] = b.context.compute({
+      parallel: [batchExtent, fixed(groups)],
+      reduction: [fixed(6), fixed(width)],
+      reducer: "moments",
+      body: b.context.load(x, [axisAffine(0), place]),
+    }).values as readonly [Value, Value];
+    const own = addAffine(addAffine(scaled(1, channels), scaled(2, width)), axisAffine(3));
+    const ofGroup = (value: Value) => b.context.load(value, [axisAffine(0), axisAffine(2)]);
+    const centred = b.f.subtract(b.context.load(x, [axisAffine(0), own]), ofGroup(mean));
+    const normal = b.map(shape, b.f.multiply(centred, ofGroup(variance)));
+    const tap = addAffine(axisAffine(1), axisAffine(4));
+    const each = b.context.compute({
+      parallel: shape,
+      reduction: [fixed(3)],
+      reducer: "sum",
+      body: b.f.multiply(
+        b.context.load(rows, [axisAffine(0), tap, axisAffine(2)]),
+        b.context.load(w, [axisAffine(4), addAffine(scaled(2, width), axisAffine(3))]),
+      ),
+    }).values[0]!;
+    // What is read as it lies may lie otherwise before.
+    const flat = (value: Value) => {
+      const [i, j] = [axisAffine(1), axisAffine(2)];
+      const index = [axisAffine(0), i, divAffine(j, width), modAffine(j, width)];
+      const element = b.context.load(value, index);
+      return b.map([batchExtent, fixed(6), fixed(channels)], b.f.call("tanh", element));
+    };
+    const every = b.context.load(x, [axisAffine(0), scaled(1, 3)]);
+    const third = b.map([batchExtent, fixed(2 * channels)], b.f.call("tanh", every));
+    await check(b, { mean, variance, normal: flat(normal), each: flat(each), third }, 3, 4);
   });
 });
 

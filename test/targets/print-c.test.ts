@@ -240,6 +240,21 @@ test("lanes that are equally far apart are read without a vector of indexes", ()
   expect(copied(multiply(ramp(4), n))).toContain("gather_f32x4(x, ");
 });
 
+test("lanes that are few elements apart are picked from whole vectors, which end with the last", () => {
+  const every = (step: number, mask: Expression | null = null) => {
+    const index = multiply(ramp(8), constant(step));
+    const loaded = load(place("x", index), vectorOf("f32", 8), { mask });
+    return textOf([store(place("y", constant(0)), loaded)]);
+  };
+  expect(every(2)).toContain("store_f32x8(y, strided_2_f32x8(x))");
+  expect(every(2)).toContain("__builtin_shufflevector(v0, v1, 0, 2, 4, 6, 9, 11, 13, 15)");
+  expect(every(2)).toContain("(p + 7)");
+  expect(every(3)).toContain("strided_f32x8(x, 3)");
+  expect(every(2, operation("less", task, n))).toMatch(
+    /task < n \? strided_2_f32x8\(x\) : splat_f32x8/,
+  );
+});
+
 test.each([4, 8, 16])("choices by comparison are those of C, %i at a time", async (lanes) => {
   const numbers = [0, -0, 1, -1, Infinity, -Infinity, NaN, 2];
   const pairs = numbers.flatMap((x) => numbers.map((y) => [x, y] as const));

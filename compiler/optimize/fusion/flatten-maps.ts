@@ -36,7 +36,7 @@ import { boxOf, isColumn } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
 
 /** A map over joined axes, and how its old indexes become new ones. */
-interface Flattened {
+export interface Flattened {
   readonly value: Value;
   readonly join: (index: readonly Affine[]) => readonly Affine[];
 }
@@ -134,7 +134,7 @@ function simplifies({ join }: Flattened, reads: readonly Read[]): boolean {
 }
 
 /** A node that reads its operands where they are now. */
-function rereadOperands(
+export function rereadOperands(
   context: GraphContext,
   node: Compute,
   batchMax: number,

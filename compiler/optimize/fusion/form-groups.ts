@@ -29,6 +29,7 @@ import {
 import { flattenMaps } from "./flatten-maps.ts";
 import { bytesOf, gainOf, type Passage } from "./gain.ts";
 import { inlineMaps } from "./inline-maps.ts";
+import { joinShortAxes } from "./join-short-axes.ts";
 import { layOutOperands } from "./lay-out-operands.ts";
 import { limitColumns } from "./limit-columns.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
@@ -89,6 +90,7 @@ function prepared(
   const dense =
     target.workgroup === null ? sharePadding(context, padOperands(context, ready)) : ready;
   let current = flattenMaps(context, divideBytes(context, dense));
+  if (target.workgroup === null) current = joinShortAxes(context, current, target);
   current = splitContractions(context, current, target);
   if (target.workgroup === null) current = saveSlopes(context, current, target);
   if (fusion) {

@@ -57,8 +57,10 @@ function runOf(node: Compute, batchMax: number): Run | undefined {
     return undefined;
   const box = boxOf(node, batchMax);
   const steps = loadsOf(body).map((load) => memorySteps(load, box));
-  // Vectors of results run along memory already, or it is not known how they do.
-  if (steps.some((each) => each === undefined || each[results] === 1)) return undefined;
+  // Vectors of results run along memory already, or it is not known how they do. Numbers of a result are read once.
+  const moves = (each: readonly number[]) => each.slice(parallel.length).some((step) => step !== 0);
+  if (steps.some((each) => each === undefined || (each[results] === 1 && moves(each))))
+    return undefined;
   const points = extents.findIndex(
     (extent, axis) =>
       axis >= parallel.length &&

@@ -34,6 +34,7 @@ import {
   type Helper,
   type HelperKind,
   helperName,
+  isPicked,
   memoryTypeName,
   typeName,
 } from "./prelude.ts";
@@ -88,6 +89,12 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
   const helper = (kind: HelperKind, type: Type, args: readonly Printed[]): Printed => {
     use({ kind, type });
     return callOf(helperName({ kind, type }), args);
+  };
+  const strided = (start: Printed, type: Type, step: number): Printed => {
+    if (!isPicked(type, step)) return helper("strided", type, [start, primary(String(step))]);
+    const picked: Helper = { kind: "picked", type, step };
+    use(picked);
+    return callOf(helperName(picked), [start]);
   };
   // A literal offset is added to the address: indexes wrap, so C compilers could not move it there themselves.
   const element = (place: Place, print: Print): Printed => {
@@ -147,10 +154,15 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
         return helper("gather_rows_where", type, [...rows, ...at, laneMask(mask, type, print)]);
       }
       if (place.index.type.lanes > 1) {
-        const run = mask === null ? stridedIndex(place.index) : null;
+        const run = (mask?.type.lanes ?? 1) === 1 ? stridedIndex(place.index) : null;
         if (run !== null) {
-          const start = pointer({ ...place, index: run.start }, print);
-          return helper("strided", type, [start, primary(String(run.step))]);
+          const elements = strided(pointer({ ...place, index: run.start }, print), type, run.step);
+          if (mask === null) return elements;
+          return conditional(
+            print(mask),
+            elements,
+            helper("splat", type, [literal(0, type.dtype)]),
+          );
         }
         const from = place.row === null ? primary(place.buffer) : primary(rowBase(place, print));
         if (mask === null) return helper("gather", type, [from, print(place.index)]);

@@ -54,6 +54,8 @@ export type Helper =
   | { readonly kind: "type"; readonly type: Type }
   /** The bits of a single `from` as another type. */
   | { readonly kind: "bitcast"; readonly type: Type; readonly from: ElementType }
+  /** Elements so many apart, picked from whole vectors. */
+  | { readonly kind: "picked"; readonly type: Type; readonly step: number }
   | { readonly kind: HelperKind; readonly type: Type };
 
 const scalarTypes: { readonly [K in ElementType]: string } = {
@@ -93,7 +95,8 @@ export function helperName(helper: Helper): string {
   const { dtype, lanes } = helper.type;
   if (helper.kind === "type") return typeName(helper.type);
   if (helper.kind === "bitcast") return `${dtype}_from_bits_of_${helper.from}`;
-  return `${helper.kind}_${dtype}${lanes === 1 ? "" : `x${lanes}`}`;
+  const kind = helper.kind === "picked" ? `strided_${helper.step}` : helper.kind;
+  return `${kind}_${dtype}${lanes === 1 ? "" : `x${lanes}`}`;
 }
 
 /** The text of all helpers, types first; each once, in an order that depends on nothing else. */
@@ -117,6 +120,36 @@ export function printHelpers(helpers: readonly Helper[], features: ReadonlySet<s
     ...(lines.some((line) => line.includes("__has_builtin")) ? hasBuiltin : []),
     ...lines,
   ];
+}
+
+/** Whether elements so many apart are read by whole vectors rather than one by one. */
+export function isPicked({ lanes }: Type, step: number): boolean {
+  return step >= 2 && 4 * step <= lanes;
+}
+
+/**
+ * The vectors from p on that have every step-th element, the last of which ends with the last such element, and each put
+ * together with those before by a shuffle.
+ */
+function pickedLines({ lanes }: Type, step: number, t: string): string[] {
+  const last = (lanes - 1) * step;
+  const starts = Array.from({ length: step }, (_, j) => Math.min(j * lanes, last + 1 - lanes));
+  const lines = starts.map(
+    (start, j) => `const ${t} v${j} = *(const ${t}_unaligned *)(p + ${start});`,
+  );
+  const holds = (j: number, place: number) => place >= starts[j]! && place < starts[j]! + lanes;
+  let before = "v0";
+  for (let j = 1; j < step; j++) {
+    const from = Array.from({ length: lanes }, (_, lane) => {
+      const place = lane * step;
+      const known = starts.findIndex((_, i) => holds(i, place));
+      if (known >= j) return known === j ? lanes + place - starts[j]! : 0;
+      return j === 1 ? place : lane;
+    });
+    lines.push(`const ${t} w${j} = __builtin_shufflevector(${before}, v${j}, ${from.join(", ")});`);
+    before = `w${j}`;
+  }
+  return [...lines, `return ${before};`];
 }
 
 const mask = (lanes: number): Type => ({ dtype: "i32", lanes });
@@ -211,7 +244,9 @@ function printHelper(
   const laneByLane = (parameters: string, value: string): string[] => {
     const loop = `${t} v; ${each(`v[l] = ${value};`)} return v;`;
     const instruction =
-      helper.kind === "bitcast" ? null : instructionOf(helper.kind, type, features);
+      helper.kind === "bitcast" || helper.kind === "picked"
+        ? null
+        : instructionOf(helper.kind, type, features);
     if (instruction === null) return [`${header(t, parameters)} { ${loop} }`];
     return [
       `${header(t, parameters)} {`,
@@ -303,6 +338,12 @@ function printHelper(
       const elements = Array.from({ length: lanes }, (_, l) => `p[${l} * step]`);
       return [`${header(t, `const ${e} *p, int step`)} { return (${t}){${elements.join(", ")}}; }`];
     }
+    case "picked":
+      return [
+        `${header(t, `const ${e} *p`)} {`,
+        ...pickedLines(type, helper.step, t).map((line) => `  ${line}`),
+        "}",
+      ];
     case "scatter":
       return [`${header("void", `${e} *p, ${index} at, ${t} v`)} { ${each("p[at[l]] = v[l];")} }`];
     case "scatter_where":

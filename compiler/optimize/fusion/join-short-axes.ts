@@ -1,0 +1,135 @@
+/**
+ * Joins the last two axes of maps and sums of products whose last one is shorter than a vector, as the channels of a group
+ * and the outputs of a channel are: the lanes of a vector then run along both. What is the same along the short axis is
+ * read at a quotient of the lanes, which is one vector of memory put in another order.
+ *
+ *     y[p, c, m < 2] = sum[k] x[p + k, c]·w[k, c, m]   →   y[p, j] = sum[k] x[p + k, j div 2]·w[k, j div 2, j mod 2]
+ *
+ * A register tile along so few columns would compute mostly nothing.
+ */
+
+import {
+  addAffine,
+  axesOf,
+  axisAffine,
+  divAffine,
+  modAffine,
+  scaleAffine,
+} from "../../graph/affine.ts";
+import { conditionAxes, substituteCondition } from "../../graph/condition.ts";
+import {
+  type GraphContext,
+  gathersOf,
+  graphNodes,
+  loadsOf,
+  visitScalars,
+} from "../../graph/context.ts";
+import { fixed, isFixed, sizeAt } from "../../graph/extent.ts";
+import type { Compute, Graph, Value } from "../../graph/node.ts";
+import { replaceOperands, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
+import type { TargetDescription } from "../target-description.ts";
+import { type Flattened, rereadOperands } from "./flatten-maps.ts";
+import { boxOf, memorySteps } from "./linear-access.ts";
+import { isProductSum } from "./prepare-products.ts";
+
+/** Short axes that a vector has room for, from which on it is filled by joining them: of products, rather than by tiles. */
+const fewestRuns = { map: 2, product: 4 } as const;
+
+/** Needs nothing; values stay the same but for products that are rounded apart; what the graph keeps has its shape. */
+export function joinShortAxes(
+  context: GraphContext,
+  graph: Graph,
+  { vectorLanes }: Pick<TargetDescription, "vectorLanes">,
+): Graph {
+  const nodes = graphNodes(graph);
+  const others = nodes.flatMap((node) => {
+    if (node.kind === "leaf") return [];
+    return node.kind === "compute" ? gathersOf(node.body).map(({ value }) => value) : node.operands;
+  });
+  const kept = new Set([
+    ...others,
+    ...[...graph.results, ...graph.assignments].map(({ value }) => value),
+  ]);
+  const joined = new Map<Value, Flattened>();
+  const replaced = new Map<Value, Value>();
+  for (const node of nodes) {
+    if (node.kind === "leaf") continue;
+    const rebuilt =
+      node.kind === "compute"
+        ? rereadOperands(context, node, graph.batchMax, joined, replaced)
+        : replaceOperands(context, node, (value) => replaced.get(value) ?? value);
+    node.values.forEach((value, i) => {
+      if (rebuilt.values[i] !== value) replaced.set(value, rebuilt.values[i]!);
+    });
+    if (rebuilt.kind !== "compute" || kept.has(node.values[0]!)) continue;
+    const axis = shortAxis(rebuilt, graph.batchMax, vectorLanes);
+    if (axis !== undefined) joined.set(node.values[0]!, joinAxes(context, rebuilt, axis));
+  }
+  return replaced.size === 0
+    ? graph
+    : replaceValues(graph, (value) => replaced.get(value) ?? value);
+}
+
+/** The short axis of a node that vectors had better run over together with the axis before. */
+function shortAxis(node: Compute, batchMax: number, lanes: number): number | undefined {
+  const { parallel, reducer, body } = node;
+  if (reducer !== null && !isProductSum(node)) return undefined;
+  const axis = parallel.findLastIndex((extent) => sizeAt(extent, batchMax) > 1);
+  const [runs, short] = [parallel[axis - 1], parallel[axis]];
+  if (runs === undefined || !isFixed(runs) || !isFixed(short!)) return undefined;
+  const width = short!.constant;
+  const fewest = fewestRuns[reducer === null ? "map" : "product"];
+  if (lanes % width !== 0 || fewest * width > lanes || width * runs.constant < lanes)
+    return undefined;
+  if (namesAxes(node, [axis - 1, axis])) return undefined;
+  const box = boxOf(node, batchMax);
+  const steps = loadsOf(body).map((load) => memorySteps(load, box));
+  // One operand is read as it runs, the other within a vector.
+  const isRun = (each: readonly number[]) => each[axis] === 1 && each[axis - 1] === width;
+  const isNear = (each: readonly number[]) =>
+    each[axis] === 0 && Math.abs(each[axis - 1]!) * (lanes / width - 1) < lanes;
+  return steps.some((each) => each !== undefined && isRun(each)) &&
+    steps.every((each) => each !== undefined && (isRun(each) || isNear(each)))
+    ? axis
+    : undefined;
+}
+
+/** Whether more than where loads read depends on one of the axes. */
+function namesAxes({ where, body }: Compute, axes: readonly number[]): boolean {
+  const isAbout = (of: ReadonlySet<number>) => axes.some((axis) => of.has(axis));
+  let found = isAbout(conditionAxes(where));
+  visitScalars(body, (scalar) => {
+    if (scalar.kind === "load") found ||= isAbout(conditionAxes(scalar.guard));
+    else if (scalar.kind === "condition") found ||= isAbout(conditionAxes(scalar.condition));
+    else if (scalar.kind === "index" || scalar.kind === "random")
+      found ||= isAbout(axesOf(scalar.index));
+    else if (scalar.kind === "gather") found = true;
+  });
+  return found;
+}
+
+/** The node over the axis and the one before as one. */
+function joinAxes(context: GraphContext, node: Compute, axis: number): Flattened {
+  const { parallel, reduction, where, reducer, body } = node;
+  const [runs, { constant: width }] = [parallel[axis - 1]!, parallel[axis]!];
+  const replace = (old: number) => {
+    if (old === axis - 1) return divAffine(axisAffine(axis - 1), width);
+    if (old === axis) return modAffine(axisAffine(axis - 1), width);
+    return axisAffine(old > axis ? old - 1 : old);
+  };
+  const made = context.compute({
+    parallel: parallel.toSpliced(axis - 1, 2, fixed(runs.constant * width)),
+    reduction,
+    where: substituteCondition(where, replace),
+    reducer,
+    body: substituteAxes(context, body, replace),
+  });
+  context.inheritOrigins(made, node);
+  return {
+    value: made.values[0]!,
+    join: (index) => {
+      const place = addAffine(scaleAffine(index[axis - 1]!, width), index[axis]!);
+      return index.toSpliced(axis - 1, 2, place);
+    },
+  };
+}
