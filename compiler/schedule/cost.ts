@@ -13,7 +13,7 @@ import { printNode } from "../graph/print.ts";
 import { reducers } from "../graph/reducers.ts";
 import { scalarFunctions } from "../graph/scalar-functions.ts";
 import type { KernelComment } from "../kernel/ir.ts";
-import { runsAlongReduction } from "../optimize/fusion/structure.ts";
+import { runsAlongReduction } from "../optimize/fusion/node-facts.ts";
 import { tiledContraction } from "../optimize/fusion/tiled-contraction.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";

@@ -7,7 +7,7 @@
 import { sizeAt } from "../graph/extent.ts";
 import { add, ceilQuotient, constant, min, multiply, symbol } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
-import { runsAlongReduction } from "../optimize/fusion/structure.ts";
+import { runsAlongReduction } from "../optimize/fusion/node-facts.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { askForNextIteration } from "./ahead.ts";

@@ -1,5 +1,6 @@
 /** The graph passes before grouping: what each changes, what it leaves, and that values stay the same. */
 
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   type Affine,
@@ -306,4 +307,46 @@ test("merging keeps out what would leave a group and come back", () => {
   expect(order.canMerge("ab", "c")).toBe(true);
   expect(order.reaches("ab", "c")).toBe(true);
   expect(order.reaches("c", "ab")).toBe(false);
+});
+
+test("what may merge is the same however many merges came before", () => {
+  const vertices = fc.integer({ min: 2, max: 14 });
+  const edges = fc.array(fc.tuple(fc.nat(13), fc.nat(13)), { maxLength: 30 });
+  const merges = fc.array(fc.tuple(fc.nat(13), fc.nat(13)), { maxLength: 12 });
+  fc.assert(
+    fc.property(vertices, edges, merges, (count, drawn, wanted) => {
+      const order = new Precedence(Array.from({ length: count }, (_, i) => i));
+      // Which vertex each of the first ones has become.
+      const now = Array.from({ length: count }, (_, i) => i);
+      const pairs = drawn
+        .map(([a, b]) => [a % count, b % count] as const)
+        .filter(([a, b]) => a < b);
+      for (const [a, b] of pairs) order.addEdge(a, b);
+      const leads = (from: number, to: number, avoiding: number): boolean =>
+        pairs.some(
+          ([a, b]) =>
+            now[a] === from &&
+            now[b] !== from &&
+            now[b] !== avoiding &&
+            (now[b] === to || leads(now[b]!, to, avoiding)),
+        );
+      const hasDetour = (from: number, to: number): boolean =>
+        pairs.some(
+          ([a, b]) =>
+            now[a] === from && now[b] !== from && now[b] !== to && leads(now[b]!, to, from),
+        );
+      wanted.forEach(([x, y], i) => {
+        const [a, b] = [now[x % count]!, now[y % count]!];
+        if (a === b) return;
+        const isFree = !hasDetour(a, b) && !hasDetour(b, a);
+        expect(order.canMerge(a, b)).toBe(isFree);
+        if (!isFree) return;
+        const merged = count + i;
+        order.merge(a, b, merged);
+        now.forEach((vertex, j) => {
+          if (vertex === a || vertex === b) now[j] = merged;
+        });
+      });
+    }),
+  );
 });

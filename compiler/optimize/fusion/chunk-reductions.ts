@@ -26,8 +26,8 @@ import type { Compute, Graph, Scalar, Value } from "../../graph/node.ts";
 import type { ReducerName } from "../../graph/reducers.ts";
 import { rewriteGraph, substituteAxes } from "../../graph/rewrite.ts";
 import type { WorkgroupLimits } from "../target-description.ts";
+import { runsAlongReduction } from "./node-facts.ts";
 import { isProductSum } from "./prepare-products.ts";
-import { runsAlongReduction } from "./structure.ts";
 import { tiledContraction } from "./tiled-contraction.ts";
 
 /** Points a thread above which a reduction is cut: rows longer than that are computed by themselves. */

@@ -16,22 +16,22 @@ import { countValues } from "./count-values.ts";
 import { cropSums } from "./crop-sums.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import {
-  compareMerges,
+  type Candidate,
+  compareCandidates,
   type Draft,
   type Item,
-  insertMerge,
+  insertCandidate,
   isOfNumbers,
-  type Merge,
-  readsOf,
   type SoloDraft,
   savedBy,
 } from "./drafts.ts";
 import { flattenMaps } from "./flatten-maps.ts";
-import { bytesOf, gainOf, type Passage } from "./gain.ts";
+import { Gain } from "./gain.ts";
 import { inlineMaps } from "./inline-maps.ts";
 import { joinShortAxes } from "./join-short-axes.ts";
 import { layOutOperands } from "./lay-out-operands.ts";
 import { limitColumns } from "./limit-columns.ts";
+import { NodeFacts } from "./node-facts.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { padOperands } from "./pad-operands.ts";
 import { assignPlaces, type PlacedGraph, readersIn } from "./places.ts";
@@ -44,13 +44,8 @@ import { sinkIntoLoops } from "./sink-into-loops.ts";
 import { sparseUpdates } from "./sparse-updates.ts";
 import { splitContractions } from "./split-contractions.ts";
 import { splitReductions } from "./split-reductions.ts";
-import {
-  NodeFacts,
-  type Structure,
-  type StructureOptions,
-  structureOf,
-  structureOfNode,
-} from "./structure.ts";
+import { setOfOne, unionOf } from "./stage-sets.ts";
+import { type Joint, jointOf, type StructureOptions, structureOfNode } from "./structure.ts";
 
 export interface GroupingOptions {
   /** False leaves every node a group of its own: the baseline that fused code is measured and checked by. */
@@ -125,7 +120,6 @@ class GroupFormer {
   readonly #placed: PlacedGraph;
   readonly #target: TargetDescription;
   readonly #options: StructureOptions;
-  readonly #position: ReadonlyMap<Work, number>;
   readonly #readers: ReadonlyMap<Value, readonly Work[]>;
   /** Values that must be in memory at the end of the step. */
   readonly #kept: ReadonlySet<Value>;
@@ -133,8 +127,8 @@ class GroupFormer {
   readonly #drafts = new Map<number, Draft>();
   readonly #solos: readonly SoloDraft[];
   readonly #draftOf = new Map<Work, Draft | SoloDraft>();
-  /** What is tried once need not be tried again: drafts never change. */
-  readonly #tried = new Map<string, Merge | string>();
+  /** Neighbours that cannot be merged. */
+  readonly #refused: { readonly first: Draft; readonly second: Draft; readonly why: string }[] = [];
   #nextId: number;
 
   constructor(
@@ -152,8 +146,8 @@ class GroupFormer {
       batchMax,
       stored: placed.stored,
       facts: new NodeFacts(batchMax, target),
+      position: new Map(nodes.map((node, i) => [node, i])),
     };
-    this.#position = new Map(nodes.map((node, i) => [node, i]));
     this.#readers = readersIn(nodes);
     this.#kept = new Set([
       ...placed.stored.keys(),
@@ -178,13 +172,9 @@ class GroupFormer {
     }
     nodes.forEach((node, id) => {
       if (node.kind !== "compute" || this.#draftOf.has(node)) return;
-      this.#add({
-        id,
-        stages: [node],
-        structure: structureOfNode(node, this.#options),
-        saved: { values: 0, bytes: 0 },
-        reads: new Set(node.operands),
-      });
+      const set = setOfOne(node, this.#options);
+      const structure = structureOfNode(set, this.#options);
+      this.#add({ ...set, id, structure, saved: { values: 0, bytes: 0 } });
     });
     this.#precedence = new Precedence([...this.#drafts.values(), ...this.#solos]);
     this.#addEdges(placed.order);
@@ -212,18 +202,18 @@ class GroupFormer {
           .filter((second) => first.id < second.id)
           .map((second) => [first, second] as const),
       )
-      .flatMap(([a, b]) => this.#candidate(a, b))
-      .sort(compareMerges);
+      .map(([a, b]) => this.#candidate(a, b))
+      .sort(compareCandidates);
     for (;;) {
-      const best = this.#takeBest(candidates);
-      if (best === undefined) return;
-      const { first, second, stages, structure } = best;
+      const merge = this.#takeBest(candidates);
+      if (merge === undefined) return;
+      const [best, joint] = merge;
+      const { first, second } = best;
       const merged: Draft = {
+        ...unionOf(joint.pair, this.#options),
         id: this.#nextId++,
-        stages,
-        structure,
+        structure: joint.structure,
         saved: savedBy(best),
-        reads: readsOf(stages),
       };
       this.#drafts.delete(first.id);
       this.#drafts.delete(second.id);
@@ -239,29 +229,41 @@ class GroupFormer {
         theirs.delete(second);
         theirs.add(merged);
       }
-      for (const other of around) {
-        for (const merge of this.#candidate(other, merged)) insertMerge(candidates, merge);
-      }
+      for (const other of around) insertCandidate(candidates, this.#candidate(other, merged));
     }
   }
 
-  #candidate(a: Draft, b: Draft): Merge[] {
+  #candidate(a: Draft, b: Draft): Candidate {
     const [first, second] = this.#firstOf(a) < this.#firstOf(b) ? [a, b] : [b, a];
-    const merge = this.#try(first, second);
-    return typeof merge === "string" ? [] : [merge];
+    const positions = [this.#firstOf(first), this.#firstOf(second)] as const;
+    return { first, second, positions, gain: this.#gain(first, second) };
   }
 
   /**
-   * The last of the candidates whose drafts are still there and that leaves no path out of it and back. A path stays
-   * as long as the drafts at its ends do: what is refused for it needs no second try.
+   * The last of the candidates whose drafts are still there and that is legal. Drafts never change, and a path between
+   * two stays as long as they do: what is refused needs no second try. Most are gone before their turn comes, so that
+   * only then it is asked whether they are legal.
    */
-  #takeBest(candidates: Merge[]): Merge | undefined {
+  #takeBest(candidates: Candidate[]): readonly [Candidate, Joint] | undefined {
     for (let best = candidates.pop(); best !== undefined; best = candidates.pop()) {
       const { first, second } = best;
-      const isThere = this.#drafts.has(first.id) && this.#drafts.has(second.id);
-      if (isThere && this.#precedence.canMerge(first, second)) return best;
+      if (!this.#drafts.has(first.id) || !this.#drafts.has(second.id)) continue;
+      const joint = this.#joint(first, second);
+      if (typeof joint !== "string") return [best, joint];
+      this.#refused.push({ first, second, why: joint });
     }
     return undefined;
+  }
+
+  /** The drafts as one, or why they cannot be. */
+  #joint(first: Draft, second: Draft): Joint | string {
+    const joint = jointOf(first, second, this.#options);
+    if ("refusal" in joint) return joint.refusal;
+    const lack = this.#lackOfBuffers(joint);
+    if (lack !== undefined) return lack;
+    return this.#precedence.canMerge(first, second)
+      ? joint
+      : "another kernel has to run between them";
   }
 
   /**
@@ -279,7 +281,7 @@ class GroupFormer {
     for (const [value, readers] of this.#readers) {
       const drafts = readers.flatMap((reader) => this.#draftOfStage(reader) ?? []);
       const maker = isWork(value.node) ? this.#draftOfStage(value.node) : undefined;
-      if (bytesOf(value, this.#options.batchMax) >= leastSharedBytes) join(drafts);
+      if (this.#options.facts.bytesOf(value) >= leastSharedBytes) join(drafts);
       if (maker === undefined) continue;
       for (const reader of drafts) if (reader !== maker) join([maker, reader]);
     }
@@ -293,69 +295,50 @@ class GroupFormer {
   }
 
   #firstOf(draft: Draft | SoloDraft): number {
-    return this.#position.get("solo" in draft ? draft.solo : draft.stages[0]!)!;
-  }
-
-  #try(first: Draft, second: Draft): Merge | string {
-    const key = `${first.id} ${second.id}`;
-    const known = this.#tried.get(key);
-    if (known !== undefined) return known;
-    const stages = [...first.stages, ...second.stages].sort(
-      (a, b) => this.#position.get(a)! - this.#position.get(b)!,
-    );
-    const structure = structureOf(stages, this.#options);
-    const merge =
-      "refusal" in structure
-        ? structure.refusal
-        : (this.#lackOfBuffers(stages, structure) ?? this.#merge(first, second, stages, structure));
-    this.#tried.set(key, merge);
-    return merge;
+    return this.#options.position.get("solo" in draft ? draft.solo : draft.stages[0]!)!;
   }
 
   /** Why stages have more in memory than one kernel can reach, if they have. */
-  #lackOfBuffers(stages: readonly Compute[], structure: Structure): string | undefined {
+  #lackOfBuffers({ pair, structure }: Joint): string | undefined {
     const { workgroup } = this.#target;
     if (workgroup === null) return undefined;
+    const stages = [...pair.first.stages, ...pair.second.stages];
     const inside = new Set<Work>(stages);
-    const isGlobal = (value: Value) => this.#isGlobal(value, inside);
+    const isGlobal = (value: Value) => this.#isGlobal(value, (reader) => inside.has(reader));
     const buffers = countBuffers(stages, structure, isGlobal, this.#options);
     if (buffers <= workgroup.buffers) return undefined;
     return `together they need ${buffers} buffers, and a kernel has at most ${workgroup.buffers}`;
   }
 
-  /** Whether a value has to be in memory if its maker runs together with `inside`. */
-  #isGlobal(value: Value, inside: ReadonlySet<Work>): boolean {
+  /** Whether a value has to be in memory if its maker runs together with those inside. */
+  #isGlobal(value: Value, isInside: (reader: Work) => boolean): boolean {
     const readers = this.#readers.get(value) ?? [];
-    return this.#kept.has(value) || readers.some((reader) => !inside.has(reader));
+    return this.#kept.has(value) || !readers.every(isInside);
   }
 
-  #merge(first: Draft, second: Draft, stages: readonly Compute[], structure: Structure): Merge {
-    const passages = this.#passages(first, second);
-    const gain = gainOf(passages, this.#options.batchMax, this.#target);
-    const positions = [this.#firstOf(first), this.#firstOf(second)] as const;
-    return { first, second, positions, stages, structure, gain, passages };
-  }
-
-  #passages(first: Draft, second: Draft): Passage[] {
-    const inside = new Set<Work>([...first.stages, ...second.stages]);
-    const passages: Passage[] = [];
+  #gain(first: Draft, second: Draft): Gain {
+    const { facts } = this.#options;
+    const gain = new Gain(this.#target);
     for (const value of first.reads) {
-      if (!second.reads.has(value)) continue;
-      passages.push({ value, vanishes: false, isShared: true });
+      if (second.reads.has(value)) gain.add(facts.bytesOf(value), false);
     }
-    for (const [from, to] of [
-      [first, second],
-      [second, first],
-    ] as const) {
-      for (const stage of from.stages) {
-        for (const value of stage.values) {
-          if (!to.reads.has(value)) continue;
-          const vanishes = !this.#isGlobal(value, inside);
-          passages.push({ value, vanishes, isShared: false });
-        }
+    const isInside = (reader: Work): boolean => {
+      const draft = this.#draftOf.get(reader);
+      return draft === first || draft === second;
+    };
+    this.#addPassing(gain, first, second, isInside);
+    this.#addPassing(gain, second, first, isInside);
+    return gain;
+  }
+
+  /** Adds what one draft makes and the other reads. */
+  #addPassing(gain: Gain, from: Draft, to: Draft, isInside: (reader: Work) => boolean): void {
+    for (const { values } of from.stages) {
+      for (const value of values) {
+        if (!to.reads.has(value)) continue;
+        gain.add(this.#options.facts.bytesOf(value), !this.#isGlobal(value, isInside));
       }
     }
-    return passages;
   }
 
   /**
@@ -405,7 +388,7 @@ class GroupFormer {
     const scopes = new Map<Value, Scope>();
     for (const value of draft.stages.flatMap((stage) => stage.values)) {
       const readers = this.#readers.get(value) ?? [];
-      const isLocal = !this.#isGlobal(value, inside);
+      const isLocal = !this.#isGlobal(value, (reader) => inside.has(reader));
       const near = draft.structure.kind === "rows" ? "tile" : "register";
       scopes.set(
         value,
@@ -429,14 +412,14 @@ class GroupFormer {
     };
   }
 
-  /** For each group why its neighbours are not part of it: all merges that are left were refused. `order` are their drafts. */
+  /** For each group why its neighbours are not part of it: all merges of what is left were refused. `order` are their drafts. */
   #apart(order: readonly number[]): Group["apart"][] {
     const number = new Map(order.map((draft, index) => [draft, index]));
     const apart: { group: number; why: string }[][] = order.map(() => []);
-    for (const [key, merge] of this.#tried) {
-      const [first, second] = key.split(" ").map((id) => number.get(Number(id)));
+    for (const { why, ...refused } of this.#refused) {
+      const first = number.get(refused.first.id);
+      const second = number.get(refused.second.id);
       if (first === undefined || second === undefined) continue;
-      const why = typeof merge === "string" ? merge : "another kernel has to run between them";
       apart[first]!.push({ group: second, why });
       apart[second]!.push({ group: first, why });
     }

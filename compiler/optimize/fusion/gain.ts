@@ -18,32 +18,24 @@ export function secondsToMove(bytes: number, target: TargetDescription): number 
   return bytes / (bytes <= second ? target.cacheBandwidth : target.memoryBandwidth);
 }
 
-/** How a value passes between two groups. */
-export interface Passage {
-  readonly value: Value;
-  /** Whether the value need not exist in memory after the merge. */
-  readonly vanishes: boolean;
-  /** Whether both only read it. */
-  readonly isShared: boolean;
-}
+/** What passes between two groups, and what of it would be saved if they were one. */
+export class Gain {
+  /** Values that need not exist in memory any more. */
+  values = 0;
+  bytes = 0;
+  seconds: number;
+  readonly #target: TargetDescription;
 
-export interface Gain {
-  readonly bytes: number;
-  readonly seconds: number;
-}
-
-export function gainOf(
-  passages: readonly Passage[],
-  batchMax: number,
-  target: TargetDescription,
-): Gain {
-  let bytes = 0;
-  let seconds = target.launchSeconds;
-  for (const { value, vanishes } of passages) {
-    const size = bytesOf(value, batchMax);
-    const times = vanishes ? 2 : 1;
-    bytes += times * size;
-    seconds += times * secondsToMove(size, target);
+  constructor(target: TargetDescription) {
+    this.#target = target;
+    this.seconds = target.launchSeconds;
   }
-  return { bytes, seconds };
+
+  /** Adds a tensor of so many bytes; one that vanishes is neither written nor read. */
+  add(bytes: number, vanishes: boolean): void {
+    const times = vanishes ? 2 : 1;
+    if (vanishes) this.values++;
+    this.bytes += times * bytes;
+    this.seconds += times * secondsToMove(bytes, this.#target);
+  }
 }

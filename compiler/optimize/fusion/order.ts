@@ -2,6 +2,7 @@
  * Who must run before whom: by data, and because old values are read before they are overwritten.
  */
 
+import { invariant } from "../../diagnostics/diagnostic.ts";
 import { isWork, type Work } from "./copies.ts";
 
 export interface Order {
@@ -60,11 +61,15 @@ function insertSorted(list: number[], item: number): void {
 
 /**
  * A directed graph without cycles whose vertices are merged one pair after the other: what decides whether a
- * group stays convex.
+ * group stays convex. Its vertices are kept in a topological order, so that paths between two are looked for only among
+ * what lies between them there: D. J. Pearce and P. H. J. Kelly, "A dynamic topological sort algorithm for directed
+ * acyclic graphs", 2007.
  */
 export class Precedence<Vertex> {
   readonly #successors = new Map<Vertex, Set<Vertex>>();
   readonly #predecessors = new Map<Vertex, Set<Vertex>>();
+  /** Less for what must come before; made when it is asked for once all edges are there. */
+  #ranks: Map<Vertex, number> | undefined;
 
   constructor(vertices: Iterable<Vertex>) {
     for (const vertex of vertices) {
@@ -77,14 +82,16 @@ export class Precedence<Vertex> {
     if (from === to) return;
     this.#successors.get(from)!.add(to);
     this.#predecessors.get(to)!.add(from);
+    this.#ranks = undefined;
   }
 
   successors(vertex: Vertex): ReadonlySet<Vertex> {
     return this.#successors.get(vertex)!;
   }
 
-  /** Puts `merged` in the place of both. */
+  /** Puts `merged` in the place of both, which `canMerge` must allow. */
   merge(a: Vertex, b: Vertex, merged: Vertex): void {
+    this.#rankMerged(a, b, merged);
     for (const edges of [this.#successors, this.#predecessors]) {
       const back = edges === this.#successors ? this.#predecessors : this.#successors;
       const all = new Set([...edges.get(a)!, ...edges.get(b)!]);
@@ -106,25 +113,91 @@ export class Precedence<Vertex> {
 
   /** Whether a path leads from one vertex to the other. */
   reaches(from: Vertex, to: Vertex): boolean {
-    return this.successors(from).has(to) || this.#hasDetour(from, to);
-  }
-
-  /** Whether no path leads from one vertex to the other through a third. */
-  canMerge(a: Vertex, b: Vertex): boolean {
-    return !this.#hasDetour(a, b) && !this.#hasDetour(b, a);
-  }
-
-  #hasDetour(from: Vertex, to: Vertex): boolean {
-    const seen = new Set<Vertex>([from, to]);
-    const pending = [...this.successors(from)].filter((vertex) => vertex !== to);
+    const seen = new Set<Vertex>([from]);
+    const pending = [from];
     for (let vertex = pending.pop(); vertex !== undefined; vertex = pending.pop()) {
-      if (seen.has(vertex)) continue;
-      seen.add(vertex);
       for (const next of this.successors(vertex)) {
         if (next === to) return true;
+        if (seen.has(next)) continue;
+        seen.add(next);
         pending.push(next);
       }
     }
     return false;
   }
+
+  /** Whether no path leads from one vertex to the other through a third. */
+  canMerge(a: Vertex, b: Vertex): boolean {
+    const ranks = this.#rank();
+    const [first, last] = ranks.get(a)! < ranks.get(b)! ? [a, b] : [b, a];
+    const to = ranks.get(last)!;
+    const seen = new Set<Vertex>();
+    const pending = [first];
+    for (let vertex = pending.pop(); vertex !== undefined; vertex = pending.pop()) {
+      for (const next of this.#successors.get(vertex)!) {
+        if (next === last) {
+          if (vertex !== first) return false;
+        } else if (ranks.get(next)! < to && !seen.has(next)) {
+          seen.add(next);
+          pending.push(next);
+        }
+      }
+    }
+    return true;
+  }
+
+  #rank(): Map<Vertex, number> {
+    if (this.#ranks !== undefined) return this.#ranks;
+    const vertices = [...this.#successors.keys()];
+    const number = new Map(vertices.map((vertex, i) => [vertex, i]));
+    const sorted = sortTopologically(
+      vertices.map((v) => new Set([...this.successors(v)].map((next) => number.get(next)!))),
+    );
+    invariant(sorted !== undefined, "an order has a cycle");
+    this.#ranks = new Map(sorted.map((i, rank) => [vertices[i]!, rank]));
+    return this.#ranks;
+  }
+
+  /** What leads to the later of both moves before `merged`, and what the earlier one leads to behind it. */
+  #rankMerged(a: Vertex, b: Vertex, merged: Vertex): void {
+    const ranks = this.#rank();
+    const [first, last] = ranks.get(a)! < ranks.get(b)! ? [a, b] : [b, a];
+    const [from, to] = [ranks.get(first)!, ranks.get(last)!];
+    const isBetween = (vertex: Vertex): boolean => {
+      const rank = ranks.get(vertex)!;
+      return from < rank && rank < to;
+    };
+    const byRank = (x: Vertex, y: Vertex): number => ranks.get(x)! - ranks.get(y)!;
+    const before = [...reachable(last, this.#predecessors, isBetween)].sort(byRank);
+    const behind = [...reachable(first, this.#successors, isBetween)].sort(byRank);
+    const places = [from, ...[...before, ...behind].map((v) => ranks.get(v)!), to];
+    places.sort((x, y) => x - y);
+    before.forEach((vertex, i) => {
+      ranks.set(vertex, places[i]!);
+    });
+    behind.forEach((vertex, i) => {
+      ranks.set(vertex, places[places.length - behind.length + i]!);
+    });
+    ranks.delete(a);
+    ranks.delete(b);
+    ranks.set(merged, places[before.length]!);
+  }
+}
+
+/** What edges lead to from a vertex through such vertices alone. */
+function reachable<Vertex>(
+  from: Vertex,
+  edges: ReadonlyMap<Vertex, ReadonlySet<Vertex>>,
+  isWithin: (vertex: Vertex) => boolean,
+): ReadonlySet<Vertex> {
+  const seen = new Set<Vertex>();
+  const pending = [from];
+  for (let vertex = pending.pop(); vertex !== undefined; vertex = pending.pop()) {
+    for (const next of edges.get(vertex)!) {
+      if (seen.has(next) || !isWithin(next)) continue;
+      seen.add(next);
+      pending.push(next);
+    }
+  }
+  return seen;
 }

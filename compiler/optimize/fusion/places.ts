@@ -147,11 +147,16 @@ function readsOnlyOwnElement(writer: Compute, target: Value): boolean {
 }
 
 /** Whether a load reads, at every point, the element with the point's own parallel indices. */
-export function isIdentity({ index, value }: LoadScalar, rank = index.length): boolean {
-  if (index.length !== value.shape.length) return false;
-  return index.slice(0, rank).every((at, d) => {
-    if (bareAxis(at) === d) return true;
+export function isIdentity(load: LoadScalar): boolean {
+  return identityDepth(load) === load.value.shape.length;
+}
+
+/** At how many leading axes a load reads, at every point, where the point itself is. */
+export function identityDepth({ index, value }: LoadScalar): number {
+  const elsewhere = index.findIndex((at, d) => {
+    if (bareAxis(at) === d) return false;
     const extent = value.shape[d]!;
-    return isFixed(extent) && extent.constant === 1 && constantValue(at) === 0;
+    return !(isFixed(extent) && extent.constant === 1 && constantValue(at) === 0);
   });
+  return elsewhere === -1 ? index.length : elsewhere;
 }

@@ -13,7 +13,7 @@ import type { TargetDescription } from "../target-description.ts";
 import { type Work, workOf } from "./copies.ts";
 import { bytesOf } from "./gain.ts";
 import { axesOfNode } from "./linear-access.ts";
-import { NodeFacts } from "./structure.ts";
+import { NodeFacts } from "./node-facts.ts";
 
 /** What of the peak elementwise code reaches, which has no fused multiply-adds and waits for what it loads. */
 const elementwiseShare = 1 / 8;

@@ -9,15 +9,19 @@
  *   holds whole rows.
  */
 
-import { gathersOf, loadsOf } from "../../graph/context.ts";
-import { type Extent, sameExtent, sameShape, sizeAt } from "../../graph/extent.ts";
-import type { Compute, GatherScalar, LoadScalar, Value } from "../../graph/node.ts";
+import { type Extent, sameShape } from "../../graph/extent.ts";
+import type { Compute, LoadScalar } from "../../graph/node.ts";
 import type { GroupKind } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
-import { axesOfNode, boxOf, linearSteps, memorySteps } from "./linear-access.ts";
-import { isIdentity } from "./places.ts";
-import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
-import { tiledContraction } from "./tiled-contraction.ts";
+import type { NodeFacts } from "./node-facts.ts";
+import {
+  innerOf,
+  pairOf,
+  type StageFacts,
+  type StagePair,
+  type StageSet,
+  stagesOf,
+} from "./stage-sets.ts";
 import { isWorthTiles, refuseWorkgroupRows } from "./workgroup-rows.ts";
 
 export interface Structure {
@@ -30,61 +34,9 @@ export interface Refusal {
   readonly refusal: string;
 }
 
-/** What is asked of the same nodes again and again while merges are tried. */
-export class NodeFacts {
-  readonly #batchMax: number;
-  readonly #byWorkgroups: boolean;
-  readonly #contractions = new Map<Compute, StridedContraction | undefined>();
-  readonly #tiled = new Map<Compute, boolean>();
-  readonly #alongReduction = new Map<Compute, boolean>();
-  readonly #loads = new Map<Compute, readonly LoadScalar[]>();
-  readonly #gathers = new Map<Compute, readonly GatherScalar[]>();
-
-  constructor(batchMax: number, { workgroup }: TargetDescription) {
-    this.#batchMax = batchMax;
-    this.#byWorkgroups = workgroup !== null;
-  }
-
-  /** Whether the target's schedule of contractions can run it. */
-  isContraction(node: Compute): boolean {
-    if (!this.#byWorkgroups) return this.contraction(node) !== undefined;
-    return remember(this.#tiled, node, () => tiledContraction(node, this.#batchMax) !== undefined);
-  }
-
-  contraction(node: Compute): StridedContraction | undefined {
-    return remember(this.#contractions, node, () => stridedContraction(node, this.#batchMax));
-  }
-
-  runsAlongReduction(node: Compute): boolean {
-    return remember(this.#alongReduction, node, () => runsAlongReduction(node, this.#batchMax));
-  }
-
-  loads(node: Compute): readonly LoadScalar[] {
-    return remember(this.#loads, node, () => loadsOf(node.body));
-  }
-
-  gathers(node: Compute): readonly GatherScalar[] {
-    return remember(this.#gathers, node, () => gathersOf(node.body));
-  }
-}
-
-function remember<T>(known: Map<Compute, T>, node: Compute, compute: () => T): T {
-  if (!known.has(node)) known.set(node, compute());
-  return known.get(node)!;
-}
-
-/** A load of a value that a stage of the same group makes. */
-export interface InnerLoad {
-  readonly reader: Compute;
-  readonly load: LoadScalar;
-}
-
-export interface StructureOptions {
+export interface StructureOptions extends StageFacts {
   readonly target: TargetDescription;
   readonly batchMax: number;
-  readonly facts: NodeFacts;
-  /** Assigned values and where they are stored. */
-  readonly stored: ReadonlyMap<Value, Value>;
 }
 
 /** Vectors in a row that a register tile may span. */
@@ -97,89 +49,81 @@ const largestPanel = 1 << 17;
 const longestRow = 1 << 15;
 
 /** The structure of one node: every node has one. */
-export function structureOfNode(node: Compute, options: StructureOptions): Structure {
-  if (options.facts.isContraction(node)) return pointwise("contraction");
-  if (node.reducer === null) return pointwise("map");
-  const rows = rowsStructure([node], innerLoads([node], options.facts), options);
-  return "kind" in rows && options.facts.runsAlongReduction(node) ? rows : pointwise("reduction");
+export function structureOfNode(set: StageSet, options: StructureOptions): Structure {
+  const [node] = set.stages;
+  if (options.facts.isContraction(node!)) return pointwise("contraction");
+  if (node!.reducer === null) return pointwise("map");
+  const rows = rowsStructure(set, set, options);
+  return "kind" in rows && options.facts.runsAlongReduction(node!) ? rows : pointwise("reduction");
 }
 
-/** The structure of stages in order, operands before users. */
-export function structureOf(
-  stages: readonly Compute[],
+/** Two sets that share a kernel, and how. */
+export interface Joint {
+  readonly pair: StagePair;
+  readonly structure: Structure;
+}
+
+/** The structure of the stages of two sets together, each of which has one of its own. */
+export function jointOf(
+  first: StageSet,
+  second: StageSet,
   options: StructureOptions,
-): Structure | Refusal {
-  const conflict = overwritingConflict(stages, options);
-  if (conflict !== undefined) return { refusal: conflict };
-  const made = new Set(stages.flatMap((stage) => stage.values));
+): Joint | Refusal {
   const { facts } = options;
-  if (stages.some((stage) => facts.gathers(stage).some(({ value }) => made.has(value)))) {
-    return { refusal: "one reads what the other makes where data say" };
+  if (overwritesElsewhere(first, second, facts) || overwritesElsewhere(second, first, facts)) {
+    return { refusal: "one reads elsewhere what the other overwrites" };
   }
-  const inner = innerLoads(stages, facts);
-  const asPoints = pointwiseStructure(stages, inner, options);
-  if ("kind" in asPoints) return asPoints;
-  const asRows = rowsStructure(stages, inner, options);
-  return "kind" in asRows ? asRows : { refusal: `${asPoints.refusal}; ${asRows.refusal}` };
-}
-
-/** Loads of values that the stages themselves make. */
-function innerLoads(stages: readonly Compute[], facts: NodeFacts): readonly InnerLoad[] {
-  const made = new Set<Value>(stages.flatMap((stage) => stage.values));
-  return stages.flatMap((reader) =>
-    facts
-      .loads(reader)
-      .filter((load) => made.has(load.value))
-      .map((load) => ({ reader, load })),
-  );
+  const pair = pairOf(first, second, options);
+  if (pair === undefined) return { refusal: "one reads what the other makes where data say" };
+  const asPoints = pointwiseStructure(pair, options);
+  if ("kind" in asPoints) return { pair, structure: asPoints };
+  const asRows =
+    pair.rows.length === 0
+      ? noRows
+      : rowsStructure(pair, { stages: stagesOf(pair, options), inner: innerOf(pair) }, options);
+  return "kind" in asRows
+    ? { pair, structure: asRows }
+    : { refusal: `${asPoints.refusal}; ${asRows.refusal}` };
 }
 
 /** A stage that reads what another stage overwrites must read just the element written at its own point. */
-function overwritingConflict(
-  stages: readonly Compute[],
-  { stored, facts }: Pick<StructureOptions, "stored" | "facts">,
-): string | undefined {
-  for (const writer of stages) {
-    for (const value of writer.values) {
-      const target = stored.get(value);
-      if (target === undefined) continue;
-      const clash = stages.some(
+function overwritesElsewhere(
+  { overwrites }: StageSet,
+  { stages, reads }: StageSet,
+  facts: NodeFacts,
+): boolean {
+  return overwrites.some(
+    ({ writer, target }) =>
+      reads.has(target) &&
+      stages.some(
         (reader) =>
-          reader !== writer &&
           reader.operands.includes(target) &&
           !(
             sameShape(reader.parallel, writer.parallel) &&
             facts.gathers(reader).every(({ value }) => value !== target) &&
-            facts.loads(reader).every((load) => load.value !== target || isIdentity(load))
+            facts.loads(reader).every((load) => load.value !== target || isAtOwnPoint(load, facts))
           ),
-      );
-      if (clash) return "one reads elsewhere what the other overwrites";
-    }
-  }
-  return undefined;
+      ),
+  );
+}
+
+function isAtOwnPoint(load: LoadScalar, facts: NodeFacts): boolean {
+  return facts.identityDepth(load) === load.value.shape.length;
 }
 
 function pointwise(kind: GroupKind): Structure {
   return { kind, tileSpace: [] };
 }
 
-function pointwiseStructure(
-  stages: readonly Compute[],
-  inner: readonly InnerLoad[],
-  { facts, stored }: StructureOptions,
-): Structure | Refusal {
-  const [first] = stages;
-  if (!stages.every((stage) => sameShape(stage.parallel, first!.parallel))) {
-    return { refusal: "their iteration spaces differ" };
-  }
-  if (!inner.every(({ load }) => isIdentity(load))) {
-    return { refusal: "one reads other points than its own" };
-  }
-  const anchors = stages.filter((stage) => stage.reducer !== null);
+function pointwiseStructure(pair: StagePair, { facts }: StructureOptions): Structure | Refusal {
+  const { first, second, box, isAtOwnPoints, overwritesOwn } = pair;
+  if (box === null) return { refusal: "their iteration spaces differ" };
+  if (!isAtOwnPoints) return { refusal: "one reads other points than its own" };
+  const anchors = [...first.anchors, ...second.anchors];
   if (anchors.length === 0) return pointwise("map");
   if (anchors.some((anchor) => facts.isContraction(anchor))) {
     if (anchors.length > 1) return { refusal: "each has a register tile of its own" };
-    return inner.some(({ reader }) => reader === anchors[0])
+    return innerOf(pair).some(({ reader }) => reader === anchors[0])
       ? { refusal: "the contraction reads what the other makes" }
       : pointwise("contraction");
   }
@@ -188,19 +132,20 @@ function pointwiseStructure(
   if (along.length < anchors.length) {
     return { refusal: "one reduces along its row, the other across" };
   }
-  if (overwritesInPasses(stages, stored)) return { refusal: passesClash };
+  if (overwritesOwn) return { refusal: passesClash };
   // Numbers of a row that is fixed by all of the axes.
-  return { kind: "rows", tileSpace: stages[0]!.parallel };
+  return { kind: "rows", tileSpace: box };
 }
 
+const noRows: Refusal = { refusal: "they share no leading axis" };
+
 function rowsStructure(
-  stages: readonly Compute[],
-  inner: readonly InnerLoad[],
-  { batchMax, target, stored, facts }: StructureOptions,
+  { rows: tileSpace, overwritesOwn }: Pick<StageSet, "rows" | "overwritesOwn">,
+  { stages, inner }: Pick<StageSet, "stages" | "inner">,
+  { batchMax, target, facts }: StructureOptions,
 ): Structure | Refusal {
-  const depth = sharedDepth(stages, inner);
-  if (depth === 0) return { refusal: "they share no leading axis" };
-  const tileSpace = stages[0]!.parallel.slice(0, depth);
+  const depth = tileSpace.length;
+  if (depth === 0) return noRows;
   if (target.workgroup !== null) {
     const needsTiles = (stage: Compute) =>
       facts.isContraction(stage) && isWorthTiles(stage, batchMax, target);
@@ -209,21 +154,19 @@ function rowsStructure(
     }
     const refusal = refuseWorkgroupRows(stages, inner, depth, batchMax, target.workgroup);
     if (refusal !== undefined) return { refusal };
-    return overwritesInPasses(stages, stored)
-      ? { refusal: passesClash }
-      : { kind: "rows", tileSpace };
+    return overwritesOwn ? { refusal: passesClash } : { kind: "rows", tileSpace };
   }
-  const readers = new Set(inner.map(({ reader }) => reader));
   let contractions = 0;
   for (const stage of stages) {
     if (stage.reduction.some((extent) => extent.batch !== 0)) {
       return { refusal: "one reduces over the batch" };
     }
-    const rowAxes = axesOfNode(stage).slice(depth);
-    const points = rowAxes.reduce((product, extent) => product * sizeAt(extent, batchMax), 1);
+    const points = facts.pointsWithin(stage, depth);
     const contraction = facts.contraction(stage);
     if (contraction !== undefined && stages.length > 1) {
-      if (readers.has(stage)) return { refusal: "a contraction reads what the others make" };
+      if (inner.some(({ reader }) => reader === stage)) {
+        return { refusal: "a contraction reads what the others make" };
+      }
       if (++contractions > 1) return { refusal: "each has a register tile of its own" };
       const columns = stage.parallel[contraction.vectorAxis]!.constant;
       const isRowTile =
@@ -238,64 +181,7 @@ function rowsStructure(
       return { refusal: "a row is too long to stay near by" };
     }
   }
-  if (overwritesInPasses(stages, stored)) return { refusal: passesClash };
-  return { kind: "rows", tileSpace };
+  return overwritesOwn ? { refusal: passesClash } : { kind: "rows", tileSpace };
 }
 
 const passesClash = "one overwrites what another may read in a later pass";
-
-function overwritesInPasses(
-  stages: readonly Compute[],
-  stored: ReadonlyMap<Value, Value>,
-): boolean {
-  return stages.some((writer) =>
-    writer.values.some((value) => {
-      const target = stored.get(value);
-      return stages.some((reader) => reader !== writer && reader.operands.includes(target!));
-    }),
-  );
-}
-
-/** How many leading axes the stages share so that each reads the others within its own row. */
-function sharedDepth(stages: readonly Compute[], inner: readonly InnerLoad[]): number {
-  const [first] = stages;
-  let depth = Math.min(...stages.map((stage) => stage.parallel.length));
-  const shares = (d: number) =>
-    stages.every((stage) => sameExtent(stage.parallel[d]!, first!.parallel[d]!));
-  for (let d = 0; d < depth; d++) if (!shares(d)) depth = d;
-  while (depth > 0 && !inner.every(({ load }) => isIdentity(load, depth))) depth--;
-  return depth;
-}
-
-/**
- * Whether consecutive points of the reduction lie side by side in memory, and those of the innermost
- * parallel axis do not: then the lanes of a vector are points of the reduction.
- */
-export function runsAlongReduction(node: Compute, batchMax: number): boolean {
-  const box = boxOf(node, batchMax);
-  const rank = node.parallel.length;
-  const isLong = (axis: number) => sizeAt(box.axes[axis]!, batchMax) > 1;
-  const summed = box.axes.map((_, axis) => axis).filter((axis) => axis >= rank && isLong(axis));
-  const innermost = summed.at(-1);
-  if (innermost === undefined) return false;
-  const outer = box.axes
-    .map((_, axis) => axis)
-    .filter((axis) => axis < rank && isLong(axis))
-    .at(-1);
-  if (outer === undefined) return true;
-  let votes = 0;
-  for (const load of loadsOf(node.body)) {
-    const steps = memorySteps(load, box);
-    if (steps === undefined) continue;
-    if (steps[innermost] === 1) votes++;
-    if (steps[outer] === 1) votes--;
-  }
-  // What is gathered weighs more than where it is.
-  for (const { index } of gathersOf(node.body)) {
-    const last = index.at(-1);
-    const steps = last?.kind === "index" ? linearSteps(last.index, box)?.steps : undefined;
-    if (steps?.[innermost] === 1) votes += 2;
-    if (steps?.[outer] === 1) votes -= 2;
-  }
-  return votes > 0;
-}

@@ -7,7 +7,7 @@ import { bareAxis } from "../../graph/affine.ts";
 import { type Extent, elementsAt, isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Value } from "../../graph/node.ts";
 import type { TargetDescription, WorkgroupLimits } from "../target-description.ts";
-import type { InnerLoad } from "./structure.ts";
+import type { InnerLoad } from "./stage-sets.ts";
 
 /** Points of a row that one thread goes through, where there are rows for all of the device, and where not. */
 const mostPoints = { busy: 256, idle: 64 } as const;

@@ -21,7 +21,7 @@ import { loadsOf } from "../../graph/context.ts";
 import { type Extent, elementsAt, isFixed, printShape } from "../../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
 import { reducers } from "../../graph/reducers.ts";
-import { runsAlongReduction } from "../../optimize/fusion/structure.ts";
+import { runsAlongReduction } from "../../optimize/fusion/node-facts.ts";
 import { pointsInRegisters, pointsInRow } from "../../optimize/fusion/workgroup-rows.ts";
 import type { Group } from "../../optimize/group.ts";
 import type { WorkgroupLimits } from "../../optimize/target-description.ts";

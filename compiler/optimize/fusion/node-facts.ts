@@ -1,0 +1,112 @@
+/** What is asked of the same nodes again and again while groups are formed. */
+
+import { gathersOf, loadsOf } from "../../graph/context.ts";
+import { sizeAt } from "../../graph/extent.ts";
+import type { Compute, GatherScalar, LoadScalar, Value } from "../../graph/node.ts";
+import type { TargetDescription } from "../target-description.ts";
+import { bytesOf } from "./gain.ts";
+import { axesOfNode, boxOf, linearSteps, memorySteps } from "./linear-access.ts";
+import { identityDepth } from "./places.ts";
+import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
+import { tiledContraction } from "./tiled-contraction.ts";
+
+export class NodeFacts {
+  readonly #batchMax: number;
+  readonly #byWorkgroups: boolean;
+  readonly #contractions = new Map<Compute, StridedContraction | undefined>();
+  readonly #tiled = new Map<Compute, boolean>();
+  readonly #alongReduction = new Map<Compute, boolean>();
+  readonly #loads = new Map<Compute, readonly LoadScalar[]>();
+  readonly #gathers = new Map<Compute, readonly GatherScalar[]>();
+  readonly #points = new Map<Compute, readonly number[]>();
+  readonly #identityDepths = new Map<LoadScalar, number>();
+  readonly #bytes = new Map<Value, number>();
+
+  constructor(batchMax: number, { workgroup }: TargetDescription) {
+    this.#batchMax = batchMax;
+    this.#byWorkgroups = workgroup !== null;
+  }
+
+  /** Whether the target's schedule of contractions can run it. */
+  isContraction(node: Compute): boolean {
+    if (!this.#byWorkgroups) return this.contraction(node) !== undefined;
+    return remember(this.#tiled, node, () => tiledContraction(node, this.#batchMax) !== undefined);
+  }
+
+  contraction(node: Compute): StridedContraction | undefined {
+    return remember(this.#contractions, node, () => stridedContraction(node, this.#batchMax));
+  }
+
+  runsAlongReduction(node: Compute): boolean {
+    return remember(this.#alongReduction, node, () => runsAlongReduction(node, this.#batchMax));
+  }
+
+  loads(node: Compute): readonly LoadScalar[] {
+    return remember(this.#loads, node, () => loadsOf(node.body));
+  }
+
+  gathers(node: Compute): readonly GatherScalar[] {
+    return remember(this.#gathers, node, () => gathersOf(node.body));
+  }
+
+  /** Points of all axes but the first `depth`, where those of the reduction come last. */
+  pointsWithin(node: Compute, depth: number): number {
+    return remember(this.#points, node, () => pointsWithinAxes(node, this.#batchMax))[depth]!;
+  }
+
+  /** At how many leading axes a load reads at its own point. */
+  identityDepth(load: LoadScalar): number {
+    return remember(this.#identityDepths, load, () => identityDepth(load));
+  }
+
+  bytesOf(value: Value): number {
+    return remember(this.#bytes, value, () => bytesOf(value, this.#batchMax));
+  }
+}
+
+function remember<Key, T>(known: Map<Key, T>, key: Key, compute: () => T): T {
+  if (!known.has(key)) known.set(key, compute());
+  return known.get(key)!;
+}
+
+/** For each number of leading axes the points of the others. */
+function pointsWithinAxes(node: Compute, batchMax: number): readonly number[] {
+  const points = [1];
+  for (const extent of axesOfNode(node).toReversed()) {
+    points.unshift(sizeAt(extent, batchMax) * points[0]!);
+  }
+  return points;
+}
+
+/**
+ * Whether consecutive points of the reduction lie side by side in memory, and those of the innermost
+ * parallel axis do not: then the lanes of a vector are points of the reduction.
+ */
+export function runsAlongReduction(node: Compute, batchMax: number): boolean {
+  const box = boxOf(node, batchMax);
+  const rank = node.parallel.length;
+  const isLong = (axis: number) => sizeAt(box.axes[axis]!, batchMax) > 1;
+  const summed = box.axes.map((_, axis) => axis).filter((axis) => axis >= rank && isLong(axis));
+  const innermost = summed.at(-1);
+  if (innermost === undefined) return false;
+  const outer = box.axes
+    .map((_, axis) => axis)
+    .filter((axis) => axis < rank && isLong(axis))
+    .at(-1);
+  if (outer === undefined) return true;
+  let votes = 0;
+  for (const load of loadsOf(node.body)) {
+    const steps = memorySteps(load, box);
+    if (steps === undefined) continue;
+    if (steps[innermost] === 1) votes++;
+    if (steps[outer] === 1) votes--;
+  }
+  // What is gathered weighs more than where it is.
+  for (const { index } of gathersOf(node.body)) {
+    const last = index.at(-1);
+    const steps = last?.kind === "index" ? linearSteps(last.index, box)?.steps : undefined;
+    if (steps?.[innermost] === 1) votes += 2;
+    if (steps?.[outer] === 1) votes -= 2;
+  }
+  return votes > 0;
+}

@@ -1,0 +1,173 @@
+/**
+ * Stages that may share a kernel. What holds of a set is kept with it, so that a merge asks only how two sets go
+ * together: far more merges are tried than made.
+ */
+
+import { type Shape, sameExtent, sameShape } from "../../graph/extent.ts";
+import type { Compute, LoadScalar, Value } from "../../graph/node.ts";
+import type { Work } from "./copies.ts";
+import type { NodeFacts } from "./node-facts.ts";
+
+/** A load of a value that a stage of the same set makes. */
+export interface InnerLoad {
+  readonly reader: Compute;
+  readonly load: LoadScalar;
+}
+
+export interface StageSet {
+  /** In the order of nodes. */
+  readonly stages: readonly Compute[];
+  /** Stages that reduce. */
+  readonly anchors: readonly Compute[];
+  /** All that its stages read. */
+  readonly reads: ReadonlySet<Value>;
+  readonly inner: readonly InnerLoad[];
+  /** The parallel axes of all stages, or null where they differ. */
+  readonly box: Shape | null;
+  /** Leading axes that all stages share and within which each reads the others. */
+  readonly rows: Shape;
+  /** Whether every stage reads the others at its own point alone. */
+  readonly isAtOwnPoints: boolean;
+  readonly overwrites: readonly Overwrite[];
+  /** Whether one overwrites what another reads. */
+  readonly overwritesOwn: boolean;
+}
+
+/** A stage whose value is stored where another value is. */
+interface Overwrite {
+  readonly writer: Compute;
+  readonly target: Value;
+}
+
+export interface StageFacts {
+  readonly facts: NodeFacts;
+  /** Assigned values and where they are stored. */
+  readonly stored: ReadonlyMap<Value, Value>;
+  /** Of each node in the order of nodes. */
+  readonly position: ReadonlyMap<Work, number>;
+}
+
+export function setOfOne(node: Compute, { stored }: Pick<StageFacts, "stored">): StageSet {
+  return {
+    stages: [node],
+    anchors: node.reducer === null ? [] : [node],
+    reads: new Set(node.operands),
+    inner: [],
+    box: node.parallel,
+    rows: node.parallel,
+    isAtOwnPoints: true,
+    overwrites: node.values.flatMap((value) => {
+      const target = stored.get(value);
+      return target === undefined ? [] : [{ writer: node, target }];
+    }),
+    overwritesOwn: false,
+  };
+}
+
+/** Two sets side by side. */
+export interface StagePair
+  extends Pick<StageSet, "box" | "rows" | "isAtOwnPoints" | "overwritesOwn"> {
+  readonly first: StageSet;
+  readonly second: StageSet;
+  /** Loads of one from values of the other. */
+  readonly between: readonly InnerLoad[];
+}
+
+/** Needs sets that can each be a group; undefined where one gathers from what the other makes. */
+export function pairOf(
+  first: StageSet,
+  second: StageSet,
+  { facts }: Pick<StageFacts, "facts">,
+): StagePair | undefined {
+  const between = loadsBetween(first, second, facts);
+  if (between === undefined) return undefined;
+  const { box } = first;
+  let depth = sharedAxes(first.rows, second.rows);
+  let isAtOwnPoints = first.isAtOwnPoints && second.isAtOwnPoints;
+  for (const { load } of between) {
+    const own = facts.identityDepth(load);
+    depth = Math.min(depth, own);
+    isAtOwnPoints &&= own === load.value.shape.length;
+  }
+  return {
+    first,
+    second,
+    between,
+    box: box !== null && second.box !== null && sameShape(box, second.box) ? box : null,
+    rows: first.rows.slice(0, depth),
+    isAtOwnPoints,
+    overwritesOwn:
+      first.overwritesOwn ||
+      second.overwritesOwn ||
+      overwritesRead(first, second) ||
+      overwritesRead(second, first),
+  };
+}
+
+/** What two sets are as one. */
+export function unionOf(pair: StagePair, order: Pick<StageFacts, "position">): StageSet {
+  const { first, second, box, rows, isAtOwnPoints, overwritesOwn } = pair;
+  const stages = stagesOf(pair, order);
+  return {
+    stages,
+    anchors: [...first.anchors, ...second.anchors],
+    reads: new Set(stages.flatMap(({ operands }) => operands)),
+    inner: innerOf(pair),
+    box,
+    rows,
+    isAtOwnPoints,
+    overwrites: [...first.overwrites, ...second.overwrites],
+    overwritesOwn,
+  };
+}
+
+/** Loads of values that the stages of both make. */
+export function innerOf({ first, second, between }: StagePair): readonly InnerLoad[] {
+  return [...first.inner, ...second.inner, ...between];
+}
+
+/** The stages of both in the order of nodes. */
+export function stagesOf(
+  { first, second }: Pick<StagePair, "first" | "second">,
+  { position }: Pick<StageFacts, "position">,
+): readonly Compute[] {
+  return [...first.stages, ...second.stages].sort((a, b) => position.get(a)! - position.get(b)!);
+}
+
+/** Loads of one set from values of the other; undefined where one gathers from what the other makes. */
+function loadsBetween(
+  first: StageSet,
+  second: StageSet,
+  facts: NodeFacts,
+): readonly InnerLoad[] | undefined {
+  const loads: InnerLoad[] = [];
+  for (const [makers, readers] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    for (const { values } of makers.stages) {
+      for (const value of values) {
+        if (!readers.reads.has(value)) continue;
+        for (const reader of readers.stages) {
+          if (!reader.operands.includes(value)) continue;
+          if (facts.gathers(reader).some((gather) => gather.value === value)) return undefined;
+          for (const load of facts.loads(reader)) {
+            if (load.value === value) loads.push({ reader, load });
+          }
+        }
+      }
+    }
+  }
+  return loads;
+}
+
+function overwritesRead({ overwrites }: StageSet, { reads }: StageSet): boolean {
+  return overwrites.some(({ target }) => reads.has(target));
+}
+
+/** How many leading axes two shapes have in common. */
+function sharedAxes(a: Shape, b: Shape): number {
+  let depth = 0;
+  while (depth < a.length && depth < b.length && sameExtent(a[depth]!, b[depth]!)) depth++;
+  return depth;
+}
