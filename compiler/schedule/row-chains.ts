@@ -13,10 +13,7 @@ import { bytesPerElement } from "../graph/dtype.ts";
 import { elementsAt } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
-import type { TargetDescription } from "../optimize/target-description.ts";
-import { planOfGroup } from "./contraction-choice.ts";
-import { sumSeconds } from "./contraction-time.ts";
-import { groupBytes, predictedSeconds } from "./cost.ts";
+import type { GroupCosts } from "./group-costs.ts";
 import { hasIndependentRows, hasRows } from "./row-loops.ts";
 import { conflictsIn, type RowRun } from "./row-runs.ts";
 
@@ -27,11 +24,11 @@ const fewestTasks = 8;
 export function withChains(
   runs: readonly RowRun[],
   { graph: { batchMax }, stored }: Pick<GroupedGraph, "graph" | "stored">,
-  target: TargetDescription,
+  costs: GroupCosts,
 ): readonly RowRun[] {
-  if (target.workgroup !== null) return runs;
+  if (costs.target.workgroup !== null) return runs;
   const chain = (items: RowRun["items"]) =>
-    chained(items, conflictsIn(items, stored), batchMax, target);
+    chained(items, conflictsIn(items, stored), batchMax, costs);
   return runs.flatMap((run) => (run.rows === null ? chain(run.items) : [run]));
 }
 
@@ -40,15 +37,16 @@ function chained(
   items: RowRun["items"],
   conflict: (a: Group, b: Group) => boolean,
   batchMax: number,
-  target: TargetDescription,
+  costs: GroupCosts,
 ): readonly RowRun[] {
+  const { cacheBytes } = costs.target;
   const runs: RowRun[] = [];
   let links: Group[] = [];
   let waiting: Group[] = [];
   let inOrder: Group[] = [];
   let others: RowRun["items"][number][] = [];
   const endChain = (): void => {
-    const chains = bestChains(links, batchMax, target);
+    const chains = bestChains(links, batchMax, costs);
     let next = 0;
     for (const { first, end, rows } of chains) {
       runs.push({ items: [...others, ...links.slice(next, first)], rows: null });
@@ -60,7 +58,7 @@ function chained(
     [links, waiting, inOrder] = [[], [], []];
   };
   const canWait = (group: Group) =>
-    links.length > 0 && groupBytes(group, batchMax) <= target.cacheBytes[0];
+    links.length > 0 && costs.bytes(group, batchMax) <= cacheBytes[0];
   for (const item of items) {
     if (item.kind === "loop") {
       endChain();
@@ -94,31 +92,27 @@ interface RowChain {
 function bestChains(
   run: readonly Group[],
   batchMax: number,
-  target: TargetDescription,
+  costs: GroupCosts,
 ): readonly RowChain[] {
   let best: { readonly saved: number; readonly chains: readonly RowChain[] } = {
     saved: 0,
     chains: [],
   };
-  const seconds = run.reduce((sum, group) => sum + predictedSeconds(group, batchMax, target), 0);
-  const most = run.length === 1 ? 0 : Math.min(batchMax, seconds / target.taskSeconds);
+  const seconds = run.reduce((sum, group) => sum + costs.seconds(group, batchMax), 0);
+  const most = run.length === 1 ? 0 : Math.min(batchMax, seconds / costs.target.taskSeconds);
   if (most < fewestTasks) return [];
-  const members = run.map((group) => memberOf(group, batchMax, target));
+  const members = run.map((group) => memberOf(group, batchMax, costs));
   for (let tasks = fewestTasks; tasks <= most; tasks *= 2) {
-    const found = chainsOfRows(members, Math.ceil(batchMax / tasks), batchMax, target);
+    const found = chainsOfRows(members, Math.ceil(batchMax / tasks), batchMax, costs);
     if (found.saved > best.saved) best = found;
   }
   return best.chains;
 }
 
 /** The best way to cut a run into chains and groups that stay alone: for each end the best first group of the last chain. */
-function chainsOfRows(
-  run: readonly Member[],
-  rows: number,
-  batchMax: number,
-  target: TargetDescription,
-) {
-  const links = linksOf(run, rows, batchMax, target);
+function chainsOfRows(run: readonly Member[], rows: number, batchMax: number, costs: GroupCosts) {
+  const { target } = costs;
+  const links = linksOf(run, rows, batchMax, costs);
   const best = [{ saved: 0, chains: [] as readonly RowChain[] }];
   for (let end = 1; end <= run.length; end++) {
     let choice = best[end - 1]!;
@@ -166,12 +160,12 @@ interface Member {
   readonly productSeconds: number;
 }
 
-function memberOf(group: Group, batchMax: number, target: TargetDescription): Member {
+function memberOf(group: Group, batchMax: number, costs: GroupCosts): Member {
   return {
     group,
     touched: new Set([...group.reads, ...group.writes].filter(hasRows)),
-    bytes: groupBytes(group, batchMax),
-    productSeconds: productSeconds(group, batchMax, target),
+    bytes: costs.bytes(group, batchMax),
+    productSeconds: costs.productSeconds(group, batchMax),
   };
 }
 
@@ -179,10 +173,10 @@ function linksOf(
   run: readonly Member[],
   rows: number,
   batchMax: number,
-  target: TargetDescription,
+  costs: GroupCosts,
 ): readonly Link[] {
-  const { cacheBytes, cacheBandwidth, memoryBandwidth } = target;
-  const inTask = run.map(({ group }) => groupBytes(group, rows));
+  const { cacheBytes, cacheBandwidth, memoryBandwidth } = costs.target;
+  const inTask = run.map(({ group }) => costs.bytes(group, rows));
   const inAll = run.map(({ bytes }) => bytes);
   // Between the touches of an element there is the rest of the one group before it, or of the other after it.
   const isNear = (bytes: readonly number[], from: number, to: number) => {
@@ -197,18 +191,12 @@ function linksOf(
       return [{ reader: next, seconds }];
     });
     return {
-      saved: whole - (batchMax / rows) * productSeconds(group, rows, target),
+      saved: whole - (batchMax / rows) * costs.productSeconds(group, rows),
       passed,
       bytes: inTask[at]!,
       shared: group.reads.filter((value) => !hasRows(value)),
     };
   });
-}
-
-/** Seconds of the products of a group. */
-function productSeconds(group: Group, batchMax: number, target: TargetDescription): number {
-  const chosen = planOfGroup(group, batchMax, target);
-  return chosen === undefined ? 0 : sumSeconds(chosen.plan, batchMax, target);
 }
 
 function sizeOf(values: readonly Value[], batchMax: number): number {

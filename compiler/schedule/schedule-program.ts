@@ -19,7 +19,8 @@ import { printKernelContent } from "../kernel/print.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
-import { predictedSeconds } from "./cost.ts";
+import { GroupCosts } from "./group-costs.ts";
+import { GroupForms } from "./group-forms.ts";
 import { joinLaunches, type TimedLaunch } from "./join-launches.ts";
 import type { Binding, ScheduledKernel } from "./kernel-builder.ts";
 import { type LoopAround, levelGroups } from "./loop-levels.ts";
@@ -136,6 +137,11 @@ function withCandidate(target: TargetDescription, number: number): TargetDescrip
   return { ...target, plans: { kind: "candidate", number } };
 }
 
+function withoutPlans(target: TargetDescription): TargetDescription {
+  const { plans, ...predicted } = target;
+  return plans === undefined ? target : predicted;
+}
+
 /** Params first, then slots, states and metric totals, each in order of declaration. */
 function layoutPersistent(
   leaves: readonly PersistentLeaf[],
@@ -172,12 +178,13 @@ function scheduleGraph(
   const { batchMax } = graph;
   const origins = (group: Group): string[] => originsOf(context, group, options.locate);
   // Plans that were measured, or are to be, were so within the runs of predicted ones.
-  const { plans: _, ...predicted } = target;
+  const costs = kernels.costs(target);
+  const predicted = kernels.costs(withoutPlans(target));
   const runs = options.joinLaunches
-    ? withChains(rowRuns(grouped, predicted), grouped, predicted)
+    ? withChains(rowRuns(grouped, predicted.target), grouped, predicted)
     : [{ items: grouped.order, rows: null }];
   const { groups, loops, depths } = levelGroups(context, grouped, runs, (loop) =>
-    rowsPerTask(loop, batchMax, predicted),
+    rowsPerTask(loop, batchMax, predicted.target),
   );
   const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
     const schedule = (): ScheduledKernel => {
@@ -217,7 +224,7 @@ function scheduleGraph(
   const timed = scheduled.map(({ kernel, bindings, around }, i) => ({
     launch: { kernel, placements: bindings.map((binding) => place(binding, around)) },
     predictedSeconds:
-      predictedSeconds(groups[i]!.group, batchMax, target) +
+      costs.seconds(groups[i]!.group, batchMax) +
       (waits[i]! * batchMax) / groups[i]!.surroundings.batchMax,
     around,
   }));
@@ -317,9 +324,17 @@ function runsBetweenLoops<T extends { readonly around: readonly LoopAround[] }>(
 
 /** The kernels of a program: those that differ in names alone are one, and each has a name of its own. */
 class KernelTable {
-  readonly once = new ScheduledOnce();
+  readonly #forms = new GroupForms();
+  readonly once = new ScheduledOnce(this.#forms);
+  readonly #costs = new Map<TargetDescription, GroupCosts>();
   readonly #byContent = new Map<string, Kernel>();
   readonly #names = new Set(libraryFunctions);
+
+  costs(target: TargetDescription): GroupCosts {
+    const known = this.#costs.get(target) ?? new GroupCosts(this.#forms, target);
+    this.#costs.set(target, known);
+    return known;
+  }
 
   intern(kernel: Kernel): Kernel {
     const content = printKernelContent(withCanonicalNames(kernel));

@@ -3,8 +3,7 @@
  * training, evaluation and prediction have in common. Their kernel is made once, and bound to the values of each.
  */
 
-import { printShape } from "../graph/extent.ts";
-import type { Scalar, Value } from "../graph/node.ts";
+import type { Value } from "../graph/node.ts";
 import {
   type KnownSupports,
   type KnownVariations,
@@ -13,10 +12,11 @@ import {
 } from "../graph/support.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
+import { type GroupForms, kindOf } from "./group-forms.ts";
 import type { Binding, ScheduledKernel, Surroundings } from "./kernel-builder.ts";
 
-/** A group without the identity of its values. */
-interface GroupForm {
+/** A group where it is, without the identity of its values. */
+interface PlacedForm {
   /** Equal for groups that schedules cannot tell apart but for names. */
   readonly text: string;
   /** Those that the text mentions, by number. */
@@ -24,13 +24,18 @@ interface GroupForm {
 }
 
 export class ScheduledOnce {
+  readonly #forms: GroupForms;
   readonly #known = new Map<
     TargetDescription,
-    Map<string, { readonly form: GroupForm; readonly scheduled: ScheduledKernel }>
+    Map<string, { readonly form: PlacedForm; readonly scheduled: ScheduledKernel }>
   >();
   readonly #supports: KnownSupports = new Map();
   readonly #variations: KnownVariations = new Map();
   readonly #limits = new Map<Value, readonly string[]>();
+
+  constructor(forms: GroupForms) {
+    this.#forms = forms;
+  }
 
   /** What `schedule` gives for this group, or gave for another one of the same form, bound to this one's values. */
   scheduled(
@@ -43,12 +48,34 @@ export class ScheduledOnce {
     if (group.scatter !== null) return schedule();
     const byText = this.#known.get(target) ?? new Map();
     this.#known.set(target, byText);
-    const form = formOf(group, surroundings, (value) => this.#limitsIn(value));
+    const form = this.#placedForm(group, surroundings);
     const known = byText.get(form.text);
     if (known !== undefined) return rebound(known.scheduled, known.form, form);
     const scheduled = schedule();
     byText.set(form.text, { form, scheduled });
     return scheduled;
+  }
+
+  /** All that schedules ask of a group: its form, and of each value where it lies and what is known of its elements. */
+  #placedForm(group: Group, { batchMax, takesRows, placeOf }: Surroundings): PlacedForm {
+    const { number, values } = this.#forms.formOf(group);
+    const numbers = new Map(values.map((value, i) => [value, i]));
+    const numberOf = (value: Value): number => {
+      const number = numbers.get(value) ?? numbers.size;
+      numbers.set(value, number);
+      return number;
+    };
+    // Tiles pass over what operands have no part in, see `contraction-limits.ts`.
+    const isLimited = group.stages.some(({ reducer }) => reducer !== null);
+    const parts = [`${number} ${batchMax} ${takesRows}`];
+    // What is said of a value may mention further ones, which come behind it.
+    for (const value of numbers.keys()) {
+      const { memory, stacked } = placeOf(value);
+      const place = `${numberOf(memory)} ${stacked?.key}`;
+      const kind = numbers.get(value)! < values.length ? [] : [kindOf(value)];
+      parts.push([place, ...kind, ...(isLimited ? this.#limitsIn(value) : [])].join(" "));
+    }
+    return { text: parts.join("\n"), values: [...numbers.keys()] };
   }
 
   /** What indexes alone say of a value: where it may differ from zero, and where it varies along each axis. */
@@ -64,86 +91,11 @@ export class ScheduledOnce {
   }
 }
 
-/** All that schedules ask of a group: its stages, and of each value its type, its scope and where it lies. */
-function formOf(
-  group: Group,
-  { batchMax, takesRows, placeOf }: Surroundings,
-  limitsIn: (value: Value) => readonly string[],
-): GroupForm {
-  const { kind, tileSpace, stages, scopes } = group;
-  const numbers = new Map<Value, number>();
-  const numberOf = (value: Value): number => {
-    const number = numbers.get(value) ?? numbers.size;
-    numbers.set(value, number);
-    return number;
-  };
-  const textOf = scalarTexts(numberOf);
-  const parts = stages.map(({ values, parallel, reduction, where, reducer, body }) =>
-    [
-      values.map(numberOf),
-      printShape(parallel),
-      printShape(reduction),
-      where.key,
-      reducer,
-      textOf(body),
-    ].join(" "),
-  );
-  // What is said of a value may mention further ones, which come behind it.
-  for (const value of numbers.keys()) {
-    const { node, dtype, shape } = value;
-    const role = node.kind === "leaf" ? node.role : null;
-    const { memory, stacked } = placeOf(value);
-    const place = `${numberOf(memory)} ${stacked?.key}`;
-    // Tiles pass over what operands have no part in, see `contraction-limits.ts`.
-    const known = stages.some(({ reducer }) => reducer !== null) ? limitsIn(value) : [];
-    const facts = [dtype, printShape(shape), role, scopes.get(value), place, ...known];
-    parts.push(facts.join(" "));
-  }
-  return {
-    text: [`${kind} ${printShape(tileSpace)} ${batchMax} ${takesRows}`, ...parts].join("\n"),
-    values: [...numbers.keys()],
-  };
-}
-
-/** Writes scalars, each once: where it occurs again its number stands for it. */
-function scalarTexts(numberOf: (value: Value) => number): (scalar: Scalar) => string {
-  const known = new Map<Scalar, number>();
-  const textOf = (scalar: Scalar): string => {
-    const number = known.get(scalar);
-    if (number !== undefined) return `#${number}`;
-    known.set(scalar, known.size);
-    return `${scalar.dtype} ${contentOf(scalar)}`;
-  };
-  const contentOf = (scalar: Scalar): string => {
-    switch (scalar.kind) {
-      case "constant":
-        return Object.is(scalar.value, -0) ? "-0" : String(scalar.value);
-      case "index":
-        return `index ${scalar.index.key}`;
-      case "condition":
-        return scalar.condition.key;
-      case "load": {
-        const { value, index, guard } = scalar;
-        return `load ${numberOf(value)} [${index.map(({ key }) => key)}] ${guard.key}`;
-      }
-      case "gather":
-        return `gather ${numberOf(scalar.value)} [${scalar.index.map(textOf)}]`;
-      case "random":
-        return `random ${JSON.stringify(scalar.stream)} ${scalar.index.key}`;
-      case "cast":
-        return `cast ${textOf(scalar.of)}`;
-      case "call":
-        return `${scalar.fn}(${scalar.args.map(textOf)})`;
-    }
-  };
-  return textOf;
-}
-
 /** The kernel of one group with the values of another in place of its own, and scratch memory of its own. */
 function rebound(
   { kernel, bindings }: ScheduledKernel,
-  { values: from }: GroupForm,
-  { values: to }: GroupForm,
+  { values: from }: PlacedForm,
+  { values: to }: PlacedForm,
 ): ScheduledKernel {
   const numbers = new Map(from.map((value, i) => [value, i]));
   const other = (value: Value): Value => to[numbers.get(value)!]!;

@@ -7,7 +7,14 @@ import { fixed } from "../../compiler/graph/extent.ts";
 import type { Scalar } from "../../compiler/graph/node.ts";
 import { algebraOf } from "../../compiler/graph/scalar-functions.ts";
 import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
-import { type PredictedTime, predictedTime } from "../../compiler/schedule/cost.ts";
+import {
+  groupBytes,
+  type PredictedTime,
+  predictedSeconds,
+  predictedTime,
+} from "../../compiler/schedule/cost.ts";
+import { GroupCosts } from "../../compiler/schedule/group-costs.ts";
+import { GroupForms } from "../../compiler/schedule/group-forms.ts";
 import type { Precision } from "../../compiler/semantics/precision.ts";
 import { describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { describeCuda } from "../../compiler/targets/cuda/description.ts";
@@ -126,4 +133,28 @@ describe("register tiles on the CPU", () => {
     const apart = secondsOf(long, "mk,nk->mn") - secondsOf(long);
     expect(apart).toBeCloseTo(copied, 9);
   });
+});
+
+test("groups of one form cost the same, and others what they cost alone", () => {
+  const cpu = describeCpu({ architecture: "x64", cpuinfo: "" });
+  const forms = new GroupForms();
+  const costs = new GroupCosts(forms, cpu);
+  const numbers = new Set<number>();
+  for (const n of [48, 48, 64]) {
+    const sizes = { m: 96, k: 32, n };
+    for (const { context, graph } of [
+      productCase({ letters: "mk,kn->mn", sizes }),
+      softmaxCase(64, n),
+    ]) {
+      const { groups } = formGroups(context, graph, cpu, { fusion: true });
+      for (const group of groups) {
+        numbers.add(forms.formOf(group).number);
+        for (const rows of [1, 8]) {
+          expect(costs.seconds(group, rows)).toBe(predictedSeconds(group, rows, cpu));
+          expect(costs.bytes(group, rows)).toBe(groupBytes(group, rows));
+        }
+      }
+    }
+  }
+  expect(numbers.size).toBe(4);
 });

@@ -6,6 +6,7 @@ import { nonnegative } from "../../compiler/graph/condition.ts";
 import { fixed } from "../../compiler/graph/extent.ts";
 import type { Value } from "../../compiler/graph/node.ts";
 import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
+import { GroupForms } from "../../compiler/schedule/group-forms.ts";
 import { outsideLoops } from "../../compiler/schedule/loop-levels.ts";
 import { scheduleGroup } from "../../compiler/schedule/schedule-group.ts";
 import { ScheduledOnce } from "../../compiler/schedule/scheduled-once.ts";
@@ -20,7 +21,7 @@ function kernelsOf(make: (b: LoopBuilder) => Record<string, Value>) {
   const { context, graph } = b.finish(make(b));
   const grouped = formGroups(context, graph, target, { fusion: false });
   const surroundings = outsideLoops(context, grouped);
-  const once = new ScheduledOnce();
+  const once = new ScheduledOnce(new GroupForms());
   let made = 0;
   const kernels = grouped.groups.map((group) => {
     const schedule = () => {
