@@ -1,23 +1,59 @@
 /**
  * Makes `dist/cli/`, the program that people run: the compiler in a few modules, one for each command's own needs,
- * so that a start reads files by the dozen and not, with Chevrotain's and lodash's, by the thousand. Runs after `tsc`.
+ * so that a start reads files by the dozen and not, with Chevrotain's and lodash's, by the thousand. Each is a function
+ * of what CommonJS gives a module; `boot/modules.ts` calls them. Runs after `tsc`.
  */
 
-import { chmodSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { programOptions } from "./bundle-options.mjs";
+import { keepCode } from "./keep-code.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const folder = join(root, "compiler", "cli");
 const outdir = join(root, "dist", "cli");
 
 rmSync(outdir, { recursive: true, force: true });
+mkdirSync(outdir, { recursive: true });
+// The folder's modules are no ES modules, which the package's are.
+writeFileSync(join(outdir, "package.json"), '{ "type": "commonjs" }\n');
 await build({
   ...programOptions,
-  entryPoints: [join(root, "compiler", "cli", "main.ts")],
+  banner: { js: "#!/usr/bin/env node" },
+  splitting: false,
+  format: "cjs",
+  entryPoints: ["main", "keep-code"].map((name) => join(folder, "boot", `${name}.ts`)),
+  outdir,
+});
+const { outputFiles } = await build({
+  ...programOptions,
+  banner: {},
+  // Read as one byte a character.
+  charset: "ascii",
+  define: { "import.meta.url": "moduleUrl" },
+  entryPoints: [join(folder, "start.ts")],
   outdir,
   // Large, and only for `nnc build`.
   external: ["ts-morph"],
+  write: false,
 });
+await Promise.all(
+  outputFiles.map(async ({ path, text }) => {
+    const { code } = await transform(text, {
+      format: "cjs",
+      target: "node20",
+      charset: "ascii",
+      // Modules of the bundle come from `require`.
+      supported: { "dynamic-import": false },
+    });
+    // Others are found when they are asked for, and may be ES modules.
+    const later = /Promise\.resolve\(\)\.then\(\(\) => __toESM\(require\(([^"\n].*)\)\)\)/g;
+    const module = code.replace(later, "importModule($1)");
+    const wrapped = `(function (exports, require, module, moduleUrl, importModule) {${module}\n})`;
+    writeFileSync(join(outdir, basename(path)), wrapped);
+  }),
+);
 chmodSync(join(outdir, "main.js"), 0o755);
+if (!keepCode(outdir)) console.warn("The model whose run keeps compiled code did not train here.");

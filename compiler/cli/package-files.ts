@@ -18,7 +18,8 @@ export interface PackageFiles {
 
 export function findPackageFiles(): PackageFiles {
   let root = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(root, "package.json"))) {
+  // The bundle's own folder has a `package.json` as well.
+  while (!existsSync(join(root, "package.json")) || !existsSync(join(root, "compiler", "std"))) {
     invariant(root !== dirname(root), "nnc's package.json was not found");
     root = dirname(root);
   }
