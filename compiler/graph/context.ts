@@ -5,10 +5,12 @@
  */
 
 import { InvariantError, invariant } from "../diagnostics/diagnostic.ts";
-import { type Affine, loopsOf } from "./affine.ts";
+import type { Affine } from "./affine.ts";
 import { always, type Condition, conditionLoops } from "./condition.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { type Extent, printShape, type Shape, stackedShape } from "./extent.ts";
+import { Counter, pairOf, Table, TextNumbers } from "./intern.ts";
+import { bodyNodes, loopsAround, noLoops } from "./loop-membership.ts";
 import type {
   Call,
   Carry,
@@ -25,9 +27,10 @@ import type {
   Stack,
   Value,
 } from "./node.ts";
+import { OriginTable } from "./origins.ts";
 import { type ReducerName, reducers } from "./reducers.ts";
 import { type ScalarFunctionName, scalarFunctions } from "./scalar-functions.ts";
-import { operandsOf, visitScalars } from "./traversal.ts";
+import { operandsOf } from "./traversal.ts";
 
 export * from "./traversal.ts";
 
@@ -41,6 +44,8 @@ export interface ComputeContent {
   readonly reducer?: ReducerName | null;
   readonly body: Scalar;
 }
+
+type ComputeSpace = Pick<Compute, "space" | "parallel" | "reduction" | "where" | "reducer">;
 
 export interface ScatterContent {
   readonly parallel: readonly Extent[];
@@ -67,14 +72,24 @@ export interface CallContent {
 }
 
 export class GraphContext {
+  /** All but loads and calls of one or two arguments, by their content as text. */
   readonly #scalars = new Map<string, Scalar>();
+  readonly #loads = new Table<Value, number, LoadScalar>();
+  readonly #calls = new Table<ScalarFunctionName, number, Scalar>();
+  readonly #scalarIds = new Counter();
+  /** Where loads are, and what computes iterate over. */
+  readonly #places = new TextNumbers();
+  readonly #spaces = new TextNumbers();
+  /** All but computes, by their content as text. */
   readonly #nodes = new Map<string, Node>();
-  readonly #origins = new Map<Node, Origin[]>();
+  /** By their space and body. */
+  readonly #computes = new Map<number, Compute>();
+  readonly #nodeIds = new Counter();
+  readonly #origins = new OriginTable();
   #loops = 0;
-  #calls = 0;
+  #callNodes = 0;
   /** Whose place the nodes being made take. */
   #source: Node | undefined;
-  readonly #originStack: Origin[] = [];
   readonly #memories = new Map<object, Map<number, unknown>>();
 
   /**
@@ -93,34 +108,45 @@ export class GraphContext {
 
   constant(value: number, dtype: DType): Scalar {
     const text = Object.is(value, -0) ? "-0" : String(value);
-    return this.#scalar(`${dtype} ${text}`, { kind: "constant", dtype, value });
+    return this.#scalar(`${dtype} ${text}`, () => ({ kind: "constant", dtype, value }));
   }
 
   index(index: Affine): Scalar {
-    return this.#scalar(`index ${index.key}`, { kind: "index", dtype: "i32", index });
+    return this.#scalar(`index ${index.key}`, () => ({ kind: "index", dtype: "i32", index }));
   }
 
   condition(condition: Condition): Scalar {
     if (condition.kind === "true" || condition.kind === "false") {
       return this.constant(condition.kind === "true" ? 1 : 0, "bool");
     }
-    return this.#scalar(`condition ${condition.key}`, {
+    return this.#scalar(`condition ${condition.key}`, () => ({
       kind: "condition",
       dtype: "bool",
       condition,
-    });
+    }));
   }
 
   load(value: Value, index: readonly Affine[], guard: Condition = always): LoadScalar {
-    const place = index.map(({ key }) => key).join(",");
-    const key = `load ${value.node.id}.${value.result} [${place}] ${guard.key}`;
-    const known = this.#scalars.get(key);
-    if (known !== undefined) return known as LoadScalar;
+    const place = this.#places.of(`${index.map(({ key }) => key).join(",")} ${guard.key}`);
+    const known = this.#loads.get(value, place);
+    if (known !== undefined) return known;
     if (index.length !== value.shape.length) {
       throw new InvariantError(`a load of ${printShape(value.shape)} has ${index.length} indexes`);
     }
+    return this.#load({ place, index, guard }, value);
+  }
+
+  /** The load of another value of as many dimensions at the same place. */
+  loadFrom(load: LoadScalar, value: Value): LoadScalar {
+    return this.#loads.get(value, load.place) ?? this.#load(load, value);
+  }
+
+  #load({ place, index, guard }: Pick<LoadScalar, "place" | "index" | "guard">, value: Value) {
     const { dtype } = value;
-    return this.#scalar(key, { kind: "load", dtype, value, index, guard }) as LoadScalar;
+    const id = this.#scalarIds.next();
+    const load: LoadScalar = { kind: "load", id, dtype, value, index, guard, place };
+    this.#loads.set(value, place, load);
+    return load;
   }
 
   /** An element at a place that is computed; 0 where it is out of range. */
@@ -130,45 +156,46 @@ export class GraphContext {
       `a gather of ${printShape(value.shape)} takes an i32 for each dimension`,
     );
     const place = index.map(({ id }) => id).join(",");
-    return this.#scalar(`gather ${value.node.id}.${value.result} [${place}]`, {
+    return this.#scalar(`gather ${value.node.id}.${value.result} [${place}]`, () => ({
       kind: "gather",
       dtype: value.dtype,
       value,
       index,
-    }) as GatherScalar;
+    })) as GatherScalar;
   }
 
   random(stream: string, index: Affine): Scalar {
-    return this.#scalar(`random ${stream} ${index.key}`, {
+    return this.#scalar(`random ${stream} ${index.key}`, () => ({
       kind: "random",
       dtype: "f32",
       stream,
       index,
-    });
+    }));
   }
 
   cast(of: Scalar, dtype: DType): Scalar {
     if (of.dtype === dtype) return of;
-    return this.#scalar(`cast ${dtype} ${of.id}`, { kind: "cast", dtype, of });
+    return this.#scalar(`cast ${dtype} ${of.id}`, () => ({ kind: "cast", dtype, of }));
   }
 
   /** A row of the table of scalar functions, applied; the arguments already have the types it takes. */
   call(fn: ScalarFunctionName, ...args: readonly Scalar[]): Scalar {
-    const key = `${fn} ${args.map(({ id }) => id).join(",")}`;
-    const known = this.#scalars.get(key);
+    const [a, b] = args;
+    if (a === undefined || args.length > 2) {
+      return this.#scalar(`${fn} ${args.map(({ id }) => id).join(",")}`, () => callOf(fn, args));
+    }
+    const key = b === undefined ? a.id : pairOf(a.id + 1, b.id);
+    const known = this.#calls.get(fn, key);
     if (known !== undefined) return known;
-    const row = scalarFunctions[fn];
-    invariant(args.length === row.arity, `${fn} takes ${row.arity} arguments`);
-    const types = args.map(({ dtype }) => dtype);
-    const dtype = row.resultType(types);
-    if (dtype === undefined) throw new InvariantError(`${fn} does not take (${types.join(", ")})`);
-    return this.#scalar(key, { kind: "call", dtype, fn, args });
+    const scalar: Scalar = { ...callOf(fn, args), id: this.#scalarIds.next() };
+    this.#calls.set(fn, key, scalar);
+    return scalar;
   }
 
-  #scalar(key: string, content: Unnumbered<Scalar>): Scalar {
+  #scalar(key: string, content: () => Unnumbered<Scalar>): Scalar {
     const known = this.#scalars.get(key);
     if (known !== undefined) return known;
-    const scalar: Scalar = { ...content, id: this.#scalars.size };
+    const scalar: Scalar = { ...content(), id: this.#scalarIds.next() };
     this.#scalars.set(key, scalar);
     return scalar;
   }
@@ -179,16 +206,16 @@ export class GraphContext {
     const key = `leaf ${role} ${path}`;
     const known = this.#nodes.get(key);
     if (known !== undefined) {
-      this.#addOrigin(known);
+      this.#origins.add(known);
       return known.values[0]!;
     }
     const values: Value[] = [];
     const loops = role === "carry" ? new Set([Number(path.split("/")[0])]) : noLoops;
-    const id = this.#nodes.size;
+    const id = this.#nodeIds.next();
     const leaf = { kind: "leaf", id, loops, role, path, values } as unknown as Leaf;
     values.push({ node: leaf, result: 0, dtype, shape });
     this.#nodes.set(key, leaf);
-    this.#addOrigin(leaf);
+    this.#origins.add(leaf);
     return values[0]!;
   }
 
@@ -200,32 +227,40 @@ export class GraphContext {
     body,
   }: ComputeContent): Compute {
     invariant(reducer !== null || reduction.length === 0, "reduction axes need a reducer");
-    const key = `compute ${printShape(parallel)} ${printShape(reduction)} ${where.key} ${reducer} ${body.id}`;
-    const known = this.#nodes.get(key);
+    const space = this.#spaces.of(
+      `${printShape(parallel)} ${printShape(reduction)} ${where.key} ${reducer}`,
+    );
+    return this.#compute({ space, parallel, reduction, where, reducer }, body);
+  }
+
+  /** The node that iterates as another does, with a body of its own; `operands` are the values that this loads, if known. */
+  computeLike(node: Compute, body: Scalar, operands?: readonly Value[]): Compute {
+    return this.#compute(node, body, operands);
+  }
+
+  #compute(
+    { space, parallel, reduction, where, reducer }: ComputeSpace,
+    body: Scalar,
+    operands: readonly Value[] = operandsOf(body),
+  ): Compute {
+    const key = pairOf(space, body.id);
+    const known = this.#computes.get(key);
     if (known !== undefined) {
-      this.#addOrigin(known);
-      return known as Compute;
+      this.#origins.add(known);
+      return known;
     }
     const types = reducer === null ? [body.dtype] : reducers[reducer].resultTypes(body.dtype);
+    if (types === undefined) throw new InvariantError(`${reducer} does not take ${body.dtype}`);
     const values: Value[] = [];
-    const operands = operandsOf(body);
-    const node: Compute = {
-      kind: "compute",
-      id: this.#nodes.size,
-      loops: loopsAround(operands, [body], conditionLoops(where)),
-      parallel,
-      reduction,
-      where,
-      reducer,
-      body,
-      values,
-      operands,
-    };
-    invariant(types !== undefined, `${reducer} does not take ${body.dtype}`);
+    const id = this.#nodeIds.next();
+    const loops = loopsAround(operands, [body], conditionLoops(where));
+    const content = { space, parallel, reduction, where, reducer, body };
+    const node: Compute = { kind: "compute", id, loops, ...content, values, operands };
     types.forEach((dtype, result) => {
       values.push({ node, result, dtype, shape: parallel });
     });
-    return this.#enter(key, node);
+    this.#computes.set(key, node);
+    return this.#made(node);
   }
 
   scatter({ parallel, shape, index, body }: ScatterContent): Scatter {
@@ -234,12 +269,12 @@ export class GraphContext {
     const key = `scatter ${printShape(parallel)} ${printShape(shape)} [${place}] ${body.id}`;
     const known = this.#nodes.get(key);
     if (known !== undefined) {
-      this.#addOrigin(known);
+      this.#origins.add(known);
       return known as Scatter;
     }
     const values: Value[] = [];
     const operands = [...new Set([...index, body].flatMap(operandsOf))];
-    const id = this.#nodes.size;
+    const id = this.#nodeIds.next();
     const loops = loopsAround(operands, [...index, body]);
     const node = { kind: "scatter", id, loops, parallel, shape, index, body, values, operands };
     values.push({ node: node as unknown as Scatter, result: 0, dtype: body.dtype, shape });
@@ -272,7 +307,7 @@ export class GraphContext {
     const outside = [...read, ...ends].filter(({ node }) => !inside.has(node));
     const operands = [...new Set([...carries.map(({ init }) => init), ...outside])];
     const values: Value[] = [];
-    const id = this.#nodes.size;
+    const id = this.#nodeIds.next();
     for (const { node } of operands) for (const other of node.loops) around.add(other);
     around.delete(loop);
     const node: Scan = {
@@ -300,7 +335,7 @@ export class GraphContext {
 
   /** Leaves for the derivatives by the results of a call about to be made. */
   cotangents(results: readonly Value[]): (Value | null)[] {
-    const call = this.#calls++;
+    const call = this.#callNodes++;
     return results.map(({ dtype, shape }, i) =>
       isFloat(dtype) ? this.leaf("cotangent", `${call}/${i}`, dtype, shape) : null,
     );
@@ -315,7 +350,7 @@ export class GraphContext {
     if (known !== undefined) return known as Call;
     const values: Value[] = [];
     const operands = [...new Set([...primal, ...inputs, ...gradients])];
-    const id = this.#nodes.size;
+    const id = this.#nodeIds.next();
     const loops = loopsAround(operands, []);
     const content = { primal, inputs, cotangents, gradients };
     const node: Call = { kind: "call", id, loops, ...content, values, operands };
@@ -327,7 +362,11 @@ export class GraphContext {
 
   #enter<T extends Node>(key: string, node: T): T {
     this.#nodes.set(key, node);
-    this.#addOrigin(node);
+    return this.#made(node);
+  }
+
+  #made<T extends Node>(node: T): T {
+    this.#origins.add(node);
     if (this.#source !== undefined) this.inheritOrigins(node, this.#source);
     return node;
   }
@@ -336,19 +375,12 @@ export class GraphContext {
 
   /** Nodes made by `make` come from `origin`, innermost first. */
   from<T>(origin: Origin, make: () => T): T {
-    const around = this.#originStack.at(-1);
-    this.#originStack.push(around?.backward ? { ...origin, backward: true } : origin);
-    try {
-      return make();
-    } finally {
-      this.#originStack.pop();
-    }
+    return this.#origins.from(origin, make);
   }
 
   /** Nodes made by `make` belong to the derivative of what is being made. */
   backward<T>(make: () => T): T {
-    const origin = this.#originStack.at(-1);
-    return origin === undefined ? make() : this.from({ ...origin, backward: true }, make);
+    return this.#origins.backward(make);
   }
 
   /** Nodes that `make` makes anew inherit the origins of `source`. */
@@ -364,68 +396,22 @@ export class GraphContext {
 
   /** Origins of a node in the order they were met. */
   origins(node: Node): readonly Origin[] {
-    return this.#origins.get(node) ?? [];
+    return this.#origins.of(node);
   }
 
   /** Says that `node` also stands for what `source` stood for, as its derivative if `backward`. */
   inheritOrigins(node: Node, source: Node, backward = false): void {
-    for (const origin of this.origins(source)) {
-      this.#record(node, backward ? { ...origin, backward: true } : origin);
-    }
-  }
-
-  #addOrigin(node: Node): void {
-    const origin = this.#originStack.at(-1);
-    if (origin !== undefined) this.#record(node, origin);
-  }
-
-  #record(node: Node, origin: Origin): void {
-    const origins = this.#origins.get(node) ?? [];
-    this.#origins.set(node, origins);
-    const same = (o: Origin) =>
-      o.span.file === origin.span.file &&
-      o.span.start === origin.span.start &&
-      o.span.end === origin.span.end &&
-      o.path === origin.path &&
-      o.part === origin.part &&
-      o.backward === origin.backward;
-    if (!origins.some(same)) origins.push(origin);
+    this.#origins.inherit(node, source, backward);
   }
 }
 
-const noLoops: ReadonlySet<number> = new Set();
-
-/** The loops that what is computed of these operands by these scalars depends on. */
-function loopsAround(
-  operands: readonly Value[],
-  scalars: readonly Scalar[],
-  mentioned: ReadonlySet<number> = noLoops,
-): ReadonlySet<number> {
-  const loops = new Set(mentioned);
-  for (const { node } of operands) for (const loop of node.loops) loops.add(loop);
-  for (const scalar of scalars) {
-    visitScalars(scalar, (part) => {
-      if (part.kind === "index" || part.kind === "random") loopsOf(part.index, loops);
-      else if (part.kind === "condition") conditionLoops(part.condition, loops);
-      else if (part.kind === "load") {
-        for (const index of part.index) loopsOf(index, loops);
-        conditionLoops(part.guard, loops);
-      }
-    });
-  }
-  return loops.size === 0 ? noLoops : loops;
-}
-
-/** The nodes that the ends of a loop's body reach and that depend on the loop, operands before users. */
-function bodyNodes(loop: number, ends: readonly Value[]): Node[] {
-  const seen = new Set<Node>();
-  const pending = ends.map(({ node }) => node);
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (seen.has(node) || !node.loops.has(loop)) continue;
-    seen.add(node);
-    if (node.kind !== "leaf") pending.push(...node.operands.map((value) => value.node));
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
+function callOf(fn: ScalarFunctionName, args: readonly Scalar[]): Unnumbered<Scalar> {
+  const row = scalarFunctions[fn];
+  invariant(args.length === row.arity, `${fn} takes ${row.arity} arguments`);
+  const types = args.map(({ dtype }) => dtype);
+  const dtype = row.resultType(types);
+  if (dtype === undefined) throw new InvariantError(`${fn} does not take (${types.join(", ")})`);
+  return { kind: "call", dtype, fn, args };
 }
 
 const valueKey = ({ node, result }: Value): string => `${node.id}.${result}`;

@@ -79,6 +79,8 @@ export interface Leaf extends NodeBase {
 
 export interface Compute extends NodeBase {
   readonly kind: "compute";
+  /** Equal for nodes of one context that iterate alike: of the same axes, `where` and reducer. */
+  readonly space: number;
   readonly parallel: readonly Extent[];
   readonly reduction: readonly Extent[];
   /** Points that take part in the reduction; `always` without a reducer. */
@@ -189,6 +191,8 @@ export type Scalar = {
       readonly value: Value;
       readonly index: readonly Affine[];
       readonly guard: Condition;
+      /** Equal for loads of one context with the same index and guard. */
+      readonly place: number;
     }
   /** An element at a place that integers say, one for each dimension; 0 where one of them is out of range. */
   | { readonly kind: "gather"; readonly value: Value; readonly index: readonly Scalar[] }

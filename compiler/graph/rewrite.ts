@@ -61,18 +61,24 @@ export function scalarMapper(
     switch (scalar.kind) {
       case "constant":
         return scalar;
-      case "index":
-        return context.index(affine(scalar.index));
-      case "condition":
-        return context.condition(condition(scalar.condition));
+      case "index": {
+        const index = affine(scalar.index);
+        return index === scalar.index ? scalar : context.index(index);
+      }
+      case "condition": {
+        const other = condition(scalar.condition);
+        return other === scalar.condition ? scalar : context.condition(other);
+      }
       case "load": {
         const index = scalar.index.map(affine);
         const guard = condition(scalar.guard);
         const isSame = guard === scalar.guard && index.every((at, d) => at === scalar.index[d]);
         return load(isSame ? scalar : context.load(scalar.value, index, guard));
       }
-      case "random":
-        return context.random(scalar.stream, affine(scalar.index));
+      case "random": {
+        const index = affine(scalar.index);
+        return index === scalar.index ? scalar : context.random(scalar.stream, index);
+      }
       case "gather": {
         const index = scalar.index.map(visit);
         const isSame = index.every((at, d) => at === scalar.index[d]);
@@ -142,7 +148,7 @@ function replaceLoads(
   const map = scalarMapper(context, {
     load: (load) => {
       const value = replacement(load.value);
-      return value === load.value ? load : context.load(value, load.index, load.guard);
+      return value === load.value ? load : context.loadFrom(load, value);
     },
     gather: (gather) => context.gather(replacement(gather.value), gather.index),
   });
@@ -151,8 +157,9 @@ function replaceLoads(
     const { parallel, shape } = node;
     return context.scatter({ parallel, shape, index: node.index.map(map), body });
   }
-  const { parallel, reduction, where, reducer } = node;
-  return context.compute({ parallel, reduction, where, reducer, body });
+  // A body of the same form loads what takes the place of each operand in the same order.
+  const operands = [...new Set(node.operands.map(replacement))];
+  return context.computeLike(node, body, operands);
 }
 
 function replaceInCall(
@@ -227,8 +234,9 @@ export function rewriteGraph(
       values = context.standingFor(node, () => rewrite(rebuilt, node)) ?? rebuilt.values;
       known?.set(node, values);
     }
-    for (const [i, value] of node.values.entries()) {
-      const other = values[i]!;
+    if (values === node.values) continue;
+    for (const value of node.values) {
+      const other = values[value.result]!;
       if (other === value) continue;
       replacements.set(value, other);
       if (other.node.kind !== "leaf") context.inheritOrigins(other.node, node);

@@ -65,7 +65,19 @@ export function reachableNodes(roots: Iterable<Value>): Node[] {
     if (node.kind === "leaf") continue;
     for (const value of node.operands) if (!seen.has(value.node)) pending.push(value.node);
   }
-  return [...seen].sort((a, b) => a.id - b.id);
+  return inOrder([...seen]);
+}
+
+/** Sorts nodes by their numbers, counting where these lie close. */
+function inOrder(nodes: Node[]): Node[] {
+  const last = nodes.reduce((max, { id }) => Math.max(max, id), -1);
+  if (last > 64 * nodes.length) return nodes.sort((a, b) => a.id - b.id);
+  const places = new Uint32Array(last + 2);
+  for (const { id } of nodes) places[id + 1] = 1;
+  for (let id = 0; id < last; id++) places[id + 1]! += places[id]!;
+  const sorted = [...nodes];
+  for (const node of nodes) sorted[places[node.id]!] = node;
+  return sorted;
 }
 
 /** Every node of a graph, operands before users. */

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { axisAffine as i } from "../../compiler/graph/affine.ts";
-import { GraphContext } from "../../compiler/graph/context.ts";
-import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
+import { GraphContext, loadsOf, nodesOfBodies, operandsOf } from "../../compiler/graph/context.ts";
+import { batchExtent, fixed, printShape } from "../../compiler/graph/extent.ts";
 import type { Graph, Node, Scalar, Value } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import {
@@ -83,6 +83,31 @@ describe("rewriting", () => {
       y = %2"
     `);
     expect(context.origins(rewritten.results[0]!.value.node)).toEqual([origin]);
+  });
+
+  test("what is rebuilt over other operands, some of which become one, is what would be made anew", () => {
+    fc.assert(
+      fc.property(randomGraph({ loops: true }), ({ context, graph }) => {
+        const first = new Map<string, Value>();
+        const joined = rewriteGraph(context, graph, ({ kind, values: [value] }) => {
+          if (kind === "scan" || kind === "call" || value === undefined) return undefined;
+          const form = `${value.dtype} ${printShape(value.shape)}`;
+          const other = first.get(form) ?? value;
+          first.set(form, other);
+          return value.node.values.length === 1 ? [other] : undefined;
+        });
+        for (const node of nodesOfBodies(joined)) {
+          if (node.kind !== "compute") continue;
+          expect(node.operands).toEqual(operandsOf(node.body));
+          const { parallel, reduction, where, reducer, body } = node;
+          expect(context.compute({ parallel, reduction, where, reducer, body })).toBe(node);
+          for (const load of loadsOf(body)) {
+            expect(context.load(load.value, load.index, load.guard)).toBe(load);
+          }
+        }
+      }),
+      { numRuns: 50 },
+    );
   });
 
   test("axes are renumbered in indexes, guards and conditions", () => {

@@ -114,7 +114,7 @@ describe("rules", () => {
         const anew = rewriteAnew(context, trained, after);
         expectSameNodes(rewriteNodes(context, trained, after), anew);
       }),
-      runs,
+      { numRuns: 60 },
     );
   });
 });
