@@ -17,28 +17,23 @@ import {
   constantValue,
   extentAffine,
   scaleAffine,
-  substituteAffine,
   zeroAffine,
 } from "../graph/affine.ts";
-import { simplifyAffine } from "../graph/affine-range.ts";
 import {
   always,
   and,
   type Condition,
   conditionAxes,
-  mapCondition,
-  simplifyCondition,
   substituteCondition,
 } from "../graph/condition.ts";
 import type { ComputeContent, GraphContext } from "../graph/context.ts";
 import { type Extent, isFixed } from "../graph/extent.ts";
 import type { Compute, GatherScalar, LoadScalar, Scalar, Scatter, Value } from "../graph/node.ts";
-import { assuming, withoutRedundancy } from "../graph/prove.ts";
 import { reducers } from "../graph/reducers.ts";
 import { mapScalar, scalarMapper } from "../graph/rewrite.ts";
 import { algebraOf } from "../graph/scalar-functions.ts";
 import { adjointsOf, isConstant, plus, times } from "./adjoint.ts";
-import { invertIndexMap } from "./invert-index.ts";
+import { transportOf } from "./transport.ts";
 
 /** A part of the derivative by `operand`, of its shape and type. */
 export interface Contribution {
@@ -216,37 +211,28 @@ class NodeDerivative {
   /** Σ of the adjoint over the points where the load reads q, or null if there are none. */
   #pullBack(load: LoadScalar, adjoint: Scalar): Value | null {
     const context = this.#context;
-    const { value, index } = load;
-    const inverse = invertIndexMap(index, value.shape, this.#extents, this.#batchMax);
-    const box = [...value.shape, ...inverse.reduction];
-    const replace = (axis: number): Affine => inverse.axes[axis]!;
-    const transport = (c: Condition) =>
-      simplifyCondition(
-        mapCondition(c, (a) => simplifyAffine(substituteAffine(a, replace), box, this.#batchMax)),
-        box,
-        this.#batchMax,
-      );
-    const kept = and(transport(this.#node.where), transport(load.guard));
-    const domain = withoutRedundancy(and(inverse.domain, kept), box, this.#batchMax);
+    const { shape } = load.value;
+    const points = { extents: this.#extents, where: this.#node.where };
+    const transport = transportOf(context, load, points, this.#batchMax);
+    const { reduction, domain } = transport;
     if (domain.kind === "false") return null;
 
-    const isSum = inverse.reduction.length > 0;
+    const isSum = reduction.length > 0;
     const source = isSum ? this.#saved(adjoint) : adjoint;
     const body = mapScalar(context, source, {
-      affine: (a) => simplifyAffine(substituteAffine(a, replace), box, this.#batchMax),
-      condition: (c) => assuming(domain, transport(c), box, this.#batchMax),
+      affine: (a) => transport.affine(a),
+      condition: (c) => transport.condition(c),
       call: chosen,
       load: (moved) =>
         isSum ? moved : context.load(moved.value, moved.index, and(moved.guard, domain)),
     });
     if (isSum) {
-      const content = { parallel: value.shape, reduction: inverse.reduction, where: domain };
-      return this.#make({ ...content, reducer: "sum", body });
+      return this.#make({ parallel: shape, reduction, where: domain, reducer: "sum", body });
     }
     const isGuarded = domain.kind === "true" || vanishesUnread(body);
     const zero = context.constant(0, body.dtype);
     return this.#make({
-      parallel: value.shape,
+      parallel: shape,
       body: isGuarded ? body : context.call("select", context.condition(domain), body, zero),
     });
   }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type InverseMap, invertIndexMap } from "../../compiler/autodiff/invert-index.ts";
+import { Transport, transportOf } from "../../compiler/autodiff/transport.ts";
 import {
   type Affine,
   addAffine,
@@ -13,7 +14,14 @@ import {
   scaleAffine,
 } from "../../compiler/graph/affine.ts";
 import { rangeOf } from "../../compiler/graph/affine-range.ts";
-import { evaluateCondition } from "../../compiler/graph/condition.ts";
+import {
+  always,
+  type Condition,
+  evaluateCondition,
+  inRange,
+  nonnegative,
+} from "../../compiler/graph/condition.ts";
+import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, type Extent, fixed, sizeAt } from "../../compiler/graph/extent.ts";
 import { printAffine, printCondition } from "../../compiler/graph/print.ts";
 
@@ -182,5 +190,46 @@ describe("inverse index maps", () => {
         expect(inverse.reduction).toEqual([]);
       }),
     );
+  });
+});
+
+describe("transport", () => {
+  const context = new GraphContext();
+  const leaf = (path: string, size: number) => context.leaf("param", path, "f32", [fixed(size)]);
+  const window = offsetAffine(sum(axis(0), axis(1)), -1);
+  const of = (
+    path: string,
+    size = 8,
+    { taps = 3, where = always, guard = inRange(window, fixed(8)), batchMax = 4 } = {},
+  ) => {
+    const load = context.load(leaf(path, size), [window], guard);
+    const points = { extents: [fixed(8), fixed(taps)], where };
+    const transport = transportOf(context, load, points, batchMax);
+    const anew = new Transport(load, points, batchMax);
+    const facts = ({ reduction, domain }: Transport) => ({ reduction, domain: domain.key });
+    expect(facts(transport)).toEqual(facts(anew));
+    for (const a of [window, axis(0), axis(1)]) {
+      expect(transport.affine(a).key).toBe(anew.affine(a).key);
+      const condition = nonnegative(offsetAffine(a, -1));
+      expect(transport.condition(condition).key).toBe(anew.condition(condition).key);
+    }
+    return transport;
+  };
+
+  test("is one for loads of different values at one place", () => {
+    expect(of("b")).toBe(of("a"));
+  });
+
+  test("is its own for each shape, box, guard, condition and largest batch", () => {
+    const upper: Condition = nonnegative(offsetAffine(axis(1), -1));
+    const all = [
+      of("a"),
+      of("c", 9),
+      of("a", 8, { taps: 2 }),
+      of("a", 8, { where: upper }),
+      of("a", 8, { guard: upper }),
+      of("a", 8, { batchMax: 5 }),
+    ];
+    expect(new Set(all).size).toBe(all.length);
   });
 });
