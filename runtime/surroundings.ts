@@ -2,6 +2,7 @@
 
 import type { OpenedGpu } from "./devices/webgpu/adapter.ts";
 import { openGpu } from "./devices/webgpu/browser-gpu.ts";
+import { nodeProcess } from "./node-process.ts";
 import { type FileStorage, noStorage } from "./storage/file-storage.ts";
 import { hasOriginStorage, originStorage } from "./storage/origin-storage.ts";
 
@@ -10,12 +11,6 @@ export interface Surroundings {
     readonly powerPreference?: "low-power" | "high-performance";
   }) => Promise<OpenedGpu>;
   readonly storage: FileStorage;
-}
-
-/** The part of Node that is asked for; other programs that pose as Node have it too. */
-interface NodeProcess {
-  readonly argv: readonly string[];
-  readonly versions?: { readonly node?: string };
 }
 
 /** `url` is that of the trainer: what only Node has lies beside it. */
@@ -47,9 +42,4 @@ export function importNode(url: string): Promise<typeof import("./node.ts")> {
 /** Not known before the call, so that who bundles a trainer for a page is not asked for what only Node has. */
 function importLater<Module>(specifier: string): Promise<Module> {
   return import(/* @vite-ignore */ /* webpackIgnore: true */ specifier);
-}
-
-function nodeProcess(): NodeProcess | undefined {
-  const { process } = globalThis as { readonly process?: NodeProcess };
-  return process?.versions?.node === undefined ? undefined : process;
 }

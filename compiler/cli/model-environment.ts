@@ -24,6 +24,7 @@ import type { Streams } from "./streams.ts";
 export async function compileKernels(
   program: CompiledProgram,
   march: string | undefined,
+  whileCompiling?: () => void,
 ): Promise<CompiledFile> {
   const target = describeTarget(march);
   const { code } = program;
@@ -34,13 +35,15 @@ export async function compileKernels(
     prefersWideVectors: target.prefersWideVectors,
     processor: target.processor,
     jobs: availableParallelism(),
+    ...(whileCompiling === undefined ? {} : { whileCompiling }),
   });
 }
 
-/** Kernels ready to run in this process. */
+/** Kernels ready to run in this process; `whileCompiling` is called when the C compiler has begun, if it has to. */
 export async function readyKernels(
   program: CompiledProgram,
   march: string | undefined,
+  whileCompiling?: () => void,
 ): Promise<ReadyKernels> {
   const { code } = program;
   if (code.target === "wgsl") return code;
@@ -48,7 +51,7 @@ export async function readyKernels(
     const { target, program: cuda } = code;
     return { target, program: cuda, images: await cudaImages(code, program.plan.model) };
   }
-  const { path } = await compileKernels(program, march);
+  const { path } = await compileKernels(program, march, whileCompiling);
   return { target: "cpu", library: path };
 }
 

@@ -15,23 +15,32 @@ import type { Streams } from "./streams.ts";
 import { resolveTarget } from "./target.ts";
 import { tunedPlans } from "./tuning/plan-store.ts";
 
+/** What can be done with a program before its kernels are compiled. */
+type WhileCompiling = (program: KeptProgram["program"]) => void;
+
+/** `whileCompiling` is called when the C compiler has begun, if it has to; it must not fail. */
 export async function prepareModel(
   flags: Omit<CompileRequest, "target"> & Pick<CompileFlags, "target" | "tuned">,
   dataFolder: string | undefined,
   streams: Streams,
+  whileCompiling?: WhileCompiling,
 ): Promise<CommandEnvironment> {
   if (dataFolder !== undefined && !existsSync(dataFolder)) {
     throw new CommandError(`there is no folder ${dataFolder}`, "check --data");
   }
   const target = await resolveTarget(flags.target, streams.errors);
   const request = { ...flags, target, plans: await tunedPlans(flags, target) };
-  const { program, kernels } = await keptOrCompiled(request, streams);
+  const { program, kernels } = await keptOrCompiled(request, streams, whileCompiling);
   return modelEnvironment(request.entry, program, kernels, streams, dataFolder);
 }
 
-async function keptOrCompiled(request: CompileRequest, streams: Streams): Promise<KeptProgram> {
+async function keptOrCompiled(
+  request: CompileRequest,
+  streams: Streams,
+  whileCompiling: WhileCompiling | undefined,
+): Promise<KeptProgram> {
   const { std, buildId } = findPackageFiles();
-  if (buildId === undefined) return compileAll(request, streams);
+  if (buildId === undefined) return compileAll(request, streams, whileCompiling);
   const { entry, batchSize, target, march, precision, fusion, winograd } = request;
   const plans = request.plans?.kind === "tuned" ? [...request.plans.byShape] : undefined;
   const { processor } = describeTarget(march);
@@ -60,14 +69,16 @@ async function keptOrCompiled(request: CompileRequest, streams: Streams): Promis
     streams.errors.write(kept.warnings);
     return kept;
   }
-  const compiled = await compileAll(request, streams);
-  await cache.write(compiled, compiled.sources);
+  const compiled = await compileAll(request, streams, whileCompiling);
+  // Beside what the program is wanted for; failing to keep it is no failure.
+  void cache.write(compiled, compiled.sources);
   return compiled;
 }
 
 async function compileAll(
   request: CompileRequest,
   streams: Streams,
+  whileCompiling: WhileCompiling | undefined,
 ): Promise<KeptProgram & { readonly sources: ReadonlyMap<string, string> }> {
   // The compiler itself is loaded only where there is something to compile.
   const { compileModel } = await import("./compile-model.ts");
@@ -76,6 +87,6 @@ async function compileAll(
     request.target !== "cpu"
       ? (await import("./with-self-test.ts")).withSelfTest(compiled, lowered)
       : compiled;
-  const kernels = await readyKernels(program, request.march);
+  const kernels = await readyKernels(program, request.march, () => whileCompiling?.(program));
   return { program, kernels, warnings, sources };
 }

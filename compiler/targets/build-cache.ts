@@ -21,6 +21,8 @@ export interface CacheOptions {
   readonly cacheDirectory?: string;
   /** Names of compilers, `PATH` and `XDG_CACHE_HOME` are read from here. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** Called as soon as the compilers run, unless the cache has what they would make: for what else there is to do. */
+  readonly whileCompiling?: () => void;
 }
 
 export interface CompiledFile {
@@ -64,7 +66,7 @@ export interface Compilation {
  */
 export async function compileCached(
   compilation: Compilation,
-  { environment = process.env, cacheDirectory: given }: CacheOptions,
+  { environment = process.env, cacheDirectory: given, whileCompiling }: CacheOptions,
 ): Promise<CompiledFile> {
   const { what, compiler, sources, extensions, args, objectArgs, depends, explain } = compilation;
   const directory = given ?? cacheDirectory(environment);
@@ -79,7 +81,9 @@ export async function compileCached(
   const sourceFiles = sources.map((_, i) => join(directory, `${unique}-${i}${extensions.source}`));
   const unfinished = join(directory, `${unique}${extensions.output}`);
   await Promise.all(sourceFiles.map((file, i) => writeFile(file, sources[i]!)));
-  const failure = await compileFiles(compilation, sourceFiles, unfinished, environment);
+  const compiling = compileFiles(compilation, sourceFiles, unfinished, environment);
+  whileCompiling?.();
+  const failure = await compiling;
   if (failure !== null) {
     await rm(unfinished, { force: true });
     const lacking = explain?.(failure);

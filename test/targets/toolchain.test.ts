@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { InvariantError } from "../../compiler/diagnostics/diagnostic.ts";
 import { cacheDirectory, MissingCompilerError } from "../../compiler/targets/build-cache.ts";
 import { stepHeader } from "../../compiler/targets/cpu/step-header.ts";
@@ -66,6 +66,14 @@ test("no compiler is the user's to mend", async () => {
   await expect(compile({ PATH: directory })).rejects.toThrow(MissingCompilerError);
   await expect(compile({ PATH: directory })).rejects.toThrow("apt-get install gcc");
   await expect(compile({ PATH: "", CC: "no-such-cc" })).rejects.toThrow("no-such-cc");
+});
+
+test("what else there is to do is begun while the compiler runs, and only then", async () => {
+  const whileCompiling = vi.fn();
+  const compile = () => compileLibrary(source, { cacheDirectory: directory, whileCompiling });
+  expect((await compile()).isCached).toBe(false);
+  expect((await compile()).isCached).toBe(true);
+  expect(whileCompiling).toHaveBeenCalledOnce();
 });
 
 test("the cache is where the user keeps caches", () => {

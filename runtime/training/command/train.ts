@@ -55,8 +55,9 @@ export async function trainCommand(
       "train without --resume",
     );
   }
-  // Read while kernels are compiled, and once.
-  let run: Promise<Run> | undefined;
+  // Read while the device is opened and values are drawn, and once; what fails is said when the data are wanted.
+  const run = prepareRun(environment, data, checkpoint, options);
+  run.catch(() => undefined);
   const saves = countWrites(nodeStorage, checkpoint);
   return reopenWhenLost(
     {
@@ -72,7 +73,6 @@ export async function trainCommand(
       // What this run saved holds the options, and what became of them.
       if (saves.count() > 0) await trainer.resume(checkpoint);
       else await begin(environment, trainer, resume, options);
-      run ??= prepareRun(environment, data, checkpoint, options);
       return train(environment, trainer, await run);
     },
   );
