@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { differentiate } from "../../compiler/autodiff/differentiate.ts";
 import { DiagnosticSink } from "../../compiler/diagnostics/diagnostic.ts";
-import { axisAffine } from "../../compiler/graph/affine.ts";
+import { type Affine, addAffine, axisAffine, zeroAffine } from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
 import type { Graph, Value } from "../../compiler/graph/node.ts";
@@ -119,6 +119,41 @@ describe("the training step of digits.nn", () => {
       unfused.groups.every(({ saved, apart: none }) => saved.bytes === 0 && none.length === 0),
     ).toBe(true);
   });
+});
+
+test("rows of sums across keep the axis that lanes run along", () => {
+  const context = new GraphContext();
+  const shape = [fixed(4), fixed(4), fixed(8)];
+  const x = context.leaf("param", "x", "f32", [fixed(4), fixed(6), fixed(8)]);
+  const w = context.leaf("param", "w", "f32", [fixed(3), fixed(8)]);
+  const [row, place, channel, tap] = [0, 1, 2, 4].map(axisAffine) as [
+    Affine,
+    Affine,
+    Affine,
+    Affine,
+  ];
+  const sum = context.compute({
+    parallel: [...shape, fixed(1)],
+    reduction: [fixed(3)],
+    reducer: "sum",
+    body: context.call(
+      "multiply",
+      context.load(x, [row, addAffine(place, tap), channel]),
+      context.load(w, [tap, channel]),
+    ),
+  }).values[0]!;
+  const own = [row, place, channel];
+  const body = context.call("add", context.load(sum, [...own, zeroAffine]), context.load(x, own));
+  const graph: Graph = {
+    name: "test",
+    batchMax: 1,
+    results: [{ name: "y", value: context.compute({ parallel: shape, body }).values[0]! }],
+    assignments: [],
+  };
+  const { groups } = formGroups(context, graph, cpu, { fusion: true });
+  expect(groups.map(({ kind, tileSpace }) => [kind, tileSpace])).toEqual([
+    ["rows", shape.slice(0, 2)],
+  ]);
 });
 
 describe("every group is convex and in order", () => {

@@ -9,7 +9,7 @@
  *   holds whole rows.
  */
 
-import { type Extent, sameShape } from "../../graph/extent.ts";
+import { type Extent, sameShape, sizeAt } from "../../graph/extent.ts";
 import type { Compute, LoadScalar } from "../../graph/node.ts";
 import type { GroupKind } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
@@ -140,12 +140,15 @@ function pointwiseStructure(pair: StagePair, { facts }: StructureOptions): Struc
 const noRows: Refusal = { refusal: "they share no leading axis" };
 
 function rowsStructure(
-  { rows: tileSpace, overwritesOwn }: Pick<StageSet, "rows" | "overwritesOwn">,
+  { rows, overwritesOwn }: Pick<StageSet, "rows" | "overwritesOwn">,
   { stages, inner }: Pick<StageSet, "stages" | "inner">,
-  { batchMax, target, facts }: StructureOptions,
+  options: StructureOptions,
 ): Structure | Refusal {
-  const depth = tileSpace.length;
-  if (depth === 0) return noRows;
+  if (rows.length === 0) return noRows;
+  const { batchMax, target, facts } = options;
+  const depth =
+    target.workgroup === null ? depthForLanes(stages, rows.length, options) : rows.length;
+  const tileSpace = rows.slice(0, depth);
   if (target.workgroup !== null) {
     const needsTiles = (stage: Compute) =>
       facts.isContraction(stage) && isWorthTiles(stage, batchMax, target);
@@ -182,6 +185,23 @@ function rowsStructure(
     }
   }
   return overwritesOwn ? { refusal: passesClash } : { kind: "rows", tileSpace };
+}
+
+/**
+ * The depth, or less: a row keeps the axis that lanes run along, where a sum's points do not lie side by side in memory but
+ * its results do.
+ */
+function depthForLanes(
+  stages: readonly Compute[],
+  shared: number,
+  { batchMax, facts }: StructureOptions,
+): number {
+  return stages.reduce((depth, stage) => {
+    const { parallel, reducer } = stage;
+    if (reducer === null) return depth;
+    const last = parallel.findLastIndex((extent) => sizeAt(extent, batchMax) > 1);
+    return last > 0 && last < depth && !facts.runsAlongReduction(stage) ? last : depth;
+  }, shared);
 }
 
 const passesClash = "one overwrites what another may read in a later pass";
