@@ -2,7 +2,7 @@
 
 import type { OpenedGpu } from "./devices/webgpu/adapter.ts";
 import { openGpu } from "./devices/webgpu/browser-gpu.ts";
-import { nodeProcess } from "./node-process.ts";
+import { nodeProcess } from "./in-node.ts";
 import { type FileStorage, noStorage } from "./storage/file-storage.ts";
 import { hasOriginStorage, originStorage } from "./storage/origin-storage.ts";
 

@@ -3,7 +3,7 @@
  * have (pages that may use WebGPU are secure contexts).
  */
 
-import { nodeModule } from "../node-process.ts";
+import { nodeModule } from "../in-node.ts";
 
 /** Of the parts one after the other, as 64 hexadecimal digits. */
 export async function sha256(parts: readonly Uint8Array[]): Promise<string> {
