@@ -13,7 +13,9 @@
  * 3. Two axes S·h + D·i = u: with g = gcd(S, D), s = S/g, d = D/g: g divides u; i = s·j + b, h = a − d·j,
  *    where b = (d⁻¹·u/g) mod s, a = (u/g − d·b)/s, j is a new axis below ⌈K/s⌉ and K is the extent of i.
  *    (A convolution: only the taps that meet q are visited.) Of more axes, all but two stay.
- * 4. No axis is left, or no rule applies: the equation itself is a condition. (Trace.)
+ * 4. An axis i that also stands in i div d or i mod d is taken apart, i = d·a + b, and the rules tried again. (A reshape
+ *    of a transpose of another one, as channels are shuffled.)
+ * 5. No axis is left, or no rule applies: the equation itself is a condition. (Trace.)
  *
  * Ranges of solved axes become conditions unless the box implies them. Axes that no equation solved remain,
  * and the derivative is summed over them. (Broadcast.)
@@ -25,8 +27,10 @@ import {
   atomAffine,
   axesOf,
   axisAffine,
+  bareAxis,
   divAffine,
   extentAffine,
+  isQuotient,
   modAffine,
   offsetAffine,
   scaleAffine,
@@ -104,10 +108,11 @@ class Solver {
 
   solve(): InverseMap {
     while (this.#equations.length > 0) {
-      if (!this.#solveDigits() && !this.#solveSeparable() && !this.#solvePair()) {
-        for (const equation of this.#equations) this.#guards.push(zero(equation));
-        this.#equations = [];
-      }
+      const isSimpler =
+        this.#solveDigits() || this.#solveSeparable() || this.#solvePair() || this.#takeApart();
+      if (isSimpler) continue;
+      for (const equation of this.#equations) this.#guards.push(zero(equation));
+      this.#equations = [];
     }
     return this.#result();
   }
@@ -248,6 +253,26 @@ class Solver {
     const j = this.#newAxis(isFixed(reach) ? fixed(Math.ceil(reach.constant / s)) : reach);
     this.#solveAxis(i.axis, addAffine(scaleAffine(j, s), b));
     this.#solveAxis(h.axis, subtractAffine(a, scaleAffine(j, d)));
+  }
+
+  // Rule 4
+
+  #takeApart(): boolean {
+    for (const { terms } of this.#equations) {
+      for (const { atom } of terms) {
+        const axis = isQuotient(atom) ? bareAxis(atom.base) : undefined;
+        if (!isQuotient(atom) || axis === undefined || axis < this.#known) continue;
+        const extent = this.#extents[axis]!;
+        if (!isFixed(extent)) continue;
+        const { divisor } = atom;
+        const digits = this.#newAxis(fixed(Math.ceil(extent.constant / divisor)));
+        const value = addAffine(scaleAffine(digits, divisor), this.#newAxis(fixed(divisor)));
+        if (extent.constant % divisor !== 0) this.#guards.push(inRange(value, extent));
+        this.#assign(axis, value);
+        return true;
+      }
+    }
+    return false;
   }
 
   // What the rules share

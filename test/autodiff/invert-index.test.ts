@@ -108,6 +108,14 @@ describe("inverse index maps", () => {
     );
   });
 
+  test("channels that were shuffled are put back", () => {
+    // 20·(i mod 3) + i div 3, as it is simplified
+    const place = sum(scaleAffine(axis(0), 20), scaleAffine(divAffine(axis(0), 3), -59));
+    expect(print(check([place], [fixed(60)], [fixed(60)], 1))).toMatchInlineSnapshot(
+      `"3*(i0 mod 20) + (i0 div 20) |  | true"`,
+    );
+  });
+
   test("a diagonal becomes a condition", () => {
     const place = [axis(0), axis(0)];
     expect(print(check(place, [fixed(4), fixed(4)], [fixed(4)], 1))).toMatchInlineSnapshot(
