@@ -125,6 +125,17 @@ describe("MultiHeadAttention", () => {
     );
   });
 
+  it("attends to real steps alone where query, value and key carry one mask", () => {
+    const x = "with_mask(v, real)";
+    const given = { v, real: [1, 0] };
+    const shapes = { v: inputs.v, real: "bool[N, 2]" };
+    for (const call of [`(${x}, ${x})`, `(${x}, ${x}, ${x})`]) {
+      const expression = `with_mask(MultiHeadAttention(2, 1)${call}, none)`;
+      const seen = valuesOf(shapes, expression, given, 1, params);
+      expectClose(seen.slice(0, 2), values[0]!);
+    }
+  });
+
   it("gives its scores", () => {
     const expression = "MultiHeadAttention(2, 1)(q, v, return_attention_scores = true)[1]";
     expect(shapeOf(inputs, expression)).toBe("[N, 2, 3, 2]");
