@@ -5,7 +5,7 @@
 
 import type { TrainerFunctions } from "./compiled-program.ts";
 import { elementsAt } from "./graph/extent.ts";
-import type { Graph, Leaf } from "./graph/node.ts";
+import type { Graph, Leaf, Value } from "./graph/node.ts";
 import type { PassesResult } from "./passes.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { type PreludeFunction, printPrelude } from "./targets/javascript/functions.ts";
@@ -22,7 +22,9 @@ export function printTrainerFunctions(
     prelude.push(...printed.prelude);
     return printed;
   };
-  const initialize = initializeBody(print(init, stepNumber));
+  const isFilled = ({ value }: Graph["results"][number]) => !isZeros(value);
+  const filled = print({ ...init, results: init.results.filter(isFilled) }, stepNumber);
+  const initialize = initializeBody(init, filled);
   const scalars = stepScalarsBody([...stepScalars.values()], (graph) => print(graph, stepNumber));
   const readMetrics =
     readout === null
@@ -40,18 +42,28 @@ function stepNumber({ role, path }: Leaf): string {
   return role === "hyper" ? `hypers[${quoted(path)}]` : `counters.${path}`;
 }
 
-function initializeBody({ lines, results, prelude }: JavaScriptGraph): string {
+/** `filled` are the results that are not zeros, of which optimizers have twice as many as there are weights. */
+function initializeBody(
+  { results, batchMax }: Graph,
+  { lines, results: filled, prelude }: JavaScriptGraph,
+): string {
   const draws = prelude.some(({ kind }) => kind === "uniform" || kind === "uniforms");
-  const tensors = results.map(({ name, text, value }) => {
-    const data =
-      value.shape.length === 0 && elementsAt(value.shape, 1) === 1
-        ? `Float32Array.of(${text})`
-        : `new Float32Array(${text})`;
+  const texts = new Map(filled.map(({ name, text }) => [name, text]));
+  const tensors = results.map(({ name, value: { shape } }) => {
+    const elements = elementsAt(shape, batchMax);
+    const text = texts.get(name) ?? String(elements);
+    const isNumber = shape.length === 0 && texts.has(name);
+    const data = isNumber ? `Float32Array.of(${text})` : `new Float32Array(${text})`;
     return `  ${quoted(name)}: ${data},`;
   });
   return [...(draws ? ["const batch = 0;"] : []), ...lines, "return {", ...tensors, "};"].join(
     "\n",
   );
+}
+
+function isZeros({ node, shape }: Value): boolean {
+  if (node.kind !== "compute" || node.reducer !== null || shape.length === 0) return false;
+  return node.body.kind === "constant" && Object.is(node.body.value, 0);
 }
 
 function stepScalarsBody(
