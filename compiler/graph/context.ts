@@ -180,7 +180,13 @@ export class GraphContext {
 
   /** A row of the table of scalar functions, applied; the arguments already have the types it takes. */
   call(fn: ScalarFunctionName, ...args: readonly Scalar[]): Scalar {
-    const [a, b] = args;
+    return this.apply(fn, args);
+  }
+
+  /** `call`, of a list of arguments. */
+  apply(fn: ScalarFunctionName, args: readonly Scalar[]): Scalar {
+    const a = args[0];
+    const b = args[1];
     if (a === undefined || args.length > 2) {
       return this.#scalar(`${fn} ${args.map(({ id }) => id).join(",")}`, () => callOf(fn, args));
     }
@@ -253,7 +259,7 @@ export class GraphContext {
     if (types === undefined) throw new InvariantError(`${reducer} does not take ${body.dtype}`);
     const values: Value[] = [];
     const id = this.#nodeIds.next();
-    const loops = loopsAround(operands, [body], conditionLoops(where));
+    const loops = this.#loopsAround(operands, [body], where);
     const content = { space, parallel, reduction, where, reducer, body };
     const node: Compute = { kind: "compute", id, loops, ...content, values, operands };
     types.forEach((dtype, result) => {
@@ -275,7 +281,7 @@ export class GraphContext {
     const values: Value[] = [];
     const operands = [...new Set([...index, body].flatMap(operandsOf))];
     const id = this.#nodeIds.next();
-    const loops = loopsAround(operands, [...index, body]);
+    const loops = this.#loopsAround(operands, [...index, body]);
     const node = { kind: "scatter", id, loops, parallel, shape, index, body, values, operands };
     values.push({ node: node as unknown as Scatter, result: 0, dtype: body.dtype, shape });
     return this.#enter(key, node as unknown as Scatter);
@@ -284,6 +290,14 @@ export class GraphContext {
   /** The number of a loop about to be made. */
   newLoop(): number {
     return this.#loops++;
+  }
+
+  #loopsAround(
+    operands: readonly Value[],
+    scalars: readonly Scalar[],
+    where: Condition = always,
+  ): ReadonlySet<number> {
+    return this.#loops === 0 ? noLoops : loopsAround(operands, scalars, conditionLoops(where));
   }
 
   /** What a loop carries, as its body reads it. */
@@ -351,7 +365,7 @@ export class GraphContext {
     const values: Value[] = [];
     const operands = [...new Set([...primal, ...inputs, ...gradients])];
     const id = this.#nodeIds.next();
-    const loops = loopsAround(operands, []);
+    const loops = this.#loopsAround(operands, []);
     const content = { primal, inputs, cotangents, gradients };
     const node: Call = { kind: "call", id, loops, ...content, values, operands };
     for (const { dtype, shape } of primal) {

@@ -5,7 +5,7 @@
 
 import { type Affine, axisAffine, substituteAffine } from "./affine.ts";
 import { type Condition, substituteCondition } from "./condition.ts";
-import { type GraphContext, graphNodes } from "./context.ts";
+import { type GraphContext, graphNodes, mapItems } from "./context.ts";
 import type {
   Call,
   Compute,
@@ -51,6 +51,7 @@ export function scalarMapper(
 ): (body: Scalar) => Scalar {
   const mapped = new Map<Scalar, Scalar>();
   const visit = (scalar: Scalar): Scalar => {
+    if (scalar.kind === "constant") return scalar;
     const known = mapped.get(scalar);
     if (known !== undefined) return known;
     const result = rebuild(scalar);
@@ -70,9 +71,9 @@ export function scalarMapper(
         return other === scalar.condition ? scalar : context.condition(other);
       }
       case "load": {
-        const index = scalar.index.map(affine);
+        const index = mapItems(scalar.index, affine);
         const guard = condition(scalar.guard);
-        const isSame = guard === scalar.guard && index.every((at, d) => at === scalar.index[d]);
+        const isSame = guard === scalar.guard && index === scalar.index;
         return load(isSame ? scalar : context.load(scalar.value, index, guard));
       }
       case "random": {
@@ -80,16 +81,14 @@ export function scalarMapper(
         return index === scalar.index ? scalar : context.random(scalar.stream, index);
       }
       case "gather": {
-        const index = scalar.index.map(visit);
-        const isSame = index.every((at, d) => at === scalar.index[d]);
-        return gather(isSame ? scalar : context.gather(scalar.value, index));
+        const index = mapItems(scalar.index, visit);
+        return gather(index === scalar.index ? scalar : context.gather(scalar.value, index));
       }
       case "cast":
         return context.cast(visit(scalar.of), scalar.dtype);
       case "call": {
-        const args = scalar.args.map(visit);
-        const isSame = args.every((arg, i) => arg === scalar.args[i]);
-        const rebuilt = isSame ? scalar : context.call(scalar.fn, ...args);
+        const args = mapItems(scalar.args, visit);
+        const rebuilt = args === scalar.args ? scalar : context.apply(scalar.fn, args);
         return rebuilt.kind === "call" ? call(rebuilt) : rebuilt;
       }
     }

@@ -16,6 +16,18 @@ export function scalarChildren(scalar: Scalar): readonly Scalar[] {
   }
 }
 
+/** The items mapped; the same list if none changed. */
+export function mapItems<T>(items: readonly T[], map: (item: T) => T): readonly T[] {
+  let mapped: T[] | undefined;
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i]!;
+    const other = map(item);
+    if (other !== item) mapped ??= [...items];
+    if (mapped !== undefined) mapped[i] = other;
+  }
+  return mapped ?? items;
+}
+
 /** Every load of a body once, in order of first occurrence. */
 export function loadsOf(body: Scalar): LoadScalar[] {
   const loads: LoadScalar[] = [];

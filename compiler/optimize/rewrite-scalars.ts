@@ -4,6 +4,7 @@
  */
 
 import { InvariantError } from "../diagnostics/diagnostic.ts";
+import { mapItems } from "../graph/context.ts";
 import type { Scalar } from "../graph/node.ts";
 import type { Root, ScalarRule, Scope } from "./rules/rule.ts";
 
@@ -106,14 +107,12 @@ export function withChildren(
       return of === scalar.of ? scalar : context.cast(of, scalar.dtype);
     }
     case "call": {
-      const args = scalar.args.map(rewrite);
-      const isSame = args.every((arg, i) => arg === scalar.args[i]);
-      return isSame ? scalar : context.call(scalar.fn, ...args);
+      const args = mapItems(scalar.args, rewrite);
+      return args === scalar.args ? scalar : context.apply(scalar.fn, args);
     }
     case "gather": {
-      const index = scalar.index.map(rewrite);
-      const isSame = index.every((i, d) => i === scalar.index[d]);
-      return isSame ? scalar : context.gather(scalar.value, index);
+      const index = mapItems(scalar.index, rewrite);
+      return index === scalar.index ? scalar : context.gather(scalar.value, index);
     }
     default:
       return scalar;

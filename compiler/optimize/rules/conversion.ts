@@ -9,6 +9,7 @@ import {
 } from "../../graph/affine.ts";
 import { rangeOf } from "../../graph/affine-range.ts";
 import { and, inRange } from "../../graph/condition.ts";
+import { mapItems } from "../../graph/context.ts";
 import type { DType } from "../../graph/dtype.ts";
 import type { Scalar } from "../../graph/node.ts";
 import { castNumber } from "../../graph/number-algebra.ts";
@@ -29,10 +30,11 @@ const contains: { readonly [K in DType]: readonly DType[] } = {
 export const conversionRules = named({
   // Loads and indexes without the div, mod and guards that the box makes needless.
   simplifyLoad: onKind("load", (scope, load) => {
-    const index = load.index.map((i) => simplifyAffine(i, scope));
+    const index = mapItems(load.index, (i) => simplifyAffine(i, scope));
     const guard = simplifyGuard(load.guard, scope, scope.where);
-    const isSame = guard === load.guard && index.every((at, d) => at === load.index[d]);
-    return isSame ? undefined : scope.context.load(load.value, index, guard);
+    return index === load.index && guard === load.guard
+      ? undefined
+      : scope.context.load(load.value, index, guard);
   }),
   simplifyIndex: onKind("index", (scope, { index }) => {
     const simpler = simplifyAffine(index, scope);
