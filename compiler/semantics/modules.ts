@@ -8,7 +8,7 @@ import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import type { Declaration, ImportDeclaration, ParsedFile, SourceFile } from "../syntax/ast.ts";
-import { cut, parse } from "../syntax/parser.ts";
+import { cutLibrary, parse } from "../syntax/parser.ts";
 import { LibraryDeclarations } from "./library-declarations.ts";
 
 /** Where the texts come from; paths are those of `import`, relative to the importing file. */
@@ -119,7 +119,7 @@ export class ModuleLoader {
       file: file.name,
       isStd: true,
       parsed: { file, declarations: [] },
-      declarations: new LibraryDeclarations(cut(file, this.#sink)),
+      declarations: new LibraryDeclarations(cutLibrary(file, this.#sink)),
       imports: new Map(),
     };
   }

@@ -22,10 +22,14 @@ import { expectationProvider } from "./expectations.ts";
 import { ExpressionBuilder, type Part } from "./expression-builder.ts";
 import { SyntaxFault } from "./faults.ts";
 import { maximumNesting } from "./layout.ts";
+import { LazyLookahead } from "./lazy-lookahead.ts";
 import { numberValue, stringValue } from "./lexer.ts";
 import { type ChainItem, climb, type InfixOperator } from "./precedence.ts";
 import { joinSpans, spanOfTokens } from "./spans.ts";
 import * as T from "./tokens.ts";
+
+/** Tokens that decide a choice. */
+const maxLookahead = 2;
 
 export class ExpressionGrammar extends EmbeddedActionsParser {
   /** The file being parsed and the maker of its nodes; set by `begin`. */
@@ -37,7 +41,8 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
   /** Checking the grammar itself takes longer than parsing a program; a test asks for it. */
   constructor(checksItself = false) {
     super([...T.allTokens], {
-      maxLookahead: 2,
+      maxLookahead,
+      lookaheadStrategy: new LazyLookahead({ maxLookahead }),
       recoveryEnabled: false,
       errorMessageProvider: expectationProvider,
       skipValidations: !checksItself,

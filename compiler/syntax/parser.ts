@@ -9,6 +9,7 @@ import type { Declaration, ParsedFile, SourceFile } from "./ast.ts";
 import { DeclarationGrammar } from "./declaration-grammar.ts";
 import { layOut } from "./layout.ts";
 import { lex } from "./lexer.ts";
+import { declarationKeywords } from "./tokens.ts";
 
 /**
  * The grammar with its lookahead tables. Chevrotain takes some ten milliseconds to analyse it, so one serves
@@ -51,6 +52,29 @@ export function cut(file: SourceFile, sink: DiagnosticSink): readonly UnreadDecl
     return { ...declaration, doc };
   };
   return chunks.map((chunk) => ({ name: chunk[1]?.image ?? "", read: () => read(chunk) }));
+}
+
+/** The first line of a declaration with the `///` lines above it. */
+const declarationStart = new RegExp(
+  `(?:^///.*\\n)*^(?:${[...declarationKeywords.keys()].join("|")})[ \\t]+(\\w+)`,
+  "gm",
+);
+
+/**
+ * `cut` of a file of the library, which has no faults: every declaration begins a line, and nothing else begins one with
+ * its keyword. Texts of declarations that are not read are not looked at.
+ */
+export function cutLibrary(file: SourceFile, sink: DiagnosticSink): readonly UnreadDeclaration[] {
+  const starts = [...file.text.matchAll(declarationStart)];
+  return starts.map((start, i) => ({
+    name: start[1]!,
+    read: () => {
+      // Blanks in place of what comes before keep every offset.
+      const own = file.text.slice(start.index, starts[i + 1]?.index);
+      const [declaration] = cut({ name: file.name, text: " ".repeat(start.index) + own }, sink);
+      return declaration?.read() ?? null;
+    },
+  }));
 }
 
 /** The `///` lines that end on the line before this offset, joined; null if there are none. */

@@ -1,8 +1,12 @@
 /** Every name of Keras' groups is in the library, with Keras' arguments and defaults, or in a list with the reason. */
 
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { DiagnosticSink } from "../../compiler/diagnostics/diagnostic.ts";
 import { builtinNames } from "../../compiler/semantics/builtins/index.ts";
 import { callbacks } from "../../compiler/semantics/named-arguments.ts";
+import { cut, cutLibrary } from "../../compiler/syntax/parser.ts";
 import { type KerasName, kerasNames, splitArguments } from "./keras-names.ts";
 import { argumentsLeftOut, namesLeftOut, otherDefaults, otherOrders } from "./left-out.ts";
 import { libraryNames } from "./library.ts";
@@ -140,3 +144,17 @@ describe("Keras' names", () => {
     expect(disordered).toEqual([]);
   });
 });
+
+const folder = join(import.meta.dirname, "../../compiler/std");
+
+test.each(readdirSync(folder).filter((name) => name.endsWith(".nn")))(
+  "declarations of %s are found without reading the others",
+  (name) => {
+    const file = { name, text: readFileSync(join(folder, name), "utf8") };
+    const sink = new DiagnosticSink();
+    const read = (declarations: ReturnType<typeof cut>) =>
+      declarations.map((declaration) => [declaration.name, declaration.read()]);
+    expect(read(cutLibrary(file, sink))).toEqual(read(cut(file, sink)));
+    expect(sink.sorted()).toEqual([]);
+  },
+);

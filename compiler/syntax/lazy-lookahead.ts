@@ -1,0 +1,29 @@
+/**
+ * Chevrotain's own lookahead, each choice of the grammar being analysed when it is first met: a program meets few of
+ * them, and to analyse all takes longer than to parse it.
+ */
+
+import { type BaseParser, type ILookaheadStrategy, LLkLookaheadStrategy } from "chevrotain";
+
+type Alternation = Parameters<ILookaheadStrategy["buildLookaheadForAlternation"]>[0];
+type Optional = Parameters<ILookaheadStrategy["buildLookaheadForOptional"]>[0];
+
+export class LazyLookahead extends LLkLookaheadStrategy {
+  override buildLookaheadForAlternation(options: Alternation) {
+    return whenMet(() => super.buildLookaheadForAlternation(options));
+  }
+
+  override buildLookaheadForOptional(options: Optional) {
+    return whenMet(() => super.buildLookaheadForOptional(options));
+  }
+}
+
+function whenMet<Arguments extends unknown[], Result>(
+  build: () => (this: BaseParser, ...args: Arguments) => Result,
+): (this: BaseParser, ...args: Arguments) => Result {
+  let built: ReturnType<typeof build> | undefined;
+  return function (...args) {
+    built ??= build();
+    return built.apply(this, args);
+  };
+}
