@@ -13,9 +13,13 @@ import { CommandError } from "./failure.ts";
 export function describeTarget(march: string | undefined): CpuDescription {
   const architecture = process.arch;
   if (march === undefined || march === "native") {
-    const cacheBytes = readCaches();
-    const facts = { architecture, cpuinfo: readText("/proc/cpuinfo") };
-    return describeCpu(cacheBytes === undefined ? facts : { ...facts, cacheBytes });
+    const [first, second, third] = [1, 2, 3].map(readCache);
+    return describeCpu({
+      architecture,
+      cpuinfo: readText("/proc/cpuinfo"),
+      ...(first !== undefined && second !== undefined && { cacheBytes: [first, second] }),
+      ...(third !== undefined && { sharedCacheBytes: third }),
+    });
   }
   const levels = cpuLevels(architecture);
   if (!levels.includes(march)) {
@@ -27,20 +31,16 @@ export function describeTarget(march: string | undefined): CpuDescription {
   return cpuOfLevel(architecture, march);
 }
 
-/** Data caches of the first core: `/sys` has them as `48K`. */
-function readCaches(): readonly [number, number] | undefined {
-  const sizes = [1, 2].map((level) => {
-    for (let index = 0; index < 4; index++) {
-      const folder = `/sys/devices/system/cpu/cpu0/cache/index${index}`;
-      if (readText(`${folder}/level`).trim() !== String(level)) continue;
-      if (readText(`${folder}/type`).trim() === "Instruction") continue;
-      const match = /^(\d+)([KM])/.exec(readText(`${folder}/size`));
-      if (match !== null) return Number(match[1]) * (match[2] === "K" ? 1024 : 1024 * 1024);
-    }
-    return undefined;
-  });
-  const [first, second] = sizes;
-  return first === undefined || second === undefined ? undefined : [first, second];
+/** Bytes of a data cache of the first core: `/sys` has them as `48K`. */
+function readCache(level: number): number | undefined {
+  for (let index = 0; index < 4; index++) {
+    const folder = `/sys/devices/system/cpu/cpu0/cache/index${index}`;
+    if (readText(`${folder}/level`).trim() !== String(level)) continue;
+    if (readText(`${folder}/type`).trim() === "Instruction") continue;
+    const match = /^(\d+)([KM])/.exec(readText(`${folder}/size`));
+    if (match !== null) return Number(match[1]) * (match[2] === "K" ? 1024 : 1024 * 1024);
+  }
+  return undefined;
 }
 
 function readText(path: string): string {

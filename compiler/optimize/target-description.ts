@@ -18,6 +18,8 @@ export interface TargetDescription {
   readonly multiplyAdds: number;
   /** Bytes a second that one thread moves between its registers and the second-level cache. */
   readonly cacheBandwidth: number;
+  /** The cache beyond those, which threads share, and bytes a second that one thread moves from and to it; null without one. */
+  readonly sharedCache: { readonly bytes: number; readonly bandwidth: number } | null;
   /** Bytes a second that one thread moves to and from memory outside its own caches. */
   readonly memoryBandwidth: number;
   /** Seconds that starting one more kernel costs. */

@@ -51,7 +51,8 @@ export function nodeFlops(
   return points * (bodyCost(body) + (reducer === null ? 0 : reducers[reducer].cost));
 }
 
-function valueBytes(value: Value, batchMax: number): number {
+/** Bytes of a value at N = Nmax. */
+export function valueBytes(value: Value, batchMax: number): number {
   return elementsAt(value.shape, batchMax) * bytesPerElement[value.dtype];
 }
 
@@ -170,14 +171,18 @@ function bandwidthOf(bytes: number, target: TargetDescription): number {
   return bytes <= cacheBytes[1] ? cacheBandwidth : memoryBandwidth;
 }
 
-/** What the device takes (of the CPU, one thread), by the slower of arithmetic and memory. */
+/**
+ * What the device takes (of the CPU, one thread), by the slower of arithmetic and memory. `known` are the seconds of moving
+ * memory, where it is known how near the step has it.
+ */
 export function predictedTime(
   group: Group,
   batchMax: number,
   target: TargetDescription,
+  known: number | null = null,
 ): PredictedTime {
   const bytes = groupBytes(group, batchMax);
-  const moving = bytes / bandwidthOf(bytes, target);
+  const moving = known ?? bytes / bandwidthOf(bytes, target);
   const computing = computingSeconds(group, batchMax, target);
   return moving > computing
     ? { seconds: moving, boundBy: "memory" }

@@ -23,6 +23,8 @@ export interface ReportContext {
   readonly rows: number;
   /** Seconds that it waits for what a loop goes through step by step, for those rows. */
   readonly waits: number;
+  /** Seconds of moving its memory, for those rows; null where it is not known how near that is. */
+  readonly moving: number | null;
   readonly target: TargetDescription;
 }
 
@@ -31,10 +33,20 @@ export function reportKernel(
   graph: string,
   { name, comment: { sources } }: Kernel,
   group: Group,
-  { nameOfGroup, launchedWith, times, stored, batchMax, rows, waits, target }: ReportContext,
+  {
+    nameOfGroup,
+    launchedWith,
+    times,
+    stored,
+    batchMax,
+    rows,
+    waits,
+    moving,
+    target,
+  }: ReportContext,
 ): KernelReport {
   // A task's operands are near where the batch's are not, and what all tasks read is read by each.
-  const { seconds, boundBy } = predictedTime(group, rows, target);
+  const { seconds, boundBy } = predictedTime(group, rows, target, moving);
   const correlation = correlationOfGroup(group, rows, target);
   const chosen = correlation === null ? planOfGroup(group, rows, target) : undefined;
   return {

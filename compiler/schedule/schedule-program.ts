@@ -36,6 +36,7 @@ import {
 } from "./memory-plan.ts";
 import { libraryFunctions, updateName } from "./names.ts";
 import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
+import { movingSeconds } from "./reuse.ts";
 import { withChains } from "./row-chains.ts";
 import { hasRows, rowsPerTask } from "./row-loops.ts";
 import { rowRuns } from "./row-runs.ts";
@@ -255,8 +256,9 @@ function scheduleGraph(
       })),
     },
     // Training asks for none.
-    reports: () =>
-      groups.map(({ group, grouped: { groups: level, stored }, surroundings, around }, i) =>
+    reports: () => {
+      const moving = movingSeconds(groups, batchMax, target);
+      return groups.map(({ group, grouped: { groups: level, stored }, surroundings, around }, i) =>
         reportKernel(context, name, scheduled[i]!.kernel, group, {
           nameOfGroup: (index) => nameOf.get(level[index]!)!,
           launchedWith: companyOf(launches, i),
@@ -265,9 +267,11 @@ function scheduleGraph(
           batchMax,
           rows: surroundings.batchMax,
           waits: waits[i]!,
+          moving: moving[i]!,
           target,
         }),
-      ),
+      );
+    },
     temporaryBytes: temporaries.bytes,
     resultBytes: results.bytes,
   };

@@ -15,9 +15,12 @@ import {
 } from "../../compiler/schedule/cost.ts";
 import { GroupCosts } from "../../compiler/schedule/group-costs.ts";
 import { GroupForms } from "../../compiler/schedule/group-forms.ts";
+import { outsideLoops } from "../../compiler/schedule/loop-levels.ts";
+import { movingSeconds } from "../../compiler/schedule/reuse.ts";
 import type { Precision } from "../../compiler/semantics/precision.ts";
 import { describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { describeCuda } from "../../compiler/targets/cuda/description.ts";
+import { Builder } from "../optimize/build.ts";
 import { type Case, productCase } from "./contraction-cases.ts";
 import { withNarrowOperands } from "./workgroup/matrix-cases.ts";
 
@@ -86,6 +89,35 @@ function softmaxCase(rows: number, columns: number) {
   const results = [{ name: "y", value: y }];
   return { context, graph: { name: "softmax", batchMax: 1, results, assignments: [] } };
 }
+
+describe("memory that a step moves", () => {
+  const elements = 1 << 12;
+  /** The second of two maps, which reads what the first has made of 16 KB, with caches of so many KB. */
+  const secondsOf = (second: number, shared: number | null): number => {
+    const b = new Builder();
+    const x = b.param("x", elements);
+    const y = b.map(x.shape, b.f.call("exp", b.at(x)));
+    const graph = b.graph(b.map(x.shape, b.f.call("exp", b.at(y))));
+    const cpu = {
+      ...describeCpu({ architecture: "x64", cpuinfo: "" }),
+      cacheBytes: [1024, 1024 * second] as const,
+      sharedCache: shared === null ? null : { bytes: 1024 * shared, bandwidth: 50e9 },
+    };
+    const grouped = formGroups(b.context, graph, cpu, { fusion: false });
+    const surroundings = outsideLoops(b.context, grouped);
+    const groups = grouped.groups.map((group) => ({ group, grouped, surroundings, around: [] }));
+    return movingSeconds(groups, graph.batchMax, cpu)[1]!;
+  };
+  const bytes = 4 * elements;
+
+  test("comes from where as much is kept as was touched since", () => {
+    expect(secondsOf(128, null)).toBeCloseTo((3 * bytes) / 120e9, 12);
+    expect(secondsOf(16, 128)).toBeCloseTo((3 * bytes) / 50e9, 12);
+    expect(secondsOf(16, null)).toBeCloseTo((3 * bytes) / 30e9, 12);
+    // What is read was made just before; what is written was last there a step ago.
+    expect(secondsOf(48, 128)).toBeCloseTo(bytes / 120e9 + (2 * bytes) / 50e9, 12);
+  });
+});
 
 describe("register tiles on the CPU", () => {
   /** 8 lanes and 16 registers: tiles of two vectors, and of six rows where there are as many. */

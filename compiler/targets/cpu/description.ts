@@ -31,6 +31,8 @@ export interface CpuFacts {
   readonly cpuinfo: string;
   /** Bytes of the first- and second-level data cache of one core, where known. */
   readonly cacheBytes?: readonly [first: number, second: number];
+  /** Bytes of the cache that cores share, where known. */
+  readonly sharedCacheBytes?: number;
 }
 
 /**
@@ -133,8 +135,14 @@ const widestSplit = 8;
 /** A core of a server of our days, where the machine does not say. */
 const clock = 3.5e9;
 const defaultCaches = [32 * 1024, 1024 * 1024] as const;
+const defaultSharedCache = 16 * 2 ** 20;
 
-export function describeCpu({ architecture, cpuinfo, cacheBytes }: CpuFacts): CpuDescription {
+export function describeCpu({
+  architecture,
+  cpuinfo,
+  cacheBytes,
+  sharedCacheBytes,
+}: CpuFacts): CpuDescription {
   const flags = new Set(field(cpuinfo, "flags").split(/\s+/));
   const { march, unit, features } = abilitiesOf(architecture, flags);
   const flopsPerCycle = flopsPerCycleOf(unit, cpuinfo);
@@ -147,6 +155,7 @@ export function describeCpu({ architecture, cpuinfo, cacheBytes }: CpuFacts): Cp
     peakFlops: flopsPerCycle * clock,
     multiplyAdds: flopsPerCycle / (2 * unit.lanes),
     cacheBandwidth: 120e9,
+    sharedCache: { bytes: sharedCacheBytes ?? defaultSharedCache, bandwidth: 80e9 },
     memoryBandwidth: 30e9,
     launchSeconds: 0.3e-6,
     taskSeconds: 5e-6,

@@ -57,6 +57,7 @@ export function describeCuda({
     // An estimate: 24 bytes a clock for each multiprocessor, of 64 that it can take; it weighs tiles against each other.
     cacheBandwidth: 5.5e12,
     // Data sheets: 3.35e12 of an H100, 4.8e12 of an H200, on which copies reach 4.3e12.
+    sharedCache: null,
     memoryBandwidth: 4e12,
     // From the end of a kernel to the work of the next in a CUDA graph, and filling and draining the device; an estimate.
     launchSeconds: 2e-6,

@@ -39,6 +39,7 @@ export function describeWgsl({
     peakFlops: 5e12,
     multiplyAdds: 1,
     cacheBandwidth: 400e9,
+    sharedCache: null,
     memoryBandwidth: 200e9,
     launchSeconds: 5e-6,
     taskSeconds: 1e-6,
