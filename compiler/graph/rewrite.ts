@@ -84,8 +84,10 @@ export function scalarMapper(
         const index = mapItems(scalar.index, visit);
         return gather(index === scalar.index ? scalar : context.gather(scalar.value, index));
       }
-      case "cast":
-        return context.cast(visit(scalar.of), scalar.dtype);
+      case "cast": {
+        const of = visit(scalar.of);
+        return of === scalar.of ? scalar : context.cast(of, scalar.dtype);
+      }
       case "call": {
         const args = mapItems(scalar.args, visit);
         const rebuilt = args === scalar.args ? scalar : context.apply(scalar.fn, args);

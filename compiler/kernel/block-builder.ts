@@ -15,11 +15,14 @@ import type {
 } from "./ir.ts";
 
 /** Words that mean something in C, JavaScript or the kernel IR. */
-const reservedWords =
-  "auto break case char const continue default do double else enum extern float for goto if inline int " +
-  "long register restrict return short signed sizeof static struct switch typedef union unsigned void " +
-  "volatile while asm typeof bool true false main n task thread subgroup group groups seed batch step rows let var function class new " +
-  "this null delete in of export import select";
+const reservedWords: ReadonlySet<string> = new Set(
+  (
+    "auto break case char const continue default do double else enum extern float for goto if inline int " +
+    "long register restrict return short signed sizeof static struct switch typedef union unsigned void " +
+    "volatile while asm typeof bool true false main n task thread subgroup group groups seed batch step rows let var function class new " +
+    "this null delete in of export import select"
+  ).split(" "),
+);
 
 /** Letters, digits and underscores, not starting with a digit. */
 export function identifier(text: string): string {
@@ -28,14 +31,20 @@ export function identifier(text: string): string {
 }
 
 export class BlockBuilder {
-  readonly #names = new Set<string>(reservedWords.split(" "));
+  readonly #names = new Set<string>();
+  readonly #bases = new Map<string, string>();
+  /** The last number that each base was given: all lower ones are taken. */
+  readonly #taken = new Map<string, number>();
   #block: Statement[] = [];
 
   /** A name not used before in this kernel: `hint`, or `hint_2`, `hint_3`, … */
   name(hint: string): string {
-    const base = identifier(hint);
-    let name = base;
-    for (let i = 2; this.#names.has(name); i++) name = `${base}_${i}`;
+    const base = this.#bases.get(hint) ?? identifier(hint);
+    this.#bases.set(hint, base);
+    let count = (this.#taken.get(base) ?? 0) + 1;
+    let name = count === 1 ? base : `${base}_${count}`;
+    while (this.#names.has(name) || reservedWords.has(name)) name = `${base}_${++count}`;
+    this.#taken.set(base, count);
     this.#names.add(name);
     return name;
   }

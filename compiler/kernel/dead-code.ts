@@ -14,19 +14,28 @@ export function removeDeadCode(statements: readonly Statement[]): readonly State
 class NamesInUse {
   readonly #names = new Set<string>();
   readonly #seen = new Set<Expression>();
+  readonly #dropped = new Set<string>();
+  #revived = 0;
 
-  get size(): number {
-    return this.#names.size;
+  /** How many names were found in use that had been dropped before. */
+  get revived(): number {
+    return this.#revived;
   }
 
+  /** Whether a name is in use; what makes it is dropped if not. */
   has(name: string): boolean {
-    return this.#names.has(name);
+    const isUsed = this.#names.has(name);
+    if (!isUsed) this.#dropped.add(name);
+    return isUsed;
   }
 
   addFrom(e: Expression): void {
     if (this.#seen.has(e)) return;
     this.#seen.add(e);
-    if (e.kind === "variable") this.#names.add(e.name);
+    if (e.kind === "variable") {
+      this.#names.add(e.name);
+      if (this.#dropped.delete(e.name)) this.#revived++;
+    }
     for (const child of expressionChildren(e)) this.addFrom(child);
   }
 }
@@ -68,11 +77,11 @@ function keep(s: Statement, read: NamesInUse): Statement | undefined {
   }
 }
 
-/** A mutable assigned in one turn may be read in the next, before its assignment: until nothing is added. */
+/** A mutable assigned in one turn may be read in the next, before its assignment: until nothing dropped was of use. */
 function sweepLoop(body: readonly Statement[], read: NamesInUse): readonly Statement[] {
   for (;;) {
-    const before = read.size;
+    const before = read.revived;
     const swept = sweep(body, read);
-    if (read.size === before) return swept;
+    if (read.revived === before) return swept;
   }
 }

@@ -11,18 +11,14 @@ import { bytesPerElement } from "../graph/dtype.ts";
 import { elementsAt } from "../graph/extent.ts";
 import type { Leaf, Origin, Value } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
-import { withCanonicalNames } from "../kernel/canonical-names.ts";
 import { removeDeadCode } from "../kernel/dead-code.ts";
-import type { Kernel } from "../kernel/ir.ts";
 import type { GraphFunction, KernelModule, LaunchLoop, Placement } from "../kernel/module.ts";
-import { printKernelContent } from "../kernel/print.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
-import { GroupCosts } from "./group-costs.ts";
-import { GroupForms } from "./group-forms.ts";
 import { joinLaunches, type TimedLaunch } from "./join-launches.ts";
 import type { Binding, ScheduledKernel } from "./kernel-builder.ts";
+import { KernelTable } from "./kernel-table.ts";
 import { type LoopAround, levelGroups } from "./loop-levels.ts";
 import {
   elementBytes,
@@ -34,14 +30,13 @@ import {
   type TemporaryLayout,
   taskSlots,
 } from "./memory-plan.ts";
-import { libraryFunctions, updateName } from "./names.ts";
+import { updateName } from "./names.ts";
 import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
 import { movingSeconds } from "./reuse.ts";
 import { withChains } from "./row-chains.ts";
 import { hasRows, rowsPerTask } from "./row-loops.ts";
 import { rowRuns } from "./row-runs.ts";
 import { scheduleGroup } from "./schedule-group.ts";
-import { ScheduledOnce } from "./scheduled-once.ts";
 import { waitsForSequences } from "./sequences.ts";
 
 export interface ProgramOptions {
@@ -324,33 +319,6 @@ function runsBetweenLoops<T extends { readonly around: readonly LoopAround[] }>(
     else runs.push([launch]);
   }
   return runs;
-}
-
-/** The kernels of a program: those that differ in names alone are one, and each has a name of its own. */
-class KernelTable {
-  readonly #forms = new GroupForms();
-  readonly once = new ScheduledOnce(this.#forms);
-  readonly #costs = new Map<TargetDescription, GroupCosts>();
-  readonly #byContent = new Map<string, Kernel>();
-  readonly #names = new Set(libraryFunctions);
-
-  costs(target: TargetDescription): GroupCosts {
-    const known = this.#costs.get(target) ?? new GroupCosts(this.#forms, target);
-    this.#costs.set(target, known);
-    return known;
-  }
-
-  intern(kernel: Kernel): Kernel {
-    const content = printKernelContent(withCanonicalNames(kernel));
-    const known = this.#byContent.get(content);
-    if (known !== undefined) return known;
-    let name = kernel.name;
-    for (let i = 2; this.#names.has(name); i++) name = `${kernel.name}_${i}`;
-    this.#names.add(name);
-    const named = { ...kernel, name };
-    this.#byContent.set(content, named);
-    return named;
-  }
 }
 
 function placeBinding(

@@ -172,3 +172,38 @@ test("what nobody reads goes, and what a loop carries stays", () => {
   `);
   expect(removeDeadCode(live)).toBe(live);
 });
+
+test("what is carried from one turn to the next through other names stays, however deep", () => {
+  const b = new BlockBuilder();
+  const [first, second, third] = ["a", "b", "c"].map((name) => b.mutable(name, constant(0, "f32")));
+  const lost = b.mutable("lost", constant(0, "f32"));
+  b.loop("i", constant(0), constant(4), (i) => {
+    b.loop("j", constant(0), constant(4), () => {
+      b.emit(store(place("y", i), third!.value));
+      // Each is read above in the turn after: only going through the turn again shows that.
+      b.assign(third!.name, second!.value);
+      b.assign(second!.name, first!.value);
+      b.assign(lost.name, first!.value);
+    });
+    b.assign(first!.name, load(place("x", i), f32));
+  });
+  const live = removeDeadCode(b.statements);
+  expect(printStatements(live).join("\n")).toMatchInlineSnapshot(`
+    "mutable a: f32 = 0.0
+    mutable b: f32 = 0.0
+    mutable c: f32 = 0.0
+    loop i = 0 .. 4 step 1
+      loop j = 0 .. 4 step 1
+        y[i] = c
+        c = b
+        b = a
+      a = load(x[i], f32)"
+  `);
+  expect(removeDeadCode(live)).toBe(live);
+});
+
+test("names are counted by what is left of a hint, past those that are taken or reserved", () => {
+  const b = new BlockBuilder();
+  const names = ["x", "x", "x_2", "x", "n", "n", "x.2", "x"].map((hint) => b.name(hint));
+  expect(names).toEqual(["x", "x_2", "x_2_2", "x_3", "n_2", "n_3", "x_2_3", "x_4"]);
+});

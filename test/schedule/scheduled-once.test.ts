@@ -5,8 +5,11 @@ import { axisAffine, subtractAffine } from "../../compiler/graph/affine.ts";
 import { nonnegative } from "../../compiler/graph/condition.ts";
 import { fixed } from "../../compiler/graph/extent.ts";
 import type { Value } from "../../compiler/graph/node.ts";
+import * as k from "../../compiler/kernel/build.ts";
+import type { Kernel } from "../../compiler/kernel/ir.ts";
 import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
 import { GroupForms } from "../../compiler/schedule/group-forms.ts";
+import { KernelTable } from "../../compiler/schedule/kernel-table.ts";
 import { outsideLoops } from "../../compiler/schedule/loop-levels.ts";
 import { scheduleGroup } from "../../compiler/schedule/schedule-group.ts";
 import { ScheduledOnce } from "../../compiler/schedule/scheduled-once.ts";
@@ -98,4 +101,22 @@ test("products are not one where a mask has made a part of an operand zero", () 
   });
   expect(made).toBe(4);
   expect(new Set(kernels).size).toBe(4);
+});
+
+test("kernels that differ in names alone are one, and others of their outline are not", () => {
+  const kernelOf = (name: string, x: string, factor: number): Kernel => ({
+    name,
+    comment: { lines: [name], sources: [], flops: 0, bytes: 0 },
+    parameters: [{ kind: "window", name: x, dtype: "f32", access: "read_write", elements: 8 }],
+    tasks: k.constant(1),
+    threads: 1,
+    body: [k.store(k.place(x, k.constant(0)), k.constant(factor, "f32"))],
+  });
+  const table = new KernelTable();
+  const first = table.intern(kernelOf("scale", "x", 2));
+  const other = table.intern(kernelOf("scale", "x", 3));
+  expect([first.name, other.name]).toEqual(["scale", "scale_2"]);
+  expect(table.intern(kernelOf("fill", "y", 2))).toBe(first);
+  expect(table.intern(kernelOf("fill", "y", 3))).toBe(other);
+  expect(table.intern(kernelOf("fill", "y", 4)).name).toBe("fill");
 });

@@ -31,7 +31,7 @@ import { inlineMaps } from "./inline-maps.ts";
 import { joinShortAxes } from "./join-short-axes.ts";
 import { layOutOperands } from "./lay-out-operands.ts";
 import { limitColumns } from "./limit-columns.ts";
-import { NodeFacts } from "./node-facts.ts";
+import { factsOf } from "./node-facts.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { padOperands } from "./pad-operands.ts";
 import { assignPlaces, type PlacedGraph, readersIn } from "./places.ts";
@@ -145,7 +145,7 @@ class GroupFormer {
       target,
       batchMax,
       stored: placed.stored,
-      facts: new NodeFacts(batchMax, target),
+      facts: factsOf(context, batchMax, target),
       position: new Map(nodes.map((node, i) => [node, i])),
     };
     this.#readers = readersIn(nodes);

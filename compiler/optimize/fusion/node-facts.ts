@@ -1,6 +1,6 @@
 /** What is asked of the same nodes again and again while groups are formed. */
 
-import { gathersOf, loadsOf } from "../../graph/context.ts";
+import { type GraphContext, gathersOf, loadsOf } from "../../graph/context.ts";
 import { sizeAt } from "../../graph/extent.ts";
 import type { Compute, GatherScalar, LoadScalar, Value } from "../../graph/node.ts";
 import type { TargetDescription } from "../target-description.ts";
@@ -9,6 +9,19 @@ import { axesOfNode, boxOf, linearSteps, memorySteps } from "./linear-access.ts"
 import { identityDepth } from "./places.ts";
 import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
 import { tiledContraction } from "./tiled-contraction.ts";
+
+/** The facts of one compilation: its graphs share nodes, and so do those that a pass makes of one another. */
+export function factsOf(
+  context: GraphContext,
+  batchMax: number,
+  { workgroup }: Pick<TargetDescription, "workgroup">,
+): NodeFacts {
+  const byWorkgroups = workgroup !== null;
+  const known = context.memory(NodeFacts, batchMax, () => new Map<boolean, NodeFacts>());
+  const facts = known.get(byWorkgroups) ?? new NodeFacts(batchMax, byWorkgroups);
+  known.set(byWorkgroups, facts);
+  return facts;
+}
 
 export class NodeFacts {
   readonly #batchMax: number;
@@ -22,9 +35,9 @@ export class NodeFacts {
   readonly #identityDepths = new Map<LoadScalar, number>();
   readonly #bytes = new Map<Value, number>();
 
-  constructor(batchMax: number, { workgroup }: TargetDescription) {
+  constructor(batchMax: number, byWorkgroups: boolean) {
     this.#batchMax = batchMax;
-    this.#byWorkgroups = workgroup !== null;
+    this.#byWorkgroups = byWorkgroups;
   }
 
   /** Whether the target's schedule of contractions can run it. */

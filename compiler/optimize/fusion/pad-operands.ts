@@ -15,9 +15,9 @@ import type { Compute, Graph, LoadScalar } from "../../graph/node.ts";
 import { implies } from "../../graph/prove.ts";
 import { rewriteGraph } from "../../graph/rewrite.ts";
 import { axesOfNode } from "./linear-access.ts";
+import { factsOf } from "./node-facts.ts";
 import { factorsOf } from "./prepare-products.ts";
 import { type SplitPhases, splitPhases } from "./split-phases.ts";
-import { stridedContraction } from "./strided-contraction.ts";
 
 /** How much larger than the operand its copy may be, and what an element of a larger one must be multiplied at least. */
 const largestGrowth = 4;
@@ -26,13 +26,13 @@ const leastUses = 16;
 /** Needs nothing; sums gain products with zeros, which no finite sum notices. */
 export function padOperands(context: GraphContext, graph: Graph): Graph {
   const { batchMax } = graph;
+  const facts = factsOf(context, batchMax, { workgroup: null });
   return rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute" || factorsOf(node) === undefined) return undefined;
-    if (stridedContraction(node, batchMax) !== undefined) return undefined;
+    if (facts.contraction(node) !== undefined) return undefined;
     const { content, places, exists } = splitPhases(context, node, batchMax);
     const padded = withPaddedOperands(context, content, batchMax);
-    if (padded === undefined || stridedContraction(padded, batchMax) === undefined)
-      return undefined;
+    if (padded === undefined || facts.contraction(padded) === undefined) return undefined;
     if (content.parallel.length === node.parallel.length) return padded.values;
     context.inheritOrigins(padded, node);
     const body = context.load(padded.values[0]!, places, exists);

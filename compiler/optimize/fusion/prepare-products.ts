@@ -11,7 +11,7 @@ import { rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { copyOf, identityIndex } from "./copies.ts";
 import { isColumn } from "./linear-access.ts";
-import { stridedContraction } from "./strided-contraction.ts";
+import { factsOf } from "./node-facts.ts";
 
 /** Needs nothing; adds maps only; values stay the same bits. */
 export function prepareProducts(
@@ -19,8 +19,8 @@ export function prepareProducts(
   graph: Graph,
   { workgroup }: Pick<TargetDescription, "workgroup">,
 ): Graph {
-  const isReady = (node: Compute) =>
-    workgroup === null && stridedContraction(node, graph.batchMax) !== undefined;
+  const facts = factsOf(context, graph.batchMax, { workgroup });
+  const isReady = (node: Compute) => workgroup === null && facts.contraction(node) !== undefined;
   return rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute" || isReady(node)) return undefined;
     const factors = factorsOf(node);

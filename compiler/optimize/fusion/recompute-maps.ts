@@ -25,7 +25,7 @@ export function recomputeMaps(
   graph: Graph,
   target: TargetDescription,
 ): Graph {
-  const choice = new Choice(graph, target);
+  const choice = new Choice(context, graph, target);
   const now = new Map<Value, Value>();
   const current = (value: Value): Value => now.get(value) ?? value;
   const reload = ({ value, index, guard }: LoadScalar) =>
@@ -64,8 +64,8 @@ class Choice {
   /** Values on the way from what is kept to those. */
   readonly #onTheWay = new Set<Value>();
 
-  constructor(graph: Graph, target: TargetDescription) {
-    this.#sides = new Sides(graph, target);
+  constructor(context: GraphContext, graph: Graph, target: TargetDescription) {
+    this.#sides = new Sides(context, graph, target);
     this.#choose(this.#readBeyond(workOf(graph)));
   }
 

@@ -14,14 +14,14 @@ import {
   substituteAffine,
 } from "../../graph/affine.ts";
 import { conditionAxes, substituteCondition } from "../../graph/condition.ts";
-import { type GraphContext, gathersOf, loadsOf } from "../../graph/context.ts";
+import type { GraphContext } from "../../graph/context.ts";
 import { type Extent, elementsAt, fixed, isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
 import type { ReducerName } from "../../graph/reducers.ts";
 import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 import { simplifyAffine, simplifyGuard } from "../simplify-index.ts";
 import { axesOfNode, boxOf, memorySteps } from "./linear-access.ts";
-import { stridedContraction } from "./strided-contraction.ts";
+import { factsOf, type NodeFacts } from "./node-facts.ts";
 
 /** Points beside those of a run below which results are as many as what is read. */
 const fewestOthers = 4;
@@ -37,26 +37,26 @@ interface Run {
 
 /** Needs nothing; regroups sums, so results may differ in rounding. */
 export function reduceNeighboursLast(context: GraphContext, graph: Graph): Graph {
+  const facts = factsOf(context, graph.batchMax, { workgroup: null });
   return rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute") return undefined;
-    const run = runOf(node, graph.batchMax);
+    const run = runOf(node, graph.batchMax, facts);
     return run && reduceApart(context, node, run, graph.batchMax);
   });
 }
 
 /** The runs of a reduction that is not one of them alone; undefined where vectors find what they read side by side. */
-function runOf(node: Compute, batchMax: number): Run | undefined {
-  const { parallel, reducer, where, body } = node;
+function runOf(node: Compute, batchMax: number, facts: NodeFacts): Run | undefined {
+  const { parallel, reducer, where } = node;
   if (reducer === null) return undefined;
   if (!nesting.has(reducer) && !(reducer === "moments" && where.kind === "true")) return undefined;
   const extents = axesOfNode(node);
   const isLong = (axis: number) => sizeAt(extents[axis]!, batchMax) > 1;
   const results = parallel.findLastIndex((_, axis) => isLong(axis));
   if (results < 0 || !isFixed(extents[results]!)) return undefined;
-  if (gathersOf(body).length > 0 || stridedContraction(node, batchMax) !== undefined)
-    return undefined;
+  if (facts.gathers(node).length > 0 || facts.contraction(node) !== undefined) return undefined;
   const box = boxOf(node, batchMax);
-  const steps = loadsOf(body).map((load) => memorySteps(load, box));
+  const steps = facts.loads(node).map((load) => memorySteps(load, box));
   // Vectors of results run along memory already, or it is not known how they do. Numbers of a result are read once.
   const moves = (each: readonly number[]) => each.slice(parallel.length).some((step) => step !== 0);
   if (steps.some((each) => each === undefined || (each[results] === 1 && moves(each))))

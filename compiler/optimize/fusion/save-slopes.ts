@@ -31,7 +31,7 @@ interface Linear {
 
 /** Needs maps and products apart. Products are regrouped, so values change by their rounding. */
 export function saveSlopes(context: GraphContext, graph: Graph, target: TargetDescription): Graph {
-  const slopes = new Slopes(graph, target).find();
+  const slopes = new Slopes(context, graph, target).find();
   if (slopes.size === 0) return graph;
   const now = new Map<Value, Value>();
   const current = (load: LoadScalar) =>
@@ -77,9 +77,9 @@ class Slopes {
   #chain = new Set<Work>();
   #depth = 0;
 
-  constructor(graph: Graph, target: TargetDescription) {
+  constructor(context: GraphContext, graph: Graph, target: TargetDescription) {
     this.#graph = graph;
-    this.#sides = new Sides(graph, target);
+    this.#sides = new Sides(context, graph, target);
     this.#readers = readersIn(workOf(graph));
   }
 

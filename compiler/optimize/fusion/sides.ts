@@ -4,7 +4,7 @@
  */
 
 import { axisAffine } from "../../graph/affine.ts";
-import { gathersOf, loadsOf, visitScalars } from "../../graph/context.ts";
+import { type GraphContext, gathersOf, loadsOf, visitScalars } from "../../graph/context.ts";
 import { elementsAt } from "../../graph/extent.ts";
 import { minimumCut, type NumberedValues, numberValues } from "../../graph/minimum-cut.ts";
 import type { Graph, Scalar, Value } from "../../graph/node.ts";
@@ -13,7 +13,7 @@ import type { TargetDescription } from "../target-description.ts";
 import { type Work, workOf } from "./copies.ts";
 import { bytesOf } from "./gain.ts";
 import { axesOfNode } from "./linear-access.ts";
-import { NodeFacts } from "./node-facts.ts";
+import { factsOf, type NodeFacts } from "./node-facts.ts";
 
 /** What of the peak elementwise code reaches, which has no fused multiply-adds and waits for what it loads. */
 const elementwiseShare = 1 / 8;
@@ -38,9 +38,9 @@ export class Sides {
   /** Values that are in memory whatever is chosen. */
   readonly #stored = new Set<Value>();
 
-  constructor(graph: Graph, target: TargetDescription) {
+  constructor(context: GraphContext, graph: Graph, target: TargetDescription) {
     this.#batchMax = graph.batchMax;
-    this.#facts = new NodeFacts(graph.batchMax, target);
+    this.#facts = factsOf(context, graph.batchMax, target);
     const secondsPerByte = 1 / target.memoryBandwidth;
     this.budget = 2 * 4 * secondsPerByte * target.peakFlops * elementwiseShare;
     const nodes = workOf(graph);
