@@ -13,18 +13,21 @@ import {
 import type { CompiledProgram } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { CompiledFile } from "../targets/build-cache.ts";
-import { compileLibrary } from "../targets/cpu/toolchain.ts";
+import { type CompileOptions, compileLibrary } from "../targets/cpu/toolchain.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 import { cudaImages } from "./cuda-kernels.ts";
 import { describeTarget } from "./machine.ts";
 import type { ReadyKernels } from "./program-cache.ts";
 import type { Streams } from "./streams.ts";
 
+/** What is known before kernels are compiled, and what is to be done then. */
+export type Preparations = Pick<CompileOptions, "compiler" | "whileCompiling">;
+
 /** Calls the C compiler, unless its output is in the cache. */
 export async function compileKernels(
   program: CompiledProgram,
   march: string | undefined,
-  whileCompiling?: () => void,
+  preparations: Preparations = {},
 ): Promise<CompiledFile> {
   const target = describeTarget(march);
   const { code } = program;
@@ -35,15 +38,15 @@ export async function compileKernels(
     prefersWideVectors: target.prefersWideVectors,
     processor: target.processor,
     jobs: availableParallelism(),
-    ...(whileCompiling === undefined ? {} : { whileCompiling }),
+    ...preparations,
   });
 }
 
-/** Kernels ready to run in this process; `whileCompiling` is called when the C compiler has begun, if it has to. */
+/** Kernels ready to run in this process. */
 export async function readyKernels(
   program: CompiledProgram,
   march: string | undefined,
-  whileCompiling?: () => void,
+  preparations?: Preparations,
 ): Promise<ReadyKernels> {
   const { code } = program;
   if (code.target === "wgsl") return code;
@@ -51,7 +54,7 @@ export async function readyKernels(
     const { target, program: cuda } = code;
     return { target, program: cuda, images: await cudaImages(code, program.plan.model) };
   }
-  const { path } = await compileKernels(program, march, whileCompiling);
+  const { path } = await compileKernels(program, march, preparations);
   return { target: "cpu", library: path };
 }
 

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import type { CommandEnvironment } from "../../runtime/training/command/environment.ts";
+import { findCCompiler } from "../targets/cpu/toolchain.ts";
 import type { CompileRequest } from "./compile-model.ts";
 import { requireCudaDevice } from "./cuda-kernels.ts";
 import { CommandError } from "./failure.ts";
@@ -80,6 +81,9 @@ async function compileAll(
   streams: Streams,
   whileCompiling: WhileCompiling | undefined,
 ): Promise<KeptProgram & { readonly sources: ReadonlyMap<string, string> }> {
+  // Says what it is while the model is compiled. Without one, that is told when kernels are to be.
+  const compiler =
+    request.target === "cpu" ? await findCCompiler().catch(() => undefined) : undefined;
   // The compiler itself is loaded only where there is something to compile.
   const { compileModel } = await import("./compile-model.ts");
   const { program: compiled, lowered, sources, warnings } = compileModel(request, streams);
@@ -87,6 +91,9 @@ async function compileAll(
     request.target !== "cpu"
       ? (await import("./with-self-test.ts")).withSelfTest(compiled, lowered)
       : compiled;
-  const kernels = await readyKernels(program, request.march, () => whileCompiling?.(program));
+  const kernels = await readyKernels(program, request.march, {
+    ...(compiler === undefined ? {} : { compiler }),
+    whileCompiling: () => whileCompiling?.(program),
+  });
   return { program, kernels, warnings, sources };
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { InvariantError } from "../../compiler/diagnostics/diagnostic.ts";
 import { cacheDirectory, MissingCompilerError } from "../../compiler/targets/build-cache.ts";
 import { stepHeader } from "../../compiler/targets/cpu/step-header.ts";
-import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
+import { compileLibrary, findCCompiler } from "../../compiler/targets/cpu/toolchain.ts";
 
 const source = "int nnc_answer(void) { return 42; }\n";
 
@@ -66,6 +66,16 @@ test("no compiler is the user's to mend", async () => {
   await expect(compile({ PATH: directory })).rejects.toThrow(MissingCompilerError);
   await expect(compile({ PATH: directory })).rejects.toThrow("apt-get install gcc");
   await expect(compile({ PATH: "", CC: "no-such-cc" })).rejects.toThrow("no-such-cc");
+});
+
+test("a compiler that was found before is taken, and need not have answered yet", async () => {
+  const compiler = await findCCompiler();
+  const options = { cacheDirectory: directory, environment: { ...process.env, CC: "no-such-cc" } };
+  const found = await compileLibrary(source, { ...options, compiler });
+  expect(found.isCached).toBe(false);
+  // Whom nobody asks may be no compiler at all.
+  const odd = await findCCompiler({ CC: "/bin/false", PATH: "" });
+  await expect(compileLibrary(source, { ...options, compiler: odd })).rejects.toThrow("/bin/false");
 });
 
 test("what else there is to do is begun while the compiler runs, and only then", async () => {

@@ -10,8 +10,17 @@ import {
 } from "../build-cache.ts";
 import { type CSource, partTexts } from "./c-source.ts";
 
+/** A C compiler, which may not yet have said what it is. */
+export interface CCompiler {
+  readonly path: string;
+  /** Its name and version, in its own words. */
+  readonly version: Promise<string>;
+}
+
 /** Of the compiler `CC` in the environment. */
 export interface CompileOptions extends CacheOptions {
+  /** That compiler, where it was found before. */
+  readonly compiler?: CCompiler;
   /** What the code may assume of the processor, as `-march` takes it; `native` by default. */
   readonly march?: string;
   /** What the code is tuned for, as `-mtune` takes it; `native` by default, which cross compilers do not know. */
@@ -73,8 +82,9 @@ export async function compileLibrary(
   options: CompileOptions = {},
 ): Promise<CompiledFile> {
   const { jobs = 1, shortestPart } = options;
-  const compiler = await findCompiler(options.environment ?? process.env);
-  const version = await askCompiler(what, compiler, "--version");
+  const { path: compiler, version: asked } =
+    options.compiler ?? (await findCCompiler(options.environment));
+  const version = await asked;
   const isClang = /\bclang\b/.test(version);
   const optimization = options.isBrief === true ? brief : isClang ? ["-O2"] : ofSecondLevel;
   const compile = [
@@ -99,11 +109,23 @@ export async function compileLibrary(
 }
 
 /**
+ * Finds the C compiler and asks it what it is: a process, which can run while other things are done.
+ * @throws MissingCompilerError if there is none.
+ */
+export async function findCCompiler(environment = process.env): Promise<CCompiler> {
+  const path = await findCompiler(environment);
+  const version = askCompiler(what, path, "--version");
+  // Said to whoever waits for it.
+  version.catch(() => undefined);
+  return { path, version };
+}
+
+/**
  * What the C compiler says of itself: its name and version.
  * @throws MissingCompilerError if there is none.
  */
 export async function describeCompiler(environment = process.env): Promise<string> {
-  return askCompiler(what, await findCompiler(environment), "--version");
+  return (await findCCompiler(environment)).version;
 }
 
 /** `$CC`, or the first of cc, gcc and clang on the path. */
