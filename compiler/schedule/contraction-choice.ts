@@ -10,6 +10,7 @@
 
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
+import { gcd } from "../graph/gcd.ts";
 import type { Compute } from "../graph/node.ts";
 import { stepAlong } from "../optimize/fusion/linear-access.ts";
 import {
@@ -119,6 +120,9 @@ const leastBlockRows = 64;
 const farBytes = 1 << 13;
 const farCost = 1.15;
 
+/** The same where rows push each other out of the first-level cache: each element is then a line of the second. */
+const crowdedCost = 2;
+
 function predictedChoice(space: ContractionSpace): PlanChoice {
   const { target, sums, sumPoints, allRows, isTransposed, narrowest } = space;
   const lanes = target.vectorLanes;
@@ -156,7 +160,9 @@ function cheapestTile(
     const step = axis === null ? 0 : 4 * Math.abs(stepAlong(contraction.broadcast, axis));
     for (const tile of tilesOf(tiledSpace(space, row), space.target)) {
       if (tile.vectors > widest) continue;
-      const cost = stepOfPoint(space, { row, ...tile }) * (step >= farBytes ? farCost : 1);
+      const isCrowded = tile.rows > nearRows(step, space.target);
+      const far = isCrowded ? crowdedCost : step >= farBytes ? farCost : 1;
+      const cost = stepOfPoint(space, { row, ...tile }) * far;
       if (cost < least) [best, least] = [{ row, ...tile }, cost];
     }
   }
@@ -166,6 +172,12 @@ function cheapestTile(
 
 /** Lines of one set of the first-level cache: as many as all processors that matter have, or fewer. */
 const ways = 8;
+
+/** How many rows so many bytes apart the sets of the first-level cache have lines for in which they begin. */
+function nearRows(step: number, { cacheBytes }: TargetDescription): number {
+  const way = cacheBytes[0] / ways;
+  return step === 0 ? Number.POSITIVE_INFINITY : (ways * way) / gcd(step, way);
+}
 
 /**
  * How many elements of a panel stay in half of the first-level cache if its rows of `width` elements begin `step` elements

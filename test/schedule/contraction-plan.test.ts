@@ -54,3 +54,10 @@ test("tiles have several rows though these are far apart, where none are nearer"
   expect(rows * vectors).toBeGreaterThan(8);
   expect(rows).toBeGreaterThan(1);
 });
+
+test("tiles have no more rows than their sets have lines for", () => {
+  expect(planOf("mk,kn->mn", { m: 128, k: 1008, n: 16 })).toMatchObject({ rows: 16, vectors: 1 });
+  // All rows begin in one set; in two of them there is room for sixteen.
+  expect(planOf("mk,kn->mn", { m: 128, k: 1024, n: 16 })).toMatchObject({ rows: 8, vectors: 1 });
+  expect(planOf("mk,kn->mn", { m: 128, k: 512, n: 16 })).toMatchObject({ rows: 16, vectors: 1 });
+});
