@@ -18,12 +18,12 @@ export class LazyLookahead extends LLkLookaheadStrategy {
   }
 }
 
-function whenMet<Arguments extends unknown[], Result>(
-  build: () => (this: BaseParser, ...args: Arguments) => Result,
-): (this: BaseParser, ...args: Arguments) => Result {
-  let built: ReturnType<typeof build> | undefined;
-  return function (...args) {
+type Lookahead<Of, Result> = (this: BaseParser, of?: Of) => Result;
+
+function whenMet<Of, Result>(build: () => Lookahead<Of, Result>): Lookahead<Of, Result> {
+  let built: Lookahead<Of, Result> | undefined;
+  return function (of) {
     built ??= build();
-    return built.apply(this, args);
+    return built.call(this, of);
   };
 }
