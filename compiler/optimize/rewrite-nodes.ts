@@ -1,7 +1,7 @@
 /**
  * The driver of node rules: walks the graph until no rule fires. Each node's body is first rewritten by the
  * scalar rules, then the first node rule that applies gives what takes its place; what rules make is visited on
- * the next walk.
+ * the next walk, or at once where a set of rules says so.
  */
 
 import { InvariantError } from "../diagnostics/diagnostic.ts";
@@ -21,6 +21,11 @@ export interface RuleSet {
   readonly scalars: RuleIndex;
   /** Lists, the rules of earlier ones being tried first. */
   readonly nodes: readonly (readonly NodeRule[])[];
+  /**
+   * Whether what a rule makes in place of a node is rewritten at once, and not on the next walk: all that depends on it is
+   * then rebuilt once. Nodes are made in another order, and in that order they stand in kernels.
+   */
+  readonly atOnce?: true;
 }
 
 /** The nodes that a list of rules leaves alone: in every graph, as rules look at a node and what it is computed from. */
@@ -69,7 +74,7 @@ export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet
     for (const { leftAlone } of ofScalars) leftAlone.add(simpler);
     return simpler;
   };
-  const rewrite = (node: Node, original: Node): readonly Value[] | undefined => {
+  const rewriteOnce = (node: Node, original: Node): readonly Value[] | undefined => {
     if (settled.has(node)) return undefined;
     if (node.kind === "scatter") {
       const simpler = simplifyScatter(node, scope, rules.scalars);
@@ -93,6 +98,21 @@ export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet
     }
     settled.add(simpler);
     return simpler === node ? undefined : simpler.values;
+  };
+  const rewrite = (node: Node, original: Node): readonly Value[] | undefined => {
+    let values = rewriteOnce(node, original);
+    if (!rules.atOnce) return values;
+    for (let step = 0; step < walkLimit && values !== undefined; step++) {
+      const made: Node = values[0]!.node;
+      if (made.kind !== "compute" || !isSame(values, made)) break;
+      const next = context.standingFor(made, () => rewriteOnce(made, made));
+      if (next === undefined) break;
+      for (const value of next) {
+        if (value.node.kind !== "leaf") context.inheritOrigins(value.node, made);
+      }
+      values = next;
+    }
+    return values;
   };
   let current = graph;
   for (let walk = 0; walk < walkLimit; walk++) {

@@ -33,6 +33,7 @@ export const nodeRules = [...reductionRules, ...indexMapRules];
 const simplifying: RuleSet = {
   scalars: indexRules(afterDifferentiationRules, scalarRules),
   nodes: [nodeRules, meanRules, normalFormRules],
+  atOnce: true,
 };
 
 /**

@@ -113,6 +113,7 @@ describe("rules", () => {
         const trained = differentiate(context, known);
         const anew = rewriteAnew(context, trained, after);
         expectSameNodes(rewriteNodes(context, trained, after), anew);
+        expectSameNodes(rewriteNodes(context, trained, { ...after, atOnce: true }), anew);
       }),
       { numRuns: 60 },
     );
