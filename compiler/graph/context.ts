@@ -287,6 +287,11 @@ export class GraphContext {
     return this.#enter(key, node as unknown as Scatter);
   }
 
+  /** Whether any loop was made: where none was, graphs need not be searched for them. */
+  get hasLoops(): boolean {
+    return this.#loops > 0;
+  }
+
   /** The number of a loop about to be made. */
   newLoop(): number {
     return this.#loops++;
@@ -297,7 +302,7 @@ export class GraphContext {
     scalars: readonly Scalar[],
     where: Condition = always,
   ): ReadonlySet<number> {
-    return this.#loops === 0 ? noLoops : loopsAround(operands, scalars, conditionLoops(where));
+    return this.hasLoops ? loopsAround(operands, scalars, conditionLoops(where)) : noLoops;
   }
 
   /** What a loop carries, as its body reads it. */

@@ -66,7 +66,7 @@ export function throughLoops(
   pass: (context: GraphContext, graph: Graph) => Graph,
 ): (context: GraphContext, graph: Graph) => Graph {
   const run = (context: GraphContext, graph: Graph): Graph => {
-    if (loopsIn(graph).length === 0) return pass(context, graph);
+    if (!context.hasLoops || loopsIn(graph).length === 0) return pass(context, graph);
     const inLoops = rewriteGraph(context, graph, (node) => {
       if (node.kind !== "scan") return undefined;
       const body = openLoop(context, node, graph);

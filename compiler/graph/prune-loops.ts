@@ -11,7 +11,7 @@ import type { Graph, Node, Scan, Stack, Value } from "./node.ts";
 import { rewriteGraph } from "./rewrite.ts";
 
 export function pruneLoops(context: GraphContext, graph: Graph): Graph {
-  if (loopsIn(graph).length === 0) return graph;
+  if (!context.hasLoops || loopsIn(graph).length === 0) return graph;
   const once = throughLoops(pruneOutermost);
   // What an inner loop no longer reads may be a carry of the one around it.
   for (let before = graph; ; ) {
