@@ -63,6 +63,8 @@ export interface Surroundings {
   readonly nameOf: (value: Value) => string;
   /** Whether tasks take some rows of the batch through these kernels, as if there were no others. */
   readonly takesRows: boolean;
+  /** How often a step runs them: in each iteration of the loops around, by each task that takes rows. */
+  readonly times: number;
 }
 
 /** Row-major strides in elements at N = Nmax. */

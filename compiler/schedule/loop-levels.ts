@@ -96,7 +96,7 @@ export function levelGroups(
       };
       const place = loops.push(range) - 1;
       const inside = insideLoop(context, item, surroundings);
-      const seen = rows === null ? inside : { ...inside, batchMax: rows, takesRows: true };
+      const seen = rows === null ? inside : byRows(inside, rows);
       visit(body, seen, [...around, range]);
       range.end = groups.length;
       if (range.end === range.first) loops.splice(place, 1);
@@ -111,7 +111,7 @@ export function levelGroups(
     const first = groups.length;
     const range = { loop: runLoop - i, first, end: first, count: 1, rowsPerTask: rows };
     loops.push(range);
-    visit(outermost, { ...outside, batchMax: rows, takesRows: true }, [range], items);
+    visit(outermost, byRows(outside, rows), [range], items);
     range.end = groups.length;
   });
   return { groups, loops, depths };
@@ -125,15 +125,22 @@ export function outsideLoops(
   return {
     batchMax: graph.batchMax,
     takesRows: false,
+    times: 1,
     nameOf: (value) => valueName(context, value),
     placeOf: (value) => ({ memory: stored.get(value) ?? value, stacked: null }),
   };
 }
 
+function byRows(surroundings: Surroundings, rows: number): Surroundings {
+  const { batchMax, times } = surroundings;
+  const tasks = Math.ceil(batchMax / rows);
+  return { ...surroundings, batchMax: rows, takesRows: true, times: times * tasks };
+}
+
 function insideLoop(
   context: GraphContext,
   { scan, body, outside }: GroupedLoop,
-  { batchMax, takesRows, placeOf: placeAround }: Surroundings,
+  { batchMax, takesRows, times, placeOf: placeAround }: Surroundings,
 ): Surroundings {
   const { carries, stacks, values } = scan;
   const elsewhere = new Map<Value, ValuePlace>();
@@ -154,6 +161,7 @@ function insideLoop(
   return {
     batchMax,
     takesRows,
+    times: times * scan.length,
     placeOf,
     nameOf: (value) =>
       valueName(context, value.node.kind === "leaf" ? placeOf(value).memory : value),

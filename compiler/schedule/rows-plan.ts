@@ -8,8 +8,10 @@
 import { bareAxis } from "../graph/affine.ts";
 import { conditionAxes } from "../graph/condition.ts";
 import { loadsOf, visitScalars } from "../graph/context.ts";
-import { type Extent, printShape, sizeAt } from "../graph/extent.ts";
+import { type Extent, elementsAt, printShape, sizeAt } from "../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../graph/node.ts";
+import { boxOf, linearAccess, stepAlong } from "../optimize/fusion/linear-access.ts";
+import { bodyCost } from "./cost.ts";
 
 /** What a stage does with the points of a sweep. */
 export type StageRole =
@@ -33,6 +35,19 @@ export interface Pass {
   readonly stages: readonly RowStage[];
   /** Whether the sweep is a few vectors, written out. */
   readonly isUnrolled: boolean;
+  /** Whether what it computes at the points of the sweep is in registers afterwards. */
+  readonly staysInRegisters: boolean;
+  /** Vectors that one turn of a loop over the sweep does, on targets whose lanes run along it. */
+  readonly block: number;
+}
+
+/** How sweeps are written. */
+export interface Writing {
+  readonly isUnrolled: (sweep: readonly Extent[]) => boolean;
+  /** Whether maps over the sweep are to stand there once, in a pass without sums of their own points. */
+  readonly isOnce: (sweep: readonly Extent[]) => boolean;
+  /** Vectors of the sweep that one turn of a loop does where each point has a sum of its own. */
+  readonly block: (sweep: readonly Extent[]) => number;
 }
 
 export interface RowsPlan {
@@ -52,30 +67,51 @@ export const unrolledVectors = 4;
 /** As many where parts are set side by side: which part a vector belongs to is then known. */
 const piecedVectors = 16;
 
+/** Vectors that a column sum adds up side by side, so that one addition does not wait for the other. */
+const columnBlock = 4;
+
 export function planRows(
   stages: readonly Compute[],
   depth: number,
   batchMax: number,
   lanes: number,
-  isUnrolled: (sweep: readonly Extent[]) => boolean = shortSweeps(stages, depth, batchMax, lanes),
+  { isUnrolled, isOnce, block }: Writing = {
+    isUnrolled: shortSweeps(stages, depth, batchMax, lanes),
+    isOnce: () => false,
+    block: () => columnBlock,
+  },
 ): RowsPlan {
-  const passes: { sweep: readonly Extent[]; stages: RowStage[]; isUnrolled: boolean }[] = [];
+  const passes: (Pass & { readonly stages: RowStage[]; readonly isNested: boolean })[] = [];
   const passOf = new Map<Value, number>();
   const stageOf = new Map<Value, RowStage>();
   for (const node of stages) {
     const stage = describeStage(node, depth, batchMax);
     const sweep = sweepOf(stage);
+    const isNested = stage.role === "nested";
+    const isAlone = isOnce(sweep);
     const earliest = loadsOf(node.body).reduce((latest, load) => {
       const maker = stageOf.get(load.value);
       if (maker === undefined) return latest;
       const pass = passOf.get(load.value)!;
-      const isNear = maker.role !== "total" && readsOwnPoint(load, stage, maker);
+      const isNear =
+        maker.role !== "total" &&
+        readsOwnPoint(load, stage, maker) &&
+        !(isAlone && passes[pass]!.isNested !== isNested);
       return Math.max(latest, isNear ? pass : pass + 1);
     }, 0);
     let at = earliest;
-    while (at < passes.length && !sameSweep(passes[at]!.sweep, sweep)) at++;
+    const isPass = (pass: Pass & { readonly isNested: boolean }) =>
+      sameSweep(pass.sweep, sweep) && (!isAlone || pass.isNested === isNested);
+    while (at < passes.length && !isPass(passes[at]!)) at++;
     if (at === passes.length) {
-      passes.push({ sweep, stages: [], isUnrolled: isUnrolled(sweep) });
+      passes.push({
+        sweep,
+        stages: [],
+        isUnrolled: isUnrolled(sweep) && (isNested || !isAlone),
+        staysInRegisters: isUnrolled(sweep) && !isAlone,
+        block: isNested || !isAlone ? block(sweep) : 1,
+        isNested,
+      });
     }
     passes[at]!.stages.push(stage);
     for (const value of node.values) {
@@ -83,8 +119,12 @@ export function planRows(
       stageOf.set(value, stage);
     }
   }
+  const planned = passes.map(({ isNested: _, ...pass }) => ({
+    ...pass,
+    block: pass.stages.some(({ role }) => role === "nested") ? pass.block : 1,
+  }));
   const buffered = new Set<Value>();
-  for (const { stages: readers, isUnrolled: isWritten } of passes) {
+  for (const { stages: readers } of passes) {
     for (const reader of readers) {
       for (const load of loadsOf(reader.node.body)) {
         const maker = stageOf.get(load.value);
@@ -92,14 +132,13 @@ export function planRows(
         const makerPass = passOf.get(load.value)!;
         const samePass = makerPass === passOf.get(reader.node.values[0]!);
         const inRegisters =
-          readsOwnPoint(load, reader, maker) &&
-          (samePass || (isWritten && passes[makerPass]!.isUnrolled));
+          readsOwnPoint(load, reader, maker) && (samePass || passes[makerPass]!.staysInRegisters);
         if (!inRegisters) buffered.add(load.value);
       }
     }
   }
   const read = new Set(stages.flatMap((stage) => stage.operands));
-  return { depth, passes, read, buffered, lanes };
+  return { depth, passes: planned, read, buffered, lanes };
 }
 
 function describeStage(node: Compute, depth: number, batchMax: number): RowStage {
@@ -144,6 +183,72 @@ function shortSweeps(
     const most = pieced.has(printShape(sweep)) ? piecedVectors : unrolledVectors;
     return sweep.length === 1 && only.batch === 0 && only.constant <= most * lanes;
   };
+}
+
+/**
+ * What a statement that is written out once more costs, in seconds of a step: compilers take 0.1 ms for it, and a run has
+ * tens of thousands of steps.
+ */
+const statementSeconds = 5e-9;
+
+/** What one more turn of a loop takes, in seconds, with what is in memory of the task between one pass and the next. */
+const turnSeconds = 1e-9;
+
+/**
+ * How sweeps of the CPU's vectors are written, in a kernel that a step runs so many times: maps once where writing them out
+ * takes longer to compile than it saves.
+ */
+export function writingOf(
+  stages: readonly Compute[],
+  depth: number,
+  batchMax: number,
+  lanes: number,
+  times: number,
+): Writing {
+  const isUnrolled = shortSweeps(stages, depth, batchMax, lanes);
+  const described = stages.map((node) => describeStage(node, depth, batchMax));
+  const rows = times * elementsAt(stages[0]!.parallel.slice(0, depth), batchMax);
+  const known = new Map<string, boolean>();
+  const isOnce = (sweep: readonly Extent[]): boolean => {
+    const last = sweep.at(-1);
+    if (last === undefined || last.batch !== 0) return false;
+    const own = described.filter((stage) => sameSweep(sweepOf(stage), sweep));
+    const vectors = Math.ceil(last.constant / lanes);
+    const isBlocked = own.some(({ role }) => role === "nested");
+    const written = isUnrolled(sweep) ? vectors : isBlocked ? Math.min(vectors, columnBlock) : 1;
+    const maps = own.filter(({ role }) => role === "map");
+    const statements = maps.reduce((sum, { node }) => sum + bodyCost(node.body) + 1, 0);
+    const turns = rows * elementsAt(sweep.slice(0, -1), batchMax) * vectors;
+    return (
+      !own.some(isPieced) && turns * turnSeconds < (written - 1) * statements * statementSeconds
+    );
+  };
+  return {
+    isUnrolled,
+    isOnce: (sweep) => {
+      const key = printShape(sweep);
+      const answer = known.get(key) ?? isOnce(sweep);
+      known.set(key, answer);
+      return answer;
+    },
+    // Lanes that are read one by one take longer than additions wait.
+    block: (sweep) => {
+      const sums = described.filter(
+        (stage) => stage.role === "nested" && sameSweep(sweepOf(stage), sweep),
+      );
+      return sums.every((stage) => readsLaneByLane(stage, batchMax)) ? 1 : columnBlock;
+    },
+  };
+}
+
+/** Whether something that a stage reads lies in single elements along the vectors of its sweep. */
+function readsLaneByLane({ node, sweepAxes }: RowStage, batchMax: number): boolean {
+  const axis = sweepAxes.at(-1)!;
+  const box = boxOf(node, batchMax);
+  return loadsOf(node.body).some((load) => {
+    const access = linearAccess(load, box);
+    return access !== undefined && stepAlong(access, axis) > 1;
+  });
 }
 
 /** Whether what a map is at a point depends on where the point is along the vectors. */

@@ -17,9 +17,6 @@ import type { Pass, RowStage, RowsPlan } from "./rows-plan.ts";
 import { emitSweep, numberPosition, type Position, withinLanes } from "./rows-sweep.ts";
 import { type RowBuffer, RowValues } from "./rows-values.ts";
 
-/** Vectors that a column sum adds up side by side, so that one addition does not wait for the other. */
-const columnBlock = 4;
-
 /** Points of a reduction at each point that are written out: their places in reading order are then known. */
 const straightPoints = 16;
 
@@ -48,7 +45,10 @@ export class RowProgram {
     }
   }
 
-  #emitPass({ sweep, stages, isUnrolled }: Pass, given: readonly RowStage[]): void {
+  #emitPass(
+    { sweep, stages, isUnrolled, staysInRegisters, block }: Pass,
+    given: readonly RowStage[],
+  ): void {
     const lanes = sweep.length === 0 ? 1 : this.#plan.lanes;
     const totals = new Map<RowStage, Accumulation>();
     for (const stage of stages) {
@@ -58,8 +58,8 @@ export class RowProgram {
       extents: sweep,
       lanes,
       isUnrolled,
-      block: stages.some(({ role }) => role === "nested") ? columnBlock : 1,
-      scoped: (emit: () => void) => this.#values.scoped(emit),
+      block,
+      scoped: (emit: () => void) => (staysInRegisters ? emit() : this.#values.scoped(emit)),
     };
     emitSweep(this.#builder, loops, (positions) => {
       for (const stage of given) {

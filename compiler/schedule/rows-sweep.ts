@@ -49,7 +49,7 @@ export interface Sweep {
   readonly isUnrolled: boolean;
   /** Vectors that one turn of the loop over the last axis does. */
   readonly block: number;
-  /** Runs what it is given so that nothing of it is known afterwards: the body of a loop. */
+  /** Runs what it is given: the body of a loop so that nothing of it is known afterwards. */
   readonly scoped: (emit: () => void) => void;
 }
 
@@ -93,7 +93,7 @@ export function emitSweep(
     const vectors = Math.ceil(size / lanes);
     const lastActive = size - (vectors - 1) * lanes;
     if (isUnrolled) {
-      run(constant(0), vectors, lastActive);
+      scoped(() => run(constant(0), vectors, lastActive));
       return;
     }
     const whole = Math.floor(size / (block * lanes));

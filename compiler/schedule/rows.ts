@@ -19,7 +19,7 @@ import { type ContractionPlan, evenTasks } from "./contraction-plan.ts";
 import { commentOf, nameOfGroup, predictedSeconds } from "./cost.ts";
 import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
-import { planRows } from "./rows-plan.ts";
+import { planRows, writingOf } from "./rows-plan.ts";
 import { RowProgram } from "./rows-program.ts";
 
 /** The kernel of a group of kind `rows`, `map` or `reduction`. */
@@ -28,12 +28,16 @@ export function scheduleRows(
   surroundings: Surroundings,
   target: TargetDescription,
 ): ScheduledKernel {
-  const { batchMax } = surroundings;
+  const { batchMax, times } = surroundings;
   const builder = new KernelBuilder(surroundings);
   const depth = group.kind === "rows" ? group.tileSpace.length : pointwiseDepth(group, batchMax);
-  const plan = planRows(group.stages, depth, batchMax, target.vectorLanes);
-  const program = new RowProgram(builder, group, plan);
   const tiled = planOfGroup(group, batchMax, target);
+  const { stages } = group;
+  const lanes = target.vectorLanes;
+  const plan = tiled
+    ? planRows(stages, depth, batchMax, lanes)
+    : planRows(stages, depth, batchMax, lanes, writingOf(stages, depth, batchMax, lanes, times));
+  const program = new RowProgram(builder, group, plan);
   const tasks = tiled
     ? emitTiledRows(builder, tiled.plan, program)
     : emitRows(builder, group, depth, program, target);

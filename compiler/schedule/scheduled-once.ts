@@ -57,7 +57,7 @@ export class ScheduledOnce {
   }
 
   /** All that schedules ask of a group: its form, and of each value where it lies and what is known of its elements. */
-  #placedForm(group: Group, { batchMax, takesRows, placeOf }: Surroundings): PlacedForm {
+  #placedForm(group: Group, { batchMax, takesRows, times, placeOf }: Surroundings): PlacedForm {
     const { number, values } = this.#forms.formOf(group);
     const numbers = new Map(values.map((value, i) => [value, i]));
     const numberOf = (value: Value): number => {
@@ -67,7 +67,7 @@ export class ScheduledOnce {
     };
     // Tiles pass over what operands have no part in, see `contraction-limits.ts`.
     const isLimited = group.stages.some(({ reducer }) => reducer !== null);
-    const parts = [`${number} ${batchMax} ${takesRows}`];
+    const parts = [`${number} ${batchMax} ${takesRows} ${times}`];
     // What is said of a value may mention further ones, which come behind it.
     for (const value of numbers.keys()) {
       const { memory, stacked } = placeOf(value);

@@ -14,7 +14,7 @@ import {
 import { nonnegative } from "../../compiler/graph/condition.ts";
 import { batchExtent, elementsAt, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
-import type { Value } from "../../compiler/graph/node.ts";
+import type { Scalar, Value } from "../../compiler/graph/node.ts";
 import type { ReducerName } from "../../compiler/graph/reducers.ts";
 import { hash32, uniformAt } from "../../compiler/graph/threefry.ts";
 import { simplify } from "../../compiler/optimize/simplify.ts";
@@ -214,3 +214,25 @@ test("maps over the batch alone, with a tail of lanes", async () => {
   const y = builder.map([batchExtent], f.multiply(first, first));
   await check(builder, { y }, 21, 40);
 });
+
+test.each([20, 64, 65, 100])(
+  "maps on the sums of %i columns, which stand there once",
+  async (columns) => {
+    const builder = new Builder();
+    const { context, f } = builder;
+    const x = builder.input("x", rank2(columns));
+    const shape = [fixed(columns)];
+    const sumOf = (body: Scalar): Value =>
+      context.compute({ parallel: shape, reduction: [batchExtent], reducer: "sum", body })
+        .values[0]!;
+    const element = context.load(x, [axisAffine(1), axisAffine(0)]);
+    const sum = sumOf(element);
+    const first = builder.map(shape, f.call("exp", f.call("sin", builder.at(sum))));
+    // A sum at each point that reads the maps', and maps on both.
+    const own = context.load(first, [axisAffine(0)]);
+    const second = sumOf(f.multiply(element, own));
+    const both = f.multiply(builder.at(first), f.call("tanh", builder.at(second)));
+    const y = builder.map(shape, f.add(both, builder.at(sum)));
+    await check(builder, { first, y }, 5, 7);
+  },
+);

@@ -102,9 +102,12 @@ export function planWorkgroup(
     : threadsAcross(longest, rowCount, lanes, limits);
   const most = Math.min(limits.threads / threadsPerRow, powerAbove(rowCount));
   const perThread = threadsPerRow * (lanesAlong === "points" ? lanes : 1);
-  const rows = planRows(group.stages, depth, batchMax, threadsPerRow, (sweep) =>
-    isShort(sweep, perThread * (lanesAlong === "points" ? inRegisters : pointsInRegisters)),
-  );
+  const rows = planRows(group.stages, depth, batchMax, threadsPerRow, {
+    isUnrolled: (sweep) =>
+      isShort(sweep, perThread * (lanesAlong === "points" ? inRegisters : pointsInRegisters)),
+    isOnce: () => false,
+    block: () => 1,
+  });
   const enough = fewestRows(threadsPerRow, isAlong);
   let rowsPerGroup = most;
   const treeLanes = lanesAlong === "rows" ? lanes : 1;

@@ -102,6 +102,7 @@ class GraphWriter extends KernelBuilder {
       batchMax: graph.batchMax,
       nameOf: (value) => valueName(context, value),
       takesRows: false,
+      times: 1,
     });
     this.#context = context;
     this.#options = options;
