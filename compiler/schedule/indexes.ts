@@ -108,13 +108,18 @@ export function laneStep(a: Affine, point: Point): number | null {
  * Where the lanes of an aligned vector are in an affine, from that of lane 0 on; null where that depends on where the vector
  * is. A quotient by a multiple of the lanes is one for all of them, and one by a divisor of the lanes repeats itself.
  */
-export function lanePlaces(a: Affine, { vector }: Point): readonly number[] | null {
+export function lanePlaces(a: Affine, point: Point): readonly number[] | null {
+  const { vector } = point;
   if (vector === null || vector.isAligned !== true) return null;
   const { axis, lanes } = vector;
   const places = new Array<number>(lanes).fill(0);
   for (const { coefficient, atom } of a.terms) {
     if (!axesOf(atomAffine(atom)).has(axis)) continue;
-    if (isQuotient(atom) && !isEvenBase(atom, axis, lanes)) return null;
+    if (isQuotient(atom) && !isEvenBase(atom, axis, lanes)) {
+      // A quotient of what is one for all lanes.
+      if (lanePlaces(atom.base, point)?.every((place) => place === 0) !== true) return null;
+      continue;
+    }
     for (let lane = 0; lane < lanes; lane++) places[lane]! += coefficient * placeOf(atom, lane);
   }
   return places;

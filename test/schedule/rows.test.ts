@@ -120,6 +120,24 @@ describe("channels in groups", () => {
   });
 });
 
+test.each([16, 32, 8, 5])(
+  "pictures of %i channels twice as large, read as rows",
+  async (channels) => {
+    const b = new Builder();
+    const x = b.input("x", [batchExtent, fixed(3), fixed(3), fixed(channels)]);
+    const place = axisAffine(1);
+    const column = modAffine(divAffine(place, channels), 6);
+    const index = [
+      axisAffine(0),
+      divAffine(place, 12 * channels),
+      divAffine(column, 2),
+      modAffine(place, channels),
+    ];
+    const y = b.map(rank2(36 * channels), b.f.call("tanh", b.context.load(x, index)));
+    await check(b, { y }, 3, 4);
+  },
+);
+
 describe("reductions along a row", () => {
   const all: readonly ReducerName[] = [
     "sum",
