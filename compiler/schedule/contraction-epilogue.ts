@@ -13,7 +13,6 @@ import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { Group } from "../optimize/group.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
-import { bodyCost } from "./cost.ts";
 import {
   type EpilogueOptions,
   evaluateMaps,
@@ -94,9 +93,6 @@ export function operandsAhead(
   return [...places.values()];
 }
 
-/** Operations at a point from which on the turns of a loop over the vectors of a row are not felt. */
-const longBody = 16;
-
 class Epilogue {
   readonly #builder: KernelBuilder;
   readonly #group: Group;
@@ -122,34 +118,18 @@ class Epilogue {
     const builder = this.#builder;
     const { lanes, rowAxis } = this.#plan;
     const { sums, start, axes, from, to, vectors } = this.#tile;
-    // What all rows share is loaded before the loop over them, for vectors that are written out.
-    const looped = this.#loopedVectors();
-    const options = Array.from({ length: vectors }, (_, v) =>
-      v < looped ? { active: lanes } : this.#optionsOf(v),
-    );
+    const options = Array.from({ length: vectors }, (_, v) => this.#optionsOf(v));
     const emitRow = (r: Expression): void => {
       const at = rowAxis === null ? null : builder.let("row", add(axes[rowAxis]!, r));
-      const emitAt = (column: Expression, v: number): void => {
-        const offset = add(start, add(multiply(r, constant(vectors * lanes)), column));
+      for (let v = 0; v < vectors; v++) {
+        const vector = add(multiply(r, constant(vectors * lanes)), constant(v * lanes));
+        const offset = add(start, vector);
         const sum = builder.let("sum", load(place(sums, offset), vectorOf("f32", lanes)));
-        this.#emitVector(column, at, sum, options[v]!);
-      };
-      if (looped > 0) {
-        const end = constant(looped * lanes);
-        builder.loop("c", constant(0), end, (column) => emitAt(column, 0), lanes);
+        this.#emitVector(v, at, sum, options[v]!);
       }
-      for (let v = looped; v < vectors; v++) emitAt(constant(v * lanes), v);
     };
     if (rowAxis === null) emitRow(constant(0));
     else builder.loop("r", from, to, emitRow);
-  }
-
-  /** Vectors of a row that stand there once, in a loop: whole ones, where there is so much to do that no turn is felt. */
-  #loopedVectors(): number {
-    const operations = this.#maps.reduce((sum, { body }) => sum + bodyCost(body), 0);
-    const { active, vectors } = this.#tile;
-    const whole = active === this.#plan.lanes ? vectors : vectors - 1;
-    return operations >= longBody && whole > 1 ? whole : 0;
   }
 
   #activeOf(v: number): number {
@@ -165,17 +145,15 @@ class Epilogue {
     const loads = this.#maps
       .flatMap((map) => loadsOf(map.body))
       .filter((load) => !this.#group.scopes.has(load.value));
-    const column = constant(v * this.#plan.lanes);
-    shared.prepare(this.#builder, loads, [rowAxis], this.#pointAt(column, null), options);
+    shared.prepare(this.#builder, loads, [rowAxis], this.#pointAt(v, null), options);
     return options;
   }
 
-  /** The points of a vector that begins so many columns after the tile. */
-  #pointAt(first: Expression, row: Expression | null): Point {
+  #pointAt(v: number, row: Expression | null): Point {
     const { contraction, rowAxis, lanes } = this.#plan;
     const { vectorAxis } = contraction;
     const { axes } = this.#tile;
-    const column = add(axes[vectorAxis]!, first);
+    const column = add(axes[vectorAxis]!, constant(v * lanes));
     const rows = row === null ? axes : axes.with(rowAxis!, row);
     return {
       extents: axesOfNode(contraction.node),
@@ -185,13 +163,8 @@ class Epilogue {
     };
   }
 
-  #emitVector(
-    column: Expression,
-    row: Expression | null,
-    sum: Expression,
-    options: EpilogueOptions,
-  ): void {
-    const point = this.#pointAt(column, row);
+  #emitVector(v: number, row: Expression | null, sum: Expression, options: EpilogueOptions): void {
+    const point = this.#pointAt(v, row);
     const registers: Registers = new Map([[this.#plan.contraction.node.values[0]!, sum]]);
     evaluateMaps(this.#builder, this.#maps, point, registers, options);
     storeGlobals(this.#builder, this.#group, this.#group.stages, point, registers, options);
