@@ -25,7 +25,7 @@ import {
   visitScalars,
 } from "../../graph/context.ts";
 import { fixed, isFixed, sizeAt } from "../../graph/extent.ts";
-import type { Compute, Graph, Value } from "../../graph/node.ts";
+import type { Compute, Graph, Node, Value } from "../../graph/node.ts";
 import { replaceOperands, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { type Flattened, rereadOperands } from "./flatten-maps.ts";
@@ -50,6 +50,7 @@ export function joinShortAxes(
     ...others,
     ...[...graph.results, ...graph.assignments].map(({ value }) => value),
   ]);
+  const ofScatters = madeOfScatters(nodes);
   const joined = new Map<Value, Flattened>();
   const replaced = new Map<Value, Value>();
   for (const node of nodes) {
@@ -61,13 +62,24 @@ export function joinShortAxes(
     node.values.forEach((value, i) => {
       if (rebuilt.values[i] !== value) replaced.set(value, rebuilt.values[i]!);
     });
-    if (rebuilt.kind !== "compute" || kept.has(node.values[0]!)) continue;
+    if (rebuilt.kind !== "compute" || kept.has(node.values[0]!) || ofScatters.has(node)) continue;
     const axis = shortAxis(rebuilt, graph.batchMax, vectorLanes);
     if (axis !== undefined) joined.set(node.values[0]!, joinAxes(context, rebuilt, axis));
   }
   return replaced.size === 0
     ? graph
     : replaceValues(graph, (value) => replaced.get(value) ?? value);
+}
+
+/** Maps of what scatters make, which keep its shape: they may be computed where it adds alone, see `sparse-updates.ts`. */
+function madeOfScatters(nodes: readonly Node[]): ReadonlySet<Node> {
+  const made = new Set<Node>();
+  for (const node of nodes) {
+    if (node.kind !== "compute" || node.reducer !== null) continue;
+    const isMade = (from: Node) => from.kind === "scatter" || made.has(from);
+    if (node.operands.some((value) => isMade(value.node))) made.add(node);
+  }
+  return made;
 }
 
 /** The short axis of a node that vectors had better run over together with the axis before. */
