@@ -20,26 +20,15 @@ import {
   modAffine,
   scaleAffine,
 } from "../../graph/affine.ts";
-import {
-  type GraphContext,
-  gathersOf,
-  graphNodes,
-  loadsOf,
-  scalarChildren,
-} from "../../graph/context.ts";
+import { type GraphContext, graphNodes, loadsOf, scalarChildren } from "../../graph/context.ts";
 import { type Extent, fixed, isFixed, sameShape } from "../../graph/extent.ts";
 import { isNarrowFloat } from "../../graph/narrow-floats.ts";
 import type { Compute, Graph, LoadScalar, Scalar, Value } from "../../graph/node.ts";
-import { mapScalar, replaceOperands, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
+import { substituteAxes } from "../../graph/rewrite.ts";
 import { type Box, linearOffset, quotients, simplifyAffine } from "../simplify-index.ts";
+import { type Joined, withJoinedAxes } from "./joined-axes.ts";
 import { boxOf, isColumn } from "./linear-access.ts";
 import { isIdentity } from "./places.ts";
-
-/** A map over joined axes, and how its old indexes become new ones. */
-export interface Flattened {
-  readonly value: Value;
-  readonly join: (index: readonly Affine[]) => readonly Affine[];
-}
 
 /**
  * Needs nothing; values stay the same bits; results and assigned values keep their shapes. Only maps whose
@@ -63,37 +52,14 @@ interface Read {
 }
 
 function flattenOnce(context: GraphContext, graph: Graph): Graph {
-  const nodes = graphNodes(graph);
-  // Loops, scatters and loads by index read operands as they are.
-  const others = nodes.flatMap((node) => {
-    if (node.kind === "leaf") return [];
-    return node.kind === "compute" ? gathersOf(node.body).map(({ value }) => value) : node.operands;
-  });
-  const ends = [...graph.results, ...graph.assignments].map(({ value }) => value);
-  const kept = new Set([...ends, ...others]);
   const reads = readsByValue(graph);
-  const flattened = new Map<Value, Flattened>();
-  const replaced = new Map<Value, Value>();
-  for (const node of nodes) {
-    if (node.kind === "leaf") continue;
-    const rebuilt =
-      node.kind === "compute"
-        ? rereadOperands(context, node, graph.batchMax, flattened, replaced)
-        : replaceOperands(context, node, (value) => replaced.get(value) ?? value);
-    node.values.forEach((value, i) => {
-      if (rebuilt.values[i] !== value) replaced.set(value, rebuilt.values[i]!);
-    });
-    if (rebuilt.kind !== "compute") continue;
-    const [value] = node.values;
-    const readers = reads.get(value!) ?? [];
-    if (rebuilt.reducer !== null || kept.has(value!) || !readers.every(isSplit)) continue;
-    if (isNarrowFloat(value!.dtype) && runsBesideReducer(rebuilt)) continue;
-    const flat = flattenMap(context, rebuilt, graph.batchMax);
-    if (flat !== undefined && simplifies(flat, readers)) flattened.set(value!, flat);
-  }
-  return replaced.size === 0
-    ? graph
-    : replaceValues(graph, (value) => replaced.get(value) ?? value);
+  return withJoinedAxes(context, graph, (map, { values }) => {
+    const readers = reads.get(values[0]!) ?? [];
+    if (map.reducer !== null || !readers.every(isSplit)) return undefined;
+    if (isNarrowFloat(map.values[0]!.dtype) && runsBesideReducer(map)) return undefined;
+    const flat = flattenMap(context, map, graph.batchMax);
+    return flat !== undefined && simplifies(flat, readers) ? flat : undefined;
+  });
 }
 
 function readsByValue(graph: Graph): ReadonlyMap<Value, readonly Read[]> {
@@ -127,40 +93,13 @@ function isSplit({ load }: Read): boolean {
   return load.index.some((place) => quotients(place) > 0);
 }
 
-function simplifies({ join }: Flattened, reads: readonly Read[]): boolean {
+function simplifies({ join }: Joined, reads: readonly Read[]): boolean {
   const count = (index: readonly Affine[], box: Box) =>
     index.reduce((sum, place) => sum + quotients(simplifyAffine(place, box)), 0);
   return reads.every(({ load, box }) => count(join(load.index), box) < count(load.index, box));
 }
 
-/** A node that reads its operands where they are now. */
-export function rereadOperands(
-  context: GraphContext,
-  node: Compute,
-  batchMax: number,
-  flattened: ReadonlyMap<Value, Flattened>,
-  replaced: ReadonlyMap<Value, Value>,
-): Compute {
-  const box = boxOf(node, batchMax);
-  const body = mapScalar(context, node.body, {
-    load: (load) => {
-      const flat = flattened.get(load.value);
-      if (flat !== undefined) {
-        const index = flat.join(load.index).map((place) => simplifyAffine(place, box));
-        return context.load(flat.value, index, load.guard);
-      }
-      const value = replaced.get(load.value);
-      return value === undefined ? load : context.load(value, load.index, load.guard);
-    },
-  });
-  if (body === node.body) return node;
-  const { parallel, reduction, where, reducer } = node;
-  const made = context.compute({ parallel, reduction, where, reducer, body });
-  context.inheritOrigins(made, node);
-  return made;
-}
-
-function flattenMap(context: GraphContext, node: Compute, batchMax: number): Flattened | undefined {
+function flattenMap(context: GraphContext, node: Compute, batchMax: number): Joined | undefined {
   let body = node.body;
   let shape = node.parallel;
   let join = (index: readonly Affine[]): readonly Affine[] => index;

@@ -17,18 +17,12 @@ import {
   scaleAffine,
 } from "../../graph/affine.ts";
 import { conditionAxes, substituteCondition } from "../../graph/condition.ts";
-import {
-  type GraphContext,
-  gathersOf,
-  graphNodes,
-  loadsOf,
-  visitScalars,
-} from "../../graph/context.ts";
+import { type GraphContext, graphNodes, loadsOf, visitScalars } from "../../graph/context.ts";
 import { fixed, isFixed, sizeAt } from "../../graph/extent.ts";
-import type { Compute, Graph, Node, Value } from "../../graph/node.ts";
-import { replaceOperands, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
+import type { Compute, Graph, Node } from "../../graph/node.ts";
+import { substituteAxes } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
-import { type Flattened, rereadOperands } from "./flatten-maps.ts";
+import { type Joined, withJoinedAxes } from "./joined-axes.ts";
 import { boxOf, memorySteps } from "./linear-access.ts";
 import { isProductSum } from "./prepare-products.ts";
 
@@ -41,34 +35,12 @@ export function joinShortAxes(
   graph: Graph,
   { vectorLanes }: Pick<TargetDescription, "vectorLanes">,
 ): Graph {
-  const nodes = graphNodes(graph);
-  const others = nodes.flatMap((node) => {
-    if (node.kind === "leaf") return [];
-    return node.kind === "compute" ? gathersOf(node.body).map(({ value }) => value) : node.operands;
-  });
-  const kept = new Set([
-    ...others,
-    ...[...graph.results, ...graph.assignments].map(({ value }) => value),
-  ]);
-  const ofScatters = madeOfScatters(nodes);
-  const joined = new Map<Value, Flattened>();
-  const replaced = new Map<Value, Value>();
-  for (const node of nodes) {
-    if (node.kind === "leaf") continue;
-    const rebuilt =
-      node.kind === "compute"
-        ? rereadOperands(context, node, graph.batchMax, joined, replaced)
-        : replaceOperands(context, node, (value) => replaced.get(value) ?? value);
-    node.values.forEach((value, i) => {
-      if (rebuilt.values[i] !== value) replaced.set(value, rebuilt.values[i]!);
-    });
-    if (rebuilt.kind !== "compute" || kept.has(node.values[0]!) || ofScatters.has(node)) continue;
+  const ofScatters = madeOfScatters(graphNodes(graph));
+  return withJoinedAxes(context, graph, (rebuilt, node) => {
+    if (ofScatters.has(node)) return undefined;
     const axis = shortAxis(rebuilt, graph.batchMax, vectorLanes);
-    if (axis !== undefined) joined.set(node.values[0]!, joinAxes(context, rebuilt, axis));
-  }
-  return replaced.size === 0
-    ? graph
-    : replaceValues(graph, (value) => replaced.get(value) ?? value);
+    return axis === undefined ? undefined : joinAxes(context, rebuilt, axis);
+  });
 }
 
 /** Maps of what scatters make, which keep its shape: they may be computed where it adds alone, see `sparse-updates.ts`. */
@@ -121,7 +93,7 @@ function namesAxes({ where, body }: Compute, axes: readonly number[]): boolean {
 }
 
 /** The node over the axis and the one before as one. */
-function joinAxes(context: GraphContext, node: Compute, axis: number): Flattened {
+function joinAxes(context: GraphContext, node: Compute, axis: number): Joined {
   const { parallel, reduction, where, reducer, body } = node;
   const [runs, { constant: width }] = [parallel[axis - 1]!, parallel[axis]!];
   const replace = (old: number) => {
