@@ -239,8 +239,9 @@ function createEnvironment(
 function disturb(values: ArrayLike<number>, disturbance: number): Float64Array {
   const { length } = values;
   const disturbed = new Float64Array(length);
+  const bits = new Float64Array(2);
   for (let i = 0; i < length; i += 2) {
-    const bits = threefry2x32(1, 0, i >>> 1, 0);
+    threefry2x32(1, 0, i >>> 1, 0, bits, 0);
     for (let j = i; j < Math.min(i + 2, length); j++) {
       const sign = bits[j - i]! < 2 ** 31 ? -1 : 1;
       disturbed[j] = values[j]! * (1 + disturbance * sign);

@@ -37,7 +37,7 @@ export function preludeName(wanted: PreludeFunction): string {
 
 /** Functions that another one calls. */
 function calledBy(wanted: PreludeFunction): readonly PreludeFunction[] {
-  return wanted.kind === "uniform" ? [{ kind: "threefry" }] : [];
+  return wanted.kind === "uniform" || wanted.kind === "uniforms" ? [{ kind: "threefry" }] : [];
 }
 
 /** Names of functions are of no form that values' names have. */
@@ -66,14 +66,10 @@ function declaration(wanted: PreludeFunction): string {
       return asDeclaration(name, scalarFunctions[wanted.fn].evaluateInteger.toString());
     case "threefry":
       return asDeclaration(name, threefry2x32.toString());
-    // A bundler may have renamed the function that this one calls.
     case "uniform":
-      return asDeclaration(
-        name,
-        uniformAt.toString().replaceAll(threefry2x32.name, "threefry2x32"),
-      );
+      return asDeclaration(name, drawing(uniformAt));
     case "uniforms":
-      return asDeclaration(name, uniforms.toString());
+      return asDeclaration(name, drawing(uniforms));
     case "loops":
       return wanted.text;
     case "to-i32":
@@ -89,6 +85,11 @@ function declaration(wanted: PreludeFunction): string {
         "}",
       ].join("\n");
   }
+}
+
+/** The source of a function that calls `threefry2x32`, which a bundler may have renamed. */
+function drawing(draws: { toString(): string }): string {
+  return draws.toString().replaceAll(threefry2x32.name, "threefry2x32");
 }
 
 /** The source of an arrow function or of a function, as a declaration under a name. */
