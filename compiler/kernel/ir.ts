@@ -271,7 +271,16 @@ export interface KernelFunction {
 }
 
 export type FunctionParameter =
-  | { readonly kind: "value"; readonly name: string; readonly type: Type }
+  | {
+      readonly kind: "value";
+      readonly name: string;
+      readonly type: Type;
+      /**
+       * Whether it is an i32 of which nothing but indexes are made, none of which overflow: languages in which addresses are
+       * wider may pass it as one as wide, so that their compilers need not let indexes wrap.
+       */
+      readonly isStride?: boolean;
+    }
   | {
       readonly kind: "pointer";
       readonly name: string;

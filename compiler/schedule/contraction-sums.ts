@@ -44,16 +44,32 @@ export const unmoved: Moved = {
   run: constant(0),
 };
 
+type LoopSteps = Pick<SumLoop, "broadcastStep" | "broadcastRows" | "runStep">;
+
+/** How far one step of a loop moves both operands. */
+export function stepOf({ broadcastStep, broadcastRows, runStep }: LoopSteps): Moved {
+  return {
+    broadcast: constant(broadcastStep),
+    broadcastRows: constant(broadcastRows),
+    run: constant(runStep),
+  };
+}
+
 /** So many steps of a loop further. */
-export function movedAlong(
+export function movedAlong(moved: Moved, loop: LoopSteps, steps: Expression): Moved {
+  return movedBy(moved, stepOf(loop), steps);
+}
+
+/** So many steps further. */
+export function movedBy(
   { broadcast, broadcastRows, run }: Moved,
-  loop: Pick<SumLoop, "broadcastStep" | "broadcastRows" | "runStep">,
+  step: Moved,
   steps: Expression,
 ): Moved {
   return {
-    broadcast: add(broadcast, multiply(steps, constant(loop.broadcastStep))),
-    broadcastRows: add(broadcastRows, multiply(steps, constant(loop.broadcastRows))),
-    run: add(run, multiply(steps, constant(loop.runStep))),
+    broadcast: add(broadcast, multiply(steps, step.broadcast)),
+    broadcastRows: add(broadcastRows, multiply(steps, step.broadcastRows)),
+    run: add(run, multiply(steps, step.run)),
   };
 }
 

@@ -2,8 +2,8 @@
  * The register tile of a contraction, a function of its own: named accumulators, one for each row and vector; a loop
  * over the sum that loads vectors of one operand and broadcasts elements of the other; then the sums are stored side
  * by side in memory of the task, where the group's maps find them. As a function it is compiled once however many
- * kernels use it, and nothing around it competes with the accumulators for registers; its way through the first-level
- * cache costs little beside the sum. Every output adds its products in the order of the sum, so tiles, tails, tasks
+ * kernels use it, whatever the sizes of their operands, and nothing around it competes with the accumulators for
+ * registers; its way through the first-level cache costs little beside the sum. Every output adds its products in the order of the sum, so tiles, tails, tasks
  * and blocks of the sum change no bits.
  */
 
@@ -35,7 +35,7 @@ import type {
   KernelFunction,
   Statement,
 } from "../kernel/ir.ts";
-import { type Moved, movedAlong, type SumLoop, unmoved } from "./contraction-sums.ts";
+import { type Moved, movedBy, type SumLoop, unmoved } from "./contraction-sums.ts";
 import { addressOf, type TileOperand } from "./tile-operand.ts";
 
 /** Elements of f32 in a line of the caches of all processors that matter. */
@@ -84,12 +84,12 @@ export function invokeTile(
   columns: TileOperand,
   tile: TileOperand,
 ): Statement {
-  const counts = sums.filter((loop) => !isLiteral(loop)).map(countOf);
+  const { tile: fn, numbers } = tileFunction(shape, sums);
   const ahead = shape.ahead?.map(({ operand }) => addressOf(operand)) ?? [];
   return {
     kind: "invoke",
-    function: tileFunction(shape, sums),
-    args: [addressOf(rows), addressOf(columns), ...counts, ...ahead, addressOf(tile)],
+    function: fn,
+    args: [addressOf(rows), addressOf(columns), ...numbers, ...ahead, addressOf(tile)],
   };
 }
 
@@ -102,26 +102,46 @@ function isLiteral({ extent, count }: SumLoop): boolean {
   return extent.batch === 0 && count === undefined;
 }
 
-/** Named by all that its body depends on. */
+/** So many rows have registers for how far they are from the first, beside those of everything else. */
+const mostRowsApart = 8;
+
+/** A tile, named by all that its body depends on, and the numbers that it takes after its operands. */
 function tileFunction(
   { rows, vectors, lanes, active, rowStep, goesOn, batchRows = null, ahead: next = [] }: TileShape,
   sums: readonly SumLoop[],
-): KernelFunction {
+): { readonly tile: KernelFunction; readonly numbers: readonly Expression[] } {
   const builder = new BlockBuilder();
   const pointer = (hint: string, access: Access) =>
     ({ kind: "pointer", name: builder.name(hint), dtype: "f32", access }) as const;
   const left =
     batchRows === null ? pointer("left", "read") : columnOf(builder.name("left"), batchRows);
   const right = pointer("right", "read");
-  const counts: FunctionParameter[] = [];
-  const ends = sums.map((loop): Expression => {
-    if (isLiteral(loop)) return constant(loop.extent.constant);
-    const name = builder.name("count");
-    const count = variable(name);
-    counts.push({ kind: "value", name, type: count.type });
-    return count;
-  });
-  const asked = next.map(({ rowStep: apart }) => ({ to: pointer("ahead", "read"), apart }));
+  const numbers: Expression[] = [];
+  const parameters: FunctionParameter[] = [];
+  const argument = (hint: string, value: Expression, isStride: boolean): Expression => {
+    const name = builder.name(hint);
+    numbers.push(value);
+    parameters.push({ kind: "value", name, type: value.type, ...(isStride && { isStride }) });
+    return variable(name);
+  };
+  // Where each step looks up a row of the batch no register is left for numbers.
+  const areLiteral = batchRows !== null;
+  const stride = (hint: string, value: number): Expression =>
+    areLiteral ? constant(value) : argument(hint, constant(value), true);
+  const ends = sums.map((loop) =>
+    areLiteral && isLiteral(loop) ? countOf(loop) : argument("count", countOf(loop), false),
+  );
+  const steps = sums.map(
+    ({ broadcastStep, broadcastRows, runStep }): Moved => ({
+      broadcast: stride("left_step", broadcastStep),
+      broadcastRows: constant(broadcastRows),
+      run: stride("right_step", runStep),
+    }),
+  );
+  const asked = next.map(({ rowStep: apart }) => ({
+    to: pointer("ahead", "read"),
+    apart: stride("ahead_step", apart),
+  }));
   const out = pointer("sums", goesOn ? "read_write" : "write");
 
   const type = vectorOf("f32", lanes);
@@ -137,10 +157,13 @@ function tileFunction(
   // Rows side by side, steps apart: every step reads one line of memory, or two, that nobody foresees.
   const stepsFar = broadcastRows !== 0 || Math.abs(broadcastStep) >= lineElements;
   const isFar = stepsFar && span < lineElements;
+  const isSideBySide = span < lineElements || rows > mostRowsApart;
+  const apart = isSideBySide ? constant(rowStep) : stride("row_step", rowStep);
   const rowAt = (moved: Moved, r: number): Expression | null =>
     batchRows && add(moved.broadcastRows, constant(r * batchRows.step));
   const corners = span === 0 ? [0] : [0, (rows - 1) * rowStep];
-  const ahead = stepsFrom(sums);
+  const { loop: far, times, isBroken } = stepsFrom(sums);
+  const ahead = far < 0 ? unmoved : movedBy(unmoved, steps[far]!, constant(times));
   // What is asked for ahead must be a row of the batch, however few there are.
   const lastRow = sums.reduce(
     (row, loop, i) =>
@@ -149,12 +172,12 @@ function tileFunction(
   );
   const step = (moved: Moved): void => {
     for (const end of isFar ? corners : []) {
-      const at = add(moved.broadcast, constant(ahead.broadcast + end));
-      const next = add(moved.broadcastRows, constant(ahead.rows));
+      const at = add(add(moved.broadcast, ahead.broadcast), constant(end));
+      const next = add(moved.broadcastRows, ahead.broadcastRows);
       builder.emit(askFor(left.name, at, batchRows && min(next, lastRow)));
     }
-    for (let v = 0; ahead.isBroken && v < vectors; v++) {
-      builder.emit(askFor(right.name, add(moved.run, constant(ahead.run + v * lanes))));
+    for (let v = 0; isBroken && v < vectors; v++) {
+      builder.emit(askFor(right.name, add(add(moved.run, ahead.run), constant(v * lanes))));
     }
     const columns = Array.from({ length: vectors }, (_, v) => {
       const from = place(right.name, add(moved.run, constant(v * lanes)));
@@ -162,7 +185,11 @@ function tileFunction(
       return builder.let("column", load(from, type, { active: used }));
     });
     accumulators.forEach((row, r) => {
-      const from = place(left.name, add(moved.broadcast, constant(r * rowStep)), rowAt(moved, r));
+      const from = place(
+        left.name,
+        add(moved.broadcast, multiply(apart, constant(r))),
+        rowAt(moved, r),
+      );
       const wide = builder.let("row", broadcast(load(from, vectorOf("f32", 1)), lanes));
       row.forEach(({ name, value }, v) => {
         builder.assign(name, fma(wide, columns[v]!, value));
@@ -172,11 +199,11 @@ function tileFunction(
   const askForRow = (row: Expression): void => {
     for (const { to, apart } of asked) {
       for (let column = 0; column < vectors * lanes; column += lineElements) {
-        builder.emit(askFor(to.name, add(multiply(row, constant(apart)), constant(column))));
+        builder.emit(askFor(to.name, add(multiply(row, apart), constant(column))));
       }
     }
   };
-  emitSums(builder, sums, ends, unmoved, step, asked.length === 0 ? null : { rows, askForRow });
+  emitSums(builder, steps, ends, unmoved, step, asked.length === 0 ? null : { rows, askForRow });
   accumulators.forEach((row, r) => {
     row.forEach(({ value }, v) => {
       builder.emit(store(placeOf(r, v), value));
@@ -184,22 +211,34 @@ function tileFunction(
   });
 
   const parts = sums.map((loop) => {
-    const { extent, broadcastStep, broadcastRows, runStep } = loop;
-    const count = isLiteral(loop) ? `${extent.constant}` : "n";
+    if (!areLiteral) return "n";
+    const { broadcastStep, broadcastRows, runStep } = loop;
+    const count = isLiteral(loop) ? `${loop.extent.constant}` : "n";
     const inRows = broadcastRows === 0 ? "" : `row${broadcastRows}and`;
     return `${count}x${inRows}${numeral(broadcastStep)}x${numeral(runStep)}`;
   });
   const shape = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}`;
-  const asking = asked.map(({ apart }) => `ask${numeral(apart)}`);
+  const isLiterallyApart = rows > 1 && apart.kind === "constant";
   const ofRows = batchRows === null ? "" : `_row${batchRows.step}of${batchRows.elements}`;
-  const apart = (rows === 1 ? "" : `_by${numeral(rowStep)}`) + ofRows;
+  const by = (isLiterallyApart ? `_by${numeral(rowStep)}` : "") + ofRows;
+  const distance = far < sums.length - 1 ? `outer${times}` : `${times}`;
   return {
-    name: [goesOn ? "tile_on" : "tile", shape + apart, ...parts, ...asking].join("_"),
-    comment: `${goesOn ? "Adds to the sums" : "Sums"} of ${rows} rows and ${vectors} vectors of columns.`,
-    parameters: [left, right, ...counts, ...asked.map(({ to }) => to), out],
-    body: builder.statements,
-    result: null,
-    inline: false,
+    numbers,
+    tile: {
+      name: [
+        goesOn ? "tile_on" : "tile",
+        shape + by,
+        ...parts,
+        ...(isFar ? [`far${distance}`] : []),
+        ...(isBroken ? [`broken${distance}`] : []),
+        ...asked.map(({ apart: step }) => `ask${numeral(literalOf(step) ?? null)}`),
+      ].join("_"),
+      comment: `${goesOn ? "Adds to the sums" : "Sums"} of ${rows} rows and ${vectors} vectors of columns.`,
+      parameters: [left, right, ...parameters, ...asked.map(({ to }) => to), out],
+      body: builder.statements,
+      result: null,
+      inline: false,
+    },
   };
 }
 
@@ -207,36 +246,26 @@ function tileFunction(
 const farElements = 1 << 10;
 
 /**
- * How far both operands move in the steps that memory takes. Where the innermost loop is over before that, runs through
- * memory are broken off again and again: no processor foresees where the next piece begins.
+ * Steps of which loop memory takes, and how many. Where the innermost loop is over before that, runs through memory are
+ * broken off again and again: no processor foresees where the next piece begins.
  */
 function stepsFrom(sums: readonly SumLoop[]) {
   const [outer, inner] = [sums.at(-2), sums.at(-1)];
   const size = inner !== undefined && isLiteral(inner) ? inner.extent.constant : stepsAhead;
   if (outer === undefined || size >= stepsAhead) {
-    const { broadcastStep = 0, broadcastRows = 0, runStep = 0 } = inner ?? {};
-    return {
-      isBroken: false,
-      broadcast: stepsAhead * broadcastStep,
-      rows: stepsAhead * broadcastRows,
-      run: stepsAhead * runStep,
-    };
+    return { loop: sums.length - 1, times: stepsAhead, isBroken: false };
   }
-  const times = Math.ceil(stepsAhead / size);
-  return {
-    isBroken: Math.abs(outer.runStep) >= farElements,
-    broadcast: times * outer.broadcastStep,
-    rows: times * outer.broadcastRows,
-    run: times * outer.runStep,
-  };
+  const isBroken = Math.abs(outer.runStep) >= farElements;
+  return { loop: sums.length - 2, times: Math.ceil(stepsAhead / size), isBroken };
 }
 
 function columnOf(name: string, { elements }: BatchRows): ColumnParameter {
   return { kind: "column", name, dtype: "f32", rowElements: elements };
 }
 
-/** A step as part of a name. */
-function numeral(step: number): string {
+/** A step as part of a name; none if it is no part of it. */
+function numeral(step: number | null): string {
+  if (step === null) return "";
   return step < 0 ? `m${-step}` : `${step}`;
 }
 
@@ -249,20 +278,20 @@ interface Asking {
 /** The loops of a sum around a step that gets how far both operands have moved. */
 function emitSums(
   builder: BlockBuilder,
-  sums: readonly SumLoop[],
+  steps: readonly Moved[],
   ends: readonly Expression[],
   moved: Moved,
   step: (moved: Moved) => void,
   asking: Asking | null,
 ): void {
-  const [outer, ...inner] = sums;
+  const [outer, ...inner] = steps;
   const [end, ...innerEnds] = ends;
   if (outer === undefined) {
     step(moved);
     return;
   }
   const each = (k: Expression) =>
-    emitSums(builder, inner, innerEnds, movedAlong(moved, outer, k), step, null);
+    emitSums(builder, inner, innerEnds, movedBy(moved, outer, k), step, null);
   if (asking === null) {
     builder.loop("k", constant(0), end!, each);
     return;
@@ -270,14 +299,14 @@ function emitSums(
   const { rows, askForRow } = asking;
   const parts = Math.min(rows, literalOf(end!) ?? rows);
   const rowsAtOnce = Math.ceil(rows / parts);
-  const steps = builder.let("steps", quotient(add(end!, constant(parts - 1)), parts));
+  const atOnce = builder.let("steps", quotient(add(end!, constant(parts - 1)), parts));
   builder.loop("part", constant(0), constant(parts), (part) => {
     for (let r = 0; r < rowsAtOnce; r++) {
       const row = add(multiply(part, constant(rowsAtOnce)), constant(r));
       askForRow(parts * rowsAtOnce === rows ? row : min(row, constant(rows - 1)));
     }
-    const first = builder.let("first", multiply(part, steps));
-    builder.loop("k", first, builder.let("until", min(end!, add(first, steps))), each);
+    const first = builder.let("first", multiply(part, atOnce));
+    builder.loop("k", first, builder.let("until", min(end!, add(first, atOnce))), each);
   });
 }
 

@@ -165,7 +165,7 @@ test("the kernel of a correlation of one axis", () => {
         let row_start: i32 = multiply(row, 56)
         loop row_2 = 0 .. 5 step 5
           let start: i32 = add(row_start, multiply(row_2, 8))
-          @tile_5x1x4_by8_24x1x4(&x[start], &w[0], &tile[0])
+          @tile_5x1x4_n(&x[start], &w[0], 24, 1, 4, 8, &tile[0])
           loop r = 0 .. 5 step 1
             let row_3: i32 = add(row_2, r)
             let sum: f32x4 = load(tile[multiply(r, 4)], f32x4)

@@ -388,7 +388,9 @@ function comparison(
 
 /** Parameters as `const float *restrict x`, `f32x16 y`. */
 export function parameterText(parameter: FunctionParameter, typed: (type: Type) => string): string {
-  if (parameter.kind === "value") return `${typed(parameter.type)} ${parameter.name}`;
+  if (parameter.kind === "value") {
+    return `${parameter.isStride ? "ptrdiff_t" : typed(parameter.type)} ${parameter.name}`;
+  }
   if (parameter.kind === "column") {
     const { name, dtype } = parameter;
     return `const int32_t *restrict rows, const ${memoryTypeName(dtype)} *restrict ${name}`;
