@@ -14,10 +14,10 @@ import { expectClose } from "./expect-close.ts";
 import { runGraph } from "./run-program.ts";
 import { scheduleCase } from "./schedule-case.ts";
 
-/** Tiles of two rows, so that the batch of the cases is worth tasks. */
-const narrow = { ...baselineCpu(arch), taskSeconds: 0, vectorRegisters: 4 };
+/** Two rows fill a tile, so that the batch of the cases is worth tasks. */
+const narrow = { ...baselineCpu(arch), taskSeconds: 0, vectorRegisters: 8 };
 /** Fewer rows than two tasks would have. */
-const wide = { ...narrow, vectorRegisters: 8 };
+const wide = { ...narrow, vectorRegisters: 16 };
 
 function tasksOf({ context, graph }: LoopCase, target = narrow) {
   const { program } = scheduleCase({ context, graph }, target, true);
