@@ -1,6 +1,6 @@
 /**
- * What is measured, as data that every peer understands: nnc's worker, those in JavaScript and PyTorch
- * (bench/peers/cpu/torch_peer.py).
+ * What is measured, as data that every peer understands: nnc's worker, those in JavaScript, PyTorch and
+ * tinygrad (bench/peers/cpu).
  */
 
 import type { CpuWorkload } from "./workloads.ts";

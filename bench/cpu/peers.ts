@@ -95,6 +95,32 @@ function torchPeers(): readonly Peer[] {
   ];
 }
 
+/** A folder with a checkout of tinygrad, which is in no package of Debian's. */
+export const tinygradVariable = "NNC_BENCH_TINYGRAD";
+
+/** What tinygrad compiles with; its kernels need one of the newer ones. */
+const clang = "clang-19";
+
+/** Recurrences are left out: tinygrad would unroll all of their steps into one graph. */
+function tinygrad(checkout: string): Peer {
+  return {
+    name: "tinygrad",
+    takes: ({ kind, network }) => kind === "step" && network !== "words",
+    command: (threads) => ({
+      program: python,
+      args: [join(scripts, "tinygrad_peer.py")],
+      environment: {
+        PYTHONDONTWRITEBYTECODE: "1",
+        PYTHONPATH: checkout,
+        DEV: "CPU",
+        CC: clang,
+        CPU_COUNT: String(threads),
+        NUM_CPU_THREADS: String(threads),
+      },
+    }),
+  };
+}
+
 /** Peers in JavaScript compute on one thread in Node; onnxruntime, which is native, on several. */
 function script(name: string, takes: Peer["takes"]): Peer {
   return {
@@ -134,6 +160,12 @@ export function availablePeers(say: (text: string) => void): readonly Peer[] {
     }
   } else {
     say("PyTorch is not there (Debian: apt-get install python3-torch), and left out");
+  }
+  const checkout = process.env[tinygradVariable];
+  if (checkout !== undefined && spawnSync(clang, ["--version"]).status === 0) {
+    peers.push(tinygrad(checkout));
+  } else {
+    say(`tinygrad is not there (${tinygradVariable} names a checkout; ${clang}), and left out`);
   }
   if (existsSync(join(scripts, "node_modules"))) peers.push(...scriptPeers);
   else say(`jax-js, TensorFlow.js and onnxruntime are not there (${installPeers}), and left out`);
