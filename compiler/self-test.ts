@@ -153,18 +153,23 @@ function computeFigures(model: EvaluatedModel, disturbance: number): readonly Fi
   const { evaluator, predict, updates } = model;
   const initial = initialValues(model, disturbance);
   const environment = createEnvironment(model, initial, disturbance);
-  const predicted = evaluator.run(predict, environment);
-  const figures = [...predicted.results].map(([name, data]) => createFigure("output", name, data));
+  // The first update computes much of what the prediction does, from the same numbers if that leaves no states behind.
+  const isShared = predict.assignments.length === 0;
+  const [predicted, ...shared] = evaluator.runAll(
+    isShared ? [predict, ...updates.slice(0, 1)] : [predict],
+    environment,
+  );
+  const figures = [...predicted!.results].map(([name, data]) => createFigure("output", name, data));
   const current: Record<string, ArrayLike<number>> = { ...initial };
-  for (const { target, data } of predicted.assignments) {
+  for (const { target, data } of predicted!.assignments) {
     // The states of stateful layers; the evaluator computes in the same memory again.
     if (target.node.kind === "leaf") current[target.node.path] = Float64Array.from(data);
   }
   const changed = new Set<string>();
-  for (const graph of updates) {
+  for (const [number, graph] of updates.entries()) {
     // What an update wrote is disturbed by what it was computed from.
     const before = createEnvironment(model, current, disturbance, changed);
-    const { results, assignments } = evaluator.run(graph, before);
+    const { results, assignments } = shared[number] ?? evaluator.run(graph, before);
     const loss = results.get("loss");
     if (loss !== undefined) {
       const of = graph.name === "train" ? {} : { graph: graph.name };

@@ -7,17 +7,12 @@
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { evaluateAffine, type Steps } from "./affine.ts";
 import { reachableNodes } from "./context.ts";
-import { type Extent, elementsAt, sizeAt, stackedAxis } from "./extent.ts";
+import { elementsAt, stackedAxis } from "./extent.ts";
 import type { InterpretEnvironment } from "./interpret.ts";
 import type { Assignment, Compute, Graph, Node, Scan, Scatter, Value } from "./node.ts";
-import { reducers } from "./reducers.ts";
-import {
-  conditionText,
-  createScalarHelpers,
-  type ScalarHelpers,
-  ScalarWriter,
-  textAlgebra,
-} from "./scalar-text.ts";
+import { printNode } from "./node-text.ts";
+import { createScalarHelpers, type ScalarHelpers } from "./scalar-text.ts";
+import { ArrayPool, ValueArrays } from "./value-arrays.ts";
 
 export interface Evaluation {
   /** Row-major elements of each named result. */
@@ -26,9 +21,11 @@ export interface Evaluation {
   readonly assignments: readonly (Assignment & { readonly data: ArrayLike<number> })[];
 }
 
+const parameters = ["helpers", "operands", "outputs", "seed", "batch", "steps"] as const;
+
 type NodeFunction = (
   helpers: ScalarHelpers,
-  operands: readonly ArrayLike<number>[],
+  operands: readonly Float64Array[],
   outputs: readonly Float64Array[],
   seed: number,
   batch: number,
@@ -43,8 +40,11 @@ type Surroundings = Omit<InterpretEnvironment, "n"> & {
 /** Keeps the functions of nodes, so that evaluating a graph again, with other data, costs only the evaluation. */
 export class GraphEvaluator {
   readonly #n: number;
+  readonly #pool = new ArrayPool();
   readonly #helpers = createScalarHelpers();
   readonly #functions = new Map<Compute | Scatter, NodeFunction>();
+  /** Nodes that are alike share one: engines compile each anew. */
+  readonly #functionsByText = new Map<string, NodeFunction>();
 
   /** `n` is the number of rows in the batch. */
   constructor(n: number) {
@@ -52,24 +52,31 @@ export class GraphEvaluator {
   }
 
   run(graph: Graph, environment: Omit<InterpretEnvironment, "n">): Evaluation {
-    const roots = [...graph.results, ...graph.assignments].map(({ value }) => value);
-    const values = this.#evaluate(roots, environment);
-    return {
-      results: new Map(graph.results.map(({ name, value }) => [name, values.get(value)!])),
-      assignments: graph.assignments.map((assignment) => ({
-        ...assignment,
-        data: values.get(assignment.value)!,
-      })),
-    };
+    return this.runAll([graph], environment)[0]!;
   }
 
-  #evaluate(
-    roots: readonly Value[],
+  /** Graphs of one context, whose common nodes are evaluated once. */
+  runAll(
+    graphs: readonly Graph[],
     environment: Omit<InterpretEnvironment, "n">,
-  ): ReadonlyMap<Value, ArrayLike<number>> {
+  ): readonly Evaluation[] {
+    const roots = graphs.flatMap(({ results, assignments }) =>
+      [...results, ...assignments].map(({ value }) => value),
+    );
+    const values = this.#evaluate(roots, environment);
+    return graphs.map(({ results, assignments }) => ({
+      results: new Map(results.map(({ name, value }) => [name, values.get(value)])),
+      assignments: assignments.map((assignment) => ({
+        ...assignment,
+        data: values.get(assignment.value),
+      })),
+    }));
+  }
+
+  #evaluate(roots: readonly Value[], environment: Omit<InterpretEnvironment, "n">): ValueArrays {
     const nodes = [...reachableNodes(roots)];
     const releasable = lastUses(nodes, new Set(roots));
-    const values = new Map<Value, ArrayLike<number>>();
+    const values = new ValueArrays(this.#pool);
     for (const node of nodes) {
       this.#node(node, { ...environment, steps: new Map() }, values);
       for (const value of releasable.get(node) ?? []) values.delete(value);
@@ -77,7 +84,7 @@ export class GraphEvaluator {
     return values;
   }
 
-  #node(node: Node, surroundings: Surroundings, values: Map<Value, ArrayLike<number>>): void {
+  #node(node: Node, surroundings: Surroundings, values: ValueArrays): void {
     switch (node.kind) {
       case "leaf":
         values.set(node.values[0], this.#leaf(node.values[0], surroundings));
@@ -87,7 +94,7 @@ export class GraphEvaluator {
         return;
       case "call":
         node.values.forEach((value, i) => {
-          values.set(value, values.get(node.primal[i]!)!);
+          values.set(value, values.get(node.primal[i]!));
         });
         return;
       case "compute":
@@ -99,13 +106,12 @@ export class GraphEvaluator {
   #scan(
     { loop, length, carries, stacks, nodes, values: results }: Scan,
     surroundings: Surroundings,
-    values: Map<Value, ArrayLike<number>>,
+    values: ValueArrays,
   ): void {
-    for (const { leaf, init } of carries) values.set(leaf, values.get(init)!);
-    const stacked = stacks.map((_, i) => {
-      const { shape } = results[carries.length + i]!;
-      return new Float64Array(elementsAt(shape, this.#n));
-    });
+    for (const { leaf, init } of carries) values.set(leaf, values.get(init));
+    const stacked = results
+      .slice(carries.length)
+      .map((value) => values.allocate(value, elementsAt(value.shape, this.#n)));
     for (let step = 0; step < length; step++) {
       const steps = new Map([...surroundings.steps, [loop, step]]);
       for (const node of nodes) {
@@ -114,25 +120,19 @@ export class GraphEvaluator {
       stacks.forEach(({ value, place }, i) => {
         const at = evaluateAffine(place, [], this.#n, steps);
         const outer = elementsAt(value.shape.slice(0, stackedAxis(value.shape)), this.#n);
-        const slice = Float64Array.from(values.get(value)!);
+        const slice = values.get(value);
         const row = elementsAt(value.shape, this.#n) / outer;
         for (let o = 0; o < outer; o++) {
           stacked[i]!.set(slice.subarray(o * row, (o + 1) * row), (o * length + at) * row);
         }
       });
-      const next = carries.map((carry) => values.get(carry.next)!);
-      carries.forEach(({ leaf }, i) => {
-        values.set(leaf, next[i]!);
-      });
+      values.copy(carries.map(({ leaf, next }) => [leaf, next]));
     }
-    const last = carries.map(({ leaf }) => values.get(leaf)!);
+    values.copy(carries.map(({ leaf }, i) => [results[i]!, leaf]));
     for (const value of nodes.flatMap((node) => node.values)) values.delete(value);
-    [...last, ...stacked].forEach((data, i) => {
-      values.set(results[i]!, data);
-    });
   }
 
-  #leaf(value: Value, environment: Omit<InterpretEnvironment, "n">): ArrayLike<number> {
+  #leaf(value: Value, environment: Omit<InterpretEnvironment, "n">): Float64Array {
     const { node } = value;
     invariant(node.kind === "leaf", "only leaves are read");
     const size = elementsAt(value.shape, this.#n);
@@ -142,22 +142,31 @@ export class GraphEvaluator {
       data.length >= size,
       `${node.role} ${node.path}: ${data.length} elements given, ${size} needed`,
     );
-    return data;
+    // Of one type, whatever is given: engines compile functions for the types of arrays that they met.
+    return data instanceof Float64Array ? data : new Float64Array(data);
   }
 
   #points(
     node: Compute | Scatter,
     { seed = 0, batch = 0, steps }: Surroundings,
-    values: Map<Value, ArrayLike<number>>,
+    values: ValueArrays,
   ): void {
-    const outputs = node.values.map(({ shape }) => new Float64Array(elementsAt(shape, this.#n)));
-    const operands = node.operands.map((operand) => values.get(operand)!);
-    const run = this.#functions.get(node) ?? compileNode(node, this.#n);
+    const operands = node.operands.map((operand) => values.get(operand));
+    const outputs = node.values.map((value) =>
+      values.allocate(value, elementsAt(value.shape, this.#n)),
+    );
+    this.#functionOf(node)(this.#helpers, operands, outputs, seed, batch, steps);
+  }
+
+  #functionOf(node: Compute | Scatter): NodeFunction {
+    const known = this.#functions.get(node);
+    if (known !== undefined) return known;
+    const text = printNode(node, this.#n);
+    const run =
+      this.#functionsByText.get(text) ?? (new Function(...parameters, text) as NodeFunction);
     this.#functions.set(node, run);
-    run(this.#helpers, operands, outputs, seed, batch, steps);
-    node.values.forEach((value, i) => {
-      values.set(value, outputs[i]!);
-    });
+    this.#functionsByText.set(text, run);
+    return run;
   }
 }
 
@@ -175,94 +184,4 @@ function lastUses(
     releasable.set(node, last);
   }
   return releasable;
-}
-
-function compileNode(node: Compute | Scatter, n: number): NodeFunction {
-  return new Function(
-    "helpers",
-    "operands",
-    "outputs",
-    "seed",
-    "batch",
-    "steps",
-    printNode(node, n),
-  ) as NodeFunction;
-}
-
-function printNode(node: Compute | Scatter, n: number): string {
-  const { parallel, operands, values, loops: around } = node;
-  const reduction = node.kind === "compute" ? node.reduction : [];
-  const writer = new ScalarWriter({ axes: [...parallel, ...reduction], n, operands });
-  const perPoint =
-    node.kind === "compute" ? printCompute(node, writer, n) : printScatter(node, writer, n);
-  return [
-    '"use strict";',
-    ...operands.map((_, i) => `const operand${i} = operands[${i}];`),
-    ...values.map((_, i) => `const output${i} = outputs[${i}];`),
-    ...[...around].map((loop) => `const step${loop} = steps.get(${loop});`),
-    ...[...writer.used].map((name) => `const ${name} = helpers.${name};`),
-    "let p = 0;",
-    ...loops(parallel, 0, n),
-    ...perPoint,
-    "p++;",
-    ...parallel.map(() => "}"),
-  ].join("\n");
-}
-
-/** Adds an element where its place is in range. */
-function printScatter({ shape, index, body }: Scatter, writer: ScalarWriter, n: number): string[] {
-  const [lines, [element, ...place]] = writer.block(() =>
-    [body, ...index].map((scalar) => writer.scalar(scalar)),
-  );
-  const sizes = shape.map((extent) => sizeAt(extent, n));
-  const inRange = place.map((at, d) => `${at} >= 0 && ${at} < ${sizes[d]}`);
-  const offset = place.reduce((outer, at, d) => `(${outer}) * ${sizes[d]} + ${at}`, "0");
-  const add = `output0[${offset}] += ${element};`;
-  return [...lines, inRange.length === 0 ? add : `if (${inRange.join(" && ")}) ${add}`];
-}
-
-/** Computes the point with number `p`. */
-function printCompute(node: Compute, writer: ScalarWriter, n: number): string[] {
-  const { parallel, reduction, reducer, where, body } = node;
-  const isEverywhere = where.kind === "true";
-  const store = (result: string, i: number): string => `output${i}[p] = ${result};`;
-  const perPoint: string[] = [];
-  if (reducer === null) {
-    const [block, result] = writer.block(() => writer.scalar(body));
-    perPoint.push(...block, store(result, 0));
-  } else {
-    const row = reducers[reducer];
-    const algebra = textAlgebra(writer, body.dtype);
-    const [before, identity] = writer.block(() => row.identity(algebra));
-    const state = identity.map((_, i) => `state${i}`);
-    const [step, next] = writer.block(() => {
-      const lifted = row.lift(algebra, writer.scalar(body), "index");
-      return row.combine(algebra, state, lifted).map((part) => writer.keep(part));
-    });
-    const [after, results] = writer.block(() => row.finish(algebra, state, "count"));
-    perPoint.push(
-      ...before,
-      ...identity.map((value, i) => `let state${i} = ${value};`),
-      "let count = 0, index = 0;",
-      ...loops(reduction, parallel.length, n),
-      isEverywhere ? "{" : `if (${conditionText(where, n)}) {`,
-      ...step,
-      ...next.map((value, i) => `state${i} = ${value};`),
-      "count++;",
-      "}",
-      "index++;",
-      ...reduction.map(() => "}"),
-      ...after,
-      ...results.map(store),
-    );
-  }
-  return perPoint;
-}
-
-/** The heads of nested loops over a box whose axes are numbered from `first`. */
-function loops(box: readonly Extent[], first: number, n: number): readonly string[] {
-  return box.map((extent, d) => {
-    const axis = `i${first + d}`;
-    return `for (let ${axis} = 0; ${axis} < ${sizeAt(extent, n)}; ${axis}++) {`;
-  });
 }

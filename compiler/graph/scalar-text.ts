@@ -1,15 +1,16 @@
 /**
- * Scalars as JavaScript text, for the evaluator: numbers as the interpreter has them, booleans being 0 and 1. Each
- * scalar is a constant of its own, computed in the interpreter's order; axes are the variables `i0`, `i1`, …
+ * Scalars as JavaScript text in a loop nest, for the evaluator: numbers as the interpreter has them, booleans being 0
+ * and 1. Each scalar is a constant of its own, computed of the same numbers as the interpreter computes it of.
  */
 
 import { invariant } from "../diagnostics/diagnostic.ts";
-import type { Affine } from "./affine.ts";
+import { type Affine, addAffine, scaleAffine, zeroAffine } from "./affine.ts";
 import { rangeAt } from "./affine-range.ts";
-import type { Condition } from "./condition.ts";
+import { type Condition, inRange } from "./condition.ts";
 import type { DType } from "./dtype.ts";
-import { type Extent, printShape, sizeAt } from "./extent.ts";
+import { printShape, type Shape, sizeAt } from "./extent.ts";
 import { isNarrowFloat, narrowRounder } from "./narrow-floats.ts";
+import { conjuncts, type Lane, type LoopNest, numberTerm, type Term } from "./nest-text.ts";
 import type { GatherScalar, LoadScalar, Scalar, Value } from "./node.ts";
 import { castNumber } from "./number-algebra.ts";
 import { type Algebra, type ScalarFunctionName, scalarFunctions } from "./scalar-functions.ts";
@@ -23,9 +24,8 @@ export const createScalarHelpers = (): ScalarHelpers => ({
   uniformAt,
   to_f16: narrowRounder("f16"),
   to_bf16: narrowRounder("bf16"),
-  within: (index: number, size: number, place: string): number => {
-    invariant(index >= 0 && index < size, `${place} reads ${index} where there are ${size}`);
-    return index;
+  outside: (index: number, size: number, place: string) => {
+    invariant(false, `${place} reads ${index} where there are ${size}`);
   },
   ...Object.fromEntries(
     Object.entries(scalarFunctions).flatMap(([name, { evaluate, evaluateInteger }]) => [
@@ -50,82 +50,74 @@ const operators: { readonly [K in ScalarFunctionName]?: (...args: string[]) => s
 };
 
 export interface ScalarSpace {
-  /** The box that the axes run over. */
-  readonly axes: readonly Extent[];
-  readonly n: number;
+  readonly nest: LoopNest;
   /** What loads may read, each an array `operand0`, `operand1`, … */
   readonly operands: readonly Value[];
+  /** What holds where anything is computed. */
+  readonly where: Condition;
 }
 
-/** Writes statements, one a line, and gives the names of what they compute. */
+/** Writes what scalars compute, and gives the names of that. */
 export class ScalarWriter {
   readonly #space: ScalarSpace;
   /** The helpers that have been written. */
   readonly used = new Set<string>();
-  #lines: string[] = [];
-  #known = new Map<Scalar, string>();
-  #count = 0;
+  #known = new Map<Scalar, Term>();
 
   constructor(space: ScalarSpace) {
     this.#space = space;
   }
 
-  /** What `write` writes, as lines of their own, and what it gives. */
-  block<T>(write: () => T): readonly [lines: readonly string[], result: T] {
-    const [lines, known] = [this.#lines, this.#known];
-    this.#lines = [];
+  enter(lane: Lane): void {
+    this.#space.nest.enter(lane);
     this.#known = new Map();
-    const result = write();
-    const written = this.#lines;
-    this.#lines = lines;
-    this.#known = known;
-    return [written, result];
   }
 
-  /** A constant of that value. */
-  keep(text: string): string {
-    const name = `t${this.#count++}`;
-    this.#lines.push(`const ${name} = ${text};`);
-    return name;
-  }
-
-  scalar(scalar: Scalar): string {
+  scalar(scalar: Scalar): Term {
     const known = this.#known.get(scalar);
     if (known !== undefined) return known;
-    const text = this.#write(scalar);
-    this.#known.set(scalar, text);
-    return text;
+    const term = this.#write(scalar);
+    this.#known.set(scalar, term);
+    return term;
   }
 
-  call(fn: ScalarFunctionName, isInteger: boolean, args: readonly string[]): string {
-    if (isInteger) return this.keep(`${this.#helper(`integer_${fn}`)}(${args.join(", ")}) | 0`);
+  call(fn: ScalarFunctionName, isInteger: boolean, args: readonly Term[]): Term {
+    const { nest } = this.#space;
+    const texts = args.map(({ text }) => text);
+    const called = (name: string): string => `${this.#helper(name)}(${texts.join(", ")})`;
+    if (isInteger) return nest.value(`${called(`integer_${fn}`)} | 0`, args);
     const operator = operators[fn];
-    if (operator !== undefined) return this.keep(operator(...args));
-    return this.keep(`${this.#helper(`float_${fn}`)}(${args.join(", ")})`);
+    return nest.value(operator?.(...texts) ?? called(`float_${fn}`), args);
   }
 
-  cast(of: string, from: DType, to: DType): string {
+  cast(of: Term, from: DType, to: DType): Term {
+    const { nest } = this.#space;
     if (to === "f32") return of;
-    if (isNarrowFloat(to)) return this.keep(`${this.#helper(`to_${to}`)}(${of})`);
-    return this.keep(`${this.#helper("castNumber")}(${of}, "${from}", "${to}")`);
+    if (isNarrowFloat(to)) return nest.value(`${this.#helper(`to_${to}`)}(${of.text})`, [of]);
+    return nest.value(`${this.#helper("castNumber")}(${of.text}, "${from}", "${to}")`, [of]);
   }
 
-  #write(scalar: Scalar): string {
-    const { n } = this.#space;
+  #write(scalar: Scalar): Term {
+    const { nest } = this.#space;
     switch (scalar.kind) {
       case "constant":
-        return numberText(scalar.value);
-      case "index":
-        return this.keep(`(${affineText(scalar.index, n)}) | 0`);
-      case "condition":
-        return this.keep(`${conditionText(scalar.condition, n)} ? 1 : 0`);
+        return numberTerm(scalar.value);
+      case "index": {
+        const index = nest.affine(scalar.index);
+        return nest.value(`${index.text} | 0`, [index]);
+      }
+      case "condition": {
+        const condition = nest.condition(scalar.condition);
+        return nest.value(`${condition.text} ? 1 : 0`, [condition]);
+      }
       case "load":
-        return this.keep(this.#load(scalar));
+        return this.#load(scalar);
       case "gather":
-        return this.keep(this.#gather(scalar));
+        return this.#gather(scalar);
       case "random": {
-        const args = `seed, ${hash32(scalar.stream)}, batch, ${affineText(scalar.index, n)}`;
-        return this.keep(`${this.#helper("uniformAt")}(${args})`);
+        const index = nest.affine(scalar.index);
+        const args = `seed, ${hash32(scalar.stream)}, batch, ${index.text}`;
+        return nest.value(`${this.#helper("uniformAt")}(${args})`, [index]);
       }
       case "cast":
         return this.cast(this.scalar(scalar.of), scalar.of.dtype, scalar.dtype);
@@ -136,36 +128,45 @@ export class ScalarWriter {
     }
   }
 
-  #load({ value, index, guard }: LoadScalar): string {
-    const { n, operands } = this.#space;
-    const offset = index.reduce((outer, affine, dimension) => {
-      const size = sizeAt(value.shape[dimension]!, n);
-      const inner = this.#checked(value, affine, size);
-      return outer === "" ? inner : `(${outer}) * ${size} + ${inner}`;
-    }, "");
-    const element = `operand${operands.indexOf(value)}[${offset === "" ? "0" : offset}]`;
-    return guard.kind === "true" ? element : `${conditionText(guard, n)} ? ${element} : 0`;
+  #load(load: LoadScalar): Term {
+    const { nest, operands } = this.#space;
+    const { value, index, guard } = load;
+    load.index.forEach((_, dimension) => {
+      this.#check(load, dimension);
+    });
+    const offset = nest.affine(rowMajor(index, value.shape, nest.n));
+    const element = `operand${operands.indexOf(value)}[${offset.text}]`;
+    if (guard.kind === "true") return nest.value(element, [offset]);
+    const condition = nest.condition(guard);
+    return nest.value(`${condition.text} ? ${element} : 0`, [condition, offset]);
+  }
+
+  /** As the interpreter does at each point that is computed, unless the axes or the conditions on it keep it in range. */
+  #check({ value, index, guard }: LoadScalar, dimension: number): void {
+    const { nest, where } = this.#space;
+    const affine = index[dimension]!;
+    const extent = value.shape[dimension]!;
+    const given = new Set([...conjuncts(where), ...conjuncts(guard)].map(({ key }) => key));
+    const unknown = conjuncts(inRange(affine, extent)).filter(
+      (part) =>
+        !given.has(part.key) &&
+        (part.kind !== "nonnegative" || rangeAt(part.value, nest.axes, nest.n).min < 0),
+    );
+    if (unknown.length === 0) return;
+    const isInside = unknown.map((part) => nest.condition(part).text).join(" && ");
+    const isRead = guard.kind === "true" ? "" : `${nest.condition(guard).text} && `;
+    const place = JSON.stringify(`a load of ${printShape(value.shape)} at ${affine.key}`);
+    const args = `${nest.affine(affine).text}, ${sizeAt(extent, nest.n)}, ${place}`;
+    nest.statement(`if (${isRead}!(${isInside})) ${this.#helper("outside")}(${args});`);
   }
 
   /** An element where its indexes are in range, else 0. */
-  #gather({ value, index }: GatherScalar): string {
-    const { n, operands } = this.#space;
-    const places = index.map((i) => this.keep(this.scalar(i)));
-    const sizes = value.shape.map((extent) => sizeAt(extent, n));
-    const inRange = places.map((place, d) => `${place} >= 0 && ${place} < ${sizes[d]}`);
-    const offset = places.reduce((outer, place, d) => `(${outer}) * ${sizes[d]} + ${place}`, "0");
+  #gather({ value, index }: GatherScalar): Term {
+    const { nest, operands } = this.#space;
+    const places = index.map((i) => this.scalar(i));
+    const { offset, isInside } = gatheredPlace(places, value.shape, nest.n);
     const element = `operand${operands.indexOf(value)}[${offset}]`;
-    return places.length === 0 ? element : `${inRange.join(" && ")} ? ${element} : 0`;
-  }
-
-  /** Checked at each point, as the interpreter does, unless the axes alone keep it in range. */
-  #checked(value: Value, affine: Affine, size: number): string {
-    const { axes, n } = this.#space;
-    const { min, max } = rangeAt(affine, axes, n);
-    const text = affineText(affine, n);
-    if (min >= 0 && max < size) return text;
-    const place = JSON.stringify(`a load of ${printShape(value.shape)} at ${affine.key}`);
-    return `${this.#helper("within")}(${text}, ${size}, ${place})`;
+    return nest.value(isInside === "" ? element : `${isInside} ? ${element} : 0`, places);
   }
 
   #helper(name: string): string {
@@ -174,19 +175,39 @@ export class ScalarWriter {
   }
 }
 
-/** Texts as a representation of scalars: with it a reducer's formulas are written as they compute on numbers. */
-export function textAlgebra(writer: ScalarWriter, dtype: DType): Algebra<string> {
+/** The place of an element in its array. */
+export function rowMajor(index: readonly Affine[], shape: Shape, n: number): Affine {
+  return index.reduce(
+    (outer, affine, d) => addAffine(scaleAffine(outer, sizeAt(shape[d]!, n)), affine),
+    zeroAffine,
+  );
+}
+
+/** The same where data says it, and under which condition there is one; an empty text for always. */
+export function gatheredPlace(
+  places: readonly Term[],
+  shape: Shape,
+  n: number,
+): { readonly offset: string; readonly isInside: string } {
+  const sizes = shape.map((extent) => sizeAt(extent, n));
+  return {
+    offset: places.reduce((outer, { text }, d) => `(${outer}) * ${sizes[d]} + ${text}`, "0"),
+    isInside: places.map(({ text }, d) => `${text} >= 0 && ${text} < ${sizes[d]}`).join(" && "),
+  };
+}
+
+/** Terms as a representation of scalars: with it a reducer's formulas are written as they compute on numbers. */
+export function textAlgebra(writer: ScalarWriter, dtype: DType): Algebra<Term> {
   const isInteger = dtype === "i32";
-  const float = (fn: ScalarFunctionName, ...args: readonly string[]) =>
-    writer.call(fn, false, args);
-  const own = (fn: ScalarFunctionName, ...args: readonly string[]) =>
+  const float = (fn: ScalarFunctionName, ...args: readonly Term[]) => writer.call(fn, false, args);
+  const own = (fn: ScalarFunctionName, ...args: readonly Term[]) =>
     writer.call(fn, isInteger, args);
   return {
     dtype,
-    constant: numberText,
+    constant: numberTerm,
     cast: (of, to) => writer.cast(of, "f32", to),
     call: own,
-    number: numberText,
+    number: numberTerm,
     add: (a, b) => own("add", a, b),
     subtract: (a, b) => own("subtract", a, b),
     multiply: (a, b) => own("multiply", a, b),
@@ -196,50 +217,4 @@ export function textAlgebra(writer: ScalarWriter, dtype: DType): Algebra<string>
     less: (a, b) => float("less", a, b),
     select: (condition, a, b) => float("select", condition, a, b),
   };
-}
-
-/** In parentheses where it is more than a name: −(−1) is no decrement. */
-function numberText(value: number): string {
-  if (Object.is(value, -0)) return "(-0)";
-  return value < 0 ? `(${value})` : String(value);
-}
-
-function affineText(affine: Affine, n: number): string {
-  const offset = affine.constant + affine.batch * n;
-  const terms = affine.terms.map(({ coefficient, atom }) => {
-    const text = atomText(atom, n);
-    return coefficient === 1 ? text : `(${coefficient}) * ${text}`;
-  });
-  if (offset !== 0 || terms.length === 0) terms.push(numberText(offset));
-  return terms.join(" + ");
-}
-
-function atomText(atom: Affine["terms"][number]["atom"], n: number): string {
-  if (atom.kind === "axis") return `i${atom.axis}`;
-  if (atom.kind === "step") return `step${atom.loop}`;
-  const base = `(${affineText(atom.base, n)})`;
-  const quotient = `Math.floor(${base} / ${atom.divisor})`;
-  return atom.kind === "div" ? quotient : `(${base} - ${atom.divisor} * ${quotient})`;
-}
-
-/** A condition as JavaScript's true and false, in parentheses. */
-export function conditionText(condition: Condition, n: number): string {
-  switch (condition.kind) {
-    case "true":
-    case "false":
-      return condition.kind;
-    case "nonnegative":
-      return `(${affineText(condition.value, n)} >= 0)`;
-    case "zero":
-      return `(${affineText(condition.value, n)} === 0)`;
-    case "divides":
-      return `((${affineText(condition.value, n)}) % ${condition.divisor} === 0)`;
-    case "not":
-      return `!${conditionText(condition.of, n)}`;
-    case "and":
-    case "or": {
-      const operator = condition.kind === "and" ? " && " : " || ";
-      return `(${condition.of.map((part) => conditionText(part, n)).join(operator)})`;
-    }
-  }
 }
