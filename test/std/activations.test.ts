@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { evaluateExpression } from "../semantics/run-program.ts";
+import { predictionGradient } from "./trained-case.ts";
 
 const points = [-7, -2.5, -1.2, -0.4, -0.1, 0.1, 0.3, 0.7, 1.5, 3.5, 8];
 
@@ -72,6 +73,28 @@ describe("elementwise activations", () => {
       expect(Math.abs(value - wanted)).toBeLessThan(tolerance * (1 + Math.abs(wanted)));
     });
   });
+});
+
+/** Units without any input stand at exactly 0: TensorFlow, PyTorch and JAX agree on these. */
+describe("slopes at 0", () => {
+  it.each([
+    ["relu(p)", 0],
+    ["relu6(p)", 0],
+    ["relu(p, max_value = 6.0)", 0],
+    ["relu(p, threshold = 0.5)", 0],
+  ] as const)("%s: %d", (call, slope) => {
+    const columns = { p: { type: "f32", data: [0] } };
+    expect(predictionGradient({ columns, loss: `mean(${call})` }, 1, false)).toEqual([slope]);
+  });
+
+  it.each(["relu(p, negative_slope = 0.25)", "leaky_relu(p, 0.25)"])(
+    "%s: that of a side",
+    (call) => {
+      const columns = { p: { type: "f32", data: [0] } };
+      const [slope] = predictionGradient({ columns, loss: `mean(${call})` }, 1, false);
+      expect([0.25, 1]).toContain(slope);
+    },
+  );
 });
 
 describe("activations along an axis", () => {

@@ -113,6 +113,21 @@ describe("merging functions", () => {
     expect(valuesOf(inputs, `${name}([a, b])`, { a: [1, -3], b: [4, 2] })).toEqual(wanted);
     checkLayer(inputs, `${name}([a, b])`);
   });
+
+  // Not by NumPy's rule, which would put the batch of b beside the steps of a.
+  it.each([
+    ["add([b, a])", [10, 21, 12, 23, 34, 45, 36, 47]],
+    ["Subtract()([a, b])", [-10, -19, -8, -17, -26, -35, -24, -33]],
+    ["Multiply()([a, b])", [0, 20, 20, 60, 120, 200, 180, 280]],
+    ["Average()([a, b])", [5, 10.5, 6, 11.5, 17, 22.5, 18, 23.5]],
+    ["Maximum()([a, b])", [10, 20, 10, 20, 30, 40, 30, 40]],
+    ["Minimum()([b, a])", [0, 1, 2, 3, 4, 5, 6, 7]],
+  ])("%s of two ranks joins them behind the batch", (call, wanted) => {
+    const types = { a: "f32[N, 2, 2]", b: "f32[N, 2]" };
+    const given = { a: [0, 1, 2, 3, 4, 5, 6, 7], b: [10, 20, 30, 40] };
+    expect(valuesOf(types, call, given, 2)).toEqual(wanted);
+    checkLayer(types, call);
+  });
 });
 
 describe("noise", () => {
