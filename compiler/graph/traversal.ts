@@ -68,28 +68,20 @@ export function visitScalars(body: Scalar, visit: (scalar: Scalar) => void): voi
 }
 
 /** Every node that the roots reach, operands before users, in order of creation. */
-export function reachableNodes(roots: Iterable<Value>): Node[] {
-  const seen = new Set<Node>();
-  const pending = [...roots].map((value) => value.node);
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (seen.has(node)) continue;
-    seen.add(node);
+export function reachableNodes(roots: readonly Value[]): Node[] {
+  const last = roots.reduce((max, { node }) => Math.max(max, node.id), -1);
+  // Operands have smaller numbers than their users: one walk down meets each node after all that read it.
+  const reached = new Array<Node | undefined>(last + 1);
+  for (const { node } of roots) reached[node.id] = node;
+  const nodes: Node[] = [];
+  for (let id = last; id >= 0; id--) {
+    const node = reached[id];
+    if (node === undefined) continue;
+    nodes.push(node);
     if (node.kind === "leaf") continue;
-    for (const value of node.operands) if (!seen.has(value.node)) pending.push(value.node);
+    for (const { node: operand } of node.operands) reached[operand.id] = operand;
   }
-  return inOrder([...seen]);
-}
-
-/** Sorts nodes by their numbers, counting where these lie close. */
-function inOrder(nodes: Node[]): Node[] {
-  const last = nodes.reduce((max, { id }) => Math.max(max, id), -1);
-  if (last > 64 * nodes.length) return nodes.sort((a, b) => a.id - b.id);
-  const places = new Uint32Array(last + 2);
-  for (const { id } of nodes) places[id + 1] = 1;
-  for (let id = 0; id < last; id++) places[id + 1]! += places[id]!;
-  const sorted = [...nodes];
-  for (const node of nodes) sorted[places[node.id]!] = node;
-  return sorted;
+  return nodes.reverse();
 }
 
 /** Every node of a graph, operands before users. */
