@@ -101,7 +101,7 @@ function bestChains(
   const seconds = run.reduce((sum, group) => sum + costs.seconds(group, batchMax), 0);
   const most = run.length === 1 ? 0 : Math.min(batchMax, seconds / costs.target.taskSeconds);
   if (most < fewestTasks) return [];
-  const members = run.map((group) => memberOf(group, batchMax, costs));
+  const members = membersOf(run, batchMax, costs);
   for (let tasks = fewestTasks; tasks <= most; tasks *= 2) {
     const found = chainsOfRows(members, Math.ceil(batchMax / tasks), batchMax, costs);
     if (found.saved > best.saved) best = found;
@@ -118,15 +118,20 @@ function chainsOfRows(run: readonly Member[], rows: number, batchMax: number, co
     let choice = best[end - 1]!;
     let saved = -target.launchSeconds;
     let bytes = 0;
+    let sharedBytes = 0;
     const shared = new Set<Value>();
     for (let first = end - 1; first >= 0; first--) {
       const link = links[first]!;
       saved += link.saved + target.launchSeconds;
       for (const { reader, seconds } of link.passed) if (reader < end) saved += seconds;
       bytes += link.bytes;
-      for (const value of link.shared) shared.add(value);
+      for (const value of link.shared) {
+        if (shared.has(value)) continue;
+        shared.add(value);
+        sharedBytes += sizeOf(value, batchMax);
+      }
       const isNear = bytes <= target.cacheBytes[1];
-      const again = isNear ? 0 : (batchMax / rows) * sizeOf([...shared], batchMax);
+      const again = isNear ? 0 : (batchMax / rows) * sharedBytes;
       const total = best[first]!.saved + saved - again / target.memoryBandwidth;
       if (first < end - 1 && total > choice.saved) {
         choice = { saved: total, chains: [...best[first]!.chains, { first, end, rows }] };
@@ -152,21 +157,31 @@ interface Link {
 /** What holds of a group whatever chains it is in. */
 interface Member {
   readonly group: Group;
-  /** Values of which each row of the batch has its own part. */
-  readonly touched: ReadonlySet<Value>;
+  /** Values of which each row of the batch has its own part, and the number of the next member that touches them too. */
+  readonly touchedAgain: readonly { readonly value: Value; readonly next: number }[];
   /** Bytes that it touches for the whole batch. */
   readonly bytes: number;
   /** Seconds of its products for the whole batch. */
   readonly productSeconds: number;
 }
 
-function memberOf(group: Group, batchMax: number, costs: GroupCosts): Member {
-  return {
-    group,
-    touched: new Set([...group.reads, ...group.writes].filter(hasRows)),
-    bytes: costs.bytes(group, batchMax),
-    productSeconds: costs.productSeconds(group, batchMax),
-  };
+function membersOf(run: readonly Group[], batchMax: number, costs: GroupCosts): readonly Member[] {
+  const nextOf = new Map<Value, number>();
+  const fromLast = run.toReversed().map((group, behind) => {
+    const touched = [...new Set([...group.reads, ...group.writes].filter(hasRows))];
+    const touchedAgain = touched.flatMap((value) => {
+      const next = nextOf.get(value);
+      return next === undefined ? [] : [{ value, next }];
+    });
+    for (const value of touched) nextOf.set(value, run.length - 1 - behind);
+    return {
+      group,
+      touchedAgain,
+      bytes: costs.bytes(group, batchMax),
+      productSeconds: costs.productSeconds(group, batchMax),
+    };
+  });
+  return fromLast.reverse();
 }
 
 function linksOf(
@@ -183,11 +198,10 @@ function linksOf(
     const between = bytes.slice(from + 1, to).reduce((a, b) => a + b, 0);
     return Math.max(bytes[from]!, bytes[to]!) + between <= cacheBytes[1];
   };
-  return run.map(({ group, touched, productSeconds: whole }, at) => {
-    const passed = [...touched].flatMap((value) => {
-      const next = run.findIndex((other, i) => i > at && other.touched.has(value));
-      if (next < 0 || !isNear(inTask, at, next) || isNear(inAll, at, next)) return [];
-      const seconds = sizeOf([value], batchMax) * (1 / memoryBandwidth - 1 / cacheBandwidth);
+  return run.map(({ group, touchedAgain, productSeconds: whole }, at) => {
+    const passed = touchedAgain.flatMap(({ value, next }) => {
+      if (!isNear(inTask, at, next) || isNear(inAll, at, next)) return [];
+      const seconds = sizeOf(value, batchMax) * (1 / memoryBandwidth - 1 / cacheBandwidth);
       return [{ reader: next, seconds }];
     });
     return {
@@ -199,9 +213,6 @@ function linksOf(
   });
 }
 
-function sizeOf(values: readonly Value[], batchMax: number): number {
-  return values.reduce(
-    (sum, { shape, dtype }) => sum + elementsAt(shape, batchMax) * bytesPerElement[dtype],
-    0,
-  );
+function sizeOf({ shape, dtype }: Value, batchMax: number): number {
+  return elementsAt(shape, batchMax) * bytesPerElement[dtype];
 }
