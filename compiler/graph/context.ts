@@ -79,7 +79,9 @@ export class GraphContext {
   readonly #scalarIds = new Counter();
   /** Where loads are, and what computes iterate over. */
   readonly #places = new TextNumbers();
-  readonly #spaces = new TextNumbers();
+  readonly #spaces = new Map<string, ComputeSpace>();
+  /** Equal shapes of values are the same list, so that what is known of one holds of all. */
+  readonly #shapes = new Map<string, Shape>();
   /** All but computes, by their content as text. */
   readonly #nodes = new Map<string, Node>();
   /** By their space and body. */
@@ -219,7 +221,7 @@ export class GraphContext {
     const loops = role === "carry" ? new Set([Number(path.split("/")[0])]) : noLoops;
     const id = this.#nodeIds.next();
     const leaf = { kind: "leaf", id, loops, role, path, values } as unknown as Leaf;
-    values.push({ node: leaf, result: 0, dtype, shape });
+    values.push({ node: leaf, result: 0, dtype, shape: this.#shape(shape) });
     this.#nodes.set(key, leaf);
     this.#origins.add(leaf);
     return values[0]!;
@@ -233,10 +235,22 @@ export class GraphContext {
     body,
   }: ComputeContent): Compute {
     invariant(reducer !== null || reduction.length === 0, "reduction axes need a reducer");
-    const space = this.#spaces.of(
-      `${printShape(parallel)} ${printShape(reduction)} ${where.key} ${reducer}`,
-    );
-    return this.#compute({ space, parallel, reduction, where, reducer }, body);
+    const key = `${printShape(parallel)} ${printShape(reduction)} ${where.key} ${reducer}`;
+    let space = this.#spaces.get(key);
+    if (space === undefined) {
+      const shape = this.#shape(parallel);
+      space = { space: this.#spaces.size, parallel: shape, reduction, where, reducer };
+      this.#spaces.set(key, space);
+    }
+    return this.#compute(space, body);
+  }
+
+  #shape(shape: Shape): Shape {
+    const text = printShape(shape);
+    const known = this.#shapes.get(text);
+    if (known !== undefined) return known;
+    this.#shapes.set(text, shape);
+    return shape;
   }
 
   /** The node that iterates as another does, with a body of its own; `operands` are the values that this loads, if known. */

@@ -6,6 +6,7 @@ import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Compute } from "../../compiler/graph/node.ts";
 import { verifyGraph } from "../../compiler/graph/verify.ts";
 import { workOf } from "../../compiler/optimize/fusion/copies.ts";
+import { factsOf } from "../../compiler/optimize/fusion/node-facts.ts";
 import { chunksOf, splitContractions } from "../../compiler/optimize/fusion/split-contractions.ts";
 import { chunkOf } from "../../compiler/optimize/fusion/split-long-sums.ts";
 import type { TargetDescription } from "../../compiler/optimize/target-description.ts";
@@ -72,9 +73,9 @@ describe("values stay the same", () => {
 describe("where tasks have caches of their own", () => {
   const cpu = { ...baselineCpu("x64"), cacheBytes: [1 << 10, 1 << 13] as const };
   const chunk = (each: Case, cacheBytes = cpu.cacheBytes) => {
-    const { graph } = productCase(each);
+    const { context, graph } = productCase(each);
     const node = graph.results[0]!.value.node as Compute;
-    return chunkOf(node, graph.batchMax, { cacheBytes });
+    return chunkOf(node, factsOf(context, graph.batchMax, cpu), { cacheBytes });
   };
   const long: Case = {
     letters: "bkm,bkn->mn",

@@ -1,11 +1,11 @@
 /** What is asked of the same nodes again and again while groups are formed. */
 
 import { type GraphContext, gathersOf, loadsOf } from "../../graph/context.ts";
-import { sizeAt } from "../../graph/extent.ts";
+import { type Shape, sizeAt } from "../../graph/extent.ts";
 import type { Compute, GatherScalar, LoadScalar, Value } from "../../graph/node.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { bytesOf } from "./gain.ts";
-import { axesOfNode, boxOf, linearSteps, memorySteps } from "./linear-access.ts";
+import { axesOfNode, boxOf, isColumn, linearSteps, memorySteps } from "./linear-access.ts";
 import { identityDepth } from "./places.ts";
 import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
 import { tiledContraction } from "./tiled-contraction.ts";
@@ -24,7 +24,7 @@ export function factsOf(
 }
 
 export class NodeFacts {
-  readonly #batchMax: number;
+  readonly batchMax: number;
   readonly #byWorkgroups: boolean;
   readonly #contractions = new Map<Compute, StridedContraction | undefined>();
   readonly #tiled = new Map<Compute, boolean>();
@@ -34,24 +34,28 @@ export class NodeFacts {
   readonly #points = new Map<Compute, readonly number[]>();
   readonly #identityDepths = new Map<LoadScalar, number>();
   readonly #bytes = new Map<Value, number>();
+  /** What was found of the first node of each form. */
+  readonly #contractionForms = new Map<string, StridedContraction | undefined>();
+  readonly #alongReductionForms = new Map<string, boolean>();
+  readonly #shapeNumbers = new Map<Shape, number>();
 
   constructor(batchMax: number, byWorkgroups: boolean) {
-    this.#batchMax = batchMax;
+    this.batchMax = batchMax;
     this.#byWorkgroups = byWorkgroups;
   }
 
   /** Whether the target's schedule of contractions can run it. */
   isContraction(node: Compute): boolean {
     if (!this.#byWorkgroups) return this.contraction(node) !== undefined;
-    return remember(this.#tiled, node, () => tiledContraction(node, this.#batchMax) !== undefined);
+    return remember(this.#tiled, node, () => tiledContraction(node, this.batchMax) !== undefined);
   }
 
   contraction(node: Compute): StridedContraction | undefined {
-    return remember(this.#contractions, node, () => stridedContraction(node, this.#batchMax));
+    return remember(this.#contractions, node, () => this.#contraction(node));
   }
 
   runsAlongReduction(node: Compute): boolean {
-    return remember(this.#alongReduction, node, () => runsAlongReduction(node, this.#batchMax));
+    return remember(this.#alongReduction, node, () => this.#runsAlongReduction(node));
   }
 
   loads(node: Compute): readonly LoadScalar[] {
@@ -64,7 +68,7 @@ export class NodeFacts {
 
   /** Points of all axes but the first `depth`, where those of the reduction come last. */
   pointsWithin(node: Compute, depth: number): number {
-    return remember(this.#points, node, () => pointsWithinAxes(node, this.#batchMax))[depth]!;
+    return remember(this.#points, node, () => pointsWithinAxes(node, this.batchMax))[depth]!;
   }
 
   /** At how many leading axes a load reads at its own point. */
@@ -73,7 +77,45 @@ export class NodeFacts {
   }
 
   bytesOf(value: Value): number {
-    return remember(this.#bytes, value, () => bytesOf(value, this.#batchMax));
+    return remember(this.#bytes, value, () => bytesOf(value, this.batchMax));
+  }
+
+  #contraction(node: Compute): StridedContraction | undefined {
+    const { reducer, body } = node;
+    const isProduct = body.kind === "call" && body.fn === "multiply";
+    if (reducer !== "sum" || !isProduct) return undefined;
+    const [left, right] = body.args;
+    if (left?.kind !== "load" || right?.kind !== "load" || body.dtype !== "f32") return undefined;
+    const form = this.#formOf(node, [left, right]);
+    const known = remember(this.#contractionForms, form, () =>
+      stridedContraction(node, this.batchMax),
+    );
+    if (known === undefined || known.node === node) return known;
+    // Where the first node's body has its loads.
+    const [first] = (known.node.body as typeof body).args;
+    const loads = known.broadcast.load === first ? [left, right] : [right, left];
+    return {
+      ...known,
+      node,
+      broadcast: { ...known.broadcast, load: loads[0]! },
+      run: { ...known.run, load: loads[1]! },
+    };
+  }
+
+  #runsAlongReduction(node: Compute): boolean {
+    if (this.gathers(node).length > 0) return runsAlongReduction(node, this.batchMax);
+    return remember(this.#alongReductionForms, this.#formOf(node, this.loads(node)), () =>
+      runsAlongReduction(node, this.batchMax),
+    );
+  }
+
+  /** Equal for nodes that iterate alike and whose loads move alike in memory. */
+  #formOf({ space }: Compute, loads: readonly LoadScalar[]): string {
+    const places = loads.map(({ place, value }) => {
+      const shape = remember(this.#shapeNumbers, value.shape, () => this.#shapeNumbers.size);
+      return `${place} ${shape} ${isColumn(value)}`;
+    });
+    return `${space}: ${places.join(", ")}`;
   }
 }
 

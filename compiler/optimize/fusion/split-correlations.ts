@@ -11,8 +11,8 @@ import { elementsAt } from "../../graph/extent.ts";
 import type { Compute, Graph } from "../../graph/node.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { correlatedContraction, tilePlaces } from "./correlated-axes.ts";
+import { factsOf, type NodeFacts } from "./node-facts.ts";
 import { type Chunk, splitSums } from "./split-axis.ts";
-import { stridedContraction } from "./strided-contraction.ts";
 
 /** Chunks beyond which threads gain nothing. */
 const mostChunks = 4;
@@ -26,16 +26,17 @@ export function splitCorrelations(
   graph: Graph,
   target: TargetDescription,
 ): Graph {
-  return splitSums(context, graph, (node) => rowChunk(node, graph.batchMax, target));
+  const facts = factsOf(context, graph.batchMax, target);
+  return splitSums(context, graph, (node) => rowChunk(node, facts, target));
 }
 
 /** Rows of a chunk, along which axis; undefined where a sum had better stay whole. */
 export function rowChunk(
   node: Compute,
-  batchMax: number,
+  facts: NodeFacts,
   { vectorLanes }: Pick<TargetDescription, "vectorLanes">,
 ): Chunk | undefined {
-  const contraction = stridedContraction(node, batchMax);
+  const contraction = facts.contraction(node);
   if (contraction === undefined || contraction.outerAxes.length > 0) return undefined;
   const correlated = correlatedContraction(contraction);
   if (correlated?.taps !== "kept" || correlated.pairs.length !== 2) return undefined;
@@ -43,8 +44,8 @@ export function rowChunk(
   const columns = node.parallel[contraction.vectorAxis]!.constant;
   // Vectors that are not full would leave transforms too much to do.
   if (Math.min(channels, columns) < vectorLanes) return undefined;
-  const read = elementsAt(node.reduction, batchMax) * (channels + columns);
-  const written = 2 * elementsAt(node.parallel, batchMax);
+  const read = elementsAt(node.reduction, facts.batchMax) * (channels + columns);
+  const written = 2 * elementsAt(node.parallel, facts.batchMax);
   const [{ longAxis, length }] = pairs as [(typeof pairs)[number]];
   for (let chunks = mostChunks; chunks > 1; chunks /= 2) {
     const isEven = length % (chunks * tilePlaces) === 0;

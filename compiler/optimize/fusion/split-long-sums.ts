@@ -13,8 +13,8 @@ import { elementsAt, isFixed } from "../../graph/extent.ts";
 import type { Compute, Graph } from "../../graph/node.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { axesOfNode } from "./linear-access.ts";
+import { factsOf, type NodeFacts } from "./node-facts.ts";
 import { type Chunk, splitSums } from "./split-axis.ts";
-import { stridedContraction } from "./strided-contraction.ts";
 
 /** What a chunk's operands may take of the second-level cache. */
 const chunkShare = 0.5;
@@ -28,17 +28,19 @@ export function splitLongSums(
   graph: Graph,
   target: TargetDescription,
 ): Graph {
-  return splitSums(context, graph, (node) => chunkOf(node, graph.batchMax, target));
+  const facts = factsOf(context, graph.batchMax, target);
+  return splitSums(context, graph, (node) => chunkOf(node, facts, target));
 }
 
 /** The largest chunk of a sum that is too long, which divides its axis, if there is one. */
 export function chunkOf(
   node: Compute,
-  batchMax: number,
+  facts: NodeFacts,
   { cacheBytes }: Pick<TargetDescription, "cacheBytes">,
 ): Chunk | undefined {
-  const contraction = stridedContraction(node, batchMax);
+  const contraction = facts.contraction(node);
   if (contraction === undefined || contraction.outerAxes.length > 0) return undefined;
+  const { batchMax } = facts;
   const { parallel, reduction } = node;
   const extents = axesOfNode(node);
   const sizeOf = (axes: readonly number[]) =>
