@@ -10,6 +10,8 @@ import type { Structure } from "./structure.ts";
 /** A group while it is being formed. */
 export interface Draft extends StageSet {
   readonly id: number;
+  /** Of its first stage, in the order of nodes. */
+  readonly position: number;
   readonly structure: Structure;
   readonly saved: Saved;
 }
@@ -17,6 +19,8 @@ export interface Draft extends StageSet {
 /** A loop or a scatter among the drafts; it is never merged. */
 export interface SoloDraft {
   readonly id: number;
+  /** In the order of nodes. */
+  readonly position: number;
   readonly solo: Scan | Scatter;
   /** Maps that the kernels of a scatter compute. */
   readonly updates: readonly Compute[];
@@ -29,8 +33,6 @@ export type Item = { readonly draft: number; readonly group: Unnumbered } | { re
 export interface Candidate {
   readonly first: Draft;
   readonly second: Draft;
-  /** Of the first stage of each, in the order of nodes. */
-  readonly positions: readonly [first: number, second: number];
   readonly gain: Gain;
 }
 
@@ -38,8 +40,8 @@ export interface Candidate {
 export function compareCandidates(a: Candidate, b: Candidate): number {
   return (
     a.gain.seconds - b.gain.seconds ||
-    b.positions[0] - a.positions[0] ||
-    b.positions[1] - a.positions[1]
+    b.first.position - a.first.position ||
+    b.second.position - a.second.position
   );
 }
 

@@ -165,7 +165,7 @@ class GroupFormer {
       node.kind === "scatter" ? (sparse.get(node) ?? []) : [];
     this.#nextId = nodes.length;
     this.#solos = nodes.flatMap((solo, id) =>
-      solo.kind === "compute" ? [] : [{ id, solo, updates: updatesOf(solo) }],
+      solo.kind === "compute" ? [] : [{ id, position: id, solo, updates: updatesOf(solo) }],
     );
     for (const draft of this.#solos) {
       for (const node of [draft.solo, ...draft.updates]) this.#draftOf.set(node, draft);
@@ -174,7 +174,7 @@ class GroupFormer {
       if (node.kind !== "compute" || this.#draftOf.has(node)) return;
       const set = setOfOne(node, this.#options);
       const structure = structureOfNode(set, this.#options);
-      this.#add({ ...set, id, structure, saved: { values: 0, bytes: 0 } });
+      this.#add({ ...set, id, position: id, structure, saved: { values: 0, bytes: 0 } });
     });
     this.#precedence = new Precedence([...this.#drafts.values(), ...this.#solos]);
     this.#addEdges(placed.order);
@@ -212,6 +212,7 @@ class GroupFormer {
       const merged: Draft = {
         ...unionOf(joint.pair, this.#options),
         id: this.#nextId++,
+        position: Math.min(first.position, second.position),
         structure: joint.structure,
         saved: savedBy(best),
       };
@@ -234,9 +235,8 @@ class GroupFormer {
   }
 
   #candidate(a: Draft, b: Draft): Candidate {
-    const [first, second] = this.#firstOf(a) < this.#firstOf(b) ? [a, b] : [b, a];
-    const positions = [this.#firstOf(first), this.#firstOf(second)] as const;
-    return { first, second, positions, gain: this.#gain(first, second) };
+    const [first, second] = a.position < b.position ? [a, b] : [b, a];
+    return { first, second, gain: this.#gain(first, second) };
   }
 
   /**
@@ -294,10 +294,6 @@ class GroupFormer {
     return "solo" in draft ? undefined : draft;
   }
 
-  #firstOf(draft: Draft | SoloDraft): number {
-    return this.#options.position.get("solo" in draft ? draft.solo : draft.stages[0]!)!;
-  }
-
   /** Why stages have more in memory than one kernel can reach, if they have. */
   #lackOfBuffers({ pair, structure }: Joint): string | undefined {
     const { workgroup } = this.#target;
@@ -347,7 +343,7 @@ class GroupFormer {
    */
   #inLevels(): readonly (Draft | SoloDraft)[] {
     const drafts = [...this.#drafts.values(), ...this.#solos].sort(
-      (a, b) => this.#firstOf(a) - this.#firstOf(b),
+      (a, b) => a.position - b.position,
     );
     const number = new Map(drafts.map((draft, i) => [draft, i]));
     const successors = drafts.map(
@@ -358,7 +354,7 @@ class GroupFormer {
       for (const j of successors[i]!) levels[j] = Math.max(levels[j]!, levels[i]! + 1);
     }
     const level = (draft: Draft | SoloDraft) => levels[number.get(draft)!]!;
-    return drafts.sort((a, b) => level(a) - level(b) || this.#firstOf(a) - this.#firstOf(b));
+    return drafts.sort((a, b) => level(a) - level(b) || a.position - b.position);
   }
 
   finish(openLoop: (scan: Scan) => GroupedLoop): GroupedGraph {
