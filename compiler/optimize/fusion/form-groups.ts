@@ -31,6 +31,7 @@ import { inlineMaps } from "./inline-maps.ts";
 import { joinShortAxes } from "./join-short-axes.ts";
 import { layOutOperands } from "./lay-out-operands.ts";
 import { limitColumns } from "./limit-columns.ts";
+import { moveIntoShifts } from "./move-into-shifts.ts";
 import { factsOf } from "./node-facts.ts";
 import { type Order, Precedence, sortTopologically } from "./order.ts";
 import { padOperands } from "./pad-operands.ts";
@@ -90,7 +91,9 @@ function prepared(
   if (target.workgroup === null) current = saveSlopes(context, current, target);
   if (fusion) {
     current = inlineMaps(context, current, target);
-    if (target.workgroup === null) current = recomputeMaps(context, current, target);
+    if (target.workgroup === null) {
+      current = moveIntoShifts(context, recomputeMaps(context, current, target));
+    }
     current = splitReductions(context, current, target);
   }
   return target.workgroup === null ? current : limitColumns(context, current, target.workgroup);

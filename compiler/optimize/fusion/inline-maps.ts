@@ -103,7 +103,11 @@ export function guarded(context: GraphContext, load: LoadScalar, value: Scalar):
 }
 
 /** A body at the point that a load reads; its own loads touch memory only where the load would have. */
-export function bodyAt(context: GraphContext, body: Scalar, { index, guard }: LoadScalar): Scalar {
+export function bodyAt(
+  context: GraphContext,
+  body: Scalar,
+  { index, guard }: Pick<LoadScalar, "index" | "guard">,
+): Scalar {
   const replace = (axis: number) => index[axis]!;
   return mapScalar(context, body, {
     affine: (place) => substituteAffine(place, replace),
