@@ -12,6 +12,7 @@ import { add, constant, load, multiply, place, vectorOf } from "../kernel/build.
 import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { Group } from "../optimize/group.ts";
+import { forVectors, type LastPanel } from "./contraction-last-panel.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
 import {
   type EpilogueOptions,
@@ -37,6 +38,7 @@ export interface FinishedTile {
   readonly vectors: number;
   /** Lanes of the last vector in use. */
   readonly active: number;
+  readonly last: LastPanel | null;
 }
 
 /** The group's maps on a finished tile, and its stores, row by row. */
@@ -115,32 +117,37 @@ class Epilogue {
   }
 
   emit(): void {
+    forVectors(this.#builder, this.#tile, this.#plan.lanes, (from, to, active) => {
+      this.#emitVectors(from, to, active);
+    });
+  }
+
+  #emitVectors(firstVector: number, end: number, active: number): void {
     const builder = this.#builder;
     const { lanes, rowAxis } = this.#plan;
     const { sums, start, axes, from, to, vectors } = this.#tile;
-    const options = Array.from({ length: vectors }, (_, v) => this.#optionsOf(v));
+    const numbers = Array.from({ length: end - firstVector }, (_, i) => firstVector + i);
+    const options = new Map(
+      numbers.map((v) => [v, this.#optionsOf(v, v === end - 1 ? active : lanes)]),
+    );
     const emitRow = (r: Expression): void => {
       const at = rowAxis === null ? null : builder.let("row", add(axes[rowAxis]!, r));
-      for (let v = 0; v < vectors; v++) {
+      for (const v of numbers) {
         const vector = add(multiply(r, constant(vectors * lanes)), constant(v * lanes));
         const offset = add(start, vector);
         const sum = builder.let("sum", load(place(sums, offset), vectorOf("f32", lanes)));
-        this.#emitVector(v, at, sum, options[v]!);
+        this.#emitVector(v, at, sum, options.get(v)!);
       }
     };
     if (rowAxis === null) emitRow(constant(0));
     else builder.loop("r", from, to, emitRow);
   }
 
-  #activeOf(v: number): number {
-    return v === this.#tile.vectors - 1 ? this.#tile.active : this.#plan.lanes;
-  }
-
   /** What the rows of one vector share: loads that do not depend on the row are made here. */
-  #optionsOf(v: number): EpilogueOptions {
+  #optionsOf(v: number, active: number): EpilogueOptions {
     const { rowAxis } = this.#plan;
     const shared = new SharedLoads();
-    const options = { active: this.#activeOf(v), shared };
+    const options = { active, shared };
     if (rowAxis === null) return options;
     const loads = this.#maps
       .flatMap((map) => loadsOf(map.body))

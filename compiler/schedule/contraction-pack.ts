@@ -23,6 +23,7 @@ import {
 } from "../kernel/build.ts";
 import { askFor, pointer, value } from "../kernel/intrinsics.ts";
 import type { Expression, KernelFunction } from "../kernel/ir.ts";
+import type { LastPanel } from "./contraction-last-panel.ts";
 import type { SumLoop } from "./contraction-sums.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { countOf } from "./micro-kernel.ts";
@@ -53,6 +54,7 @@ export interface PanelSource {
   readonly vectors: number;
   readonly lanes: number;
   readonly active: number;
+  readonly last: LastPanel | null;
 }
 
 /** Packs a panel. */
@@ -62,7 +64,7 @@ export function packPanel(
   sums: readonly SumLoop[],
   batchMax: number,
 ): Panel {
-  const { vectors, lanes } = source;
+  const { vectors, lanes, last } = source;
   const width = vectors * lanes;
   const sizes = sums.map(({ extent }) => sizeAt(extent, batchMax));
   const steps = sums.length;
@@ -72,7 +74,7 @@ export function packPanel(
     runStep: width * sizes.slice(i + 1).reduce((a, b) => a * b, 1),
   }));
 
-  const visit = (depth: number, from: Expression, to: Expression): void => {
+  const visit = (from: Expression, to: Expression, depth: number, part: PackedPart): void => {
     const loop = sums[depth]!;
     const end = countOf(loop);
     const isInnermost = depth === steps - 1;
@@ -83,24 +85,40 @@ export function packPanel(
       loop.rest !== null &&
       lanes > 1
     ) {
-      transposeBlocks(builder, source, panel, loop, from, to);
+      transposeBlocks(builder, part, panel, loop, from, to);
       return;
     }
     builder.loop("k", constant(0), end, (k) => {
       const nextFrom = builder.let("from", add(from, multiply(k, constant(loop.runStep))));
       const nextTo = builder.let("to", add(to, multiply(k, constant(packed[depth]!.runStep))));
-      if (!isInnermost) visit(depth + 1, nextFrom, nextTo);
-      else gatherRow(builder, source, panel, nextFrom, nextTo, loop.runStep);
+      if (!isInnermost) visit(nextFrom, nextTo, depth + 1, part);
+      else gatherRow(builder, part, panel, nextFrom, nextTo, loop.runStep);
     });
   };
-  visit(0, source.start, constant(0));
+  const pack = (part: Pick<PanelSource, "vectors" | "active">): void =>
+    visit(source.start, constant(0), 0, { ...source, ...part, width });
+  if (last === null) {
+    pack(source);
+  } else {
+    const others = builder.block(() => pack(source));
+    builder.emit(
+      when(
+        last.isOther,
+        others,
+        builder.block(() => pack(last)),
+      ),
+    );
+  }
   return { operand: { buffer: panel, start: constant(0) }, sums: packed };
 }
+
+/** The columns of one panel, in rows of `width` elements. */
+type PackedPart = Omit<PanelSource, "last"> & { readonly width: number };
 
 /** One row of the panel, its elements gathered one by one. */
 function gatherRow(
   builder: KernelBuilder,
-  { buffer, columnStep, vectors, lanes, active }: PanelSource,
+  { buffer, columnStep, vectors, lanes, active }: PackedPart,
   panel: string,
   from: Expression,
   to: Expression,
@@ -121,13 +139,12 @@ function gatherRow(
 /** The whole panel in blocks of lanes × lanes: read along the sum, written along the columns. */
 function transposeBlocks(
   builder: KernelBuilder,
-  { buffer, columnStep, vectors, lanes, active }: PanelSource,
+  { buffer, columnStep, vectors, lanes, active, width }: PackedPart,
   panel: string,
   loop: SumLoop,
   from: Expression,
   to: Expression,
 ): void {
-  const width = vectors * lanes;
   const type = vectorOf("f32", lanes);
   /** A square whose first column is `column`, of which `used` are columns of the operand. */
   const square = (k: Expression, steps: number, column: Expression, used: number): void => {

@@ -19,7 +19,7 @@ import { type PlacedLimit, placeLimits } from "./contraction-probes.ts";
 import type { SumBlocks, SumLoop } from "./contraction-sums.ts";
 import { type RowTile, type TaskPart, TaskTiles, type TileRun } from "./contraction-tiles.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import { type BatchRows, invokeTile, type OperandAhead } from "./micro-kernel.ts";
+import { type BatchRows, invokeTile, type OperandAhead, type TileShape } from "./micro-kernel.ts";
 import { movedOperand, operandAt, type TileOperand } from "./tile-operand.ts";
 
 /** What is done around the sums of a tile, and what of them need not be. */
@@ -125,8 +125,8 @@ class PanelTiles {
     const operand = { ...this.#source, start };
     if (!packed) return { operand, sums };
     const columnStep = contraction.run.steps[contraction.vectorAxis]!;
-    const { vectors, active } = this.#part;
-    const source = { ...operand, columnStep, vectors, lanes, active };
+    const { vectors, active, last } = this.#part;
+    const source = { ...operand, columnStep, vectors, lanes, active, last };
     return packPanel(this.#builder, source, sums, this.#builder.batchMax);
   }
 
@@ -144,26 +144,39 @@ class PanelTiles {
     const builder = this.#builder;
     const { contraction, rowAxis, lanes, packed, blocks } = this.#plan;
     const { broadcast } = contraction;
-    const { vectors, active } = this.#part;
+    const { vectors, active, last } = this.#part;
     const { first, sums: buffer, start } = tile;
-    const shape = {
+    const common = {
       rows: this.#plan.rows,
-      vectors,
+      width: vectors * lanes,
       lanes,
-      active: packed ? lanes : active,
       rowStep: rowAxis === null ? 0 : broadcast.steps[rowAxis]!,
       batchRows: batchRowsOf(contraction, rowAxis, builder.batchMax),
       goesOn: blocks !== null,
     };
+    const shapeOf = (part: Pick<TaskPart, "vectors" | "active">): TileShape => {
+      return { ...common, vectors: part.vectors, active: packed ? lanes : part.active };
+    };
+    /** The tile of the last panel, or of the others. */
+    const emitTile = (emit: (shape: TileShape) => void): void => {
+      const ofOthers = builder.block(() => emit(shapeOf({ vectors, active })));
+      if (last === null) {
+        builder.emit(...ofOthers);
+        return;
+      }
+      const ofLast = builder.block(() => emit(shapeOf(last)));
+      builder.emit(when(last.isOther, ofOthers, ofLast));
+    };
     const rowsAt = (row: Expression): TileOperand => {
-      const rowsMoved = multiply(row, constant(shape.batchRows?.step ?? 0));
-      const moved = movedOperand(rows, multiply(row, constant(shape.rowStep)), rowsMoved);
+      const rowsMoved = multiply(row, constant(common.batchRows?.step ?? 0));
+      const moved = movedOperand(rows, multiply(row, constant(common.rowStep)), rowsMoved);
       return { ...moved, start: builder.let("start", moved.start) };
     };
     const emitTogether = (): void => {
-      builder.emit(
-        invokeTile({ ...shape, ahead }, sums, rowsAt(first), operand, { buffer, start }),
-      );
+      const given = rowsAt(first);
+      emitTile((shape) => {
+        builder.emit(invokeTile({ ...shape, ahead }, sums, given, operand, { buffer, start }));
+      });
     };
     if (this.#tiles.haveAllRows) {
       emitTogether();
@@ -173,11 +186,14 @@ class PanelTiles {
       builder.loop("r", first, to, (r) => {
         const offset = multiply(subtract(r, first), constant(vectors * lanes));
         const place = { buffer, start: add(start, offset) };
-        builder.emit(invokeTile({ ...shape, rows: 1 }, sums, rowsAt(r), operand, place));
+        const given = rowsAt(r);
+        emitTile((shape) => {
+          builder.emit(invokeTile({ ...shape, rows: 1 }, sums, given, operand, place));
+        });
       });
     });
     const together = builder.block(emitTogether);
-    const isShort = less(subtract(to, from), constant(shape.rows));
+    const isShort = less(subtract(to, from), constant(common.rows));
     builder.emit(when(isShort, singly, together));
   }
 }

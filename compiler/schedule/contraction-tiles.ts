@@ -10,6 +10,7 @@ import { add, constant, max, min, multiply, place, store, subtract } from "../ke
 import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { FinishedTile } from "./contraction-epilogue.ts";
+import type { LastPanel } from "./contraction-last-panel.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
@@ -24,6 +25,7 @@ export interface TaskPart {
   /** Of the panel: so many vectors, of whose last so many lanes are columns. */
   readonly vectors: number;
   readonly active: number;
+  readonly last: LastPanel | null;
 }
 
 /** Tiles that follow each other along the row axis. */
@@ -131,8 +133,8 @@ export class TaskTiles {
   #tileAt({ axes, from, to }: TileRun, row: Expression, start: Expression): RowTile {
     const builder = this.#builder;
     const { rowAxis, rows } = this.#plan;
-    const { vectors, active } = this.#part;
-    const common = { sums: this.#sums, start, vectors, active };
+    const { vectors, active, last } = this.#part;
+    const common = { sums: this.#sums, start, vectors, active, last };
     if (this.#isEven) {
       const place = rowAxis === null ? axes : axes.with(rowAxis, row);
       return { ...common, first: row, axes: place, from: constant(0), to: constant(rows) };

@@ -27,6 +27,7 @@ import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { planOfGroup } from "./contraction-choice.ts";
 import { emitEpilogue, operandsAhead } from "./contraction-epilogue.ts";
+import type { LastPanel } from "./contraction-last-panel.ts";
 import { limitsOf } from "./contraction-limits.ts";
 import { type AroundTile, emitPanel } from "./contraction-panel.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
@@ -98,10 +99,10 @@ export function emitContraction(
 
   const first = builder.let("first_row", multiply(chunk, constant(rowsPerTask)));
   const end = builder.let("row_end", min(add(first, constant(rowsPerTask)), places));
-  const emitColumns = (vectorsHere: number, active: number): void => {
+  const emitColumns = (vectorsHere: number, active: number, last: LastPanel | null = null) => {
     const column = builder.let("column", multiply(panel, constant(width)));
     const at = axes.with(contraction.vectorAxis, column);
-    emitPanel(builder, plan, { axes: at, first, end, vectors: vectorsHere, active }, around);
+    emitPanel(builder, plan, { axes: at, first, end, vectors: vectorsHere, active, last }, around);
   };
 
   const wholePanels = Math.floor(columns / width);
@@ -113,9 +114,15 @@ export function emitContraction(
   } else if (wholePanels === 0) {
     emitColumns(lastVectors, lastActive);
   } else {
-    const whole = builder.block(() => emitColumns(vectors, lanes));
-    const last = builder.block(() => emitColumns(lastVectors, lastActive));
-    builder.emit(when(less(panel, constant(wholePanels)), whole, last));
+    const isOther = less(panel, constant(wholePanels));
+    if (around.limits.length === 0) {
+      emitColumns(vectors, lanes, { isOther, vectors: lastVectors, active: lastActive });
+    } else {
+      // What need not be summed depends on the panel's columns, which are fewer in the last.
+      const whole = builder.block(() => emitColumns(vectors, lanes));
+      const last = builder.block(() => emitColumns(lastVectors, lastActive));
+      builder.emit(when(isOther, whole, last));
+    }
   }
   const outer = outerAxes.map((axis) => extentValue(extents[axis]!));
   return [chunks, constant(panels), ...outer].reduce(multiply);

@@ -220,7 +220,7 @@ class CorrelationKernel {
       if (pair === undefined) {
         const start = builder.let("tap_start", multiply(number, constant(perTap)));
         const rows = { from: constant(0), to: constant(channels) };
-        const shape = { vectors: this.#blocks.vectors, active: this.#active };
+        const shape = { vectors: this.#blocks.vectors, active: this.#active, last: null };
         this.#finish({ sums: tile, start, axes: place, ...rows, ...shape });
         return;
       }
@@ -250,7 +250,7 @@ class CorrelationKernel {
       ...pairs.map(({ tapAxis }) => loopOf(tapAxis, tapCount)),
       loopOf(channelAxis, channels),
     ];
-    const shape = { vectors: this.#blocks.vectors, lanes, active: this.#active };
+    const shape = { vectors: this.#blocks.vectors, lanes, active: this.#active, last: null };
     const source = this.#blocks.startOf(run, at, "run_start");
     const columnStep = run.steps[vectorAxis]!;
     const isPacked = columnStep !== 1;
@@ -340,7 +340,8 @@ class CorrelationKernel {
       const right = this.#plane(filter, point);
       const out = this.#plane(products, point);
       this.#blocks.forEachTile(block[0] * block[1], (row, rows) => {
-        const shape = { rows, vectors: this.#blocks.vectors, lanes, active: lanes };
+        const { vectors, width } = this.#blocks;
+        const shape = { rows, vectors, lanes, active: lanes, width };
         this.#builder.emit(
           invokeTile(
             { ...shape, rowStep: data.width, goesOn: false },
@@ -371,7 +372,8 @@ class CorrelationKernel {
       const right = this.#plane(derivatives, inRow);
       const out = this.#plane(sums, point);
       this.#blocks.forEachTile(channels, (row, rows) => {
-        const shape = { rows, vectors: this.#blocks.vectors, lanes, active: lanes };
+        const { vectors, width } = this.#blocks;
+        const shape = { rows, vectors, lanes, active: lanes, width };
         this.#builder.emit(
           invokeTile(
             { ...shape, rowStep: 1, goesOn: true },
@@ -420,7 +422,7 @@ class CorrelationKernel {
       );
       const finish = (start: Expression, at: readonly Expression[]): void => {
         const rows = { from: constant(0), to: constant(count) };
-        const shape = { vectors: this.#blocks.vectors, active: this.#active };
+        const shape = { vectors: this.#blocks.vectors, active: this.#active, last: null };
         const column = at.with(pairs.at(-1)!.longAxis, block.column);
         this.#finish({ sums: tile, start, axes: column, ...rows, ...shape });
       };

@@ -50,6 +50,8 @@ export interface TileShape {
   readonly lanes: number;
   /** Lanes of the last vector that are columns of the result. */
   readonly active: number;
+  /** Elements from row to row of the sums in memory, at least those of all vectors. */
+  readonly width: number;
   /** From row to row of the broadcast operand, in elements. */
   readonly rowStep: number;
   /** Null or absent unless the broadcast operand is a column of the data and moves from one row of the batch to others. */
@@ -74,7 +76,7 @@ export interface BatchRows {
   readonly elements: number;
 }
 
-/** The sums of one tile, stored row after row of `vectors` whole vectors each. */
+/** The sums of one tile, stored row after row, each in whole vectors. */
 export function invokeTile(
   shape: TileShape,
   sums: readonly SumLoop[],
@@ -107,9 +109,11 @@ const mostRowsApart = 8;
 
 /** A tile, named by all that its body depends on, and the numbers that it takes after its operands. */
 function tileFunction(
-  { rows, vectors, lanes, active, rowStep, goesOn, batchRows = null, ahead: next = [] }: TileShape,
+  given: TileShape,
   sums: readonly SumLoop[],
 ): { readonly tile: KernelFunction; readonly numbers: readonly Expression[] } {
+  const { rows, vectors, lanes, active, width, rowStep, goesOn } = given;
+  const { batchRows = null, ahead: next = [] } = given;
   const builder = new BlockBuilder();
   const pointer = (hint: string, access: Access) =>
     ({ kind: "pointer", name: builder.name(hint), dtype: "f32", access }) as const;
@@ -145,7 +149,7 @@ function tileFunction(
   const out = pointer("sums", goesOn ? "read_write" : "write");
 
   const type = vectorOf("f32", lanes);
-  const placeOf = (r: number, v: number) => place(out.name, constant((r * vectors + v) * lanes));
+  const placeOf = (r: number, v: number) => place(out.name, constant(r * width + v * lanes));
   const accumulators = Array.from({ length: rows }, (_, r) =>
     Array.from({ length: vectors }, (_, v) => {
       const start = goesOn ? load(placeOf(r, v), type) : constant(0, "f32", lanes);
@@ -217,7 +221,8 @@ function tileFunction(
     const inRows = broadcastRows === 0 ? "" : `row${broadcastRows}and`;
     return `${count}x${inRows}${numeral(broadcastStep)}x${numeral(runStep)}`;
   });
-  const shape = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}`;
+  const within = width === vectors * lanes ? "" : `in${width}`;
+  const shape = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}${within}`;
   const isLiterallyApart = rows > 1 && apart.kind === "constant";
   const ofRows = batchRows === null ? "" : `_row${batchRows.step}of${batchRows.elements}`;
   const by = (isLiterallyApart ? `_by${numeral(rowStep)}` : "") + ofRows;

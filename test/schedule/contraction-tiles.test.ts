@@ -163,6 +163,39 @@ test("a tile that fits its rows has no other beside it", async () => {
   `);
 });
 
+test("the last panel of columns shares the code of the others", async () => {
+  const cpu = { ...cpuOf(16), vectorRegisters: 32 };
+  const outcome = async (n: number) => {
+    const product = productCase({ letters: "mk,kn->mn", sizes: { m: 64, k: 30, n } });
+    const run = await runGraph(product, { cpu, fusion: true });
+    expectClose(run.results.get("y")!, interpret(product.graph, product).results.get("y")!, "y");
+    const kernel = run.source.slice(run.source.indexOf("void run_"));
+    const stores = [...kernel.matchAll(/ (store_\w+)\(.*?(, \d+)?\);/g)];
+    return [...tilesOf(run), ...stores.map(([, name, active = ""]) => name + active)];
+  };
+  // Panels of three vectors, then of two: the third is of the others alone.
+  expect(await outcome(80)).toMatchInlineSnapshot(`
+    [
+      "tile_8x3x16_n",
+      "tile_8x2x16in48_n",
+      "store_f32x16",
+      "store_f32x16",
+      "store_f32x16",
+    ]
+  `);
+  // The second vector of the last one has six columns.
+  expect(await outcome(70)).toMatchInlineSnapshot(`
+    [
+      "tile_8x3x16_n",
+      "tile_8x2x16to6in48_n",
+      "store_f32x16",
+      "store_f32x16",
+      "store_f32x16",
+      "store_first_f32x16, 6",
+    ]
+  `);
+});
+
 test("only the CPU is asked to bring memory near", () => {
   const product = productCase({ letters: "km,kn->mn", sizes: { k: 64, m: 128, n: 1024 } });
   const textFor = (target: Parameters<typeof scheduleCase>[1]) =>
