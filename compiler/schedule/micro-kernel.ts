@@ -130,16 +130,18 @@ function tileFunction(
   };
   // Where each step looks up a row of the batch no register is left for numbers.
   const areLiteral = batchRows !== null;
-  const stride = (hint: string, value: number): Expression =>
-    areLiteral ? constant(value) : argument(hint, constant(value), true);
+  // Where a sum goes on in parts each would wait for where it starts, if that were not known in advance.
+  const areLoopsLiteral = areLiteral || (next.length > 0 && sums.every(isLiteral));
+  const stride = (hint: string, value: number, inText = areLiteral): Expression =>
+    inText ? constant(value) : argument(hint, constant(value), true);
   const ends = sums.map((loop) =>
-    areLiteral && isLiteral(loop) ? countOf(loop) : argument("count", countOf(loop), false),
+    areLoopsLiteral && isLiteral(loop) ? countOf(loop) : argument("count", countOf(loop), false),
   );
   const steps = sums.map(
     ({ broadcastStep, broadcastRows, runStep }): Moved => ({
-      broadcast: stride("left_step", broadcastStep),
+      broadcast: stride("left_step", broadcastStep, areLoopsLiteral),
       broadcastRows: constant(broadcastRows),
-      run: stride("right_step", runStep),
+      run: stride("right_step", runStep, areLoopsLiteral),
     }),
   );
   const asked = next.map(({ rowStep: apart }) => ({
@@ -215,7 +217,7 @@ function tileFunction(
   });
 
   const parts = sums.map((loop) => {
-    if (!areLiteral) return "n";
+    if (!areLoopsLiteral) return "n";
     const { broadcastStep, broadcastRows, runStep } = loop;
     const count = isLiteral(loop) ? `${loop.extent.constant}` : "n";
     const inRows = broadcastRows === 0 ? "" : `row${broadcastRows}and`;
