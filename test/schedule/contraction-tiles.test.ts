@@ -208,6 +208,17 @@ test("only the CPU is asked to bring memory near", () => {
   expect(textFor(describeWgsl())).not.toContain("prefetch");
 });
 
+test("a sum that goes on in parts, asking for memory in between, has its steps in its text", async () => {
+  // The tile's rows of w, which are updated, are far from the first cache.
+  const cpu = { ...cpuOf(8), vectorRegisters: 16, cacheBytes: [1 << 8, 1 << 20] as const };
+  const run = await runGraph(updateCase(32), { cpu, fusion: true });
+  expect(tilesOf(run)).toMatchInlineSnapshot(`
+    [
+      "tile_2x3x8_by11_11x1x24_ask",
+    ]
+  `);
+});
+
 test("where a sum's innermost loop is short, what the outer one reads next is asked for", () => {
   // y[m, n] = Σ over b and k < 5 of a[b, k, m] · c[b, k, n]: five steps side by side, then a place far away.
   const context = new GraphContext();
