@@ -5,6 +5,7 @@
 
 import type { CompiledProgram, KernelCode } from "./compiled-program.ts";
 import { type Diagnostic, DiagnosticSink } from "./diagnostics/diagnostic.ts";
+import type { Kernel } from "./kernel/ir.ts";
 import { type PassesOptions, type PassesResult, runPasses } from "./passes.ts";
 import { type LowerOptions, lower } from "./semantics/lower.ts";
 import type { SourceHost } from "./semantics/modules.ts";
@@ -12,7 +13,9 @@ import type { Precision } from "./semantics/precision.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
 import { alternativeOf, type Target } from "./targets/alternative.ts";
+import { KernelParts } from "./targets/cpu/c-source.ts";
 import { type Clock, clocksOffset, planClocks } from "./targets/cpu/clocks.ts";
+import { KernelPrinter } from "./targets/cpu/print-kernel.ts";
 import { printLibrary } from "./targets/cpu/print-module.ts";
 import { printCuda } from "./targets/cuda/print-module.ts";
 import { reportLoops } from "./targets/report-loops.ts";
@@ -20,13 +23,22 @@ import { printWgsl } from "./targets/wgsl/print-module.ts";
 import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
 
-export interface CompileOptions extends Omit<PassesOptions, "write" | "target" | "alternative"> {
+export interface CompileOptions
+  extends Omit<PassesOptions, "write" | "target" | "alternative" | "takeKernel"> {
   /** Where kernels run; a function where that depends on the precision that the program allows. */
   readonly target: Target | ((precision: Precision) => Target);
   /** What replaces entries of the train block. */
   readonly overrides?: LowerOptions;
   /** By which clock kernels of the CPU are to say how long they take, see targets/cpu/clocks.ts; by default they do not. */
   readonly clocks?: Clock | undefined;
+  /** Who compiles parts of the CPU's kernels while this compiles the rest; by default nobody. */
+  readonly parts?: PartTaker | undefined;
+}
+
+/** Gets the parts that have kernels alone, as `partTexts` makes them of so much work, each once its kernels are made. */
+export interface PartTaker {
+  readonly work: number;
+  readonly take: (text: string) => void;
 }
 
 export interface CompileOutcome {
@@ -44,7 +56,7 @@ export interface CompileOutcome {
 export function compile(
   entry: string,
   host: SourceHost,
-  { overrides = {}, ...options }: CompileOptions,
+  { overrides = {}, parts, ...options }: CompileOptions,
 ): CompileOutcome {
   const sink = new DiagnosticSink();
   const sources = new RecordedSources(host);
@@ -57,10 +69,12 @@ export function compile(
   const printed: string[] = [];
   const target =
     typeof options.target === "function" ? options.target(lowered.precision) : options.target;
+  const printer = new KernelPrinter(target.name === "cpu" ? target.features : []);
   const passes = runPasses(lowered, (span) => sources.locate(span), {
     ...options,
     target,
     alternative: alternativeOf(target),
+    takeKernel: parts && target.name === "cpu" ? partsOf(printer, parts) : undefined,
     write: (text) => printed.push(text),
   });
   const plan = planTrainer(lowered, passes, {
@@ -71,6 +85,7 @@ export function compile(
   const { scheduled } = passes;
   const { module } = scheduled;
   const code = printKernels(passes, target, {
+    printer,
     source: entry,
     batchMax: lowered.batchMax,
     clocks,
@@ -88,7 +103,18 @@ export function compile(
   return { program, lowered, diagnostics, sources: sources.texts };
 }
 
+/** Prints kernels as they come. */
+function partsOf(printer: KernelPrinter, { work, take }: PartTaker): (kernel: Kernel) => void {
+  const parts = new KernelParts((...of) => printer.definitions(...of), work);
+  return (kernel) => {
+    const text = parts.add(printer.print(kernel).fn);
+    if (text !== undefined) take(text);
+  };
+}
+
 interface PrintedProgram {
+  /** Of kernels for the CPU. */
+  readonly printer: KernelPrinter;
   readonly source: string;
   readonly batchMax: number;
   readonly clocks: Clock | undefined;
@@ -97,14 +123,13 @@ interface PrintedProgram {
 function printKernels(
   { scheduled, alternative }: PassesResult,
   target: Target,
-  { source, batchMax, clocks }: PrintedProgram,
+  { printer, source, batchMax, clocks }: PrintedProgram,
 ): KernelCode {
   const { module, arenas } = scheduled;
   switch (target.name) {
     case "cpu": {
       const timing = clocks && { clock: clocks, offset: clocksOffset(arenas.results) };
-      const c = printLibrary(module, { features: target.features, source, clocks: timing });
-      return { target: "cpu", c };
+      return { target: "cpu", c: printLibrary(module, printer, { source, clocks: timing }) };
     }
     case "wgsl": {
       const program = printWgsl(module, alternative?.module ?? null, { batchMax, arenas });

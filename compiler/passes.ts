@@ -6,6 +6,7 @@ import { inlineCalls } from "./graph/calls.ts";
 import type { Graph } from "./graph/node.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
+import type { KernelModule } from "./kernel/module.ts";
 import { printModule } from "./kernel/print.ts";
 import { verifyModule } from "./kernel/verify.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
@@ -29,8 +30,8 @@ import {
 } from "./pipeline.ts";
 import {
   type ProgramOptions,
+  ProgramSchedule,
   type ScheduledProgram,
-  scheduleProgram,
 } from "./schedule/schedule-program.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 
@@ -123,18 +124,12 @@ function grouping(target: TargetDescription, fusion: boolean): Pass<Graph, Group
   };
 }
 
-function scheduling(
-  target: TargetDescription,
-  options: ProgramOptions,
-): Pass<readonly GroupedGraph[], ScheduledProgram> {
+function scheduling(program: ProgramSchedule): Pass<GroupedGraph, KernelModule> {
   return {
     name: "schedule",
-    why: "all graphs at once: they share kernels, and the places of what lasts",
-    run: (context, graphs) => scheduleProgram(context, graphs, target, options),
-    form: {
-      verify: ({ module }) => verifyModule(module),
-      print: ({ module }) => printModule(module),
-    },
+    why: "as soon as a graph has its groups: its kernels can be compiled while later graphs are not there yet",
+    run: (_, grouped) => program.add(grouped),
+    form: { verify: verifyModule, print: printModule },
   };
 }
 
@@ -145,6 +140,8 @@ export interface PassesOptions extends PassOptions {
   readonly fusion?: boolean;
   /** How many plans of each contraction are compiled for the CPU, each in a graph of its own, so that they can be measured. */
   readonly candidates?: number | undefined;
+  /** Gets each kernel for `target` as soon as it is made, in the order of launches. */
+  readonly takeKernel?: ProgramOptions["takeKernel"];
 }
 
 /** What the passes made of a lowered program. */
@@ -165,7 +162,7 @@ export interface PassesResult {
 export function runPasses(
   lowered: LoweredProgram,
   locate: (span: Span) => string,
-  { target, alternative = null, fusion = true, candidates, ...options }: PassesOptions,
+  { target, alternative = null, fusion = true, candidates, takeKernel, ...options }: PassesOptions,
 ): PassesResult {
   const { context, training } = lowered;
   const monitor = new PassMonitor(options);
@@ -183,36 +180,36 @@ export function runPasses(
     // Workgroups reduce in chunks of a size that follows from the shapes: their sums stay as they were measured.
     return target.workgroup === null ? run(cropping, name, hoisted) : hoisted;
   };
-  const onDevice = (graph: Graph): GroupedGraph => {
+  const { columns, model, persistent, batchMax } = lowered;
+  const parts = { model, persistent, columns, batchMax };
+  const program = { ...parts, joinLaunches: fusion, candidates, locate };
+  const schedule = new ProgramSchedule(context, target, { ...program, takeKernel });
+  const otherSchedule = alternative && new ProgramSchedule(context, alternative, program);
+  const onDevice = (graph: Graph): void => {
     const { name } = graph;
     const inlined = run(inlining, name, graph);
     const hoisted = run(scalarHoisting, name, run(simplification, name, inlined));
     stepScalars.set(name, hoisted.scalars);
     const rounded = run(rounding(target), name, hoisted.graph);
-    return run(grouping(target, fusion), name, rounded);
+    const grouped = run(grouping(target, fusion), name, rounded);
+    run(scheduling(schedule), name, grouped);
+    if (otherSchedule !== null) run(scheduling(otherSchedule), `${name}, alternative`, grouped);
   };
 
-  const graphs = [
-    ...(training === null
-      ? []
-      : [
-          ...training.updates.map(({ graph }) =>
-            onDevice(run(differentiation, graph.name, canonical(graph))),
-          ),
-          onDevice(canonical(training.evaluate)),
-        ]),
-    onDevice(canonical(lowered.predict)),
-    ...lowered.statistics.map(({ body }) => onDevice(canonical(body))),
-  ];
+  if (training !== null) {
+    for (const { graph } of training.updates) {
+      onDevice(run(differentiation, graph.name, canonical(graph)));
+    }
+    onDevice(canonical(training.evaluate));
+  }
+  onDevice(canonical(lowered.predict));
+  for (const { body } of lowered.statistics) onDevice(canonical(body));
   for (const graph of training?.schedules ?? []) {
     stepScalars.set(graph.name, { ...graph, name: `${graph.name}_scalars` });
   }
-  const { columns, model, persistent } = lowered;
-  const program = { model, persistent, columns, joinLaunches: fusion, candidates, locate };
-  const scheduled = run(scheduling(target, program), "all", graphs);
   return {
-    scheduled,
-    alternative: alternative && run(scheduling(alternative, program), "alternative", graphs),
+    scheduled: schedule.finish(),
+    alternative: otherSchedule?.finish() ?? null,
     stepScalars,
     init: run(composition, "init", run(inlining, "init", run(lowering, "init", lowered.init))),
     readout:

@@ -3,7 +3,7 @@
 import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
 import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
-import { type CompileOptions, compile } from "../index.ts";
+import { type CompileOptions, compile, type PartTaker } from "../index.ts";
 import type { PlanSource } from "../optimize/target-description.ts";
 import type { Precision } from "../semantics/precision.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
@@ -37,6 +37,8 @@ export interface CompileRequest {
   readonly candidates?: number | undefined;
   /** Where contractions of the CPU have their plans from, if they are not predicted. */
   readonly plans?: PlanSource | undefined;
+  /** Who compiles parts of the CPU's kernels in the meantime. */
+  readonly parts?: PartTaker | undefined;
 }
 
 export interface CompiledModel {
@@ -51,7 +53,7 @@ export interface CompiledModel {
 /** @throws SilentFailure after printing diagnostics with errors. */
 export function compileModel(request: CompileRequest, streams: Streams): CompiledModel {
   const { entry, batchSize, precision, fusion = true, verify = false } = request;
-  const { clocks, candidates } = request;
+  const { clocks, candidates, parts } = request;
   const passes = new Set((request.print ?? []).map(passName));
   const { program, lowered, diagnostics, sources } = compile(
     entry,
@@ -62,6 +64,7 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
       verify,
       clocks,
       candidates,
+      parts,
       print: passes,
       now: () => performance.now(),
       overrides: {

@@ -12,8 +12,15 @@ import {
 } from "../../runtime/training/command/environment.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
+import type { PartTaker } from "../index.ts";
 import type { CompiledFile } from "../targets/build-cache.ts";
-import { type CompileOptions, compileLibrary } from "../targets/cpu/toolchain.ts";
+import {
+  beginLibrary,
+  type CCompiler,
+  type CompileOptions,
+  compileLibrary,
+} from "../targets/cpu/toolchain.ts";
+import type { ObjectFiles } from "../targets/object-files.ts";
 import { instantiateProgram } from "../trainer/instantiate.ts";
 import { cudaImages } from "./cuda-kernels.ts";
 import { describeTarget } from "./machine.ts";
@@ -21,7 +28,22 @@ import type { ReadyKernels } from "./program-cache.ts";
 import type { Streams } from "./streams.ts";
 
 /** What is known before kernels are compiled, and what is to be done then. */
-export type Preparations = Pick<CompileOptions, "compiler" | "whileCompiling">;
+export type Preparations = Pick<CompileOptions, "compiler" | "whileCompiling" | "begun">;
+
+/** Lines of a part: compilers take several times as long for it as they take to start. */
+const partWork = 2000;
+
+/** How the C compiler is called; undefined for `march` means this processor. */
+function libraryOptions(march: string | undefined): CompileOptions & { readonly partWork: number } {
+  const target = describeTarget(march);
+  return {
+    march: target.march,
+    mtune: target.mtune,
+    prefersWideVectors: target.prefersWideVectors,
+    processor: target.processor,
+    partWork: availableParallelism() > 1 ? partWork : Number.POSITIVE_INFINITY,
+  };
+}
 
 /** Calls the C compiler, unless its output is in the cache. */
 export async function compileKernels(
@@ -29,17 +51,27 @@ export async function compileKernels(
   march: string | undefined,
   preparations: Preparations = {},
 ): Promise<CompiledFile> {
-  const target = describeTarget(march);
   const { code } = program;
   invariant(code.target === "cpu", `no C compiler takes ${code.target}`);
-  return compileLibrary(code.c, {
-    march: target.march,
-    mtune: target.mtune,
-    prefersWideVectors: target.prefersWideVectors,
-    processor: target.processor,
-    jobs: availableParallelism(),
-    ...preparations,
-  });
+  return compileLibrary(code.c, { ...libraryOptions(march), ...preparations });
+}
+
+/** Kernels that are compiled while others are not there yet. */
+export interface BegunKernels {
+  /** For `compileModel`. */
+  readonly parts: PartTaker;
+  /** For `readyKernels`; to be removed in the end, whatever came of the model. */
+  readonly begun: ObjectFiles;
+}
+
+/** @throws MissingCompilerError if the compiler does not run. */
+export async function beginKernels(
+  march: string | undefined,
+  compiler: CCompiler,
+): Promise<BegunKernels> {
+  const options = libraryOptions(march);
+  const begun = await beginLibrary({ ...options, compiler });
+  return { begun, parts: { work: options.partWork, take: (text) => begun.begin(text) } };
 }
 
 /** Kernels ready to run in this process. */

@@ -7,7 +7,7 @@ import type { CompileRequest } from "./compile-model.ts";
 import { requireCudaDevice } from "./cuda-kernels.ts";
 import { CommandError } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
-import { modelEnvironment, readyKernels } from "./model-environment.ts";
+import { beginKernels, modelEnvironment, readyKernels } from "./model-environment.ts";
 import type { CompileFlags } from "./options.ts";
 import { findPackageFiles } from "./package-files.ts";
 import { type KeptProgram, ProgramCache } from "./program-cache.ts";
@@ -81,19 +81,26 @@ async function compileAll(
   streams: Streams,
   whileCompiling: WhileCompiling | undefined,
 ): Promise<KeptProgram & { readonly sources: ReadonlyMap<string, string> }> {
-  // Says what it is while the model is compiled. Without one, that is told when kernels are to be.
+  // Says what it is while the compiler is loaded, which is done only where there is something to compile.
   const compiler =
     request.target === "cpu" ? await findCCompiler().catch(() => undefined) : undefined;
-  // The compiler itself is loaded only where there is something to compile.
   const { compileModel } = await import("./compile-model.ts");
-  const { program: compiled, lowered, sources, warnings } = compileModel(request, streams);
-  const program =
-    request.target !== "cpu"
-      ? (await import("./with-self-test.ts")).withSelfTest(compiled, lowered)
-      : compiled;
-  const kernels = await readyKernels(program, request.march, {
-    ...(compiler === undefined ? {} : { compiler }),
-    whileCompiling: () => whileCompiling?.(program),
-  });
-  return { program, kernels, warnings, sources };
+  // Without a C compiler that runs, that is told when kernels are to be compiled.
+  const early = compiler && (await beginKernels(request.march, compiler).catch(() => undefined));
+  try {
+    const compiled = compileModel({ ...request, parts: early?.parts }, streams);
+    const { lowered, sources, warnings } = compiled;
+    const program =
+      request.target !== "cpu"
+        ? (await import("./with-self-test.ts")).withSelfTest(compiled.program, lowered)
+        : compiled.program;
+    const kernels = await readyKernels(program, request.march, {
+      ...(compiler === undefined ? {} : { compiler }),
+      begun: early?.begun,
+      whileCompiling: () => whileCompiling?.(program),
+    });
+    return { program, kernels, warnings, sources };
+  } finally {
+    await early?.begun.remove();
+  }
 }

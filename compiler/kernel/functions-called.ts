@@ -5,13 +5,22 @@ import { walkStatements } from "./rewrite.ts";
 
 /** All functions that kernels call, callees first, each name once; the machine's own ones have no text and are not among them. */
 export function functionsOf(kernels: readonly Kernel[]): KernelFunction[] {
+  return withCallees(kernels.flatMap(({ body, tasks }) => functionsCalled(body, tasks)));
+}
+
+/** Functions with all that they call, as `functionsOf` has those of kernels; what those of some names call is left out. */
+export function withCallees(
+  functions: readonly KernelFunction[],
+  known: ReadonlySet<string> = new Set(),
+): KernelFunction[] {
   const found = new Map<string, KernelFunction>();
   const visit = (fn: KernelFunction): void => {
     if (found.has(fn.name) || fn.isIntrinsic === true) return;
-    for (const callee of functionsCalled(fn.body, fn.result)) visit(callee);
+    const callees = known.has(fn.name) ? [] : functionsCalled(fn.body, fn.result);
+    for (const callee of callees) visit(callee);
     found.set(fn.name, fn);
   };
-  for (const { body, tasks } of kernels) for (const fn of functionsCalled(body, tasks)) visit(fn);
+  for (const fn of functions) visit(fn);
   return [...found.values()];
 }
 

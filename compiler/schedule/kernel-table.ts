@@ -17,6 +17,12 @@ export class KernelTable {
   /** By their outlines, which few have in common: what they compute is compared only for those. */
   readonly #alike = new Map<string, Entry[]>();
   readonly #names = new Set(libraryFunctions);
+  readonly #take: (kernel: Kernel) => void;
+
+  /** `take` gets each kernel when it is entered. */
+  constructor(take: (kernel: Kernel) => void = () => {}) {
+    this.#take = take;
+  }
 
   costs(target: TargetDescription): GroupCosts {
     const known = this.#costs.get(target) ?? new GroupCosts(this.#forms, target);
@@ -39,6 +45,7 @@ export class KernelTable {
     this.#names.add(name);
     const named = { ...kernel, name };
     alike.push({ kernel: named, content });
+    this.#take(named);
     return named;
   }
 }

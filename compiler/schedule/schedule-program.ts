@@ -12,6 +12,7 @@ import { elementsAt } from "../graph/extent.ts";
 import type { Leaf, Origin, Value } from "../graph/node.ts";
 import { elementType } from "../kernel/algebra.ts";
 import { removeDeadCode } from "../kernel/dead-code.ts";
+import type { Kernel } from "../kernel/ir.ts";
 import type { GraphFunction, KernelModule, LaunchLoop, Placement } from "../kernel/module.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
@@ -49,6 +50,10 @@ export interface ProgramOptions {
   readonly candidates?: number | undefined;
   /** `digits.nn:5:30`. */
   readonly locate: (span: Origin["span"]) => string;
+  /** Rows of the largest batch of all graphs. */
+  readonly batchMax: number;
+  /** Gets each kernel as soon as it is made, which is in the order in which graphs launch new ones. */
+  readonly takeKernel?: ((kernel: Kernel) => void) | undefined;
 }
 
 /** A result of a graph, in the results arena. */
@@ -83,45 +88,71 @@ export interface ScheduledProgram {
   readonly kernels: readonly KernelReport[];
 }
 
-/**
- * Schedules all graphs of a model that run on the device.
- *
- * Groups must come in an order that keeps data and overwriting dependences, as `formGroups` gives them.
- */
-export function scheduleProgram(
-  context: GraphContext,
-  graphs: readonly GroupedGraph[],
-  target: TargetDescription,
-  options: ProgramOptions,
-): ScheduledProgram {
-  const batchMax = Math.max(1, ...graphs.map(({ graph }) => graph.batchMax));
-  const persistent = layoutPersistent(options.persistent, batchMax, target);
-  const kernels = new KernelTable();
-  const { candidates = 1 } = options;
-  const targets = Array.from({ length: candidates }, (_, number) =>
-    candidates === 1 ? target : withCandidate(target, number),
-  );
-  const scheduled = graphs.flatMap((grouped) =>
-    targets.map((described, number) => {
-      const name = candidateOf(grouped.graph.name, number);
-      return scheduleGraph(context, name, grouped, described, options, persistent, kernels);
-    }),
-  );
-  let reports: readonly KernelReport[] | undefined;
-  return {
-    module: { model: options.model, functions: scheduled.map(({ fn }) => fn) },
-    graphs: scheduled.map(({ graph }) => graph),
-    persistent,
-    arenas: {
-      persistent: persistent.bytes,
-      temporaries: Math.max(0, ...scheduled.map(({ temporaryBytes }) => temporaryBytes)),
-      results: Math.max(0, ...scheduled.map(({ resultBytes }) => resultBytes)),
-    },
-    get kernels() {
-      reports ??= scheduled.flatMap((graph) => graph.reports());
-      return reports;
-    },
-  };
+/** Schedules the graphs of a model that run on the device, one after the other: they share kernels, and the places of what lasts. */
+export class ProgramSchedule {
+  readonly #context: GraphContext;
+  readonly #targets: readonly TargetDescription[];
+  readonly #options: ProgramOptions;
+  readonly #persistent: Layout<Value>;
+  readonly #kernels: KernelTable;
+  readonly #scheduled: GraphSchedule[] = [];
+
+  constructor(context: GraphContext, target: TargetDescription, options: ProgramOptions) {
+    const { candidates = 1, batchMax } = options;
+    this.#context = context;
+    this.#targets = Array.from({ length: candidates }, (_, number) =>
+      candidates === 1 ? target : withCandidate(target, number),
+    );
+    this.#options = options;
+    this.#persistent = layoutPersistent(options.persistent, Math.max(1, batchMax), target);
+    this.#kernels = new KernelTable(options.takeKernel);
+  }
+
+  /**
+   * Schedules a graph, once for each candidate.
+   *
+   * Groups must come in an order that keeps data and overwriting dependences, as `formGroups` gives them.
+   */
+  add(grouped: GroupedGraph): KernelModule {
+    const scheduled = this.#targets.map((target, number) =>
+      scheduleGraph(
+        this.#context,
+        candidateOf(grouped.graph.name, number),
+        grouped,
+        target,
+        this.#options,
+        this.#persistent,
+        this.#kernels,
+      ),
+    );
+    this.#scheduled.push(...scheduled);
+    return moduleOf(this.#options, scheduled);
+  }
+
+  /** All graphs so far. */
+  finish(): ScheduledProgram {
+    const persistent = this.#persistent;
+    const scheduled = [...this.#scheduled];
+    let reports: readonly KernelReport[] | undefined;
+    return {
+      module: moduleOf(this.#options, scheduled),
+      graphs: scheduled.map(({ graph }) => graph),
+      persistent,
+      arenas: {
+        persistent: persistent.bytes,
+        temporaries: Math.max(0, ...scheduled.map(({ temporaryBytes }) => temporaryBytes)),
+        results: Math.max(0, ...scheduled.map(({ resultBytes }) => resultBytes)),
+      },
+      get kernels() {
+        reports ??= scheduled.flatMap((graph) => graph.reports());
+        return reports;
+      },
+    };
+  }
+}
+
+function moduleOf({ model }: ProgramOptions, scheduled: readonly GraphSchedule[]): KernelModule {
+  return { model, functions: scheduled.map(({ fn }) => fn) };
 }
 
 /** The name of a graph whose contractions have plans of that number among the candidates: 0 is the graph itself. */

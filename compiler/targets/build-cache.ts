@@ -10,6 +10,7 @@ import { access, constants, mkdir, readFile, rename, rm, writeFile } from "node:
 import { homedir, tmpdir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import { InvariantError } from "../diagnostics/diagnostic.ts";
+import { ObjectFiles, runCompiler } from "./object-files.ts";
 
 /** No compiler, or none that works: the user's to mend, and said so by the command line. */
 export class MissingCompilerError extends Error {
@@ -23,6 +24,8 @@ export interface CacheOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** Called as soon as the compilers run, unless the cache has what they would make: for what else there is to do. */
   readonly whileCompiling?: () => void;
+  /** Parts that are being compiled already, in the same way. They stay the caller's, to be removed in the end. */
+  readonly begun?: ObjectFiles | undefined;
 }
 
 export interface CompiledFile {
@@ -66,7 +69,7 @@ export interface Compilation {
  */
 export async function compileCached(
   compilation: Compilation,
-  { environment = process.env, cacheDirectory: given, whileCompiling }: CacheOptions,
+  { environment = process.env, cacheDirectory: given, whileCompiling, begun }: CacheOptions,
 ): Promise<CompiledFile> {
   const { what, compiler, sources, extensions, args, objectArgs, depends, explain } = compilation;
   const directory = given ?? cacheDirectory(environment);
@@ -77,56 +80,38 @@ export async function compileCached(
   if (await isIntact(path)) return { path, isCached: true };
 
   await mkdir(directory, { recursive: true });
-  const unique = `${key}.${randomUUID()}`;
-  const sourceFiles = sources.map((_, i) => join(directory, `${unique}-${i}${extensions.source}`));
-  const unfinished = join(directory, `${unique}${extensions.output}`);
-  await Promise.all(sourceFiles.map((file, i) => writeFile(file, sources[i]!)));
-  const compiling = compileFiles(compilation, sourceFiles, unfinished, environment);
-  whileCompiling?.();
-  const failure = await compiling;
-  if (failure !== null) {
-    await rm(unfinished, { force: true });
-    const lacking = explain?.(failure);
-    if (lacking !== undefined) {
-      await removeAll(sourceFiles);
-      throw new MissingCompilerError(lacking);
+  const isOne = objectArgs === undefined || sources.length === 1;
+  const compileOne = isOne ? (from: string, to: string) => args([from], to) : objectArgs;
+  const own = { compiler, extension: extensions.source, directory, environment };
+  const parts =
+    isOne || begun === undefined ? new ObjectFiles({ ...own, objectArgs: compileOne }) : begun;
+  const unfinished = join(directory, `${key}.${randomUUID()}${extensions.output}`);
+  try {
+    for (const source of sources) parts.begin(source);
+    whileCompiling?.();
+    const objects = parts.objectsOf(sources);
+    const failure =
+      (await parts.failureOf(sources)) ??
+      (isOne ? null : await runCompiler(compiler, args(objects, unfinished), environment).failure);
+    if (failure !== null) {
+      const lacking = explain?.(failure);
+      if (lacking !== undefined) throw new MissingCompilerError(lacking);
+      const kept = sources.map((_, i) => join(directory, `${key}-${i}${extensions.source}`));
+      await parts.keepSources(sources, kept);
+      throw new InvariantError(
+        `the ${what} ${compiler} refused the generated kernels, kept as ${kept.join(", ")}:\n${failure}`,
+      );
     }
-    const kept = sources.map((_, i) => join(directory, `${key}-${i}${extensions.source}`));
-    await Promise.all(kept.map((file, i) => rename(sourceFiles[i]!, file)));
-    throw new InvariantError(
-      `the ${what} ${compiler} refused the generated kernels, kept as ${kept.join(", ")}:\n${failure}`,
-    );
+    if (isOne) await rename(objects[0]!, unfinished);
+    const checksum = await checksumOf(unfinished);
+    await writeFile(`${unfinished}.sha256`, checksum);
+    await rename(`${unfinished}.sha256`, `${path}.sha256`);
+    await rename(unfinished, path);
+    return { path, isCached: false };
+  } finally {
+    await rm(unfinished, { force: true });
+    if (parts !== begun) await parts.remove();
   }
-  await removeAll(sourceFiles);
-  const checksum = await checksumOf(unfinished);
-  await writeFile(`${unfinished}.sha256`, checksum);
-  await rename(`${unfinished}.sha256`, `${path}.sha256`);
-  await rename(unfinished, path);
-  return { path, isCached: false };
-}
-
-/** What the compiler said if it failed. */
-async function compileFiles(
-  { compiler, args, objectArgs }: Compilation,
-  sources: readonly string[],
-  output: string,
-  environment: NodeJS.ProcessEnv,
-): Promise<string | null> {
-  if (objectArgs === undefined || sources.length === 1) {
-    return run(compiler, args(sources, output), environment);
-  }
-  const objects = sources.map((source) => `${source}.o`);
-  const failures = await Promise.all(
-    sources.map((source, i) => run(compiler, objectArgs(source, objects[i]!), environment)),
-  );
-  const failure = failures.find((said) => said !== null);
-  const linked = failure ?? (await run(compiler, args(objects, output), environment));
-  await removeAll(objects);
-  return linked;
-}
-
-async function removeAll(files: readonly string[]): Promise<void> {
-  await Promise.all(files.map((file) => rm(file, { force: true })));
 }
 
 async function checksumOf(path: string): Promise<string> {
@@ -169,19 +154,6 @@ export async function askCompiler(what: string, compiler: string, flag: string):
     execFile(compiler, [flag], (error, stdout) => {
       if (error === null) resolve(stdout);
       else reject(new MissingCompilerError(`the ${what} ${compiler} does not run`));
-    });
-  });
-}
-
-/** What the compiler said if it failed. */
-async function run(
-  compiler: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<string | null> {
-  return new Promise((resolve) => {
-    execFile(compiler, [...args], { maxBuffer: 1 << 24, env }, (error, stdout, stderr) => {
-      resolve(error === null ? null : stderr || stdout || error.message);
     });
   });
 }

@@ -9,6 +9,8 @@ import { compileModel } from "../../compiler/cli/compile-model.ts";
 import { runCli } from "../../compiler/cli/program.ts";
 import type { MeasureCandidates } from "../../compiler/cli/tuning/measure-candidates.ts";
 import { PlanStore } from "../../compiler/cli/tuning/plan-store.ts";
+import { invariant } from "../../compiler/diagnostics/diagnostic.ts";
+import { wholeText } from "../../compiler/targets/cpu/c-source.ts";
 import { launchOf, planOf } from "./tuned-launches.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nnc-tune-"));
@@ -178,7 +180,8 @@ describe("kept plans", () => {
   it("change nothing that is not asked to take them", async () => {
     const texts = () => {
       const { program } = compileModel({ entry: model, target: "cpu" }, collecting().streams);
-      return program.code;
+      invariant(program.code.target === "cpu", "it is for the CPU");
+      return wholeText(program.code.c);
     };
     const before = texts();
     const { program } = compileModel({ entry: model, target: "cpu" }, collecting().streams);

@@ -8,8 +8,8 @@ import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
 import type { GroupedGraph } from "../../compiler/optimize/group.ts";
 import type { TargetDescription } from "../../compiler/optimize/target-description.ts";
 import {
+  ProgramSchedule,
   type ScheduledProgram,
-  scheduleProgram,
 } from "../../compiler/schedule/schedule-program.ts";
 import type { ElementType } from "../../runtime/plan.ts";
 
@@ -38,8 +38,9 @@ export function scheduleCase(
   const leaves = leavesOf(graph);
   const persistent = leaves.filter((value) => ["param", "state"].includes(roleOf(value)));
   const inputs = leaves.filter((value) => roleOf(value) === "input");
-  const program = scheduleProgram(context, [grouped], target, {
+  const schedule = new ProgramSchedule(context, target, {
     model: "test",
+    batchMax: graph.batchMax,
     persistent: persistent.map((value) => ({
       leaf: value,
       role: roleOf(value) === "param" ? "param" : "state",
@@ -54,6 +55,8 @@ export function scheduleCase(
     joinLaunches: fusion,
     locate: ({ file, start }) => `${file}:${start}`,
   });
+  schedule.add(grouped);
+  const program = schedule.finish();
   verifyModule(program.module);
   return { grouped, program, leaves, persistent, inputs };
 }

@@ -1,11 +1,30 @@
 /** Generated C in parts: the same library as in one file, whatever calls what. */
 
 import { expect, test } from "vitest";
-import { add, constant, f32, load, multiply, place, store } from "../../compiler/kernel/build.ts";
+import { compileModel } from "../../compiler/cli/compile-model.ts";
+import { invariant } from "../../compiler/diagnostics/diagnostic.ts";
+import { valueFunction } from "../../compiler/kernel/block-builder.ts";
+import {
+  add,
+  constant,
+  f32,
+  invoke,
+  load,
+  multiply,
+  place,
+  store,
+} from "../../compiler/kernel/build.ts";
 import type { Expression } from "../../compiler/kernel/ir.ts";
 import type { Arena, KernelModule, Launch, Placement } from "../../compiler/kernel/module.ts";
 import { verifyModule } from "../../compiler/kernel/verify.ts";
-import { partTexts, wholeText } from "../../compiler/targets/cpu/c-source.ts";
+import {
+  type CSource,
+  hidden,
+  KernelParts,
+  partTexts,
+  wholeText,
+} from "../../compiler/targets/cpu/c-source.ts";
+import { KernelPrinter } from "../../compiler/targets/cpu/print-kernel.ts";
 import { printLibrary } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 import { loadNativeAddon } from "../../runtime/devices/cpu/native-addon.ts";
@@ -59,15 +78,14 @@ const module: KernelModule = {
 
 const cpu = thisCpu();
 
-async function run(texts: readonly string[], jobs: number): Promise<Float32Array> {
-  const source = printLibrary(module, { features: cpu.features, source: "test.nn" });
-  expect(partTexts(source, jobs, 1)).toEqual(texts);
-  const { path } = await compileLibrary(source, {
-    ...cpu,
-    cacheDirectory: testCache,
-    jobs,
-    shortestPart: 1,
-  });
+function printed(features: readonly string[]): CSource {
+  return printLibrary(module, new KernelPrinter(features), { source: "test.nn" });
+}
+
+async function run(texts: readonly string[], partWork: number): Promise<Float32Array> {
+  const source = printed(cpu.features);
+  expect(partTexts(source, partWork)).toEqual(texts);
+  const { path } = await compileLibrary(source, { ...cpu, cacheDirectory: testCache, partWork });
   const addon = loadNativeAddon();
   const session = new addon.Session(new addon.Library(path), {
     persistentBytes: 256,
@@ -98,27 +116,117 @@ async function run(texts: readonly string[], jobs: number): Promise<Float32Array
   }
 }
 
+/** Functions that a part defines, by their names. */
+function definedIn(part: string): readonly string[] {
+  return (
+    part.match(/(?<=^(?:__attribute__\S+ |static )?(?:void|int32_t) )\w+(?=\([^;]*\{)/gm) ?? []
+  );
+}
+
 test("parts make the library that one file makes", async () => {
   verifyModule(module);
-  const source = printLibrary(module, { features: cpu.features, source: "test.nn" });
+  const source = printed(cpu.features);
   const whole = wholeText(source);
-  expect(partTexts(source, 1, 1)).toEqual([whole]);
-  expect(partTexts(source, 8)).toEqual([whole]);
-  const parts = partTexts(source, 3, 1);
-  expect(parts).toHaveLength(3);
-  // Each kernel is in one of them, beside its tasks.
-  const kernels = parts.map((part) => part.match(/(?<=static void run_)\w+/g) ?? []);
-  expect(kernels.flat().sort()).toEqual(["other", "product", "sum"]);
+  expect(partTexts(source, 1000)).toEqual([whole]);
+  const parts = partTexts(source, 1);
+  const driver = [
+    ...["take_part", "take_slot", "give_slot"],
+    ...["launch_sum", "launch_product", "launch_other", "nnc_train_3_by_rows", "launch_sum_2"],
+    ...["nnc_abi", "nnc_train", "nnc_predict"],
+  ];
+  expect(parts.map(definedIn)).toEqual([["run_sum"], ["run_product"], ["run_other"], driver]);
 
-  const values = await run([whole], 1);
+  const values = await run([whole], 1000);
   expect([values[16], values[32], values[48]]).toEqual([5 + 3 * 5, 7 * 3 * 3, 3]);
   // At the other place of the same kernel.
   expect(values[56]).toBe(3);
-  expect(await run(parts, 3)).toEqual(values);
+  expect(await run(parts, 1)).toEqual(values);
+});
+
+test("kernels that are too little for a part of their own are beside what calls them", () => {
+  const source = printed([]);
+  const { work } = source.functions.find(({ kind }) => kind === "kernel")!;
+  const functions = source.functions.map((fn) =>
+    fn.kind === "kernel" && fn.kernel === "other" ? { ...fn, work: work / 4 } : fn,
+  );
+  const [first, last, ...more] = partTexts({ ...source, functions }, 2 * work);
+  expect(definedIn(first!)).toEqual(["run_sum", "run_product"]);
+  expect(definedIn(last!)).toContain("run_other");
+  expect(more).toEqual([]);
+});
+
+test("a function that kernels of several parts call is defined by the first of them", async () => {
+  const inlined = valueFunction("threefold", "", [["x", f32]], (_, x) =>
+    multiply(x, constant(3, "f32")),
+  );
+  const threefold = { ...inlined, inline: false };
+  const launches = [
+    kernel("first", (y, x) => add(y, invoke(threefold, x)), [0, 64]),
+    kernel("second", (y, x) => multiply(y, invoke(threefold, x)), [0, 64]),
+  ];
+  const calling = { ...module, functions: [{ ...module.functions[1]!, launches }] };
+  verifyModule(calling);
+  const source = printLibrary(calling, new KernelPrinter(cpu.features), { source: "test.nn" });
+  const parts = partTexts(source, 1);
+  expect(parts.map((part) => part.match(/^.*threefold\(float x\).*$/gm))).toEqual([
+    [`${hidden}__attribute__((noinline)) float threefold(float x) {`],
+    [`${hidden}__attribute__((noinline)) float threefold(float x);`],
+    null,
+  ]);
+  await compileLibrary(source, { ...cpu, cacheDirectory: testCache, partWork: 1 });
+});
+
+test("the parts that are taken while a model is compiled are those that it has in the end", () => {
+  const taken: string[] = [];
+  const work = 300;
+  const entry = new URL("../../dsl-examples/digits.nn", import.meta.url).pathname;
+  const { program } = compileModel(
+    { entry, target: "cpu", parts: { work, take: (text) => taken.push(text) } },
+    { out: { write: () => {} }, errors: { write: () => {} }, color: false },
+  );
+  invariant(program.code.target === "cpu", "it is for the CPU");
+  const texts = partTexts(program.code.c, work);
+  expect(taken.length).toBeGreaterThan(1);
+  expect(texts.slice(0, taken.length)).toEqual(taken);
+  // No kernel is in two of them, and none is missing.
+  const kernels = texts.flatMap(definedIn).filter((name) => name.startsWith("run_"));
+  const wanted = program.code.c.functions.filter(({ kind }) => kind === "kernel");
+  expect(kernels.sort()).toEqual(wanted.map((fn) => `run_${fn.kernel}`).sort());
+});
+
+test("a part is complete as soon as its kernels are there, with what they are written with alone", () => {
+  const printer = new KernelPrinter([]);
+  const kernels = [sum, product].map((launch) => printer.print(launch.kernel).fn);
+  const parts = new KernelParts((uses) => printer.definitions(uses), 2 * kernels[0]!.work);
+  expect(parts.add(kernels[0]!)).toBeUndefined();
+  expect(parts.add(kernels[1]!)).toMatchInlineSnapshot(`
+    "#include <math.h>
+    #include <stddef.h>
+    #include <stdint.h>
+
+
+    /* sum: what is tested
+       From test.nn:1.
+       1 flops, 2 bytes. */
+    __attribute__((visibility("hidden"))) void run_sum(int32_t task, const float *restrict x, float *restrict y) {
+      (void)task;
+      y[0] = y[0] + x[0];
+    }
+
+    /* product: what is tested
+       From test.nn:1.
+       1 flops, 2 bytes. */
+    __attribute__((visibility("hidden"))) void run_product(int32_t task, const float *restrict x, float *restrict y) {
+      (void)task;
+      y[0] = y[0] * x[0];
+    }
+    "
+  `);
+  expect(parts.open).toEqual([]);
 });
 
 test("launches of a kernel whose places differ in numbers alone share a task", () => {
-  const text = wholeText(printLibrary(module, { features: [], source: "test.nn" }));
+  const text = wholeText(printed([]));
   expect(text.match(/(?<=static void )launch_\w+/g)).toEqual([
     "launch_sum",
     "launch_product",

@@ -1,11 +1,16 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { InvariantError } from "../../compiler/diagnostics/diagnostic.ts";
 import { cacheDirectory, MissingCompilerError } from "../../compiler/targets/build-cache.ts";
+import { type CFunction, noUses, partTexts } from "../../compiler/targets/cpu/c-source.ts";
 import { stepHeader } from "../../compiler/targets/cpu/step-header.ts";
-import { compileLibrary, findCCompiler } from "../../compiler/targets/cpu/toolchain.ts";
+import {
+  beginLibrary,
+  compileLibrary,
+  findCCompiler,
+} from "../../compiler/targets/cpu/toolchain.ts";
 
 const source = "int nnc_answer(void) { return 42; }\n";
 
@@ -84,6 +89,68 @@ test("what else there is to do is begun while the compiler runs, and only then",
   expect((await compile()).isCached).toBe(false);
   expect((await compile()).isCached).toBe(true);
   expect(whileCompiling).toHaveBeenCalledOnce();
+});
+
+/** A kernel that returns a number, as a part of its own, and what calls it. */
+function parted(result: string) {
+  const common = { comment: [], kernel: "seven", uses: noUses };
+  const kernel: CFunction = {
+    ...common,
+    lines: ["int run_seven(void) {", `  return ${result};`, "}"],
+    kind: "kernel",
+    work: 10,
+  };
+  const caller: CFunction = {
+    ...common,
+    lines: ["int nnc_answer(void) {", "  return 6 * run_seven();", "}"],
+    kind: "exported",
+    work: 1,
+  };
+  return { opening: [], functions: [kernel, caller], definitions: () => [] };
+}
+
+test("a part that was begun early is not compiled again, and leaves no files", async () => {
+  const options = { cacheDirectory: directory, partWork: 10 };
+  const begun = await beginLibrary(options);
+  const [first, last] = partTexts(parted("7"), 10);
+  begun.begin(first!);
+  expect((await readdir(directory)).filter((name) => name.endsWith(".c"))).toHaveLength(1);
+  expect(await begun.failureOf([first!])).toBeNull();
+  const begin = vi.spyOn(begun, "begin");
+  const { path } = await compileLibrary(parted("7"), { ...options, begun });
+  expect(begin.mock.calls).toEqual([[first], [last]]);
+  expect((await readdir(directory)).filter((name) => name.endsWith(".c"))).toHaveLength(2);
+  await begun.remove();
+  expect((await readdir(directory)).sort()).toEqual(
+    [path, `${path}.sha256`].map((p) => basename(p)),
+  );
+});
+
+test("a part that is refused early is said and kept when the library is to be made", async () => {
+  const options = { cacheDirectory: directory, partWork: 10 };
+  const begun = await beginLibrary(options);
+  begun.begin(partTexts(parted("seven"), 10)[0]!);
+  const made = compileLibrary(parted("seven"), { ...options, begun });
+  await expect(made).rejects.toThrow(/refused the generated kernels[\s\S]*seven/);
+  await begun.remove();
+  const kept = await readdir(directory);
+  expect(kept.map((name) => name.replace(/^\w{64}/, ""))).toEqual(["-0.c", "-1.c"]);
+});
+
+test("compilers that were begun for nothing are ended", async () => {
+  // Never ends by itself.
+  const compiler = join(directory, "slow-cc");
+  await writeFile(
+    compiler,
+    "#!/bin/sh\nif [ $1 = --version ]; then echo slow; else exec sleep 1000; fi\n",
+  );
+  await chmod(compiler, 0o755);
+  const environment = { ...process.env, CC: compiler };
+  const begun = await beginLibrary({ cacheDirectory: directory, environment });
+  for (const text of ["int a;", "int b;", "int a;"]) begun.begin(text);
+  expect(await readdir(directory)).toHaveLength(3);
+  await begun.remove();
+  expect(await readdir(directory)).toEqual(["slow-cc"]);
 });
 
 test("the cache is where the user keeps caches", () => {

@@ -1,7 +1,19 @@
 /**
- * Generated C as its functions: in one file for people to read, or in parts of about the same size, which compilers
- * take side by side. Only tasks are called from another part, by the functions of graphs.
+ * Generated C as its functions: in one file for people to read, or in parts, which compilers take side by side. Parts are
+ * filled with kernels in the order in which those are made, so that one can be compiled while the next are not made yet;
+ * what binds kernels to memory and runs them is in the last one.
  */
+
+import type { KernelFunction } from "../../kernel/ir.ts";
+import type { Helper } from "./prelude.ts";
+
+/** What a function is written with: helpers, and functions that it calls itself. */
+export interface CUses {
+  readonly helpers: readonly Helper[];
+  readonly functions: readonly KernelFunction[];
+}
+
+export const noUses: CUses = { helpers: [], functions: [] };
 
 export interface CFunction {
   readonly comment: readonly string[];
@@ -14,75 +26,115 @@ export interface CFunction {
   readonly kind: "kernel" | "task" | "exported";
   /** The kernel that it is or calls; null for what calls no kernel. */
   readonly kernel: string | null;
+  readonly uses: CUses;
   /** How much there is to compile: lines, with those of functions that the compiler puts in their place. */
   readonly work: number;
 }
 
+/**
+ * The text of all that some functions are written with, each once. Where that is a part, it defines no function that is
+ * called and not inlined, and that is of a name in `elsewhere`: another part does. Those that it defines are added.
+ */
+export type Definitions = (uses: readonly CUses[], elsewhere?: Set<string>) => readonly string[];
+
 export interface CSource {
-  /** What functions are written with: types and inline functions. */
-  readonly head: readonly string[];
+  /** Types and functions for all that is no kernel. */
+  readonly opening: readonly string[];
   readonly functions: readonly CFunction[];
+  readonly definitions: Definitions;
 }
 
 /** All of it as one file. */
-export function wholeText({ head, functions }: CSource): string {
+export function wholeText({ opening, functions, definitions }: CSource): string {
   return textOf(
-    head,
+    [...opening, ...definitions(functions.map(({ uses }) => uses))],
     functions.flatMap((fn) => linesOf(fn, fn.kind === "exported" ? "" : "static ")),
   );
 }
 
-/** Characters; a shorter part takes longer to start with than it saves. */
-const shortestPart = 30_000;
+/** Parts that have kernels alone, each closed as soon as it has so much work. */
+export class KernelParts {
+  readonly #definitions: Definitions;
+  readonly #work: number;
+  /** Functions that kernels of closed parts call, which those define. */
+  readonly defined = new Set<string>();
+  /** Those of no part so far. */
+  readonly #open: CFunction[] = [];
 
-/**
- * The same in at most `most` files, which make one library when they are compiled apart and linked. A kernel is in one
- * part with all of its tasks, so that compilers see the calls of each.
- */
-export function partTexts(source: CSource, most: number, shortest = shortestPart): string[] {
-  const groups = new Map<string | null, CFunction[]>([[null, []]]);
-  for (const fn of source.functions) {
-    const group = groups.get(fn.kernel);
-    if (group === undefined) groups.set(fn.kernel, [fn]);
-    else group.push(fn);
+  constructor(definitions: Definitions, work: number) {
+    this.#definitions = definitions;
+    this.#work = work;
   }
-  const count = Math.min(most, Math.floor(sizeOf(source.functions) / shortest));
-  if (count < 2) return [wholeText(source)];
 
-  // Most work first, each to the part that has least.
-  const works = [...groups].map(([kernel, group]) => {
-    return [kernel, group.reduce((sum, { work }) => sum + work, 0)] as const;
-  });
-  const parts = Array.from({ length: count }, () => ({
-    work: 0,
-    kernels: new Set<string | null>(),
-  }));
-  for (const [kernel, work] of works.sort(([, a], [, b]) => b - a)) {
-    const part = parts.reduce((least, other) => (other.work < least.work ? other : least));
-    part.work += work;
-    part.kernels.add(kernel);
+  get open(): readonly CFunction[] {
+    return this.#open;
   }
-  return parts.map(({ kernels }) => partText(source, kernels));
+
+  /** The text of the part that is complete with this kernel, if one is. */
+  add(kernel: CFunction): string | undefined {
+    this.#open.push(kernel);
+    return workOf(this.#open) < this.#work ? undefined : this.close();
+  }
+
+  close(): string {
+    const kernels = this.#open.splice(0);
+    return textOf(
+      [
+        ...["#include <math.h>", "#include <stddef.h>", "#include <stdint.h>", ""],
+        ...this.#definitions(
+          kernels.map(({ uses }) => uses),
+          this.defined,
+        ),
+      ],
+      kernels.flatMap((kernel) => linesOf(kernel, hidden)),
+    );
+  }
 }
 
-const hidden = '__attribute__((visibility("hidden"))) ';
+/**
+ * What makes one library when it is compiled apart and linked: parts of about so much work, which take compilers longer than
+ * it takes them to start. The same kernels in the same order always make the same parts.
+ */
+export function partTexts(source: CSource, work: number): string[] {
+  const { functions, definitions } = source;
+  const parts = new KernelParts(definitions, work);
+  const texts = functions.flatMap((fn) => (fn.kind === "kernel" ? (parts.add(fn) ?? []) : []));
+  if (texts.length === 0) return [wholeText(source)];
+  // Too few for a part of their own stay with what calls them.
+  if (workOf(parts.open) > work / 4) texts.push(parts.close());
+  return [...texts, lastText(source, parts)];
+}
 
-function partText({ head, functions }: CSource, kernels: ReadonlySet<string | null>): string {
-  const own = functions.filter(({ kernel }) => kernels.has(kernel));
-  const tasks = functions.filter(({ kind, kernel }) => kind === "task" && kernel !== null);
-  // Functions of graphs call all tasks.
-  const declarations = kernels.has(null)
-    ? [...tasks.map(({ lines }) => `${hidden}${lines[0]!.replace(/ \{$/, ";")}`), ""]
-    : [];
-  const prefixes = {
-    kernel: () => "static ",
-    task: (fn: CFunction) => (fn.kernel === null ? "static " : hidden),
-    exported: () => "",
-  } as const;
+/** What only other parts of the library see. */
+export const hidden = '__attribute__((visibility("hidden"))) ';
+
+/** Graphs go from call to call once a step: they gain nothing of what takes a compiler the longest. */
+const unoptimized = '#pragma GCC optimize ("O0")';
+
+/** All but what is in closed parts. */
+function lastText({ opening, functions, definitions }: CSource, parts: KernelParts): string {
+  const own = new Set(parts.open);
+  const kernels = functions.filter(({ kind }) => kind === "kernel");
+  const declarations = kernels.filter((fn) => !own.has(fn)).flatMap(declarationOf);
+  const calling = functions.filter(({ kind }) => kind !== "kernel");
   return textOf(
-    [...head, ...declarations],
-    own.flatMap((fn) => linesOf(fn, prefixes[fn.kind](fn))),
+    [...opening, ...definitions([...own, ...calling].map(({ uses }) => uses)), ...declarations, ""],
+    [
+      ...[...own].flatMap((kernel) => linesOf(kernel, "static ")),
+      ...functions.flatMap((fn) => (fn.kind === "task" ? linesOf(fn, "static ") : [])),
+      ...[unoptimized, ""],
+      ...functions.flatMap((fn) => (fn.kind === "exported" ? linesOf(fn, "") : [])),
+    ],
   );
+}
+
+function declarationOf({ lines }: CFunction): string[] {
+  const [first, ...rest] = lines.slice(0, 1 + lines.findIndex((line) => line.endsWith(" {")));
+  return [`${hidden}${first}`, ...rest].map((line) => line.replace(/ \{$/, ";"));
+}
+
+function workOf(functions: readonly CFunction[]): number {
+  return functions.reduce((sum, { work }) => sum + work, 0);
 }
 
 function linesOf({ comment, lines: [first, ...rest] }: CFunction, prefix: string): string[] {
@@ -91,11 +143,4 @@ function linesOf({ comment, lines: [first, ...rest] }: CFunction, prefix: string
 
 function textOf(head: readonly string[], functions: readonly string[]): string {
   return [...head, ...functions].join("\n");
-}
-
-function sizeOf(functions: readonly CFunction[]): number {
-  return functions.reduce(
-    (sum, { lines }) => lines.reduce((length, line) => length + line.length, sum),
-    0,
-  );
 }

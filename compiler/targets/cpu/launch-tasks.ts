@@ -6,7 +6,7 @@
 import { assertExhaustive, invariant } from "../../diagnostics/diagnostic.ts";
 import type { Kernel, KernelParameter } from "../../kernel/ir.ts";
 import type { GraphFunction, Launch, Placement } from "../../kernel/module.ts";
-import type { CFunction } from "./c-source.ts";
+import { type CFunction, noUses } from "./c-source.ts";
 import { memoryTypeName } from "./prelude.ts";
 
 /** What a launch calls, with the numbers that are its own. */
@@ -82,7 +82,8 @@ export class LaunchTasks {
     ];
     const header = `void ${shared.task}(const nnc_step *step, int32_t task, const size_t *places) {`;
     const lines = [header, `  ${symbol}(${args.join(",\n    ")});`, "}"];
-    return [{ comment: [], lines, kind: "task", kernel: kernel.name, work: lines.length }];
+    const work = lines.length;
+    return [{ comment: [], lines, kind: "task", kernel: kernel.name, uses: noUses, work }];
   }
 }
 

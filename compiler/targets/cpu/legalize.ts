@@ -17,7 +17,6 @@ import {
 import type {
   ElementType,
   Expression,
-  Kernel,
   LoadExpression,
   Operation,
   Statement,
@@ -31,10 +30,9 @@ const rules: LegalRules = {
   statement: (s) => (s.kind === "store" ? legalStore(s) : s),
 };
 
-/** Legal kernels with all the functions that they call. */
-export function legalize(kernels: readonly Kernel[]): readonly Kernel[] {
-  const legalizer = new Legalizer(rules);
-  return kernels.map((kernel) => legalizer.kernel(kernel));
+/** Makes kernels legal, with all the functions that they call. */
+export function cLegalizer(): Legalizer {
+  return new Legalizer(rules);
 }
 
 /**

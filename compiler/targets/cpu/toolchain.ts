@@ -4,10 +4,12 @@ import {
   askCompiler,
   type CacheOptions,
   type CompiledFile,
+  cacheDirectory,
   compileCached,
   findProgram,
   MissingCompilerError,
 } from "../build-cache.ts";
+import { ObjectFiles } from "../object-files.ts";
 import { type CSource, partTexts } from "./c-source.ts";
 
 /** A C compiler, which may not yet have said what it is. */
@@ -31,10 +33,8 @@ export interface CompileOptions extends CacheOptions {
   readonly processor?: string;
   /** Whether the code runs a few times only, so that compiling it takes longer. Its results are the same bits. */
   readonly isBrief?: boolean;
-  /** How many calls of the compiler may run at a time; 1 by default. */
-  readonly jobs?: number;
-  /** Characters of a source that are worth a call of their own. */
-  readonly shortestPart?: number;
+  /** How much work of a source is worth a call of the compiler of its own; by default all of it is one's. */
+  readonly partWork?: number;
 }
 
 /**
@@ -73,6 +73,7 @@ const ofSecondLevel = [
 const brief = ["-O1", "-Dalways_inline=unused"] as const;
 
 const what = "C compiler";
+const sourceExtension = ".c";
 
 /**
  * Compiles C source into a shared object, in parts side by side if it is long.
@@ -83,31 +84,63 @@ export async function compileLibrary(
   source: CSource | string,
   options: CompileOptions = {},
 ): Promise<CompiledFile> {
-  const { jobs = 1, shortestPart } = options;
+  const { partWork = Number.POSITIVE_INFINITY } = options;
+  const { compiler, version, common } = await callOf(options);
+  return compileCached(
+    {
+      what,
+      compiler,
+      sources: typeof source === "string" ? [source] : partTexts(source, partWork),
+      extensions: { source: sourceExtension, output: ".so" },
+      args: (from, to) => [...common, "-shared", "-o", to, ...from, "-lm"],
+      objectArgs: objectArgs(common),
+      depends: [version, options.processor ?? ""],
+    },
+    options,
+  );
+}
+
+/**
+ * What begins to compile parts of a library that is not known as a whole: for `compileLibrary` with the same options.
+ * @throws MissingCompilerError if there is no C compiler.
+ */
+export async function beginLibrary(options: CompileOptions = {}): Promise<ObjectFiles> {
+  const { environment = process.env } = options;
+  const { compiler, common } = await callOf(options);
+  return new ObjectFiles({
+    compiler,
+    extension: sourceExtension,
+    objectArgs: objectArgs(common),
+    directory: options.cacheDirectory ?? cacheDirectory(environment),
+    environment,
+  });
+}
+
+interface CompilerCall {
+  readonly compiler: string;
+  readonly version: string;
+  /** The arguments that all calls have in common. */
+  readonly common: readonly string[];
+}
+
+async function callOf(options: CompileOptions): Promise<CompilerCall> {
   const { path: compiler, version: asked } =
     options.compiler ?? (await findCCompiler(options.environment));
   const version = await asked;
   const isClang = /\bclang\b/.test(version);
   const optimization = options.isBrief === true ? brief : isClang ? ["-O2"] : ofSecondLevel;
-  const compile = [
+  const common = [
     ...flags,
     ...optimization,
     `-march=${options.march ?? "native"}`,
     `-mtune=${options.mtune ?? "native"}`,
     ...(options.prefersWideVectors === true ? ["-mprefer-vector-width=512"] : []),
   ];
-  return compileCached(
-    {
-      what,
-      compiler,
-      sources: typeof source === "string" ? [source] : partTexts(source, jobs, shortestPart),
-      extensions: { source: ".c", output: ".so" },
-      args: (from, to) => [...compile, "-shared", "-o", to, ...from, "-lm"],
-      objectArgs: (from, to) => [...compile, "-c", "-o", to, from],
-      depends: [version, options.processor ?? ""],
-    },
-    options,
-  );
+  return { compiler, version, common };
+}
+
+function objectArgs(common: readonly string[]) {
+  return (from: string, to: string): readonly string[] => [...common, "-c", "-o", to, from];
 }
 
 /**

@@ -1,0 +1,102 @@
+/**
+ * Objects of the parts of a source. Each is begun as soon as its text is there, also by code that does not return until
+ * later parts are there too: the compilers are processes of their own.
+ */
+
+import { type ChildProcess, execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+/** How one part is compiled. */
+export interface ObjectCompilation {
+  readonly compiler: string;
+  /** Of a source's file, with the dot. */
+  readonly extension: string;
+  readonly objectArgs: (source: string, object: string) => readonly string[];
+  /** Where the files lie until the library is made. */
+  readonly directory: string;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+interface ObjectFile {
+  readonly source: string;
+  readonly object: string;
+  readonly process: ChildProcess;
+  /** What the compiler said if it failed. */
+  readonly failure: Promise<string | null>;
+}
+
+export class ObjectFiles {
+  readonly #compilation: ObjectCompilation;
+  /** By the text of the part. */
+  readonly #begun = new Map<string, ObjectFile>();
+
+  constructor(compilation: ObjectCompilation) {
+    this.#compilation = compilation;
+  }
+
+  /** Compiles a part, unless that was begun before; returns at once. */
+  begin(text: string): void {
+    if (this.#begun.has(text)) return;
+    const { compiler, extension, objectArgs, directory, environment } = this.#compilation;
+    mkdirSync(directory, { recursive: true });
+    const source = join(directory, `${randomUUID()}${extension}`);
+    const object = `${source}.o`;
+    writeFileSync(source, text);
+    const { process, failure } = runCompiler(compiler, objectArgs(source, object), environment);
+    this.#begun.set(text, { source, object, process, failure });
+  }
+
+  /** The first failure of a part, or else null; waits for all of them, which must have been begun. */
+  async failureOf(texts: readonly string[]): Promise<string | null> {
+    const failures = await Promise.all(texts.map((text) => this.#begun.get(text)!.failure));
+    return failures.find((failure) => failure !== null) ?? null;
+  }
+
+  objectsOf(texts: readonly string[]): string[] {
+    return texts.map((text) => this.#begun.get(text)!.object);
+  }
+
+  /** Gives the sources of parts names under which they stay. */
+  async keepSources(texts: readonly string[], names: readonly string[]): Promise<void> {
+    await Promise.all(texts.map((text, i) => rename(this.#begun.get(text)!.source, names[i]!)));
+  }
+
+  /** Ends compilers that still run, and removes all files. */
+  async remove(): Promise<void> {
+    const files = [...this.#begun.values()];
+    this.#begun.clear();
+    await Promise.all(
+      files.map(async ({ source, object, process, failure }) => {
+        process.kill();
+        await failure;
+        await Promise.all([source, object].map((file) => rm(file, { force: true })));
+      }),
+    );
+  }
+}
+
+interface RunningCompiler {
+  readonly process: ChildProcess;
+  /** What it said if it failed. */
+  readonly failure: Promise<string | null>;
+}
+
+/** Starts a compiler. */
+export function runCompiler(
+  compiler: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): RunningCompiler {
+  let said: (failure: string | null) => void;
+  const failure = new Promise<string | null>((resolve) => {
+    said = resolve;
+  });
+  const options = { maxBuffer: 1 << 24, env };
+  const process = execFile(compiler, [...args], options, (error, stdout, stderr) => {
+    said(error === null ? null : stderr || stdout || error.message);
+  });
+  return { process, failure };
+}
