@@ -170,10 +170,12 @@ export class RowValues {
     { active, mask }: Position,
     guard: Expression | null,
   ): Expression {
-    const at = this.#bufferPlace(value, buffer, index, point);
-    const { places } = at;
     const whole = and(mask, guard);
-    if (places !== null && (whole?.type.lanes ?? 1) === 1) {
+    // A condition of each lane is of its own place, not of the one that a vector in memory has there.
+    const isUniform = (whole?.type.lanes ?? 1) === 1;
+    const at = this.#bufferPlace(value, buffer, index, point, isUniform);
+    const { places } = at;
+    if (places !== null) {
       const dtype = elementType(value.dtype);
       return loadByPlaces(this.#builder, at, dtype, places, "near", { active, mask: whole });
     }
@@ -189,7 +191,14 @@ export class RowValues {
     );
   }
 
-  #bufferPlace(value: Value, { name, start }: RowBuffer, index: readonly Affine[], point: Point) {
+  /** Where lanes lie; their places in a vector only `asVector`, else each by its own index. */
+  #bufferPlace(
+    value: Value,
+    { name, start }: RowBuffer,
+    index: readonly Affine[],
+    point: Point,
+    asVector = true,
+  ) {
     const strides = stridesOf(value.shape, this.#builder.batchMax);
     const { depth } = this.#plan;
     const offset = recombine(
@@ -199,7 +208,7 @@ export class RowValues {
         .reduce(addAffine, zeroAffine),
     );
     const step = laneStep(offset, point);
-    const known = step === null ? lanePlaces(offset, point) : null;
+    const known = step === null && asVector ? lanePlaces(offset, point) : null;
     const places = known !== null && isWithinVector(known) ? known : null;
     const isRun = step === 1 || step === 0 || places !== null;
     const within = isRun ? scalarIndex(offset, point) : vectorIndex(offset, point);

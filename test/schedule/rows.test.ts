@@ -224,6 +224,20 @@ describe("sums across rows", () => {
   });
 });
 
+test.each([2, 3, 4])(
+  "a row of %i copies of each element, which begins outside of it",
+  async (copies) => {
+    const builder = new Builder();
+    const { context, f } = builder;
+    const x = builder.input("x", rank2(44));
+    const near = builder.map(x.shape, f.call("tanh", builder.at(x)));
+    const place = offsetAffine(divAffine(axisAffine(1), copies), -4);
+    const guarded = context.load(near, [axisAffine(0), place], nonnegative(place));
+    const y = builder.map(rank2(48 * copies), f.add(guarded, f.number(1)));
+    await check(builder, { near, y }, 3, 4);
+  },
+);
+
 test("maps over the batch alone, with a tail of lanes", async () => {
   const builder = new Builder();
   const { context, f } = builder;
