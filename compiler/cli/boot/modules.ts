@@ -8,7 +8,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 
 interface Start {
@@ -29,22 +28,16 @@ interface LoadedModule {
   readonly module: { exports: object };
 }
 
-/**
- * Bytes of bytecode that a function runs before V8 optimizes it: about twice as many as by default. A compilation runs most
- * of the compiler a few times only, and V8 spent more on optimizing that, on the processors that compile kernels, than it
- * took to run. What trains is hot, and gets there within milliseconds all the same.
- */
-const interruptBudget = 300_000;
-
 export class Modules {
   readonly #folder: string;
+  readonly #onLoaded: ((name: string) => void) | undefined;
   readonly #loaded = new Map<string, LoadedModule>();
   readonly #require: (name: string) => unknown;
 
-  constructor(folder: string) {
-    // Before any module is loaded: V8 takes code only under the flags that it was kept under.
-    setFlagsFromString(`--interrupt-budget=${interruptBudget}`);
+  /** `onLoaded` gets the names of modules that are loaded, with all that they load themselves. */
+  constructor(folder: string, onLoaded?: (name: string) => void) {
     this.#folder = folder;
+    this.#onLoaded = onLoaded;
     const require = createRequire(join(folder, "main.js"));
     this.#require = (name) => (name.startsWith("./") ? this.#load(name.slice(2)) : require(name));
   }
@@ -73,6 +66,7 @@ export class Modules {
     const run = script.runInThisContext() as ModuleFunction;
     const importModule = (url: string) => import(url);
     run(module.exports, this.#require, module, pathToFileURL(path).href, importModule);
+    this.#onLoaded?.(name);
     return module.exports;
   }
 }
