@@ -3,8 +3,8 @@
  * over the sum that loads vectors of one operand and broadcasts elements of the other; then the sums are stored side
  * by side in memory of the task, where the group's maps find them. As a function it is compiled once however many
  * kernels use it, whatever the sizes of their operands, and nothing around it competes with the accumulators for
- * registers; its way through the first-level cache costs little beside the sum. Every output adds its products in the order of the sum, so tiles, tails, tasks
- * and blocks of the sum change no bits.
+ * registers; its way through the first-level cache costs little beside the sum. Every output adds its products in the
+ * order of the sum, so tiles, tails, tasks and blocks of the sum change no bits.
  */
 
 import type { Extent } from "../graph/extent.ts";
