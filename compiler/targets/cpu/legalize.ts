@@ -4,16 +4,7 @@
  */
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
-import {
-  and,
-  constant,
-  convert,
-  invoke,
-  literalOf,
-  operation,
-  ramp,
-  vectorOf,
-} from "../../kernel/build.ts";
+import { and, constant, convert, invoke, operation, ramp, vectorOf } from "../../kernel/build.ts";
 import type {
   ElementType,
   Expression,
@@ -21,7 +12,8 @@ import type {
   Operation,
   Statement,
 } from "../../kernel/ir.ts";
-import { floorDivisionFunction, truncateFunction } from "../../kernel/math/functions.ts";
+import { truncateFunction } from "../../kernel/math/functions.ts";
+import { legalFloorDivision } from "../legalize-division.ts";
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
 
 const rules: LegalRules = {
@@ -114,16 +106,7 @@ function legalOperation(
   if (name === "rounded") return first!;
   const { dtype, lanes } = args.at(-1)!.type;
   if (name === "floorQuotient" || name === "floorRemainder") {
-    const divisor = literalOf(second!);
-    const shift = divisor === undefined ? Number.NaN : Math.log2(divisor);
-    if (Number.isInteger(shift)) {
-      // A power of two: the arithmetic shift floors, and the low bits are the remainder.
-      return name === "floorQuotient"
-        ? operation("shiftRight", first!, constant(shift, "i32", lanes))
-        : operation("and", first!, constant(divisor! - 1, "i32", lanes));
-    }
-    const part = name === "floorQuotient" ? "quotient" : "remainder";
-    return again(invoke(floorDivisionFunction(part, lanes), first!, second!));
+    return again(legalFloorDivision(name, first!, second!));
   }
   // Vectors of bytes are compared and chosen as integers: their masks would be bytes too.
   if (dtype === "u8" && lanes > 1) {

@@ -6,20 +6,12 @@
 
 import { invariant } from "../../diagnostics/diagnostic.ts";
 import type { ScalarFunctionName } from "../../graph/scalar-functions.ts";
-import {
-  bitcast,
-  constant,
-  convert,
-  invoke,
-  literalOf,
-  max,
-  min,
-  operation,
-} from "../../kernel/build.ts";
+import { bitcast, constant, convert, invoke, max, min, operation } from "../../kernel/build.ts";
 import type { ElementType, Expression, Kernel, Operation, Statement } from "../../kernel/ir.ts";
-import { floorDivisionFunction, scaleFunction } from "../../kernel/math/functions.ts";
+import { scaleFunction } from "../../kernel/math/functions.ts";
 import { mapStatements, walkStatements } from "../../kernel/rewrite.ts";
 import { foldConstant } from "../fold-constants.ts";
+import { legalFloorDivision } from "../legalize-division.ts";
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
 import { builderBeside, loadElements, storeElements } from "../vector-elements.ts";
 import { wholeRuns } from "./aligned-runs.ts";
@@ -117,15 +109,5 @@ function legalOperation(
   if (name === "rounded") return a;
   if (name === "scale") return legalizer.expression(invoke(scaleFunction(a.type.lanes), a, b));
   if (name !== "floorQuotient" && name !== "floorRemainder") return e;
-  const { lanes } = a.type;
-  const divisor = literalOf(b);
-  const shift = divisor === undefined ? Number.NaN : Math.log2(divisor);
-  if (Number.isInteger(shift)) {
-    // A power of two: the arithmetic shift floors, and the low bits are the remainder.
-    return name === "floorQuotient"
-      ? operation("shiftRight", a, constant(shift, "i32", lanes))
-      : operation("and", a, constant(divisor! - 1, "i32", lanes));
-  }
-  const part = name === "floorQuotient" ? "quotient" : "remainder";
-  return legalizer.expression(invoke(floorDivisionFunction(part, lanes), a, b));
+  return legalizer.expression(legalFloorDivision(name, a, b));
 }

@@ -8,14 +8,11 @@
 import { invariant } from "../../diagnostics/diagnostic.ts";
 import { bitcast, constant, convert, invoke, literalOf, operation } from "../../kernel/build.ts";
 import type { Expression, Kernel, KernelFunction, Operation } from "../../kernel/ir.ts";
-import {
-  floorDivisionFunction,
-  scaleFunction,
-  truncateFunction,
-} from "../../kernel/math/functions.ts";
+import { scaleFunction, truncateFunction } from "../../kernel/math/functions.ts";
 import { printExpression } from "../../kernel/print.ts";
 import { mapExpression, mapStatements } from "../../kernel/rewrite.ts";
 import { foldConstant } from "../fold-constants.ts";
+import { legalFloorDivision } from "../legalize-division.ts";
 import { Legalizer, type LegalRules } from "../legalize-scalars.ts";
 import { builderBeside, loadElements, type Store, storeElements } from "../vector-elements.ts";
 import { choiceFunction, compareMagnitude, legalCall, legalRounded } from "./float-functions.ts";
@@ -129,18 +126,8 @@ function legalOperation(
     case "max":
       return dtype === "f32" ? legalizer.expression(invoke(choiceFunction(name, lanes), a, b)) : e;
     case "floorQuotient":
-    case "floorRemainder": {
-      const divisor = literalOf(b);
-      const shift = divisor === undefined ? Number.NaN : Math.log2(divisor);
-      if (Number.isInteger(shift)) {
-        // A power of two: the arithmetic shift floors, and the low bits are the remainder.
-        return name === "floorQuotient"
-          ? operation("shiftRight", a, constant(shift, "i32", lanes))
-          : operation("and", a, constant(divisor! - 1, "i32", lanes));
-      }
-      const part = name === "floorQuotient" ? "quotient" : "remainder";
-      return legalizer.expression(invoke(floorDivisionFunction(part, lanes), a, b));
-    }
+    case "floorRemainder":
+      return legalizer.expression(legalFloorDivision(name, a, b));
     default: {
       // Bytes are kept in words.
       if (dtype !== "u8" || e.type.dtype !== "u8" || !bytes.has(name)) return e;
