@@ -3,6 +3,7 @@
 import { axisAffine, zeroAffine } from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { fixed, isFixed, type Shape } from "../../compiler/graph/extent.ts";
+import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph, Scalar, Value } from "../../compiler/graph/node.ts";
 import type { ReducerName } from "../../compiler/graph/reducers.ts";
 import { type Algebra, algebraOf } from "../../compiler/graph/scalar-functions.ts";
@@ -82,3 +83,8 @@ export class Builder {
     return { name: "g", batchMax: 4, results: [{ name: "y", value }], assignments: [] };
   }
 }
+
+/** The results of a graph, of a batch of 3, whose leaves have up to 256 elements each. */
+export const valuesOf = (graph: Graph) =>
+  interpret(graph, { n: 3, leaf: () => Array.from({ length: 256 }, (_, i) => Math.sin(i)) })
+    .results;

@@ -4,11 +4,11 @@ import { addAffine, axisAffine, offsetAffine, scaleAffine } from "../../compiler
 import { and, nonnegative } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
-import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { findFaults } from "../../compiler/graph/verify.ts";
 import { cropUnread } from "../../compiler/optimize/crop-unread.ts";
+import { valuesOf } from "./build.ts";
 
 /** Sums of `taps` places of 2·x, then the largest of each window of `window`, padded by so many places before the first. */
 function pooled(context: GraphContext, size: number, taps: number, window: number, padding = 0) {
@@ -42,10 +42,6 @@ const graphOf = (...values: readonly Graph["results"][number]["value"][]): Graph
   results: values.map((value, i) => ({ name: `y${i}`, value })),
   assignments: [],
 });
-
-const valuesOf = (graph: Graph) =>
-  interpret(graph, { n: 2, leaf: () => Array.from({ length: 120 }, (_, i) => Math.sin(i)) })
-    .results;
 
 test("what no window reads is not computed, nor what it alone would be made of", () => {
   const context = new GraphContext();

@@ -3,11 +3,11 @@ import { type Affine, axisAffine, offsetAffine } from "../../compiler/graph/affi
 import { inRange } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
-import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { findFaults } from "../../compiler/graph/verify.ts";
 import { moveIntoShifts } from "../../compiler/optimize/fusion/move-into-shifts.ts";
+import { valuesOf } from "./build.ts";
 
 const [n, w, c] = [0, 1, 2].map(axisAffine) as [Affine, Affine, Affine];
 const shape: Shape = [batchExtent, fixed(6), fixed(2)];
@@ -39,11 +39,6 @@ function padded({ before = 1, padsLast = false, isResult = false, size = 8 } = {
   const graph: Graph = { name: "g", batchMax: 4, results, assignments: [] };
   return { context, graph };
 }
-
-const valuesOf = (graph: Graph) => {
-  const leaf = () => Array.from({ length: 48 }, (_, i) => Math.sin(i));
-  return interpret(graph, { n: 3, leaf }).results;
-};
 
 describe("a map that is read once, at other points than its own", () => {
   test("moves there with what it reads alone, and reads nothing where it is not", () => {

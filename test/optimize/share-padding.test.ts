@@ -3,11 +3,11 @@ import { type Affine, addAffine, axisAffine, offsetAffine } from "../../compiler
 import { inRange } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
-import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { findFaults } from "../../compiler/graph/verify.ts";
 import { sharePadding } from "../../compiler/optimize/fusion/share-padding.ts";
+import { valuesOf } from "./build.ts";
 
 const [n, w, c] = [0, 1, 2].map(axisAffine) as [Affine, Affine, Affine];
 const shape = [batchExtent, fixed(6), fixed(2)];
@@ -45,11 +45,6 @@ function padded({ reads = true, isResult = false, padsLast = false } = {}) {
   const graph: Graph = { name: "g", batchMax: 4, results, assignments: [] };
   return { context, graph };
 }
-
-const valuesOf = (graph: Graph) => {
-  const leaf = () => Array.from({ length: 48 }, (_, i) => Math.sin(i));
-  return interpret(graph, { n: 3, leaf }).results;
-};
 
 describe("a map that is wanted with zeros around and without", () => {
   test("is read where it has zeros around", () => {
