@@ -27,7 +27,7 @@ await build({
   entryPoints: ["main", "keep-code"].map((name) => join(folder, "boot", `${name}.ts`)),
   outdir,
 });
-const { outputFiles } = await build({
+const { outputFiles, metafile } = await build({
   ...programOptions,
   banner: {},
   // Read as one byte a character.
@@ -37,8 +37,10 @@ const { outputFiles } = await build({
   outdir,
   // Large, and only for `nnc build`.
   external: ["ts-morph"],
+  metafile: true,
   write: false,
 });
+refuseCycles(metafile.outputs);
 await Promise.all(
   outputFiles.map(async ({ path, text }) => {
     const { code } = await transform(takeImports(text), {
@@ -60,11 +62,26 @@ if (!keepCode(outdir)) console.warn("The model whose run keeps compiled code did
 
 /**
  * A module whose imports from others of the bundle are variables of its own. As CommonJS they would be read through two
- * getters each time: no module of the bundle imports from one that imports from it, or changes what it exports.
+ * getters each time: no module of the bundle changes what it exports, or imports from one that imports from it, see
+ * `refuseCycles`.
  */
 function takeImports(text) {
   return text.replace(/^import \{([^}]*)\} from ("\.\/[^"]+");$/gm, (_, names, module) => {
     const taken = names.replace(/([\w$]+) as ([\w$]+)/g, "$1: $2");
     return `const {${taken}} = require(${module});`;
   });
+}
+
+/** @throws Error if a module of the bundle imports, on starting, from one that imports from it. */
+function refuseCycles(outputs) {
+  const done = new Set();
+  const follow = (module, importers) => {
+    if (importers.includes(module)) throw new Error(`cycle: ${[...importers, module].join(" → ")}`);
+    if (done.has(module)) return;
+    for (const { path, kind } of outputs[module]?.imports ?? []) {
+      if (kind === "import-statement") follow(path, [...importers, module]);
+    }
+    done.add(module);
+  };
+  for (const module of Object.keys(outputs)) follow(module, []);
 }
