@@ -26,6 +26,15 @@ export const kerasTolerance: { readonly [K in Precision]: Tolerance } = {
   float32: { relative: 1e-5, absolute: 1e-6 },
 };
 
+/** Of ONNX' cases, element by element; their figures are float32. */
+export const onnxTolerance: { readonly [K in Precision]: Tolerance } = {
+  float64: { relative: 1e-4, absolute: 1e-6 },
+  float32: { relative: 1e-4, absolute: 1e-6 },
+};
+
+/** Of figures that are stored as float16. */
+export const halfTolerance: Tolerance = { relative: 1e-2, absolute: 1e-3 };
+
 /** The first element outside the tolerance, in words; undefined if all are within. */
 export function compare(
   name: string,

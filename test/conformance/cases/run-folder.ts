@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { NotExpressible } from "./case-program.ts";
 import { checkGradCase, type GradCase } from "./grad-case.ts";
 import { checkKerasCase, type KerasCase } from "./keras-case.ts";
+import { checkOnnxCase, type OnnxCase } from "./onnx-case.ts";
 import { checkOptimCase, type OptimCase } from "./optim-case.ts";
 import type { Target } from "./target.ts";
 
@@ -73,5 +74,6 @@ async function check(c: ManifestCase, folder: string, target: Target): Promise<r
   if ("formula" in c && "inputs" in c)
     return checkGradCase(c as unknown as GradCase, folder, target);
   if ("keras" in c) return checkKerasCase(c as unknown as KerasCase, folder, target);
+  if ("op_type" in c) return checkOnnxCase(c as unknown as OnnxCase, folder, target);
   throw new NotExpressible("cases of this form");
 }

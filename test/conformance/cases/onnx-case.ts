@@ -1,0 +1,64 @@
+/** Cases of the `onnx` folder: models of ONNX with inputs and the outputs that they should give. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { NotExpressible } from "./case-program.ts";
+import { compare, firstOf, halfTolerance, onnxTolerance } from "./compare.ts";
+import { type OnnxTensor, readModel, readTensor } from "./onnx/model.ts";
+import { onnxRules } from "./onnx/rules.ts";
+import { outputNameOf, translate } from "./onnx/translate.ts";
+import type { Target } from "./target.ts";
+
+interface TensorSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Absent where the manifest says by a rule what is fed. */
+  readonly file?: string;
+}
+
+export interface OnnxCase {
+  readonly name: string;
+  readonly path: string;
+  readonly op_type: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+/** What deviates; empty if nothing does. */
+export async function checkOnnxCase(
+  c: OnnxCase,
+  folder: string,
+  target: Target,
+): Promise<string[]> {
+  const tensorOf = ({ name, shape, file }: TensorSpec): OnnxTensor =>
+    file === undefined ? ramp(name, shape) : readTensor(readFileSync(join(folder, c.path, file)));
+  const model = readModel(readFileSync(join(folder, c.path, "model.onnx")));
+  const given = new Map(c.inputs.map((spec) => [spec.name, tensorOf(spec)] as const));
+  const expected = new Map(c.outputs.map((spec) => [spec.name, tensorOf(spec)] as const));
+  const program = translate(model, given, onnxRules);
+  const { outputs } = await target.run(program, []);
+  const deviations = model.outputs.map((name, i) => {
+    const tensor = expected.get(name);
+    if (tensor === undefined)
+      throw new NotExpressible(`the output ${name}, of which nothing is said`);
+    const { shape } = program.outputs[i]!;
+    if (shape.join() !== tensor.shape.join()) {
+      return `${name} has the shape [${shape}], not [${tensor.shape}]`;
+    }
+    const found = firstOf(outputs.get(outputNameOf(i))!, tensor.data.length);
+    return compare(name, found, tensor.data, toleranceOf(tensor, target), "element");
+  });
+  return deviations.filter((text) => text !== undefined);
+}
+
+/** What models without input files are fed. */
+function ramp(name: string, shape: readonly number[]): OnnxTensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  const data = Float32Array.from({ length: count }, (_, i) => i / count);
+  return { name, dtype: "f32", elementType: "float", shape, data };
+}
+
+function toleranceOf({ dtype, elementType }: OnnxTensor, { precision }: Target) {
+  if (dtype !== "f32") return { relative: 0, absolute: 0 };
+  return elementType === "float16" ? halfTolerance : onnxTolerance[precision];
+}

@@ -1,0 +1,58 @@
+/** What rules turn an operator of ONNX and its attributes into: expressions of the language. */
+
+import type { Tensor } from "../case-program.ts";
+import type { OnnxTensor } from "./model.ts";
+
+/** A tensor of the graph. */
+export interface Value {
+  readonly dtype: Tensor["dtype"];
+  readonly shape: readonly number[];
+  /** As statements that follow may write it. */
+  readonly expression: string;
+  /** The elements, where they are known before the program runs. */
+  readonly data?: ArrayLike<number>;
+}
+
+/** An operator applied, as far as its rule may look at it. */
+export interface NodeCall {
+  readonly opType: string;
+  /** The version of the operators of its domain. */
+  readonly opset: number;
+  /** Undefined where an optional input is left out. */
+  readonly inputs: readonly (Value | undefined)[];
+  /** How many outputs are asked for. */
+  readonly outputs: number;
+  /** An input that the operator does not go without. */
+  input(index: number): Value;
+  has(attribute: string): boolean;
+  /** Attributes; one without a fallback must be given. */
+  int(attribute: string, fallback?: number): number;
+  float(attribute: string, fallback?: number): number;
+  string(attribute: string, fallback?: string): string;
+  ints(attribute: string): readonly number[] | undefined;
+  floats(attribute: string): readonly number[] | undefined;
+  strings(attribute: string): readonly string[] | undefined;
+  tensor(attribute: string): OnnxTensor | undefined;
+  /** Elements of an input, by its place or itself, that have to be known before the program runs. */
+  constant(input: number | Value): readonly number[];
+  /** A tensor whose elements are known. */
+  literal(data: ArrayLike<number>, shape: readonly number[], dtype?: Value["dtype"]): Value;
+  /** `name = expression`; the type is f32 unless it is given. */
+  define(expression: string, shape: readonly number[], dtype?: Value["dtype"]): Value;
+  /** `name[i < …, j < …] = body`. */
+  indexed(
+    shape: readonly number[],
+    body: (axes: readonly string[]) => string,
+    dtype?: Value["dtype"],
+  ): Value;
+  /** Names for axes or bindings that nothing else of the program has. */
+  fresh(count: number): readonly string[];
+  /** A statement of another form, such as a loop, and the names that it binds. */
+  state(text: string, names: readonly string[]): void;
+}
+
+/** Gives as many values as outputs are asked for, or more. */
+export type Rule = (call: NodeCall) => readonly Value[];
+
+/** By operator; those outside of ONNX' own domain by `domain:operator`. */
+export type Rules = Readonly<Record<string, Rule>>;
