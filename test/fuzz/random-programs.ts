@@ -7,19 +7,24 @@ import { checkPrograms, type RandomProgram } from "./check-programs.ts";
 import type { ProgramRunner } from "./program-library.ts";
 import { optimizers, trainingProgram } from "./training-program.ts";
 
-/** Gives the number of programs that passed: all of them, or it throws, saying which seed to repeat. */
+/**
+ * Gives the number of programs that passed: all of them, or it throws, saying which seed to repeat with how many runs;
+ * of these `make` gets one in `oneIn`.
+ */
 export async function checkRandomPrograms(
   make: (seed: number, count: number) => readonly RandomProgram[],
   runner: ProgramRunner,
   seed: number,
   count: number,
+  oneIn = 1,
 ): Promise<number> {
   try {
     await checkPrograms(() => make(seed, count), runner);
     return count;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`NNC_FUZZ_SEED=${seed} NNC_FUZZ_RUNS=${count}: ${message}`, { cause: error });
+    const again = `NNC_FUZZ_SEED=${seed} NNC_FUZZ_RUNS=${count * oneIn}`;
+    throw new Error(`${again}: ${message}`, { cause: error });
   } finally {
     await runner.dispose();
   }
