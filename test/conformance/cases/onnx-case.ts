@@ -37,7 +37,7 @@ export async function checkOnnxCase(
   const expected = new Map(c.outputs.map((spec) => [spec.name, tensorOf(spec)] as const));
   const program = translate(model, given, onnxRules);
   const { outputs } = await target.run(program, []);
-  const deviations = model.outputs.map((name, i) => {
+  const deviations = model.graph.outputs.map((name, i) => {
     const tensor = expected.get(name);
     if (tensor === undefined)
       throw new NotExpressible(`the output ${name}, of which nothing is said`);

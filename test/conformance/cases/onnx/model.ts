@@ -5,6 +5,7 @@ import {
   type AttributeMessage,
   decodeModel,
   decodeTensor,
+  type GraphMessage,
   type NodeMessage,
   type TensorMessage,
 } from "./schema.ts";
@@ -18,7 +19,13 @@ export interface OnnxTensor extends Tensor {
   readonly elementType: string;
 }
 
-export type Attribute = number | string | OnnxTensor | readonly number[] | readonly string[];
+export type Attribute =
+  | number
+  | string
+  | OnnxTensor
+  | OnnxGraph
+  | readonly number[]
+  | readonly string[];
 
 export interface OnnxNode {
   readonly opType: string;
@@ -33,6 +40,10 @@ export interface OnnxNode {
 export interface OnnxModel {
   /** Version of the operators of each domain. */
   readonly opsets: ReadonlyMap<string, number>;
+  readonly graph: OnnxGraph;
+}
+
+export interface OnnxGraph {
   /** In an order in which they can be computed. */
   readonly nodes: readonly OnnxNode[];
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
@@ -183,16 +194,20 @@ const isBeyondSingle = (value: number): boolean =>
 export function readModel(bytes: Uint8Array): OnnxModel {
   const { opsets, graph } = decoded("a model of ONNX", () => decodeModel(bytes));
   if (graph === null) throw new BadOnnxFile("a model without a graph");
-  const initializers = new Map(
-    graph.initializers.map((message) => [message.name, tensorOf(message)] as const),
-  );
-  const names = graph.inputs.map(({ name }) => name);
   return {
     opsets: new Map(opsets.map(({ domain, version }) => [ownDomain(domain), version])),
-    nodes: graph.nodes.map(nodeOf),
-    initializers,
-    inputs: names.filter((name) => !initializers.has(name)),
-    outputs: graph.outputs.map(({ name }) => name),
+    graph: graphOf(graph),
+  };
+}
+
+function graphOf({ nodes, initializers, inputs, outputs }: GraphMessage): OnnxGraph {
+  const tensors = initializers.map((message) => [message.name, tensorOf(message)] as const);
+  const given = new Map(tensors);
+  return {
+    nodes: nodes.map(nodeOf),
+    initializers: given,
+    inputs: inputs.map(({ name }) => name).filter((name) => !given.has(name)),
+    outputs: outputs.map(({ name }) => name),
   };
 }
 
@@ -214,7 +229,7 @@ function nodeOf({ opType, domain, inputs, outputs, attributes }: NodeMessage): O
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 function attributeOf(opType: string, attribute: AttributeMessage): Attribute {
-  const { name, type, f, i, s, t, floats, ints, strings } = attribute;
+  const { name, type, f, i, s, t, g, floats, ints, strings } = attribute;
   const kinds: Readonly<Record<number, () => Attribute>> = {
     1: () => f,
     2: () => i,
@@ -222,6 +237,10 @@ function attributeOf(opType: string, attribute: AttributeMessage): Attribute {
     4: () => {
       if (t === null) throw new BadOnnxFile(`the attribute ${name} of ${opType} has no tensor`);
       return tensorOf(t);
+    },
+    5: () => {
+      if (g === null) throw new BadOnnxFile(`the attribute ${name} of ${opType} has no graph`);
+      return graphOf(g);
     },
     6: () => floats,
     7: () => ints,

@@ -33,6 +33,8 @@ export interface NodeCall {
   floats(attribute: string): readonly number[] | undefined;
   strings(attribute: string): readonly string[] | undefined;
   tensor(attribute: string): OnnxTensor | undefined;
+  /** What the graph of an attribute makes of its inputs. */
+  subgraph(attribute: string, inputs: readonly Value[]): readonly Value[];
   /** Elements of an input, by its place or itself, that have to be known before the program runs. */
   constant(input: number | Value): readonly number[];
   /** A tensor whose elements are known. */

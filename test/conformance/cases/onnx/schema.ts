@@ -33,6 +33,7 @@ const root = protobuf.Root.fromJSON({
       i: field(3, "int64"),
       s: field(4, "bytes"),
       t: field(5, "TensorProto"),
+      g: field(6, "GraphProto"),
       floats: repeated(7, "float"),
       ints: repeated(8, "int64"),
       strings: repeated(9, "bytes"),
@@ -71,6 +72,7 @@ export interface AttributeMessage {
   readonly i: number;
   readonly s: Uint8Array;
   readonly t: TensorMessage | null;
+  readonly g: GraphMessage | null;
   readonly floats: readonly number[];
   readonly ints: readonly number[];
   readonly strings: readonly Uint8Array[];
@@ -84,14 +86,16 @@ export interface NodeMessage {
   readonly attributes: readonly AttributeMessage[];
 }
 
+export interface GraphMessage {
+  readonly nodes: readonly NodeMessage[];
+  readonly initializers: readonly TensorMessage[];
+  readonly inputs: readonly { readonly name: string }[];
+  readonly outputs: readonly { readonly name: string }[];
+}
+
 export interface ModelMessage {
   readonly opsets: readonly { readonly domain: string; readonly version: number }[];
-  readonly graph: {
-    readonly nodes: readonly NodeMessage[];
-    readonly initializers: readonly TensorMessage[];
-    readonly inputs: readonly { readonly name: string }[];
-    readonly outputs: readonly { readonly name: string }[];
-  } | null;
+  readonly graph: GraphMessage | null;
 }
 
 /** Fields that are absent have their default values; numbers of 64 bits become those of JavaScript. */

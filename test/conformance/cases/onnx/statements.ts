@@ -1,6 +1,6 @@
 /** The program as it grows: statements, the tensors that they read, and what they come to before it runs. */
 
-import type { CaseProgram, Tensor } from "../case-program.ts";
+import { type CaseProgram, NotExpressible, type Tensor } from "../case-program.ts";
 import { float, list } from "../case-rules.ts";
 import { interpretOutputs } from "../interpreter-target.ts";
 import type { Value } from "./rule.ts";
@@ -15,6 +15,8 @@ const INT_MAX = 2 ** 31 - 1;
 export class Statements {
   readonly #statements: Statement[] = [];
   readonly #tensors = new Map<string, Tensor>();
+  /** Names of tensors that have no elements: the language has no such. */
+  readonly #empty = new Set<string>();
   readonly #known = new Map<string, readonly number[]>();
   #count = 0;
 
@@ -29,6 +31,7 @@ export class Statements {
 
   define(expression: string, shape: readonly number[], dtype: Value["dtype"] = "f32"): Value {
     const [name] = this.fresh(1) as [string];
+    if (shape.includes(0)) return this.#nothing(name, shape, dtype);
     this.state(`${name} = ${expression}`, [name]);
     return { dtype, shape, expression: name };
   }
@@ -40,6 +43,7 @@ export class Statements {
   ): Value {
     if (shape.length === 0) return this.define(body([]), shape, dtype);
     const [name, ...axes] = this.fresh(1 + shape.length) as [string, ...string[]];
+    if (shape.includes(0)) return this.#nothing(name, shape, dtype);
     const bounded = axes.map((axis, i) => `${axis} < ${shape[i]}`);
     this.state(`${name}[${bounded.join(", ")}] = ${body(axes)}`, [name]);
     return { dtype, shape, expression: name };
@@ -49,12 +53,18 @@ export class Statements {
   given(tensor: Tensor): Value {
     const [name] = this.fresh(1) as [string];
     const { dtype, shape, data } = tensor;
+    if (shape.includes(0)) return this.#nothing(name, shape, dtype);
     // What stands beyond is an end of a slice that means "all".
     const within =
       dtype === "i32" ? Array.from(data, (i) => Math.max(-INT_MAX, Math.min(i, INT_MAX))) : data;
     this.#tensors.set(name, { dtype, shape, data: within });
     this.#known.set(name, Array.from(data));
     return { dtype, shape, expression: name };
+  }
+
+  #nothing(name: string, shape: readonly number[], dtype: Value["dtype"]): Value {
+    this.#empty.add(name);
+    return { dtype, shape, expression: name, data: [] };
   }
 
   /** A tensor that is part of the program: one number everywhere is written as such. */
@@ -89,6 +99,9 @@ export class Statements {
         for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) needed.add(word);
         return true;
       });
+    if ([...needed].some((name) => this.#empty.has(name))) {
+      throw new NotExpressible("tensors without elements");
+    }
     return {
       params: new Map(),
       inputs: new Map([...this.#tensors].filter(([name]) => needed.has(name))),

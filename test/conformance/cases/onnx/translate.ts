@@ -4,6 +4,7 @@ import { type CaseProgram, NotExpressible } from "../case-program.ts";
 import {
   type Attribute,
   BadOnnxFile,
+  type OnnxGraph,
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,
@@ -16,17 +17,41 @@ export const outputNameOf = (index: number): string => `y${index}`;
 
 /** The program of a model for inputs that are given by name. */
 export function translate(
-  model: OnnxModel,
+  { opsets, graph }: OnnxModel,
   given: ReadonlyMap<string, OnnxTensor>,
   rules: Rules,
 ): CaseProgram {
   const statements = new Statements();
-  const values = new Map<string, Value>();
-  for (const name of model.inputs) {
+  const inputs = graph.inputs.map((name) => {
     const tensor = given.get(name);
-    if (tensor !== undefined) values.set(name, statements.given(tensor));
+    if (tensor === undefined) throw new BadOnnxFile(`nothing is given for the input ${name}`);
+    return statements.given(tensor);
+  });
+  const results = translateGraph(graph, inputs, { opsets, rules, statements, outside: new Map() });
+  return statements.program(results.map((value, i) => ({ name: outputNameOf(i), value })));
+}
+
+interface Setting {
+  readonly opsets: OnnxModel["opsets"];
+  readonly rules: Rules;
+  readonly statements: Statements;
+  /** Values of the graphs around this one. */
+  readonly outside: ReadonlyMap<string, Value>;
+}
+
+/** The graph's outputs for its inputs. */
+function translateGraph(
+  graph: OnnxGraph,
+  inputs: readonly Value[],
+  setting: Setting,
+): readonly Value[] {
+  const { opsets, rules, statements, outside } = setting;
+  const values = new Map(outside);
+  for (const [i, name] of graph.inputs.entries()) {
+    const input = inputs[i];
+    if (input !== undefined) values.set(name, input);
   }
-  for (const [name, { data, shape, dtype }] of model.initializers) {
+  for (const [name, { data, shape, dtype }] of graph.initializers) {
     values.set(name, statements.literal(data, shape, dtype));
   }
   const named = (name: string): Value => {
@@ -34,31 +59,31 @@ export function translate(
     if (value === undefined) throw new BadOnnxFile(`nothing gives the value ${name}`);
     return value;
   };
-  for (const node of model.nodes) {
+  for (const node of graph.nodes) {
     const { opType, domain, inputs, outputs } = node;
     const rule = rules[domain === "" ? opType : `${domain}:${opType}`];
     if (rule === undefined) throw new NotExpressible(`the operator ${opType}`);
-    const opset = model.opsets.get(domain);
+    const opset = opsets.get(domain);
     if (opset === undefined) throw new BadOnnxFile(`no version of the operators of "${domain}"`);
     const taken = inputs.map((name) => (name === "" ? undefined : named(name)));
-    const results = rule(nodeCall(node, opset, taken, statements));
-    outputs.forEach((name, i) => {
+    const results = rule(nodeCall(node, opset, taken, { ...setting, outside: values }));
+    for (const [i, name] of outputs.entries()) {
       const value = results[i];
-      if (name === "") return;
+      if (name === "") continue;
       if (value === undefined) throw new NotExpressible(`the output ${i} of ${opType}`);
       values.set(name, value);
-    });
+    }
   }
-  const results = model.outputs.map((name, i) => ({ name: outputNameOf(i), value: named(name) }));
-  return statements.program(results);
+  return graph.outputs.map(named);
 }
 
 function nodeCall(
   { opType, outputs, attributes }: OnnxNode,
   opset: number,
   inputs: readonly (Value | undefined)[],
-  statements: Statements,
+  setting: Setting,
 ): NodeCall {
+  const { statements } = setting;
   const attribute = <T extends Attribute>(
     name: string,
     isKind: (value: Attribute) => value is T,
@@ -90,6 +115,8 @@ function nodeCall(
     floats: (name) => attribute(name, isNumbers),
     strings: (name) => attribute(name, isTexts),
     tensor: (name) => attribute(name, isTensor),
+    subgraph: (name, given) =>
+      translateGraph(required(name, attribute(name, isGraph)), given, setting),
     constant: (value) => statements.constant(typeof value === "number" ? input(value) : value),
     literal: (...of) => statements.literal(...of),
     define: (...of) => statements.define(...of),
@@ -106,4 +133,6 @@ const isNumbers = (value: Attribute): value is readonly number[] =>
 const isTexts = (value: Attribute): value is readonly string[] =>
   Array.isArray(value) && value.every((item) => typeof item === "string");
 const isTensor = (value: Attribute): value is OnnxTensor =>
-  typeof value === "object" && !Array.isArray(value);
+  typeof value === "object" && "data" in value;
+const isGraph = (value: Attribute): value is OnnxGraph =>
+  typeof value === "object" && "nodes" in value;
