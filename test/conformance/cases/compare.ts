@@ -46,8 +46,8 @@ export function compare(
   if (actual.length !== expected.length) {
     return `${name} has ${actual.length} elements, not ${expected.length}`;
   }
-  const finite = Array.from(expected, Math.abs).filter(Number.isFinite);
-  const scale = Math.max(0, ...finite);
+  const magnitudes = Array.from(expected, Math.abs).filter(Number.isFinite);
+  const scale = magnitudes.reduce((largest, magnitude) => Math.max(largest, magnitude), 0);
   for (let i = 0; i < expected.length; i++) {
     const [found, wanted] = [actual[i]!, expected[i]!];
     if (Object.is(found, wanted) || found === wanted) continue;

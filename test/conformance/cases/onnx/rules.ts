@@ -1,8 +1,16 @@
 /** Every operator of ONNX that the language can say. */
 
+import { convolutionRules } from "./convolution.ts";
 import { elementwiseRules } from "./elementwise.ts";
+import { lossRules } from "./losses.ts";
+import { normalizationRules } from "./normalization.ts";
+import { poolingRules } from "./pooling.ts";
 import type { Rules } from "./rule.ts";
 
 export const onnxRules: Rules = {
   ...elementwiseRules,
+  ...convolutionRules,
+  ...lossRules,
+  ...normalizationRules,
+  ...poolingRules,
 };
