@@ -1,5 +1,6 @@
 /** Every operator of ONNX that the language can say. */
 
+import { attentionRules } from "./attention.ts";
 import { convolutionRules } from "./convolution.ts";
 import { elementwiseRules } from "./elementwise.ts";
 import { lossRules } from "./losses.ts";
@@ -9,6 +10,7 @@ import type { Rules } from "./rule.ts";
 
 export const onnxRules: Rules = {
   ...elementwiseRules,
+  ...attentionRules,
   ...convolutionRules,
   ...lossRules,
   ...normalizationRules,
