@@ -6,6 +6,7 @@ import { elementwiseRules } from "./elementwise.ts";
 import { lossRules } from "./losses.ts";
 import { normalizationRules } from "./normalization.ts";
 import { poolingRules } from "./pooling.ts";
+import { recurrentRules } from "./recurrent.ts";
 import type { Rules } from "./rule.ts";
 
 export const onnxRules: Rules = {
@@ -15,4 +16,5 @@ export const onnxRules: Rules = {
   ...lossRules,
   ...normalizationRules,
   ...poolingRules,
+  ...recurrentRules,
 };
