@@ -3,18 +3,24 @@
 import { attentionRules } from "./attention.ts";
 import { convolutionRules } from "./convolution.ts";
 import { elementwiseRules } from "./elementwise.ts";
+import { gridRules } from "./grids.ts";
 import { lossRules } from "./losses.ts";
 import { normalizationRules } from "./normalization.ts";
 import { poolingRules } from "./pooling.ts";
 import { recurrentRules } from "./recurrent.ts";
+import { resamplingRules } from "./resampling.ts";
 import type { Rules } from "./rule.ts";
+import { trainingRules } from "./training.ts";
 
 export const onnxRules: Rules = {
   ...elementwiseRules,
   ...attentionRules,
   ...convolutionRules,
+  ...gridRules,
   ...lossRules,
   ...normalizationRules,
   ...poolingRules,
   ...recurrentRules,
+  ...resamplingRules,
+  ...trainingRules,
 };

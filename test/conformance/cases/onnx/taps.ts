@@ -13,17 +13,29 @@ export interface Taps {
 
 const placeAxes = ({ shape }: Value): string[] => axisNames(shape.length, "a");
 
-/** Cells ⌊position⌋ + j − `first`, and weights by `kernel`, an expression of the distance `d`. */
+interface TapsKind {
+  readonly count: number;
+  /** How many of the cells lie before ⌊position⌋. */
+  readonly first: number;
+  /** The weight at a distance `d`. */
+  readonly kernel: (d: string) => string;
+  /** What distances are multiplied by; 1 unless given. */
+  readonly scale?: number;
+}
+
+/** The cells ⌊position⌋ + j − `first`, and their weights. */
 export function taps(
   call: NodeCall,
   position: Value,
-  { count, first, kernel }: { count: number; first: number; kernel: (d: string) => string },
+  { count, first, kernel, scale = 1 }: TapsKind,
 ): Taps {
   const a = placeAxes(position);
   const low = call.define(`floor(${position.expression})`, position.shape);
   const shape = [...position.shape, count];
   const [at, floor] = [element(position.expression, a), element(low.expression, a)];
-  const distance = notation(call, [...a, "j"], shape, `abs(${at} - ${floor} - (j - ${first}))`);
+  const away = `abs(${at} - ${floor} - (j - ${first}))`;
+  const scaled = scale === 1 ? away : `${float(scale)} * ${away}`;
+  const distance = notation(call, [...a, "j"], shape, scaled);
   return {
     count,
     cells: notation(call, [...a, "j"], shape, `i32(${floor}) + j - ${first}`, "i32"),
