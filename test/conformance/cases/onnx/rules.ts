@@ -5,14 +5,14 @@ import { convolutionRules } from "./convolution.ts";
 import { elementwiseRules } from "./elementwise.ts";
 import { gridRules } from "./grids.ts";
 import { indexingRules } from "./indexing.ts";
-import { lossRules, lossRules } from "./losses.ts";
-import { normalizationRules, normalizationRules } from "./normalization.ts";
-import { poolingRules, poolingRules } from "./pooling.ts";
+import { lossRules } from "./losses.ts";
+import { normalizationRules } from "./normalization.ts";
+import { poolingRules } from "./pooling.ts";
 import { productRules } from "./products.ts";
 import { recurrentRules } from "./recurrent.ts";
 import { reductionRules } from "./reductions.ts";
 import { resamplingRules } from "./resampling.ts";
-import type { Rules, Rules } from "./rule.ts";
+import type { Rules } from "./rule.ts";
 import { shapeRules } from "./shapes.ts";
 import { trainingRules } from "./training.ts";
 
