@@ -136,7 +136,8 @@ function toleranceOf(c: GradCase, key: string, precision: Precision): Tolerance 
   return { relative: usual.relative, absolute: Math.max(usual.absolute, 10 * lost) };
 }
 
-function gradientOf(name: string, tensors: Tensors): ArrayLike<number> {
+/** What the optimizer `Probe` was given for a param. */
+export function gradientOf(name: string, tensors: Tensors): ArrayLike<number> {
   const path = paramPath(name);
   const slot = [...tensors.keys()].find(
     (key) => key.includes(path) && key.endsWith(`/${gradientSlot}`),

@@ -2,8 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { NotExpressible } from "./case-program.ts";
+import { isTrained, NotExpressible } from "./case-program.ts";
 import { compare, firstOf, halfTolerance, onnxTolerance } from "./compare.ts";
+import { gradientOf } from "./grad-case.ts";
 import { type OnnxTensor, readModel, readTensor } from "./onnx/model.ts";
 import { onnxRules } from "./onnx/rules.ts";
 import { outputNameOf, translate } from "./onnx/translate.ts";
@@ -35,17 +36,20 @@ export async function checkOnnxCase(
   const model = readModel(readFileSync(join(folder, c.path, "model.onnx")));
   const given = new Map(c.inputs.map((spec) => [spec.name, tensorOf(spec)] as const));
   const expected = new Map(c.outputs.map((spec) => [spec.name, tensorOf(spec)] as const));
-  const program = translate(model, given, onnxRules);
-  const { outputs } = await target.run(program, []);
+  const { program, outputs: translated } = translate(model, given, onnxRules);
+  const { outputs, steps } = await target.run(program, isTrained(program) ? [{}] : []);
   const deviations = model.graph.outputs.map((name, i) => {
     const tensor = expected.get(name);
     if (tensor === undefined)
       throw new NotExpressible(`the output ${name}, of which nothing is said`);
-    const { shape } = program.outputs[i]!;
+    const { shape, param } = translated[i]!;
     if (shape.join() !== tensor.shape.join()) {
       return `${name} has the shape [${shape}], not [${tensor.shape}]`;
     }
-    const found = firstOf(outputs.get(outputNameOf(i))!, tensor.data.length);
+    const found =
+      param === undefined
+        ? firstOf(outputs.get(outputNameOf(i))!, tensor.data.length)
+        : gradientOf(param, steps[0]!);
     return compare(name, found, tensor.data, toleranceOf(tensor, target), "element");
   });
   return deviations.filter((text) => text !== undefined);

@@ -49,6 +49,10 @@ export interface NodeCall {
   ): Value;
   /** Names for axes or bindings that nothing else of the program has. */
   fresh(count: number): readonly string[];
+  /** What the graph calls by this name. */
+  named(name: string): Value;
+  /** The gradient of Σ y by each of the case's tensors: outputs of the model, with which nothing can be computed. */
+  gradients(y: Value, by: readonly Value[]): readonly Value[];
   /** A statement of another form, such as a loop, and the names that it binds. */
   state(text: string, names: readonly string[]): void;
 }

@@ -10,6 +10,9 @@ interface Statement {
   readonly names: readonly string[];
 }
 
+/** What is differentiated; Σ of it is the loss. */
+const lossName = "loss";
+
 const INT_MAX = 2 ** 31 - 1;
 
 export class Statements {
@@ -18,6 +21,9 @@ export class Statements {
   /** Names of tensors that have no elements: the language has no such. */
   readonly #empty = new Set<string>();
   readonly #known = new Map<string, readonly number[]>();
+  /** By the names of gradients: the tensor that each is by. */
+  readonly #gradients = new Map<string, string>();
+  #loss: Value | undefined;
   #count = 0;
 
   /** Names that nothing else of the program has. */
@@ -88,9 +94,54 @@ export class Statements {
     return found;
   }
 
+  gradients(y: Value, by: readonly Value[]): readonly Value[] {
+    if (this.#loss !== undefined && this.#loss.expression !== y.expression)
+      throw new NotExpressible("gradients of several values in one step");
+    this.#loss = y;
+    return by.map(({ shape, expression }) => {
+      if (!this.#tensors.has(expression))
+        throw new NotExpressible(
+          "gradients by what is computed: an optimizer sees those by params",
+        );
+      const [name] = this.fresh(1) as [string];
+      this.#gradients.set(name, expression);
+      return { dtype: "f32", shape, expression: name };
+    });
+  }
+
+  /** The tensor that a value is the gradient by. */
+  differentiatedBy({ expression }: Value): string | undefined {
+    return this.#gradients.get(expression);
+  }
+
   /** The program that gives these, with the statements and tensors that they need. */
   program(outputs: readonly { readonly name: string; readonly value: Value }[]): CaseProgram {
-    const needed = new Set(outputs.map(({ value }) => value.expression));
+    const params = new Set(outputs.flatMap(({ value }) => this.differentiatedBy(value) ?? []));
+    const computed = outputs.filter(({ value }) => this.differentiatedBy(value) === undefined);
+    const losses = params.size === 0 ? [] : [{ name: lossName, value: this.#loss! }];
+    const results = [...computed, ...losses];
+    const { needed, texts } = this.#statementsFor(results.map(({ value }) => value.expression));
+    if ([...needed].some((name) => this.#empty.has(name)))
+      throw new NotExpressible("tensors without elements");
+    if ([...needed].some((name) => this.#gradients.has(name)))
+      throw new NotExpressible("computing with gradients otherwise than in an optimizer");
+    const tensors = [...this.#tensors];
+    return {
+      params: new Map(tensors.filter(([name]) => params.has(name))),
+      inputs: new Map(tensors.filter(([name]) => needed.has(name) && !params.has(name))),
+      statements: texts,
+      outputs: results.map(({ name, value: { expression, shape } }) => ({
+        name,
+        expression,
+        shape,
+        ...(name === lossName && { cotangent: ones(shape) }),
+      })),
+    };
+  }
+
+  /** The statements that these names need, and all names that they read. */
+  #statementsFor(names: readonly string[]) {
+    const needed = new Set(names);
     const statements = this.#statements
       .slice()
       .reverse()
@@ -99,20 +150,13 @@ export class Statements {
         for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) needed.add(word);
         return true;
       });
-    if ([...needed].some((name) => this.#empty.has(name))) {
-      throw new NotExpressible("tensors without elements");
-    }
-    return {
-      params: new Map(),
-      inputs: new Map([...this.#tensors].filter(([name]) => needed.has(name))),
-      statements: statements.reverse().map(({ text }) => text),
-      outputs: outputs.map(({ name, value }) => ({
-        name,
-        expression: value.expression,
-        shape: value.shape,
-      })),
-    };
+    return { needed, texts: statements.reverse().map(({ text }) => text) };
   }
+}
+
+function ones(shape: readonly number[]): Tensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return { dtype: "f32", shape, data: new Float32Array(count).fill(1) };
 }
 
 function numeral(value: number, dtype: Value["dtype"]): string {

@@ -1,4 +1,4 @@
-/** What ONNX has for training: one step of an optimizer for each of several tensors, and dropout. */
+/** What ONNX has for training: gradients, one step of an optimizer for each of several tensors, and dropout. */
 
 import { NotExpressible } from "../case-program.ts";
 import { float, list } from "../case-rules.ts";
@@ -88,9 +88,20 @@ function dropout(call: NodeCall): Value[] {
   return [x, call.define(`full(${list(x.shape)}, true)`, x.shape, "bool")];
 }
 
+/** dy / dx for each tensor named in xs; only where y is computed, not at other values of its tensors. */
+function gradient(call: NodeCall): readonly Value[] {
+  const names = call.strings("xs") ?? [];
+  const by = names.map((name) => call.named(name));
+  const fed = [...names, ...(call.strings("zs") ?? [])].map((name) => call.named(name));
+  if (fed.some((value, i) => call.inputs[i]?.expression !== value.expression))
+    throw new NotExpressible("gradients at other values than those that the graph computes with");
+  return call.gradients(call.named(call.string("y")), by);
+}
+
 export const trainingRules: Rules = {
   Dropout: dropout,
   "ai.onnx.preview.training:Adagrad": adagrad,
   "ai.onnx.preview.training:Adam": adam,
+  "ai.onnx.preview.training:Gradient": gradient,
   "ai.onnx.preview.training:Momentum": momentum,
 };

@@ -15,12 +15,24 @@ import { Statements } from "./statements.ts";
 /** Outputs are called `y0`, `y1`, … in the model's order. */
 export const outputNameOf = (index: number): string => `y${index}`;
 
+export interface Translation {
+  readonly program: CaseProgram;
+  /** One for each output of the model. */
+  readonly outputs: readonly TranslatedOutput[];
+}
+
+export interface TranslatedOutput {
+  readonly shape: readonly number[];
+  /** Of a gradient, the param that it is by; others are outputs of the program. */
+  readonly param: string | undefined;
+}
+
 /** The program of a model for inputs that are given by name. */
 export function translate(
   { opsets, graph }: OnnxModel,
   given: ReadonlyMap<string, OnnxTensor>,
   rules: Rules,
-): CaseProgram {
+): Translation {
   const statements = new Statements();
   const inputs = graph.inputs.map((name) => {
     const tensor = given.get(name);
@@ -28,7 +40,13 @@ export function translate(
     return statements.given(tensor);
   });
   const results = translateGraph(graph, inputs, { opsets, rules, statements, outside: new Map() });
-  return statements.program(results.map((value, i) => ({ name: outputNameOf(i), value })));
+  return {
+    program: statements.program(results.map((value, i) => ({ name: outputNameOf(i), value }))),
+    outputs: results.map((value) => ({
+      shape: value.shape,
+      param: statements.differentiatedBy(value),
+    })),
+  };
 }
 
 interface Setting {
@@ -66,7 +84,7 @@ function translateGraph(
     const opset = opsets.get(domain);
     if (opset === undefined) throw new BadOnnxFile(`no version of the operators of "${domain}"`);
     const taken = inputs.map((name) => (name === "" ? undefined : named(name)));
-    const results = rule(nodeCall(node, opset, taken, { ...setting, outside: values }));
+    const results = rule(nodeCall(node, opset, taken, named, { ...setting, outside: values }));
     for (const [i, name] of outputs.entries()) {
       const value = results[i];
       if (name === "") continue;
@@ -81,6 +99,7 @@ function nodeCall(
   { opType, outputs, attributes }: OnnxNode,
   opset: number,
   inputs: readonly (Value | undefined)[],
+  named: (name: string) => Value,
   setting: Setting,
 ): NodeCall {
   const { statements } = setting;
@@ -121,6 +140,8 @@ function nodeCall(
     literal: (...of) => statements.literal(...of),
     define: (...of) => statements.define(...of),
     indexed: (...of) => statements.indexed(...of),
+    named,
+    gradients: (...of) => statements.gradients(...of),
     fresh: (count) => statements.fresh(count),
     state: (text, names) => statements.state(text, names),
   };
