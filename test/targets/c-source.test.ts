@@ -200,8 +200,7 @@ test("a part is complete as soon as its kernels are there, with what they are wr
   const parts = new KernelParts((uses) => printer.definitions(uses), 2 * kernels[0]!.work);
   expect(parts.add(kernels[0]!)).toBeUndefined();
   expect(parts.add(kernels[1]!)).toMatchInlineSnapshot(`
-    "#include <math.h>
-    #include <stddef.h>
+    "#include <stddef.h>
     #include <stdint.h>
 
 

@@ -80,7 +80,7 @@ export class KernelParts {
     const kernels = this.#open.splice(0);
     return textOf(
       [
-        ...["#include <math.h>", "#include <stddef.h>", "#include <stdint.h>", ""],
+        ...["#include <stddef.h>", "#include <stdint.h>", ""],
         ...this.#definitions(
           kernels.map(({ uses }) => uses),
           this.defined,

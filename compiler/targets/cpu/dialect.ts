@@ -46,9 +46,10 @@ function literal(value: number, dtype: ElementType): Printed {
     case "f64": {
       const suffix = dtype === "f64" ? "" : "f";
       const rounded = dtype === "f64" ? value : Math.fround(value);
-      if (Number.isNaN(rounded)) return primary("NAN");
+      // Not by the names of <math.h>, which takes a compiler longer than many a kernel.
+      if (Number.isNaN(rounded)) return primary('__builtin_nanf("")');
       if (!Number.isFinite(rounded)) {
-        return rounded > 0 ? primary("INFINITY") : prefix("-", primary("INFINITY"));
+        return rounded > 0 ? primary("__builtin_inff()") : prefix("-", primary("__builtin_inff()"));
       }
       const digits = shortest(Math.abs(rounded), dtype);
       const text = `${/[.e]/.test(digits) ? digits : `${digits}.0`}${suffix}`;
