@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
 
@@ -43,9 +44,15 @@ Memory::Memory(size_t size) : size_(size) {
 #endif
 }
 
-void Memory::Touch() {
+int32_t Memory::parts() const {
+  return static_cast<int32_t>(RoundUp(mapped_, kHugePage) / kHugePage);
+}
+
+void Memory::Touch(int32_t part) {
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  for (size_t at = 0; at < mapped_; at += page) *static_cast<volatile char *>(data_ + at) = 0;
+  const size_t begin = static_cast<size_t>(part) * kHugePage;
+  const size_t end = std::min(mapped_, begin + kHugePage);
+  for (size_t at = begin; at < end; at += page) *static_cast<volatile char *>(data_ + at) = 0;
 }
 
 Memory::~Memory() { Release(); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace nnc {
 
@@ -15,8 +16,11 @@ class Memory {
   Memory(const Memory &) = delete;
   Memory &operator=(const Memory &) = delete;
 
-  // Gets all pages, so that no step meets a page fault; while nobody else writes to the block.
-  void Touch();
+  // Parts whose pages can be got side by side.
+  int32_t parts() const;
+
+  // Gets the pages of a part, so that no step meets a page fault; while nobody else writes to it.
+  void Touch(int32_t part);
 
   // Frees the block early; nothing may use it any more.
   void Release();

@@ -141,14 +141,9 @@ void Session::StartThread(int threads) {
     void *message = reinterpret_cast<void *>(uintptr_t{completed});
     napi_call_threadsafe_function(notify, message, napi_tsfn_blocking);
   };
-  // Beside what JavaScript does before the first step, which takes as long: it fills the other one.
-  const auto prepare = [temporaries = temporaries_.get(), results = results_.get()] {
-    temporaries->Touch();
-    results->Touch();
-  };
   try {
-    thread_ = std::make_unique<StepThread>(threads, persistent_->data(), temporaries_->data(),
-                                           results_->data(), prepare, finished);
+    thread_ = std::make_unique<StepThread>(threads, persistent_.get(), temporaries_.get(),
+                                           results_.get(), finished);
   } catch (const std::system_error &error) {
     napi_release_threadsafe_function(notify_, napi_tsfn_abort);
     const std::string message = error.what();

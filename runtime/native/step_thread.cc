@@ -14,23 +14,34 @@ void RunInline(const nnc_step *step, nnc_task task, int32_t count) {
   for (int32_t i = 0; i < count; ++i) task(step, i);
 }
 
-nnc_step Prototype(ThreadPool *pool, char *persistent, char *temporaries, char *results) {
+// What tasks that get pages read; starts with the step that they are handed.
+struct TouchStep {
+  nnc_step step;
+  Memory *memory;
+};
+
+void TouchPart(const nnc_step *step, int32_t part) {
+  reinterpret_cast<const TouchStep *>(step)->memory->Touch(part);
+}
+
+nnc_step Prototype(ThreadPool *pool, Memory *persistent, Memory *temporaries, Memory *results) {
   nnc_step step{};
   step.pool = pool;
   step.parallel = pool->threads() == 1 ? RunInline : RunOnPool;
-  step.persistent = persistent;
-  step.temporaries = temporaries;
-  step.results = results;
+  step.persistent = persistent->data();
+  step.temporaries = temporaries->data();
+  step.results = results->data();
   return step;
 }
 
 }  // namespace
 
-StepThread::StepThread(int threads, char *persistent, char *temporaries, char *results,
-                       std::function<void()> prepare, std::function<void(bool)> finished)
+StepThread::StepThread(int threads, Memory *persistent, Memory *temporaries, Memory *results,
+                       std::function<void(bool)> finished)
     : pool_(threads),
       prototype_(Prototype(&pool_, persistent, temporaries, results)),
-      prepare_(std::move(prepare)),
+      temporaries_(temporaries),
+      results_(results),
       finished_(std::move(finished)),
       thread_([this] { Main(); }) {}
 
@@ -55,7 +66,9 @@ void StepThread::Stop() {
 }
 
 void StepThread::Main() {
-  prepare_();
+  // Beside what JavaScript does before the first step: it fills the other block.
+  Touch(temporaries_);
+  Touch(results_);
   nnc_step step = prototype_;
   for (;;) {
     Job job;
@@ -69,6 +82,12 @@ void StepThread::Main() {
     pool_.Wake();
     finished_(RunSteps(job, &step));
   }
+}
+
+// On all threads: zeroing pages that the system has to find first takes longer than many a step.
+void StepThread::Touch(Memory *memory) {
+  const TouchStep touch{prototype_, memory};
+  pool_.Run(&touch.step, TouchPart, memory->parts());
 }
 
 bool StepThread::RunSteps(const Job &job, nnc_step *step) {

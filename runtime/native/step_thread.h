@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "library.h"
+#include "memory.h"
 #include "nnc_step.h"
 #include "thread_pool.h"
 
@@ -30,10 +31,11 @@ struct Job {
 
 class StepThread {
  public:
-  // `prepare` is called on the thread before any job, `finished(completed)` after each, not
-  // completed if Stop came in between. Throws std::system_error if the system gives no threads.
-  StepThread(int threads, char *persistent, char *temporaries, char *results,
-             std::function<void()> prepare, std::function<void(bool completed)> finished);
+  // Gets the pages of temporaries and results before any job; calls `finished(completed)` after
+  // each, not completed if Stop came in between. The memory must stay until then. Throws
+  // std::system_error if the system gives no threads.
+  StepThread(int threads, Memory *persistent, Memory *temporaries, Memory *results,
+             std::function<void(bool completed)> finished);
   ~StepThread();
   StepThread(const StepThread &) = delete;
   StepThread &operator=(const StepThread &) = delete;
@@ -46,11 +48,13 @@ class StepThread {
 
  private:
   void Main();
+  void Touch(Memory *memory);
   bool RunSteps(const Job &job, nnc_step *step);
 
   ThreadPool pool_;
   const nnc_step prototype_;
-  const std::function<void()> prepare_;
+  Memory *const temporaries_;
+  Memory *const results_;
   const std::function<void(bool)> finished_;
 
   std::mutex mutex_;
