@@ -7,7 +7,13 @@
  * storage hierarchies"), counted in bytes of kernels rather than of distinct tensors, as most are used twice.
  */
 
-import type { Value } from "../graph/node.ts";
+import { bareAxis } from "../graph/affine.ts";
+import { gathersOf } from "../graph/context.ts";
+import { bytesPerElement } from "../graph/dtype.ts";
+import { elementsAt } from "../graph/extent.ts";
+import type { Compute, GatherScalar, Value } from "../graph/node.ts";
+import { axesOfNode } from "../optimize/fusion/linear-access.ts";
+import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { groupBytes, valueBytes } from "./cost.ts";
 import type { LeveledGroup, LoopAround } from "./loop-levels.ts";
@@ -16,7 +22,7 @@ import { hasRows } from "./row-loops.ts";
 /** A use of memory by a group: at what place in the bytes that a step touches. */
 interface Use {
   readonly group: number;
-  /** What the group touches of it, for the rows that it is made for. */
+  /** What the group touches of it, for the rows that it is made for; of what data choose, as much as takes as long. */
   readonly bytes: number;
   readonly isWrite: boolean;
 }
@@ -34,14 +40,15 @@ export function movingSeconds(
     target.workgroup === null && group.scatter === null && around.every(({ count }) => count === 1);
   const uses = new Map<Value, Use[]>();
   groups.forEach(({ group, surroundings }, i) => {
-    const add = (value: Value, isWrite: boolean): void => {
+    const rows = surroundings.batchMax;
+    const add = (value: Value, bytes: number, isWrite: boolean): void => {
       const { memory } = surroundings.placeOf(value);
       const known = uses.get(memory) ?? [];
       uses.set(memory, known);
-      known.push({ group: i, bytes: valueBytes(value, surroundings.batchMax), isWrite });
+      known.push({ group: i, bytes, isWrite });
     };
-    for (const value of group.reads) add(value, false);
-    for (const value of group.writes) add(value, true);
+    for (const value of group.reads) add(value, bytesRead(group, value, rows, target), false);
+    for (const value of group.writes) add(value, valueBytes(value, rows), true);
   });
   const clocks = clocksOf(groups, batchMax);
   const seconds = groups.map(() => 0);
@@ -58,6 +65,43 @@ export function movingSeconds(
     });
   }
   return groups.map((group, i) => (isKnown(group) ? seconds[i]! : null));
+}
+
+/** Bytes of a line of the caches of all processors that matter. */
+const lineBytes = 64;
+
+/**
+ * How many lines one after the other a processor has in the time of one that data choose, which it does not foresee: rows of
+ * 64 to 512 bytes from tables beyond the second-level cache took 2 to 4 times as long as in order.
+ */
+const unforeseen = 3;
+
+/** Bytes that a group reads of a value: what it looks up in a table that is not near, by lines and as long as they take. */
+function bytesRead(
+  { stages }: Group,
+  value: Value,
+  batchMax: number,
+  { cacheBytes }: TargetDescription,
+): number {
+  const bytes = valueBytes(value, batchMax);
+  if (bytes <= cacheBytes[1]) return bytes;
+  const lookedUp = stages.flatMap((node) =>
+    gathersOf(node.body)
+      .filter((gather) => gather.value === value)
+      .map((gather) => gatheredLines(node, gather, batchMax)),
+  );
+  if (lookedUp.length === 0) return bytes;
+  return lookedUp.reduce((sum, lines) => sum + unforeseen * lineBytes * lines, 0);
+}
+
+/** Lines that a node looks up: of each place that data choose the elements side by side, from the last dimensions. */
+function gatheredLines(node: Compute, { value, index }: GatherScalar, batchMax: number): number {
+  const extents = axesOfNode(node);
+  const axes = index.map((at) => (at.kind === "index" ? bareAxis(at.index) : undefined));
+  const run = axes.slice(axes.lastIndexOf(undefined) + 1).map((axis) => extents[axis!]!);
+  const elements = elementsAt(run, batchMax);
+  const places = elementsAt(extents, batchMax) / elements;
+  return places * Math.ceil((elements * bytesPerElement[value.dtype]) / lineBytes);
 }
 
 /** Bytes that are touched from one group to another, this one included: in the next step if it is not later. */

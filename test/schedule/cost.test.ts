@@ -91,6 +91,7 @@ function softmaxCase(rows: number, columns: number) {
 }
 
 describe("memory that a step moves", () => {
+  const machine = { architecture: "x64", cpuinfo: "" };
   const elements = 1 << 12;
   /** The second of two maps, which reads what the first has made of 16 KB, with caches of so many KB. */
   const secondsOf = (second: number, shared: number | null): number => {
@@ -116,6 +117,32 @@ describe("memory that a step moves", () => {
     expect(secondsOf(16, null)).toBeCloseTo((3 * bytes) / 30e9, 12);
     // What is read was made just before; what is written was last there a step ago.
     expect(secondsOf(48, 128)).toBeCloseTo(bytes / 120e9 + (2 * bytes) / 50e9, 12);
+  });
+
+  test("is waited for line by line where data choose it, unless it is near", () => {
+    const [words, places, units] = [1000, 600, 20];
+    const b = new Builder();
+    const tokens = b.context.leaf("param", "tokens", "i32", [fixed(places)]);
+    const token = b.context.load(tokens, [axisAffine(0)]);
+    const unit = b.context.index(axisAffine(1));
+    const y = b.map(
+      [places, units].map(fixed),
+      b.context.gather(b.param("table", words, units), [token, unit]),
+    );
+    const graph = b.graph(y);
+    const grouped = formGroups(b.context, graph, describeCpu(machine), { fusion: true });
+    const surroundings = outsideLoops(b.context, grouped);
+    const groups = grouped.groups.map((group) => ({ group, grouped, surroundings, around: [] }));
+    const secondsWith = (second: number) =>
+      movingSeconds(groups, graph.batchMax, {
+        ...describeCpu(machine),
+        cacheBytes: [1024, 1024 * second],
+        sharedCache: null,
+      })[0]!;
+    const others = 4 * places + 2 * 4 * places * units;
+    // 80 bytes are two lines, each of which takes as long as three in order.
+    expect(secondsWith(64)).toBeCloseTo((others + 3 * 64 * 2 * places) / 30e9, 12);
+    expect(secondsWith(1024)).toBeCloseTo((others + 4 * words * units) / 120e9, 12);
   });
 });
 
