@@ -67,9 +67,7 @@ function mixed(call: NodeCall, shares: Value, v: Value): Value {
 const against = ({ expression, shape }: Value): string =>
   element(
     expression,
-    scoreAxes
-      .slice(4 - shape.length)
-      .map((axis, i) => (shape[i] === 1 && axis !== "s" ? "0" : axis)),
+    scoreAxes.slice(4 - shape.length).map((axis, i) => (shape[i] === 1 ? "0" : axis)),
   );
 
 /** What of the keys a query may see, as a condition; undefined where everything. */
