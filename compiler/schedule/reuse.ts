@@ -130,7 +130,7 @@ function clocksOf(groups: readonly LeveledGroup[], batchMax: number) {
 }
 
 /** Bytes a second of what was last used so many bytes ago. */
-function bandwidthAt(bytes: number, target: TargetDescription): number {
+export function bandwidthAt(bytes: number, target: TargetDescription): number {
   const { cacheBytes, cacheBandwidth, sharedCache, memoryBandwidth } = target;
   if (bytes <= cacheBytes[1]) return cacheBandwidth;
   return sharedCache !== null && bytes <= sharedCache.bytes

@@ -4,9 +4,10 @@
  * the second-level cache when the next reads it, where results for the whole batch would not be, and threads meet once.
  *
  * Which of them make a chain is a question of cost: chains are chosen so that together they save the most. What is read
- * again before a task has touched more than the cache holds need not come from memory; but each task packs panels of
- * weights for itself, fills its tiles less well, and reads weights again that do not stay near. What stands between, is
- * for all rows alike and touches little, such as the mean of the loss, waits until the chain is done.
+ * again before a task has touched more than the cache holds need not come from memory, or from the cache that threads
+ * share, which saves little; but each task packs panels of weights for itself, fills its tiles less well, and reads
+ * weights again that do not stay near. What stands between, is for all rows alike and touches little, such as the mean of
+ * the loss, waits until the chain is done.
  */
 
 import { bytesPerElement } from "../graph/dtype.ts";
@@ -14,8 +15,12 @@ import { elementsAt } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
 import type { Group, GroupedGraph } from "../optimize/group.ts";
 import type { GroupCosts } from "./group-costs.ts";
+import { bandwidthAt } from "./reuse.ts";
 import { hasIndependentRows, hasRows } from "./row-loops.ts";
 import { conflictsIn, type RowRun } from "./row-runs.ts";
+
+/** How much of the cache that threads share is counted on: others have some of it, too. */
+const sharedShare = 0.5;
 
 /** Tasks that a chain has at least: so many give any small number of threads about as much to do each. */
 const fewestTasks = 8;
@@ -131,8 +136,8 @@ function chainsOfRows(run: readonly Member[], rows: number, batchMax: number, co
         sharedBytes += sizeOf(value, batchMax);
       }
       const isNear = bytes <= target.cacheBytes[1];
-      const again = isNear ? 0 : (batchMax / rows) * sharedBytes;
-      const total = best[first]!.saved + saved - again / target.memoryBandwidth;
+      const again = isNear ? 0 : ((batchMax / rows) * sharedBytes) / bandwidthAt(bytes, target);
+      const total = best[first]!.saved + saved - again;
       if (first < end - 1 && total > choice.saved) {
         choice = { saved: total, chains: [...best[first]!.chains, { first, end, rows }] };
       }
@@ -190,18 +195,21 @@ function linksOf(
   batchMax: number,
   costs: GroupCosts,
 ): readonly Link[] {
-  const { cacheBytes, cacheBandwidth, memoryBandwidth } = costs.target;
+  const { target } = costs;
+  const { cacheBytes, cacheBandwidth } = target;
   const inTask = run.map(({ group }) => costs.bytes(group, rows));
   const inAll = run.map(({ bytes }) => bytes);
   // Between the touches of an element there is the rest of the one group before it, or of the other after it.
   const isNear = (bytes: readonly number[], from: number, to: number) => {
-    const between = bytes.slice(from + 1, to).reduce((a, b) => a + b, 0);
-    return Math.max(bytes[from]!, bytes[to]!) + between <= cacheBytes[1];
+    return Math.max(bytes[from]!, bytes[to]!) + between(bytes, from, to) <= cacheBytes[1];
   };
+  // Without tasks of a chain all else of the batch is touched before the reader touches an element.
+  const bandwidthOf = (from: number, to: number) =>
+    bandwidthAt((between(inAll, from, to) + inAll[to]!) / sharedShare, target);
   return run.map(({ group, touchedAgain, productSeconds: whole }, at) => {
     const passed = touchedAgain.flatMap(({ value, next }) => {
       if (!isNear(inTask, at, next) || isNear(inAll, at, next)) return [];
-      const seconds = sizeOf(value, batchMax) * (1 / memoryBandwidth - 1 / cacheBandwidth);
+      const seconds = sizeOf(value, batchMax) * (1 / bandwidthOf(at, next) - 1 / cacheBandwidth);
       return [{ reader: next, seconds }];
     });
     return {
@@ -211,6 +219,11 @@ function linksOf(
       shared: group.reads.filter((value) => !hasRows(value)),
     };
   });
+}
+
+/** Bytes of what is touched after one and before another. */
+function between(bytes: readonly number[], from: number, to: number): number {
+  return bytes.slice(from + 1, to).reduce((a, b) => a + b, 0);
 }
 
 function sizeOf({ shape, dtype }: Value, batchMax: number): number {

@@ -3,7 +3,7 @@
  * group is a row program with one pass of maps; a column sum is one with a loop inside each point.
  */
 
-import { elementsAt } from "../graph/extent.ts";
+import { elementsAt, isFixed, sameShape } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
 import { reducers } from "../graph/reducers.ts";
 import { add, and, broadcast, constant, multiply, ramp } from "../kernel/build.ts";
@@ -68,7 +68,11 @@ export class RowProgram {
           this.#values.readBack(stage.node.values[0]!, point, position);
         }
       }
-      for (const stage of stages) this.#emitPoints(stage, positions, totals.get(stage));
+      for (const together of sumsTogether(stages, positions.length)) {
+        const [stage] = together;
+        if (stage!.role === "nested") this.#emitNested(together, positions, block);
+        else this.#emitPoints(stage!, positions, totals.get(stage!));
+      }
     });
     for (const [stage, total] of totals) {
       const results = total.finishAcross(pointsOf(stage));
@@ -82,10 +86,6 @@ export class RowProgram {
     positions: readonly Position[],
     total: Accumulation | undefined,
   ): void {
-    if (stage.role === "nested") {
-      this.#emitNested(stage, positions);
-      return;
-    }
     for (const position of positions) {
       const point = this.#values.pointOf(stage, position);
       if (total !== undefined) {
@@ -97,34 +97,52 @@ export class RowProgram {
     }
   }
 
-  /** A reduction at each point: its loops run once for all vectors of the block. */
-  #emitNested(stage: RowStage, positions: readonly Position[]): void {
-    const { parallel, reduction } = stage.node;
-    const isStraight = isFewPoints(stage) && reducers[stage.node.reducer!].usesIndex;
-    const sums = positions.map(({ lanes }) => this.#accumulation(stage, lanes, isStraight));
-    const visit = (axes: readonly Expression[]): void => {
+  /**
+   * Reductions of the same points at each position of the sweep: their loops run once for all vectors of the block. Where
+   * there are fewer sums than `block`, neighbours along the last axis have sums of their own.
+   */
+  #emitNested(stages: readonly RowStage[], positions: readonly Position[], block: number): void {
+    const [{ node }] = stages as readonly [RowStage];
+    const { parallel, reduction } = node;
+    const isStraight = stages.some(isStraightSum);
+    const most = Math.floor(block / (positions.length * stages.length));
+    const sides = isStraight ? 1 : sumsBeside(stages, most);
+    const last = reduction.findLastIndex(({ batch, constant }) => batch !== 0 || constant > 1);
+    const sums = stages.flatMap((stage) =>
+      positions.map((position) => ({
+        stage,
+        position,
+        beside: Array.from({ length: sides }, () =>
+          this.#accumulation(stage, position.lanes, isStraight),
+        ),
+      })),
+    );
+    const visit = (axes: readonly Expression[], side: number): void => {
       const extent = reduction[axes.length];
       if (extent === undefined) {
-        positions.forEach((position, i) => {
+        for (const { stage, position, beside } of sums) {
           const outer = this.#values.pointOf(stage, position);
           const point = { ...outer, axes: [...outer.axes.slice(0, parallel.length), ...axes] };
-          this.#accumulate(sums[i]!, stage, point, position, null);
-        });
+          this.#accumulate(beside[side]!, stage, point, position, null);
+        }
       } else if (extent.batch === 0 && extent.constant === 1) {
-        visit([...axes, constant(0)]);
+        visit([...axes, constant(0)], side);
       } else if (isStraight) {
-        for (let at = 0; at < extent.constant; at++) visit([...axes, constant(at)]);
+        for (let at = 0; at < extent.constant; at++) visit([...axes, constant(at)], side);
       } else {
-        this.#builder.loop("k", constant(0), extentValue(extent), (axis) =>
-          this.#values.scoped(() => visit([...axes, axis])),
-        );
+        const step = axes.length === last ? sides : 1;
+        const each = (axis: Expression): void =>
+          this.#values.scoped(() => {
+            for (let i = 0; i < step; i++) visit([...axes, add(axis, constant(i))], i);
+          });
+        this.#builder.loop("k", constant(0), extentValue(extent), each, step);
       }
     };
-    visit([]);
-    positions.forEach((position, i) => {
-      const results = sums[i]!.finish(pointsOf(stage));
+    visit([], 0);
+    for (const { stage, position, beside } of sums) {
+      const results = finishBeside(beside, pointsOf(stage));
       this.#keepResults(stage, results, this.#values.pointOf(stage, position), position);
-    });
+    }
   }
 
   /** One more point of a reduction. Where its `where` is false nothing is loaded, and nothing counts. */
@@ -164,6 +182,70 @@ export class RowProgram {
       wanted: node.values.map((value) => this.#values.isWanted(value)),
     });
   }
+}
+
+/** Sums that one loop over their points has in registers. */
+const mostSums = 8;
+
+/** Points of a reduction for each sum that its neighbours have, at least. */
+const pointsBeside = 16;
+
+/**
+ * Stages one by one, but for reductions that follow each other, go over the same points and do not read one another: what
+ * they read of a point is then read once.
+ */
+function sumsTogether(
+  stages: readonly RowStage[],
+  positions: number,
+): readonly (readonly RowStage[])[] {
+  const found: RowStage[][] = [];
+  for (const stage of stages) {
+    const group = found.at(-1);
+    const isOneMore =
+      group !== undefined &&
+      (group.length + 1) * positions <= mostSums &&
+      [stage, ...group].every((other) => other.role === "nested" && !isStraightSum(other)) &&
+      sameShape(stage.node.reduction, group[0]!.node.reduction) &&
+      !group.some(({ node }) => node.values.some((value) => stage.node.operands.includes(value)));
+    if (isOneMore) group.push(stage);
+    else found.push([stage]);
+  }
+  return found;
+}
+
+/** How many sums neighbouring points are worth having, at most so many: a power of two that they are a multiple of. */
+function sumsBeside(stages: readonly RowStage[], most: number): number {
+  const [{ node }] = stages as readonly [RowStage];
+  const points = elementsAt(node.reduction.filter(isFixed), 1);
+  const last = node.reduction.findLast(({ batch, constant }) => batch !== 0 || constant > 1);
+  const isOrdered = stages.some((stage) => reducers[stage.node.reducer!].usesIndex);
+  if (last === undefined || !isFixed(last) || isOrdered) return 1;
+  let sides = 1;
+  while (
+    2 * sides <= most &&
+    last.constant % (2 * sides) === 0 &&
+    points >= 2 * sides * pointsBeside
+  ) {
+    sides *= 2;
+  }
+  return sides;
+}
+
+/** The results of sums that each have some of the points, combined as a tree of halves. */
+function finishBeside(beside: readonly Accumulation[], points: Expression): readonly Expression[] {
+  const [first] = beside as readonly [Accumulation];
+  if (beside.length === 1) return first.finish(points);
+  let fields = beside.map((sum) => sum.fields);
+  while (fields.length > 1) {
+    const half = fields.length / 2;
+    fields = fields.slice(0, half).map((left, i) => first.combineFields(left, fields[half + i]!));
+  }
+  return first.finishFields(fields[0]!, points);
+}
+
+/** Whether a reduction's points are written out: its points are few, and it wants to know their places. */
+function isStraightSum(stage: RowStage): boolean {
+  return isFewPoints(stage) && reducers[stage.node.reducer!].usesIndex;
 }
 
 /** Whether a reduction is of so few points that they are written out. */

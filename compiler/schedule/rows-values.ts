@@ -63,7 +63,8 @@ export class RowValues {
       for (const stage of pass.stages) {
         for (const value of stage.node.values) {
           this.#stageOf.set(value, stage);
-          if (plan.buffered.has(value)) this.#declare(value);
+          // What others want is in their memory, where the row finds it again.
+          if (plan.buffered.has(value) && !this.isGlobal(value)) this.#declare(value);
         }
       }
     }
@@ -159,6 +160,7 @@ export class RowValues {
       return guard === null ? register : select(guard, register, constant(0, register.type.dtype));
     }
     const buffer = this.#buffers.get(read.value);
+    if (buffer === undefined && this.isGlobal(read.value)) return undefined;
     invariant(buffer !== undefined, "a value of a row is neither in registers nor in memory");
     return this.#loadNear(read, buffer, point, position, guard);
   }

@@ -109,6 +109,13 @@ describe("tasks take rows through", () => {
     expect(chainsOf("plain", { ...baseline, ...narrow, taskSeconds: 1 })).toEqual([]);
   });
 
+  test("nothing where the cache that threads share is as fast as their own", () => {
+    const shared = { bytes: 1 << 30, bandwidth: baseline.cacheBandwidth };
+    const target = { ...baseline, ...narrow, launchSeconds: 0 };
+    expect(chainsOf("plain", target)).not.toEqual([]);
+    expect(chainsOf("plain", { ...target, sharedCache: shared })).toEqual([]);
+  });
+
   test("nothing on GPUs", () => {
     expect(chainsOf("plain", describeWgsl())).toEqual([]);
   });

@@ -28,6 +28,7 @@ import {
 import { flattenMaps } from "./flatten-maps.ts";
 import { Gain } from "./gain.ts";
 import { inlineMaps } from "./inline-maps.ts";
+import { joinRowAxes } from "./join-row-axes.ts";
 import { joinShortAxes } from "./join-short-axes.ts";
 import { layOutOperands } from "./lay-out-operands.ts";
 import { limitColumns } from "./limit-columns.ts";
@@ -88,6 +89,7 @@ function prepared(
   let current = flattenMaps(context, divideBytes(context, dense));
   if (target.workgroup === null) current = joinShortAxes(context, current, target);
   current = splitContractions(context, current, target);
+  if (target.workgroup === null) current = joinRowAxes(context, current);
   if (target.workgroup === null) current = saveSlopes(context, current, target);
   if (fusion) {
     current = inlineMaps(context, current, target);

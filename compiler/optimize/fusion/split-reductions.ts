@@ -7,7 +7,8 @@
  *     sum[n, c] b   =   sum[n] (sum[c] b)        mean[n, c] b   =   mean[n] (mean[c] b)
  *
  * On targets with workgroups, reductions of many points to few results are cut into chunks as well
- * (`chunk-reductions.ts`); on those without, reductions of runs are those of all else first (`reduce-neighbours.ts`).
+ * (`chunk-reductions.ts`); on those without, reductions of runs are those of all else first (`reduce-neighbours.ts`),
+ * and long ones those of each row (`reduce-rows-first.ts`).
  */
 
 import { axisAffine } from "../../graph/affine.ts";
@@ -19,6 +20,7 @@ import { rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { chunkReductions } from "./chunk-reductions.ts";
 import { reduceNeighboursLast } from "./reduce-neighbours.ts";
+import { reduceRowsFirst } from "./reduce-rows-first.ts";
 
 /** Reducers r with r over rows of (r along the row) = r over all, if all rows have as many points. */
 const nesting: ReadonlySet<ReducerName> = new Set(["sum", "mean", "any", "all"]);
@@ -27,13 +29,14 @@ const nesting: ReadonlySet<ReducerName> = new Set(["sum", "mean", "any", "all"])
 export function splitReductions(
   context: GraphContext,
   graph: Graph,
-  { workgroup }: TargetDescription,
+  target: TargetDescription,
 ): Graph {
+  const { workgroup } = target;
   const byRows = rewriteGraph(context, graph, (node) =>
     node.kind === "compute" ? split(context, node) : undefined,
   );
   return workgroup === null
-    ? reduceNeighboursLast(context, byRows)
+    ? reduceRowsFirst(context, reduceNeighboursLast(context, byRows), target)
     : chunkReductions(context, byRows, workgroup);
 }
 
