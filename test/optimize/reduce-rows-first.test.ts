@@ -8,7 +8,9 @@ import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import type { ReducerName } from "../../compiler/graph/reducers.ts";
+import { formGroups } from "../../compiler/optimize/fusion/form-groups.ts";
 import { reduceRowsFirst } from "../../compiler/optimize/fusion/reduce-rows-first.ts";
+import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
 
 /** Caches that hold a few rows of the images below. */
 const target = { cacheBytes: [1 << 10, 1 << 13] as const };
@@ -76,4 +78,28 @@ test("what a cache holds, has few places, no batch, or an order stays whole", ()
   isWhole("sum", [batchExtent, fixed(2), fixed(8), fixed(60)]);
   isWhole("sum", [fixed(16), fixed(5), fixed(8), fixed(3)]);
   isWhole("argmax", image);
+});
+
+test("rows are reduced where they are made only if they are near until then", () => {
+  const context = new GraphContext();
+  const x = context.leaf("param", "x", "f32", image);
+  const at = image.map((_, d) => axisAffine(d));
+  const body = context.call("exp", context.load(x, at));
+  const made = context.compute({ parallel: image, body }).values[0]!;
+  const index = [0, 2, 3, 1].map(axisAffine);
+  const sum = context.compute({
+    parallel: [image[0]!, image[3]!],
+    reduction: image.slice(1, 3),
+    reducer: "sum",
+    body: context.load(made, index),
+  }).values[0]!;
+  const results = [made, sum].map((value, i) => ({ name: `${i}`, value }));
+  const graph: Graph = { name: "g", batchMax: 16, results, assignments: [] };
+  const groupsFor = (nearest: number) => {
+    const cpu = { ...baselineCpu("x64"), cacheBytes: [nearest, 1 << 20] as const };
+    return formGroups(context, graph, cpu, { fusion: true }).groups;
+  };
+  expect(groupsFor(1 << 10)).toHaveLength(1);
+  const [, apart] = groupsFor(1 << 8);
+  expect(apart!.apart[0]!.why).toContain("a row is too long to stay near for sums across it");
 });

@@ -9,6 +9,7 @@
  *   holds whole rows.
  */
 
+import { bytesPerElement } from "../../graph/dtype.ts";
 import { type Extent, sameShape, sizeAt } from "../../graph/extent.ts";
 import type { Compute, LoadScalar } from "../../graph/node.ts";
 import type { GroupKind } from "../group.ts";
@@ -159,6 +160,7 @@ function rowsStructure(
     if (refusal !== undefined) return { refusal };
     return overwritesOwn ? { refusal: passesClash } : { kind: "rows", tileSpace };
   }
+  const nearPoints = target.cacheBytes[0] / bytesPerElement.f32;
   let contractions = 0;
   for (const stage of stages) {
     if (stage.reduction.some((extent) => extent.batch !== 0)) {
@@ -182,9 +184,16 @@ function rowsStructure(
       if (!isRowTile) return { refusal: "the contraction's register tile does not span a row" };
     } else if (points > longestRow) {
       return { refusal: "a row is too long to stay near by" };
+    } else if (stages.length > 1 && isAcross(stage, facts) && points > nearPoints) {
+      return { refusal: "a row is too long to stay near for sums across it" };
     }
   }
   return overwritesOwn ? { refusal: passesClash } : { kind: "rows", tileSpace };
+}
+
+/** Whether the results of a reduction lie side by side in what it reads: it goes through a row only once that is made. */
+function isAcross(stage: Compute, facts: NodeFacts): boolean {
+  return stage.reducer !== null && !facts.runsAlongReduction(stage);
 }
 
 /**
