@@ -19,7 +19,13 @@ import { type PlacedLimit, placeLimits } from "./contraction-probes.ts";
 import type { SumBlocks, SumLoop } from "./contraction-sums.ts";
 import { type RowTile, type TaskPart, TaskTiles, type TileRun } from "./contraction-tiles.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
-import { type BatchRows, invokeTile, type OperandAhead, type TileShape } from "./micro-kernel.ts";
+import {
+  type BatchRows,
+  invokeTile,
+  lineElements,
+  type OperandAhead,
+  type TileShape,
+} from "./micro-kernel.ts";
 import { movedOperand, operandAt, type TileOperand } from "./tile-operand.ts";
 
 /** What is done around the sums of a tile, and what of them need not be. */
@@ -151,6 +157,7 @@ class PanelTiles {
       width: vectors * lanes,
       lanes,
       rowStep: rowAxis === null ? 0 : broadcast.steps[rowAxis]!,
+      isWithinLine: this.#tiles.areEven && isWithinLine(this.#plan),
       batchRows: batchRowsOf(contraction, rowAxis, builder.batchMax),
       goesOn: blocks !== null,
     };
@@ -196,6 +203,15 @@ class PanelTiles {
     const isShort = less(subtract(to, from), constant(common.rows));
     builder.emit(when(isShort, singly, together));
   }
+}
+
+/** Whether the rows of a tile that begins at a multiple of them lie in one line of the caches, side by side. */
+function isWithinLine({ contraction: { broadcast }, rowAxis, rows }: ContractionPlan): boolean {
+  const { start, steps, row } = broadcast;
+  if (row !== null || rowAxis === null || steps[rowAxis] !== 1) return false;
+  const others = steps.filter((_, axis) => axis !== rowAxis);
+  const moves = [start.constant, start.batch, ...start.terms.map((term) => term.coefficient)];
+  return lineElements % rows === 0 && [...others, ...moves].every((step) => step % rows === 0);
 }
 
 /** How a tile's rows and sums move through rows of the batch; null where they all are within one. */

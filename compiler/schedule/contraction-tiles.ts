@@ -46,13 +46,13 @@ export interface RowTile extends FinishedTile {
 export class TaskTiles {
   /** Whether every run has as many rows as a tile. */
   readonly haveAllRows: boolean;
+  /** Whether tiles meet the ends of all runs. */
+  readonly areEven: boolean;
   readonly #builder: KernelBuilder;
   readonly #plan: ContractionPlan;
   readonly #part: TaskPart;
   readonly #extents: readonly Extent[];
   readonly #rowCount: Expression;
-  /** Whether tiles meet the ends of all runs. */
-  readonly #isEven: boolean;
   /** Runs of a task and, in whole tiles, rows of a run: at most so many. */
   readonly #runs: number;
   readonly #runRows: number;
@@ -71,8 +71,8 @@ export class TaskTiles {
     this.#part = part;
     this.#extents = extents;
     this.#rowCount = extentValue(rowExtent);
-    this.#isEven = rowExtent.batch === 0 && rowExtent.constant % rows === 0;
-    this.haveAllRows = this.#isEven || fewestRows(rowExtent, cutRows) >= rows;
+    this.areEven = rowExtent.batch === 0 && rowExtent.constant % rows === 0;
+    this.haveAllRows = this.areEven || fewestRows(rowExtent, cutRows) >= rows;
     this.#runRows = Math.ceil(rowsMax / rows) * rows;
     this.#runs = rowLoops.reduce((product, axis, depth) => {
       const size = sizeAt(extents[axis]!, batchMax);
@@ -135,7 +135,7 @@ export class TaskTiles {
     const { rowAxis, rows } = this.#plan;
     const { vectors, active, last } = this.#part;
     const common = { sums: this.#sums, start, vectors, active, last };
-    if (this.#isEven) {
+    if (this.areEven) {
       const place = rowAxis === null ? axes : axes.with(rowAxis, row);
       return { ...common, first: row, axes: place, from: constant(0), to: constant(rows) };
     }

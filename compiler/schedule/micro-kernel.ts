@@ -54,6 +54,8 @@ export interface TileShape {
   readonly width: number;
   /** From row to row of the broadcast operand, in elements. */
   readonly rowStep: number;
+  /** Whether rows side by side lie within a line wherever the tile begins; absent where that is not known. */
+  readonly isWithinLine?: boolean;
   /** Null or absent unless the broadcast operand is a column of the data and moves from one row of the batch to others. */
   readonly batchRows?: BatchRows | null;
   /** Whether the sums go on from what lies where they are stored, instead of from zero. */
@@ -113,7 +115,7 @@ function tileFunction(
   sums: readonly SumLoop[],
 ): { readonly tile: KernelFunction; readonly numbers: readonly Expression[] } {
   const { rows, vectors, lanes, active, width, rowStep, goesOn } = given;
-  const { batchRows = null, ahead: next = [] } = given;
+  const { batchRows = null, ahead: next = [], isWithinLine = false } = given;
   const builder = new BlockBuilder();
   const pointer = (hint: string, access: Access) =>
     ({ kind: "pointer", name: builder.name(hint), dtype: "f32", access }) as const;
@@ -167,7 +169,7 @@ function tileFunction(
   const apart = isSideBySide ? constant(rowStep) : stride("row_step", rowStep);
   const rowAt = (moved: Moved, r: number): Expression | null =>
     batchRows && add(moved.broadcastRows, constant(r * batchRows.step));
-  const corners = span === 0 ? [0] : [0, (rows - 1) * rowStep];
+  const corners = span === 0 || isWithinLine ? [0] : [0, (rows - 1) * rowStep];
   const { loop: far, times, isBroken } = stepsFrom(sums);
   const ahead = far < 0 ? unmoved : movedBy(unmoved, steps[far]!, constant(times));
   // What is asked for ahead must be a row of the batch, however few there are.
@@ -236,7 +238,7 @@ function tileFunction(
         goesOn ? "tile_on" : "tile",
         shape + by,
         ...parts,
-        ...(isFar ? [`far${distance}`] : []),
+        ...(isFar ? [`${isWithinLine ? "line" : "far"}${distance}`] : []),
         ...(isBroken ? [`broken${distance}`] : []),
         ...asked.map(({ apart: step }) => `ask${numeral(literalOf(step) ?? null)}`),
       ].join("_"),

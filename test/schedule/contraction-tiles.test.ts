@@ -219,6 +219,30 @@ test("a sum that goes on in parts, asking for memory in between, has its steps i
   `);
 });
 
+test("rows of a tile that lie in one line are asked for once", () => {
+  const askedBy = (m: number) => {
+    const product = productCase({ letters: "km,kn->mn", sizes: { k: 64, m, n: 1024 } });
+    const { program } = scheduleCase(product, cpuOf(16), true);
+    const c = printC(program.module, { features: [], source: "test.nn" });
+    const tile = c.match(/^static .* void (tile_\w+)[\s\S]*?^}$/m)!;
+    return [tile[1], ...[...tile[0].matchAll(/prefetch_f32\((.*)\);/g)].map(([, place]) => place)];
+  };
+  expect(askedBy(128)).toMatchInlineSnapshot(`
+    [
+      "tile_8x3x16_by1_n_line16",
+      "left + k * left_step + 16 * left_step",
+    ]
+  `);
+  // Five rows may reach into the next line.
+  expect(askedBy(130)).toMatchInlineSnapshot(`
+    [
+      "tile_5x4x16_by1_n_far16",
+      "left + k * left_step + 16 * left_step",
+      "left + k * left_step + 16 * left_step + 4",
+    ]
+  `);
+});
+
 test("where a sum's innermost loop is short, what the outer one reads next is asked for", () => {
   // y[m, n] = Σ over b and k < 5 of a[b, k, m] · c[b, k, n]: five steps side by side, then a place far away.
   const context = new GraphContext();
@@ -245,7 +269,6 @@ test("where a sum's innermost loop is short, what the outer one reads next is as
   expect([...new Set(asked)]).toMatchInlineSnapshot(`
     [
       "left + k * left_step + k_2 * left_step_2 + 4 * left_step",
-      "left + k * left_step + k_2 * left_step_2 + 4 * left_step + 7",
       "right + k * right_step + k_2 * right_step_2 + 4 * right_step",
       "right + k * right_step + k_2 * right_step_2 + 4 * right_step + 16",
       "right + k * right_step + k_2 * right_step_2 + 4 * right_step + 32",
