@@ -71,19 +71,8 @@ export interface Reducer {
   readonly cost: number;
 }
 
-const lowest: Partial<Record<DType, number>> = {
-  f32: -3.4028234663852886e38,
-  f16: -65504,
-  bf16: -3.3895313892515355e38,
-  i32: -2147483648,
-};
-
-const highest: Partial<Record<DType, number>> = {
-  f32: 3.4028234663852886e38,
-  f16: 65504,
-  bf16: 3.3895313892515355e38,
-  i32: 2147483647,
-};
+/** The bounds of integers; floats go on to the infinities. */
+const integers = { max: -2147483648, min: 2147483647 } as const;
 
 /** Stands in an index state for no point yet; larger than any index. */
 const noIndex = 2147483647;
@@ -104,12 +93,16 @@ function extremum(
   direction: "max" | "min",
   part: "both" | "index",
 ): Omit<Reducer, "doc" | "results" | "resultTypes" | "factor"> {
-  const bounds = direction === "max" ? lowest : highest;
+  const nothing = direction === "max" ? -Infinity : Infinity;
   const beats = <S>(f: Algebra<S>, a: S, b: S) =>
     direction === "max" ? f.less(b, a) : f.less(a, b);
   return {
     state: (body) => [body, "i32"],
-    identity: (f) => [f.number(bounds[f.dtype]!), f.constant(noIndex, "i32")],
+    // An infinity, so that of nothing but -∞ the largest is -∞, too.
+    identity: (f) => [
+      f.number(isFloat(f.dtype) ? nothing : integers[direction]),
+      f.constant(noIndex, "i32"),
+    ],
     lift: (_f, body, index) => [body, index],
     combine: (f, [value, index], [otherValue, otherIndex]) => {
       // The other wins if it is better; if it is as good, or both are NaN, and earlier; if only it is NaN.
@@ -217,14 +210,14 @@ export const reducers: { readonly [K in ReducerName]: Reducer } = {
   },
   max: {
     ...extremum("max", "both"),
-    doc: "the largest, and its reading-order index in the reduction; over none the lowest finite number, 0",
+    doc: "the largest, and its reading-order index in the reduction; over none -infinity (of integers the lowest), 0",
     results: ["value", "arg"],
     resultTypes: (body) => (isNumeric(body) ? [body, "i32"] : undefined),
     factor: atArg,
   },
   min: {
     ...extremum("min", "both"),
-    doc: "the smallest, and its reading-order index in the reduction; over none the highest finite number, 0",
+    doc: "the smallest, and its reading-order index in the reduction; over none infinity (of integers the highest), 0",
     results: ["value", "arg"],
     resultTypes: (body) => (isNumeric(body) ? [body, "i32"] : undefined),
     factor: atArg,
@@ -291,7 +284,7 @@ export const reducers: { readonly [K in ReducerName]: Reducer } = {
     resultTypes: floating,
     // The largest so far, and Σ exp(b - largest).
     state: (body) => [body, body],
-    identity: (f) => [f.number(lowest[f.dtype]!), f.number(0)],
+    identity: (f) => [f.number(-Infinity), f.number(0)],
     lift: (f, body) => [body, f.number(1)],
     combine: <S>(f: Algebra<S>, [m, s]: readonly S[], [n, t]: readonly S[]) => {
       const largest = f.call("maximum", m!, n!);

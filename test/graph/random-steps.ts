@@ -211,7 +211,7 @@ export const steps = {
     const body = context.load(x, [...axes(rank - 2), place, axisAffine(rank - 1)]);
     const parallel = [...x.shape.slice(0, -2), count, ...x.shape.slice(-1)];
     const node = context.compute({ parallel, reduction: [width], where, reducer, body });
-    // A window that lies outside as a whole would bring the lowest finite number in.
+    // A window that lies outside as a whole would bring an infinity in.
     const [value] = node.values;
     return builder.map(
       value!.shape,

@@ -28,14 +28,13 @@ function reduce(
 
 const mean = (x: readonly number[]) =>
   x.length === 0 ? 0 : x.reduce((a, b) => a + b, 0) / x.length;
-const lowest = -3.4028234663852886e38;
 
 /** What each reducer is, said another way. */
 const bruteForce: { readonly [K in ReducerName]: (x: readonly number[]) => number[] } = {
   sum: (x) => [x.reduce((a, b) => a + b, 0)],
   mean: (x) => [mean(x)],
-  max: (x) => [Math.max(lowest, ...x), Math.max(0, x.indexOf(Math.max(...x)))],
-  min: (x) => [Math.min(-lowest, ...x), Math.max(0, x.indexOf(Math.min(...x)))],
+  max: (x) => [Math.max(...x), Math.max(0, x.indexOf(Math.max(...x)))],
+  min: (x) => [Math.min(...x), Math.max(0, x.indexOf(Math.min(...x)))],
   argmax: (x) => [Math.max(0, x.indexOf(Math.max(...x)))],
   argmin: (x) => [Math.max(0, x.indexOf(Math.min(...x)))],
   prod: (x) => [x.reduce((a, b) => a * b, 1)],
@@ -72,7 +71,15 @@ describe.each(reducerNames)("%s", (name) => {
   test("adds a point after all others as it combines any", () => {
     const { follow, combine, lift, finish } = reducers[name];
     if (follow === null) return;
-    const extreme = fc.constantFrom(NaN, Infinity, -Infinity, lowest, -lowest, 0, -0);
+    const extreme = fc.constantFrom(
+      NaN,
+      Infinity,
+      -Infinity,
+      -3.4028234663852886e38,
+      3.4028234663852886e38,
+      0,
+      -0,
+    );
     fc.assert(
       fc.property(fc.array(fc.oneof(value, extreme), { minLength: 1, maxLength: 12 }), (x) => {
         const f = numberAlgebra(dtype);
@@ -123,10 +130,17 @@ describe("edges", () => {
     expect(reduce("sum", [])).toEqual([0]);
     expect(reduce("mean", [])).toEqual([0]);
     expect(reduce("prod", [])).toEqual([1]);
-    expect(reduce("max", [])).toEqual([lowest, 0]);
-    expect(reduce("min", [])).toEqual([-lowest, 0]);
+    expect(reduce("max", [])).toEqual([-Infinity, 0]);
+    expect(reduce("min", [])).toEqual([Infinity, 0]);
     expect(reduce("logsumexp", [])).toEqual([-Infinity]);
     expect(reduce("max", [], "i32")).toEqual([-2147483648, 0]);
+  });
+
+  test("the largest of nothing but -infinity is -infinity, and the first is it", () => {
+    expect(reduce("max", [-Infinity, -Infinity], "f32", [1])).toEqual([-Infinity, 0]);
+    expect(reduce("min", [Infinity, Infinity], "f32", [1])).toEqual([Infinity, 0]);
+    expect(reduce("argmax", [-Infinity, -Infinity])).toEqual([0]);
+    expect(reduce("logsumexp", [-Infinity, -Infinity])).toEqual([-Infinity]);
   });
 
   test("logsumexp survives large and infinite terms", () => {

@@ -47,7 +47,7 @@ const examples: Readonly<Record<string, readonly [() => Example, string]>> = {
   ],
   reduceNothing: [
     () => reduction({ where: nonnegative(offsetAffine(i1, -3)), reducer: "max" }),
-    "%0: f32[2] = -3.4028234663852886e+38",
+    "%0: f32[2] = -Infinity",
   ],
   reduceOnePoint: [() => reduction({ size: 1, reducer: "mean" }), "%1: f32[2] = %0[i0, 0]"],
   dropUnitAxis: [() => reduction({ size: 1, reducer: "max" }), "%1: f32[2] = %0[i0, 0]"],

@@ -45,7 +45,7 @@ describe("softmax of rows", () => {
         let row: i32 = add(multiply(task, 8), outer)
         let wanted: bool = less(row, n)
         let own_row: i32 = min(row, subtract(n, 1))
-        mutable max: f32 = -3.4028234663852886e+38
+        mutable max: f32 = -Infinity
         let within: bool = less(inner, 10)
         let i: i32 = min(inner, 9)
         if within
