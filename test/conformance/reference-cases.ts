@@ -1,4 +1,4 @@
-/** Every reference case beside the checkout, on each target: gradients, optimizers, Keras' own figures. */
+/** Every reference case beside the checkout, on a target: gradients, optimizers, Keras' own figures, ONNX' models. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,9 +7,25 @@ import { hasShared, needsShared, sharedPath } from "../shared-folder.ts";
 import { runFolder } from "./cases/run-folder.ts";
 import type { Target } from "./cases/target.ts";
 
+interface ManifestCase {
+  readonly name: string;
+  readonly category?: string;
+}
+
+interface Choice {
+  readonly families?: readonly string[];
+  /** Which cases run here; all unless it is given. */
+  readonly only?: (c: ManifestCase) => boolean;
+  /** What the language is known to lack; a case that needs other things fails. */
+  readonly lacking?: readonly string[];
+}
+
 /** Declares a test for every case of the folders. */
-export function testReferenceCases(target: Target): void {
-  describe.each(["grad", "optim", "keras"])("%s", (family) => {
+export function testReferenceCases(
+  target: Target,
+  { families = ["grad", "optim", "keras"], only = () => true, lacking = [] }: Choice = {},
+): void {
+  describe.each(families)("%s", (family) => {
     const path = `conformance/${family}`;
     if (!hasShared(path)) {
       test.skip(`reference cases ${needsShared(path)}`, () => {});
@@ -17,11 +33,10 @@ export function testReferenceCases(target: Target): void {
     }
     const folder = sharedPath(path);
     const manifest = readFileSync(join(folder, "manifest.json"), "utf8");
-    const { cases } = JSON.parse(manifest) as {
-      readonly cases: readonly { readonly name: string }[];
-    };
-    test.concurrent.each(cases)("$name", async ({ name }) => {
+    const { cases } = JSON.parse(manifest) as { readonly cases: readonly ManifestCase[] };
+    test.concurrent.for(cases.filter(only))("$name", async ({ name }, { skip }) => {
       for await (const { verdict } of runFolder(folder, target, (other) => other === name)) {
+        if (verdict.kind === "skipped" && lacking.includes(verdict.why)) skip(verdict.why);
         expect(verdict).toEqual({ kind: "passed" });
       }
     });

@@ -4,7 +4,7 @@ import { NotExpressible } from "../case-program.ts";
 import { float } from "../case-rules.ts";
 import { BadOnnxFile } from "./model.ts";
 import type { NodeCall, Rules, Value } from "./rule.ts";
-import { at, axesFromStart, range, replaced } from "./shape-arithmetic.ts";
+import { at, axesFromStart, range, replaced, reshaped } from "./shape-arithmetic.ts";
 
 interface Edges {
   /** Elements before and behind; fewer than none are cut off. */
@@ -65,7 +65,11 @@ function pad(call: NodeCall): readonly Value[] {
   });
   const zero = x.dtype === "f32" ? "0.0" : x.dtype === "i32" ? "0" : "false";
   const value = call.inputs[2];
-  const fill = isEarly ? float(call.float("value", 0)) : (value?.expression ?? zero);
+  const fill = isEarly
+    ? float(call.float("value", 0))
+    : value === undefined
+      ? zero
+      : reshaped(call, value, []).expression;
   return [padded(call, x, edges, call.string("mode", "constant"), fill)];
 }
 
