@@ -67,6 +67,8 @@ const ofSecondLevel = [
   "-fno-predictive-commoning",
   // A tenth of the time for known bits, by which none of the kernels measured became faster.
   "-fno-tree-bit-ccp",
+  // What functions do to memory is looked for in all of a part; few call others, and loops have none but tiles.
+  ...["-fno-ipa-pure-const", "-fno-ipa-reference", "-fno-ipa-profile"],
 ] as const;
 
 /** Not even helpers are inlined, which is most of the text that the compiler would go through. */
