@@ -5,7 +5,6 @@
 
 import type { CompiledProgram, KernelCode } from "./compiled-program.ts";
 import { type Diagnostic, DiagnosticSink } from "./diagnostics/diagnostic.ts";
-import type { Kernel } from "./kernel/ir.ts";
 import { type PassesOptions, type PassesResult, runPasses } from "./passes.ts";
 import { type LowerOptions, lower } from "./semantics/lower.ts";
 import type { SourceHost } from "./semantics/modules.ts";
@@ -70,11 +69,20 @@ export function compile(
   const target =
     typeof options.target === "function" ? options.target(lowered.precision) : options.target;
   const printer = new KernelPrinter(target.name === "cpu" ? target.features : []);
+  const begun =
+    parts && target.name === "cpu"
+      ? new KernelParts((...of) => printer.definitions(...of), parts.work)
+      : undefined;
   const passes = runPasses(lowered, (span) => sources.locate(span), {
     ...options,
     target,
     alternative: alternativeOf(target),
-    takeKernel: parts && target.name === "cpu" ? partsOf(printer, parts) : undefined,
+    takeKernel:
+      begun &&
+      ((kernel) => {
+        const text = begun.add(printer.print(kernel).fn);
+        if (text !== undefined) parts?.take(text);
+      }),
     write: (text) => printed.push(text),
   });
   const plan = planTrainer(lowered, passes, {
@@ -86,6 +94,7 @@ export function compile(
   const { module } = scheduled;
   const code = printKernels(passes, target, {
     printer,
+    parts: begun,
     source: entry,
     batchMax: lowered.batchMax,
     clocks,
@@ -103,18 +112,11 @@ export function compile(
   return { program, lowered, diagnostics, sources: sources.texts };
 }
 
-/** Prints kernels as they come. */
-function partsOf(printer: KernelPrinter, { work, take }: PartTaker): (kernel: Kernel) => void {
-  const parts = new KernelParts((...of) => printer.definitions(...of), work);
-  return (kernel) => {
-    const text = parts.add(printer.print(kernel).fn);
-    if (text !== undefined) take(text);
-  };
-}
-
 interface PrintedProgram {
   /** Of kernels for the CPU. */
   readonly printer: KernelPrinter;
+  /** Those that were filled with kernels as these were made. */
+  readonly parts: KernelParts | undefined;
   readonly source: string;
   readonly batchMax: number;
   readonly clocks: Clock | undefined;
@@ -123,13 +125,13 @@ interface PrintedProgram {
 function printKernels(
   { scheduled, alternative }: PassesResult,
   target: Target,
-  { printer, source, batchMax, clocks }: PrintedProgram,
+  { printer, parts, source, batchMax, clocks }: PrintedProgram,
 ): KernelCode {
   const { module, arenas } = scheduled;
   switch (target.name) {
     case "cpu": {
       const timing = clocks && { clock: clocks, offset: clocksOffset(arenas.results) };
-      return { target: "cpu", c: printLibrary(module, printer, { source, clocks: timing }) };
+      return { target: "cpu", c: printLibrary(module, printer, { source, clocks: timing }, parts) };
     }
     case "wgsl": {
       const program = printWgsl(module, alternative?.module ?? null, { batchMax, arenas });

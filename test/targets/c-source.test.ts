@@ -188,6 +188,8 @@ test("the parts that are taken while a model is compiled are those that it has i
   const texts = partTexts(program.code.c, work);
   expect(taken.length).toBeGreaterThan(1);
   expect(texts.slice(0, taken.length)).toEqual(taken);
+  expect(partTexts({ ...program.code.c, parts: undefined }, work)).toEqual(texts);
+  expect(partTexts(program.code.c, 2 * work)).not.toEqual(texts);
   // No kernel is in two of them, and none is missing.
   const kernels = texts.flatMap(definedIn).filter((name) => name.startsWith("run_"));
   const wanted = program.code.c.functions.filter(({ kind }) => kind === "kernel");

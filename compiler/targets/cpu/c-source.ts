@@ -42,6 +42,8 @@ export interface CSource {
   readonly opening: readonly string[];
   readonly functions: readonly CFunction[];
   readonly definitions: Definitions;
+  /** All of its kernels, in their order, where they were put into parts as they were made. */
+  readonly parts?: KernelParts | undefined;
 }
 
 /** All of it as one file. */
@@ -54,8 +56,10 @@ export function wholeText({ opening, functions, definitions }: CSource): string 
 
 /** Parts that have kernels alone, each closed as soon as it has so much work. */
 export class KernelParts {
+  /** Of closed parts, in their order. */
+  readonly texts: string[] = [];
+  readonly work: number;
   readonly #definitions: Definitions;
-  readonly #work: number;
   /** Functions that kernels of closed parts call, which those define. */
   readonly defined = new Set<string>();
   /** Those of no part so far. */
@@ -63,7 +67,7 @@ export class KernelParts {
 
   constructor(definitions: Definitions, work: number) {
     this.#definitions = definitions;
-    this.#work = work;
+    this.work = work;
   }
 
   get open(): readonly CFunction[] {
@@ -73,12 +77,12 @@ export class KernelParts {
   /** The text of the part that is complete with this kernel, if one is. */
   add(kernel: CFunction): string | undefined {
     this.#open.push(kernel);
-    return workOf(this.#open) < this.#work ? undefined : this.close();
+    return workOf(this.#open) < this.work ? undefined : this.close();
   }
 
   close(): string {
     const kernels = this.#open.splice(0);
-    return textOf(
+    const text = textOf(
       [
         ...["#include <stddef.h>", "#include <stdint.h>", ""],
         ...this.#definitions(
@@ -88,6 +92,8 @@ export class KernelParts {
       ],
       kernels.flatMap((kernel) => linesOf(kernel, hidden)),
     );
+    this.texts.push(text);
+    return text;
   }
 }
 
@@ -96,13 +102,17 @@ export class KernelParts {
  * it takes them to start. The same kernels in the same order always make the same parts.
  */
 export function partTexts(source: CSource, work: number): string[] {
-  const { functions, definitions } = source;
-  const parts = new KernelParts(definitions, work);
-  const texts = functions.flatMap((fn) => (fn.kind === "kernel" ? (parts.add(fn) ?? []) : []));
-  if (texts.length === 0) return [wholeText(source)];
+  const parts = source.parts?.work === work ? source.parts : filledParts(source, work);
+  if (parts.texts.length === 0) return [wholeText(source)];
   // Too few for a part of their own stay with what calls them.
-  if (workOf(parts.open) > work / 4) texts.push(parts.close());
-  return [...texts, lastText(source, parts)];
+  if (workOf(parts.open) > work / 4) parts.close();
+  return [...parts.texts, lastText(source, parts)];
+}
+
+function filledParts({ functions, definitions }: CSource, work: number): KernelParts {
+  const parts = new KernelParts(definitions, work);
+  for (const fn of functions) if (fn.kind === "kernel") parts.add(fn);
+  return parts;
 }
 
 /** What only other parts of the library see. */

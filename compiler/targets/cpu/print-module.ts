@@ -12,7 +12,14 @@ import {
   launchTrees,
 } from "../../kernel/module.ts";
 import { blockComment } from "../c-like-printer.ts";
-import { type CFunction, type CSource, type CUses, noUses, wholeText } from "./c-source.ts";
+import {
+  type CFunction,
+  type CSource,
+  type CUses,
+  type KernelParts,
+  noUses,
+  wholeText,
+} from "./c-source.ts";
 import {
   type LaunchClocks,
   printCharge,
@@ -41,11 +48,12 @@ export function printC(
   return wholeText(printLibrary(module, new KernelPrinter(features), options));
 }
 
-/** Of the kernels, `printer` may have printed some before. */
+/** Of the kernels, `printer` may have printed some before; `parts` has them all, if it is there. */
 export function printLibrary(
   module: KernelModule,
   printer: KernelPrinter,
   { source, clocks }: PrintOptions,
+  parts?: KernelParts,
 ): CSource {
   const printed = new Set<Kernel>();
   const tasks = new LaunchTasks(module.functions);
@@ -67,6 +75,7 @@ export function printLibrary(
     opening,
     functions: [abi, ...graphs],
     definitions: (...of) => printer.definitions(...of),
+    parts,
   };
 }
 
