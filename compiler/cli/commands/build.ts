@@ -9,10 +9,16 @@ import type { WgslProgram } from "../../../runtime/devices/webgpu/wgsl-program.t
 import { formatBytes } from "../../../runtime/training/report/quantities.ts";
 import type { CompiledProgram } from "../../compiled-program.ts";
 import { wholeText } from "../../targets/cpu/c-source.ts";
-import { compileModel } from "../compile-model.ts";
+import { findCCompiler } from "../../targets/cpu/toolchain.ts";
+import { type CompileRequest, compileModel } from "../compile-model.ts";
 import { type CudaCode, compileCudaKernels } from "../cuda-kernels.ts";
 import { CommandError } from "../failure.ts";
-import { compileKernels, modelName } from "../model-environment.ts";
+import {
+  beginKernels,
+  compileKernels,
+  modelName,
+  type Preparations,
+} from "../model-environment.ts";
 import type { CompileFlags } from "../options.ts";
 import { findPackageFiles, type PackageFiles } from "../package-files.ts";
 import { describePage, pageFolder } from "../page-folder.ts";
@@ -36,16 +42,12 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
     throw new CommandError("a page trains with WebGPU", "add --target wgsl");
   }
   const plans = await tunedPlans(options, target);
-  const { program: compiled, lowered } = compileModel(
-    { entry, ...options, target, plans },
-    streams,
-  );
-  const program = withSelfTest(compiled, lowered);
+  const files = findPackageFiles();
+  const request = { entry, ...options, target, plans };
+  const { program, copies } = await programWithFiles(request, files, streams);
   const name = modelName(entry);
   const shown = options.output ?? join("out", name);
   const folder = resolve(shown);
-  const files = findPackageFiles();
-  const copies = await filesBeside(program, options.march, files, streams);
   // ts-morph takes long to load, and only building needs it.
   const { writeTrainerFiles } = await import("../../trainer/trainer-files.ts");
   const dataFolder = resolve(dirname(entry));
@@ -74,6 +76,32 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
   return 0;
 }
 
+/** The program with its self-test, whose figures are computed while the C compiler runs, and what lies beside the trainer. */
+async function programWithFiles(
+  request: CompileRequest,
+  files: PackageFiles,
+  streams: Streams,
+): Promise<{ program: CompiledProgram; copies: TrainerFolder["copies"] }> {
+  const { target, march } = request;
+  // Without a C compiler that runs, that is told when kernels are to be compiled.
+  const compiler = target === "cpu" ? await findCCompiler().catch(() => undefined) : undefined;
+  const early = compiler && (await beginKernels(march, compiler).catch(() => undefined));
+  try {
+    const { program, lowered } = compileModel({ ...request, parts: early?.parts }, streams);
+    let tested: CompiledProgram | undefined;
+    const copies = await filesBeside(program, march, files, streams, {
+      ...(compiler === undefined ? {} : { compiler }),
+      begun: early?.begun,
+      whileCompiling: () => {
+        tested = withSelfTest(program, lowered);
+      },
+    });
+    return { program: tested ?? withSelfTest(program, lowered), copies };
+  } finally {
+    await early?.begun.remove();
+  }
+}
+
 /** What the model asks of devices beyond what all of them have; empty if nothing. */
 function describeLimits({ limits }: WgslProgram): string {
   const { maxStorageBufferBindingSize: binding, maxBufferSize: buffer } = limits;
@@ -96,6 +124,7 @@ async function filesBeside(
   march: string | undefined,
   { root, runtime, runtimeTypes }: PackageFiles,
   streams: Streams,
+  preparations: Preparations,
 ): Promise<TrainerFolder["copies"]> {
   if (program.code.target === "wgsl") {
     const built = (name: string) => join(root, "dist", name);
@@ -110,7 +139,7 @@ async function filesBeside(
   const kernels =
     program.code.target === "cuda"
       ? await cudaFiles(program.code, streams)
-      : { "kernels.so": (await compileKernels(program, march)).path };
+      : { "kernels.so": (await compileKernels(program, march, preparations)).path };
   const addon = findNativeAddon();
   if (addon === undefined) {
     streams.errors.write(
