@@ -1,33 +1,56 @@
-/** Convolutions over any number of spatial axes, in index notation. Images are [N, C, spatial]. */
+/** Convolutions by the library's layers, and what it has none for in index notation. Images are [N, C, spatial]. */
 
 import { NotExpressible } from "../case-program.ts";
 import { axisNames, element, list, reduction } from "../case-rules.ts";
 import { notation } from "./notation.ts";
 import type { NodeCall, Rules, Value } from "./rule.ts";
 import { linearTaps, sampledAt } from "./taps.ts";
-import { alongChannels, place, type Windows, windowAxes, windowsOf } from "./windows.ts";
+import {
+  alongChannels,
+  channelsFirst,
+  place,
+  type Windows,
+  windowAxes,
+  windowsOf,
+  zeroPadded,
+} from "./windows.ts";
 
 const withBias = (call: NodeCall, y: Value, bias: Value | undefined): Value =>
   bias === undefined
     ? y
     : call.define(`${y.expression} + ${alongChannels(bias, y.shape.length)}`, y.shape);
 
-/** Σ x[n, first channel of o's group + c, place(p, k)] · w[o, c, k]; kernels are [out, in / groups, spatial]. */
-function convolve(call: NodeCall, x: Value, w: Value, windows: Windows, groups: number): Value {
-  const [outer, inner] = w.shape as [number, number];
-  const { p, k } = windowAxes(windows);
-  const channel = groups === 1 ? "c" : `o / ${outer / groups} * ${inner} + c`;
-  const places = p.map((_, axis) => place(windows, axis));
-  const product = `${element(x.expression, ["n", channel, ...places])} * ${element(w.expression, ["o", "c", ...k])}`;
-  const body = reduction("sum", ["c", ...k], [inner, ...windows.kernel], product);
-  return notation(call, ["n", "o", ...p], [x.shape[0]!, outer, ...windows.counts], body);
+/** The library's layer, whose kernels are [spatial, in / groups, out] where ONNX' are [out, in / groups, spatial]. */
+function convolve(
+  call: NodeCall,
+  given: Value,
+  w: Value,
+  bias: Value | undefined,
+  windows: Windows,
+  groups: number,
+): Value {
+  const { kernel, strides, dilations, counts } = windows;
+  const x = zeroPadded(call, given, windows);
+  const settings = [
+    `${w.shape[0]}`,
+    list(kernel),
+    `strides = ${list(strides)}`,
+    `dilation_rate = ${list(dilations)}`,
+    `groups = ${groups}`,
+    `use_bias = ${bias !== undefined}`,
+    channelsFirst,
+  ];
+  const layer = call.layer(`Conv${kernel.length}D(${settings.join(", ")})`, {
+    kernel: { value: w, order: [...kernel.map((_, axis) => axis + 2), 1, 0] },
+    ...(bias !== undefined && { bias: { value: bias } }),
+  });
+  return call.define(`${layer}(${x.expression})`, [x.shape[0]!, w.shape[0]!, ...counts]);
 }
 
 function convolution(call: NodeCall): Value[] {
   const [x, w] = [call.input(0), call.input(1)];
   const windows = windowsOf(call, x.shape.slice(2), w.shape.slice(2));
-  const y = convolve(call, x, w, windows, call.int("group", 1));
-  return [withBias(call, y, call.inputs[2])];
+  return [convolve(call, x, w, call.inputs[2], windows, call.int("group", 1))];
 }
 
 /** The sizes of a transposed convolution's output, and the cells cut off before it. */
@@ -97,19 +120,11 @@ function causalWithState(call: NodeCall): Value[] {
   const [samples, channels, steps] = x.shape as [number, number, number];
   const width = w.shape[2]!;
   const kept = width - 1;
+  const whole = [samples, channels, steps + kept];
   const joined =
     past === undefined
-      ? notation(
-          call,
-          ["n", "c", "t"],
-          [samples, channels, steps + kept],
-          element(x.expression, ["n", "c", `t - ${kept}`]),
-        )
-      : call.define(`concat([${past.expression}, ${x.expression}], axis = 2)`, [
-          samples,
-          channels,
-          steps + kept,
-        ]);
+      ? call.define(`ZeroPadding1D([${kept}, 0], ${channelsFirst})(${x.expression})`, whole)
+      : call.define(`concat([${past.expression}, ${x.expression}], axis = 2)`, whole);
   const windows = {
     kernel: [width],
     strides: [1],
@@ -118,7 +133,7 @@ function causalWithState(call: NodeCall): Value[] {
     after: [0],
     counts: [steps],
   };
-  const y = withBias(call, convolve(call, joined, w, windows, channels), bias);
+  const y = convolve(call, joined, w, bias, windows, channels);
   const state = call.define(`${joined.expression}[:, :, ${steps}:]`, [samples, channels, kept]);
   switch (call.string("activation", "none")) {
     case "none":

@@ -1,10 +1,17 @@
-/** Poolings over any number of spatial axes, in index notation. Images are [N, C, spatial]. */
+/** Poolings by the library's layers, and with windows that it has not in index notation. Images are [N, C, spatial]. */
 
 import { NotExpressible } from "../case-program.ts";
 import { axisNames, element, float, list, reduction } from "../case-rules.ts";
 import { notation } from "./notation.ts";
 import type { NodeCall, Rules, Value } from "./rule.ts";
-import { place, type Windows, windowAxes, windowsOf } from "./windows.ts";
+import {
+  channelsFirst,
+  place,
+  type Windows,
+  windowAxes,
+  windowsOf,
+  zeroPadded,
+} from "./windows.ts";
 
 function kernelOf(call: NodeCall): readonly number[] {
   const kernel = call.ints("kernel_shape");
@@ -33,22 +40,33 @@ function pooled(
   return notation(call, ["n", "c", ...p], shape, body, isIndex ? "i32" : "f32");
 }
 
+/** By the library's layer, if it has these windows: none dilated, and within the edges or Keras' `same`. */
+function byLayer(call: NodeCall, layer: string, x: Value, windows: Windows): Value | undefined {
+  const { kernel, strides, dilations, before, after, counts } = windows;
+  if (dilations.some((cells) => cells > 1)) return undefined;
+  const isPadded = [...before, ...after].some((cells) => cells > 0);
+  const isSame = isPadded && call.string("auto_pad", "NOTSET") === "SAME_UPPER";
+  const reachesOver = counts.some(
+    (count, i) => (count - 1) * strides[i]! + kernel[i]! > x.shape[i + 2]!,
+  );
+  if (!isSame && (isPadded || reachesOver)) return undefined;
+  const padding = isSame ? "same" : "valid";
+  const settings = `${list(kernel)}, ${list(strides)}, padding = "${padding}", ${channelsFirst}`;
+  return call.define(`${layer}${kernel.length}D(${settings})(${x.expression})`, [
+    ...x.shape.slice(0, 2),
+    ...counts,
+  ]);
+}
+
 /** Windows see only what is inside, or with `count_include_pad` the zeros of the padding too. */
 function averagePool(call: NodeCall): Value[] {
   const x = call.input(0);
-  const sizes = x.shape.slice(2);
-  const windows = windowsOf(call, sizes, kernelOf(call));
-  if (call.int("count_include_pad", 0) === 0) return [pooled(call, x, windows, "mean")];
-  const { before, after } = windows;
-  const q = axisNames(sizes.length, "q");
-  const padded = notation(
-    call,
-    ["n", "c", ...q],
-    [...x.shape.slice(0, 2), ...sizes.map((size, axis) => size + before[axis]! + after[axis]!)],
-    element(x.expression, ["n", "c", ...q.map((axis, i) => `${axis} - ${before[i]}`)]),
-  );
-  const none = before.map(() => 0);
-  return [pooled(call, padded, { ...windows, before: none, after: none }, "mean")];
+  const windows = windowsOf(call, x.shape.slice(2), kernelOf(call));
+  const averaged = (of: Value, these: Windows) =>
+    byLayer(call, "AveragePooling", of, these) ?? pooled(call, of, these, "mean");
+  if (call.int("count_include_pad", 0) === 0) return [averaged(x, windows)];
+  const none = windows.before.map(() => 0);
+  return [averaged(zeroPadded(call, x, windows), { ...windows, before: none, after: none })];
 }
 
 /** The number of a cell, counted through all of x; with `storage_order` the first spatial axis moves fastest. */
@@ -65,7 +83,7 @@ function cellNumber(call: NodeCall, x: Value, spatial: readonly string[]): strin
 function maxPool(call: NodeCall): Value[] {
   const x = call.input(0);
   const windows = windowsOf(call, x.shape.slice(2), kernelOf(call));
-  const largest = pooled(call, x, windows, "max");
+  const largest = byLayer(call, "MaxPooling", x, windows) ?? pooled(call, x, windows, "max");
   if (call.outputs < 2) return [largest];
   const { kernel, strides, dilations, before } = windows;
   const first = pooled(call, x, windows, "argmax");
@@ -144,10 +162,16 @@ function overSpace(call: NodeCall, x: Value, reduced: (over: string) => string):
 }
 
 const globalPool =
-  (reducer: "mean" | "max") =>
+  (layer: string) =>
   (call: NodeCall): Value[] => {
-    const x = call.input(0);
-    return [overSpace(call, x, (over) => `${reducer}(${x.expression}, ${over})`)];
+    const { shape, expression } = call.input(0);
+    const applied = `${layer}${shape.length - 2}D(${channelsFirst}, keepdims = true)(${expression})`;
+    return [
+      call.define(
+        applied,
+        shape.map((size, i) => (i < 2 ? size : 1)),
+      ),
+    ];
   };
 
 /** x / (bias + alpha / size · Σ of the squares of as many channels around each)^beta. */
@@ -167,8 +191,8 @@ export const poolingRules: Rules = {
   MaxPool: maxPool,
   MaxUnpool: maxUnpool,
   LpPool: lpPool,
-  GlobalAveragePool: globalPool("mean"),
-  GlobalMaxPool: globalPool("max"),
+  GlobalAveragePool: globalPool("GlobalAveragePooling"),
+  GlobalMaxPool: globalPool("GlobalMaxPooling"),
   GlobalLpPool: (call) => {
     const x = call.input(0);
     return [

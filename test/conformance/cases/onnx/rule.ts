@@ -13,6 +13,13 @@ export interface Value {
   readonly data?: ArrayLike<number>;
 }
 
+/** A value in the layout that the library has for a weight. */
+export interface Weight {
+  readonly value: Value;
+  /** Its axes in the order of the layer's; as they are unless given. */
+  readonly order?: readonly number[];
+}
+
 /** An operator applied, as far as its rule may look at it. */
 export interface NodeCall {
   readonly opType: string;
@@ -49,6 +56,8 @@ export interface NodeCall {
   ): Value;
   /** Names for axes or bindings that nothing else of the program has. */
   fresh(count: number): readonly string[];
+  /** A layer of the library, bound to a name, with its weights by theirs; elements of weights have to be known. */
+  layer(text: string, weights: Readonly<Record<string, Weight>>): string;
   /** What the graph calls by this name. */
   named(name: string): Value;
   /** The gradient of Σ y by each of the case's tensors: outputs of the model, with which nothing can be computed. */

@@ -3,7 +3,7 @@
 import { type CaseProgram, NotExpressible, type Tensor } from "../case-program.ts";
 import { float, list } from "../case-rules.ts";
 import { interpretOutputs } from "../interpreter-target.ts";
-import type { Value } from "./rule.ts";
+import type { Value, Weight } from "./rule.ts";
 
 interface Statement {
   readonly text: string;
@@ -21,9 +21,13 @@ export class Statements {
   /** Names of tensors that have no elements: the language has no such. */
   readonly #empty = new Set<string>();
   readonly #known = new Map<string, readonly number[]>();
+  /** By the names of layers. */
+  readonly #weights = new Map<string, ReadonlyMap<string, Tensor>>();
   /** By the names of gradients: the tensor that each is by. */
   readonly #gradients = new Map<string, string>();
   #loss: Value | undefined;
+  /** Values whose elements rules have asked for. */
+  readonly #read = new Set<string>();
   #count = 0;
 
   /** Names that nothing else of the program has. */
@@ -84,8 +88,22 @@ export class Statements {
     return { ...value, data: elements };
   }
 
+  layer(text: string, weights: Readonly<Record<string, Weight>>): string {
+    const tensors = Object.entries(weights).map(([weight, { value, order }]) => {
+      const { dtype, shape, expression } = value;
+      this.#read.add(expression);
+      const tensor = { dtype, shape, data: value.data ?? this.constant(value) };
+      return [weight, order === undefined ? tensor : permuted(tensor, order)] as const;
+    });
+    const [name] = this.fresh(1) as [string];
+    this.state(`${name} = ${text}`, [name]);
+    this.#weights.set(name, new Map(tensors));
+    return name;
+  }
+
   /** The elements of a value: those that it was made of, or what the interpreter finds. */
   constant({ dtype, shape, expression, data }: Value): readonly number[] {
+    this.#read.add(expression);
     const known = this.#known.get(expression) ?? data;
     if (known !== undefined) return Array.from(known);
     const program = this.program([{ name: "known", value: { dtype, shape, expression } }]);
@@ -99,7 +117,7 @@ export class Statements {
       throw new NotExpressible("gradients of several values in one step");
     this.#loss = y;
     return by.map(({ shape, expression }) => {
-      if (!this.#tensors.has(expression))
+      if (!this.#tensors.has(expression) || this.#read.has(expression))
         throw new NotExpressible(
           "gradients by what is computed: an optimizer sees those by params",
         );
@@ -129,6 +147,13 @@ export class Statements {
     return {
       params: new Map(tensors.filter(([name]) => params.has(name))),
       inputs: new Map(tensors.filter(([name]) => needed.has(name) && !params.has(name))),
+      weights: new Map(
+        [...this.#weights].flatMap(([layer, weights]) =>
+          needed.has(layer)
+            ? [...weights].map(([weight, tensor]) => [`${layer}/${weight}`, tensor] as const)
+            : [],
+        ),
+      ),
       statements: texts,
       outputs: results.map(({ name, value: { expression, shape } }) => ({
         name,
@@ -154,9 +179,29 @@ export class Statements {
   }
 }
 
+/** A tensor whose axis i is axis order[i] of another. */
+function permuted({ dtype, shape, data }: Tensor, order: readonly number[]): Tensor {
+  let places = Int32Array.of(0);
+  for (const axis of order) {
+    const [size, stride] = [shape[axis]!, sizeOf(shape.slice(axis + 1))];
+    const next = new Int32Array(places.length * size);
+    for (let i = 0; i < next.length; i++) {
+      next[i] = places[Math.floor(i / size)]! + (i % size) * stride;
+    }
+    places = next;
+  }
+  return {
+    dtype,
+    shape: order.map((axis) => shape[axis]!),
+    data: Float64Array.from(places, (place) => data[place]!),
+  };
+}
+
+const sizeOf = (shape: readonly number[]): number =>
+  shape.reduce((product, size) => product * size, 1);
+
 function ones(shape: readonly number[]): Tensor {
-  const count = shape.reduce((product, size) => product * size, 1);
-  return { dtype: "f32", shape, data: new Float32Array(count).fill(1) };
+  return { dtype: "f32", shape, data: new Float32Array(sizeOf(shape)).fill(1) };
 }
 
 function numeral(value: number, dtype: Value["dtype"]): string {

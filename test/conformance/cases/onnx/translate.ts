@@ -141,6 +141,7 @@ function nodeCall(
     define: (...of) => statements.define(...of),
     indexed: (...of) => statements.indexed(...of),
     named,
+    layer: (...of) => statements.layer(...of),
     gradients: (...of) => statements.gradients(...of),
     fresh: (count) => statements.fresh(count),
     state: (text, names) => statements.state(text, names),

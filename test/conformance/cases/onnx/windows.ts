@@ -1,6 +1,6 @@
 /** Windows that slide over the spatial axes of [N, C, spatial], by what ONNX' attributes say of them. */
 
-import { axisNames } from "../case-rules.ts";
+import { axisNames, list } from "../case-rules.ts";
 import type { NodeCall, Value } from "./rule.ts";
 
 /** All lists have one entry for each spatial axis. */
@@ -74,3 +74,19 @@ export function windowsOf(
 /** A vector over axis 1, in a shape that broadcasts against tensors of this rank. */
 export const alongChannels = ({ expression }: Value, rank: number): string =>
   `reshape(${expression}, [-1${", 1".repeat(rank - 2)}])`;
+
+/** As a list of pairs (before, after), what the library's padding layers take. */
+export const pairs = (before: readonly number[], after: readonly number[]): string =>
+  list(before.map((cells, axis) => list([cells, after[axis]!])));
+
+/** x with zeros around its spatial axes. */
+export function zeroPadded(call: NodeCall, x: Value, { before, after }: Windows): Value {
+  if ([...before, ...after].every((cells) => cells === 0)) return x;
+  const shape = x.shape.map((size, axis) =>
+    axis < 2 ? size : size + before[axis - 2]! + after[axis - 2]!,
+  );
+  const layer = `ZeroPadding${before.length}D(${pairs(before, after)}, ${channelsFirst})`;
+  return call.define(`${layer}(${x.expression})`, shape);
+}
+
+export const channelsFirst = 'data_format = "channels_first"';
