@@ -32,6 +32,9 @@ export const onnxTolerance: { readonly [K in Precision]: Tolerance } = {
   float32: { relative: 1e-4, absolute: 1e-6 },
 };
 
+/** What ONNX' own runner allows, for figures that were written down with four decimals. */
+export const onnxRunnerTolerance: Tolerance = { relative: 1e-3, absolute: 1e-7 };
+
 /** Of figures that are stored as float16. */
 export const halfTolerance: Tolerance = { relative: 1e-2, absolute: 1e-3 };
 

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isTrained, NotExpressible } from "./case-program.ts";
-import { compare, firstOf, halfTolerance, onnxTolerance } from "./compare.ts";
+import { compare, firstOf, halfTolerance, onnxRunnerTolerance, onnxTolerance } from "./compare.ts";
 import { gradientOf } from "./grad-case.ts";
 import { type OnnxTensor, readModel, readTensor } from "./onnx/model.ts";
 import { onnxRules } from "./onnx/rules.ts";
@@ -21,9 +21,6 @@ export interface OnnxCase {
   readonly name: string;
   readonly path: string;
   readonly op_type: string;
-  /** The tolerances of ONNX' own runner. */
-  readonly rtol: number;
-  readonly atol: number;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
 }
@@ -53,7 +50,7 @@ export async function checkOnnxCase(
       param === undefined
         ? firstOf(outputs.get(outputNameOf(i))!, tensor.data.length)
         : gradientOf(param, steps[0]!);
-    return compare(name, found, tensor.data, toleranceOf(tensor, c, target), "element");
+    return compare(name, found, tensor.data, toleranceOf(tensor, target), "element");
   });
   return deviations.filter((text) => text !== undefined);
 }
@@ -65,15 +62,13 @@ function ramp(name: string, shape: readonly number[]): OnnxTensor {
   return { name, dtype: "f32", elementType: "float", shape, data };
 }
 
-function toleranceOf({ dtype, elementType, data }: OnnxTensor, c: OnnxCase, target: Target) {
+function toleranceOf({ dtype, elementType, data }: OnnxTensor, { precision }: Target) {
   if (dtype !== "f32") return { relative: 0, absolute: 0 };
   if (elementType === "float16") return halfTolerance;
   // Some figures were written down with four decimals.
   const isRounded = Array.from(data).every((value) => isWholeMultiple(value, 1e-4));
   const isWhole = Array.from(data).every((value) => isWholeMultiple(value, 1));
-  return isRounded && !isWhole
-    ? { relative: c.rtol, absolute: c.atol }
-    : onnxTolerance[target.precision];
+  return isRounded && !isWhole ? onnxRunnerTolerance : onnxTolerance[precision];
 }
 
 /** Up to what float32 loses. */
