@@ -76,8 +76,8 @@ function simplifyAtom(atom: Atom, box: Box): Affine {
 
 /** floor(base / divisor) of a simplified base. */
 function simplifyDiv(base: Affine, divisor: number, box: Box): Affine {
-  const quotient = constantQuotient(base, divisor, box);
-  if (quotient !== undefined) return constantAffine(quotient);
+  const quotient = plainQuotient(base, divisor, box);
+  if (quotient !== undefined) return quotient;
   const inner = onlyAtom(base);
   // (x div a + c) div b = (x + a·c) div (a·b)
   if (inner?.kind === "div") {
@@ -88,13 +88,13 @@ function simplifyDiv(base: Affine, divisor: number, box: Box): Affine {
   if (inner?.kind === "mod" && base.constant === 0 && inner.divisor % divisor === 0) {
     return simplifyMod(simplifyDiv(inner.base, divisor, box), inner.divisor / divisor, box);
   }
-  return withoutConstantQuotients(divAffine(base, divisor), box);
+  return withoutPlainQuotients(divAffine(base, divisor), box);
 }
 
 /** base − divisor·floor(base / divisor) of a simplified base. */
 function simplifyMod(base: Affine, divisor: number, box: Box): Affine {
-  const quotient = constantQuotient(base, divisor, box);
-  if (quotient !== undefined) return offsetAffine(base, -quotient * divisor);
+  const quotient = plainQuotient(base, divisor, box);
+  if (quotient !== undefined) return subtractAffine(base, scaleAffine(quotient, divisor));
   // c·(x mod a) ≡ c·x (mod b) where b | c·a
   const absorbed = base.terms.find(
     ({ coefficient, atom }) => atom.kind === "mod" && (coefficient * atom.divisor) % divisor === 0,
@@ -104,24 +104,26 @@ function simplifyMod(base: Affine, divisor: number, box: Box): Affine {
     const others = subtractAffine(base, termAffine(absorbed));
     return simplifyMod(addAffine(others, scaleAffine(atom.base, coefficient)), divisor, box);
   }
-  return withoutConstantQuotients(modAffine(base, divisor), box);
+  return withoutPlainQuotients(modAffine(base, divisor), box);
 }
 
-/** floor(base / divisor) if it is one number all over the box. */
-function constantQuotient(base: Affine, divisor: number, box: Box): number | undefined {
+/** floor(base / divisor) if it is one number all over the box, or as many more than one as the base is of two neighbours. */
+function plainQuotient(base: Affine, divisor: number, box: Box): Affine | undefined {
   const { min, max } = rangeOf(base, box.axes, box.batchMax);
   const low = Math.floor(min / divisor);
-  return low === Math.floor(max / divisor) ? low : undefined;
+  if (low === Math.floor(max / divisor)) return constantAffine(low);
+  // (i + d − 1) div d = i for 0 ≤ i ≤ 1
+  return max - min === 1 ? offsetAffine(base, low - min) : undefined;
 }
 
-/** Replaces each `div` and `mod` whose quotient is one number all over the box. */
-function withoutConstantQuotients(affine: Affine, box: Box): Affine {
+/** Replaces each `div` and `mod` whose quotient needs no division all over the box. */
+function withoutPlainQuotients(affine: Affine, box: Box): Affine {
   return mapAtoms(affine, (atom) => {
     if (!isQuotient(atom)) return atomAffine(atom);
     const { kind, base, divisor } = atom;
-    const quotient = constantQuotient(base, divisor, box);
+    const quotient = plainQuotient(base, divisor, box);
     if (quotient === undefined) return atomAffine(atom);
-    return kind === "div" ? constantAffine(quotient) : offsetAffine(base, -quotient * divisor);
+    return kind === "div" ? quotient : subtractAffine(base, scaleAffine(quotient, divisor));
   });
 }
 

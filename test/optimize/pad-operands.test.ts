@@ -65,7 +65,8 @@ describe("operands that a product reads outside of", () => {
     expect(valuesOf(padded)).toEqual(valuesOf(graph));
   });
 
-  test("are read by phase where a gradient's stride skips points", () => {
+  /** The gradient by so many places of a convolution with stride 2. */
+  function strided(length: number) {
     const context = new GraphContext();
     // dx[n, a, c] of y[n, i, o] = Σ x[n, 2·i + k − 1, c]·kernel[k, c, o]
     const dy = context.leaf("state", "dy", "f32", [batchExtent, fixed(4), fixed(3)]);
@@ -87,7 +88,7 @@ describe("operands that a product reads outside of", () => {
       context.load(kernel, [tap, c, o], guard),
     );
     const { values } = context.compute({
-      parallel: [batchExtent, fixed(7), fixed(8)],
+      parallel: [batchExtent, fixed(length), fixed(8)],
       reduction: [fixed(2), fixed(3)],
       reducer: "sum",
       body,
@@ -98,6 +99,11 @@ describe("operands that a product reads outside of", () => {
       results: [{ name: "dx", value: values[0]! }],
       assignments: [],
     };
+    return { context, graph };
+  }
+
+  test("are read by phase where a gradient's stride skips points", () => {
+    const { context, graph } = strided(7);
     const split = padOperands(context, graph);
     expect(findFaults(split)).toEqual([]);
     expect(printGraph(split)).toMatchInlineSnapshot(`
@@ -108,6 +114,23 @@ describe("operands that a product reads outside of", () => {
       %3: f32[4, 8, 3] = %1[i0, i1, i2]{-i0 + 2 >= 0 and i0 >= 0}
       %4: f32[N, 4, 2, 8] = sum[i4 < 2, i5 < 3] %2[i0, i1 - i4 + 1, i5] * %3[i2 + 2*i4, i3, i5]
       %5: f32[N, 7, 8] = %4[i0, ((i1 + 1) div 2), ((i1 + 1) mod 2), i2]
+      dx = %5"
+    `);
+    expect(valuesOf(split)).toEqual(valuesOf(graph));
+  });
+
+  test("are read by two phases of an even number of places without one that belongs to none", () => {
+    const { context, graph } = strided(8);
+    const split = padOperands(context, graph);
+    expect(findFaults(split)).toEqual([]);
+    expect(printGraph(split)).toMatchInlineSnapshot(`
+      "graph g, N ≤ 4
+      %0: f32[N, 4, 3] = state dy
+      %1: f32[3, 8, 3] = param kernel
+      %2: f32[N, 6, 3] = %0[i0, i1 - 1, i2]{-i1 + 4 >= 0 and i1 - 1 >= 0}
+      %3: f32[4, 8, 3] = %1[i0, i1, i2]{-i0 + 2 >= 0 and i0 >= 0}
+      %4: f32[N, 4, 2, 8] = sum[i4 < 2, i5 < 3] %2[i0, i1 + i2 - i4 + 1, i5] * %3[-i2 + 2*i4 + 1, i3, i5]
+      %5: f32[N, 8, 8] = %4[i0, (i1 div 2), (i1 mod 2), i2]
       dx = %5"
     `);
     expect(valuesOf(split)).toEqual(valuesOf(graph));

@@ -91,12 +91,17 @@ function findPhase({ content: { parallel, body } }: SplitPhases): Phase | undefi
 function splitAxis(
   context: GraphContext,
   { content, places, exists }: SplitPhases,
-  { axis, divisor, offset }: Phase,
+  { axis, divisor, offset: divided }: Phase,
   batchMax: number,
 ): SplitPhases {
+  // Two phases are (a + 1) div 2 = u + f and (a + 1) mod 2 = 1 − f of a = 2·u + f, too: no point then belongs to none.
+  const only = onlyPhase(content.where, axis, divisor, divided);
+  const { constant: length } = content.parallel[axis]!;
+  const isEven = only === null && divisor === 2 && length % 2 === 0;
+  const offset = isEven ? 0 : divided;
   const whole = Math.floor(offset / divisor);
   // Quotients of the axis run from `whole` on.
-  const count = Math.floor((content.parallel[axis]!.constant - 1 + offset) / divisor) - whole + 1;
+  const count = Math.floor((length - 1 + offset) / divisor) - whole + 1;
   // Of the axis as it was, with the phase added: divisor·u + f.
   const replaced = (phase: Affine): ((other: number) => Affine) => {
     const joined = addAffine(scaleAffine(axisAffine(axis), divisor), phase);
@@ -106,7 +111,6 @@ function splitAxis(
       return offsetAffine(joined, whole * divisor - offset);
     };
   };
-  const only = onlyPhase(content.where, axis, divisor, offset);
   const parallel: readonly Extent[] = [
     ...content.parallel.slice(0, axis),
     fixed(count),
