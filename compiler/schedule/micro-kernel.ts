@@ -255,13 +255,14 @@ function tileFunction(
 const farElements = 1 << 10;
 
 /**
- * Steps of which loop memory takes, and how many. Where the innermost loop is over before that, runs through memory are
+ * Steps of which loop memory takes, and how many. Where the innermost loop is over by then, runs through memory are
  * broken off again and again: no processor foresees where the next piece begins.
  */
 function stepsFrom(sums: readonly SumLoop[]) {
   const [outer, inner] = [sums.at(-2), sums.at(-1)];
-  const size = inner !== undefined && isLiteral(inner) ? inner.extent.constant : stepsAhead;
-  if (outer === undefined || size >= stepsAhead) {
+  const size =
+    inner !== undefined && isLiteral(inner) ? inner.extent.constant : Number.POSITIVE_INFINITY;
+  if (outer === undefined || size > stepsAhead) {
     return { loop: sums.length - 1, times: stepsAhead, isBroken: false };
   }
   const isBroken = Math.abs(outer.runStep) >= farElements;

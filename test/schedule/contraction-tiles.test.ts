@@ -243,36 +243,49 @@ test("rows of a tile that lie in one line are asked for once", () => {
   `);
 });
 
-test("where a sum's innermost loop is short, what the outer one reads next is asked for", () => {
-  // y[m, n] = Σ over b and k < 5 of a[b, k, m] · c[b, k, n]: five steps side by side, then a place far away.
-  const context = new GraphContext();
-  const read = (path: string, columns: number, axis: number) =>
-    context.load(context.leaf("param", path, "f32", [fixed(90), fixed(7), fixed(columns)]), [
-      axisAffine(2),
-      axisAffine(3),
-      axisAffine(axis),
-    ]);
-  const product = context.compute({
-    parallel: [fixed(32), fixed(256)],
-    reduction: [fixed(90), fixed(5)],
-    reducer: "sum",
-    body: context.call("multiply", read("a", 32, 0), read("c", 256, 1)),
+describe("what a sum reads next is asked for", () => {
+  /** y[m, n] = Σ over b and k < `steps` of a[b, k, m] · c[b, k, n]: steps side by side, then a place far away. */
+  function askedFor(steps: number): { readonly c: string; readonly places: readonly string[] } {
+    const context = new GraphContext();
+    const read = (path: string, columns: number, axis: number) =>
+      context.load(
+        context.leaf("param", path, "f32", [fixed(90), fixed(steps + 2), fixed(columns)]),
+        [axisAffine(2), axisAffine(3), axisAffine(axis)],
+      );
+    const product = context.compute({
+      parallel: [fixed(32), fixed(256)],
+      reduction: [fixed(90), fixed(steps)],
+      reducer: "sum",
+      body: context.call("multiply", read("a", 32, 0), read("c", 256, 1)),
+    });
+    const results = [{ name: "y", value: product.values[0]! }];
+    const graph: Graph = { name: "short", batchMax: 1, results, assignments: [] };
+    const cpu = { ...cpuOf(16), cacheBytes: [1 << 15, 1 << 20] as const };
+    const { program } = scheduleCase({ context, graph }, cpu, true);
+    const c = printC(program.module, { features: [], source: "test.nn" });
+    const tile = c.match(/^static .* void tile_[\s\S]*?^}$/m)![0];
+    const asked = [...tile.matchAll(/prefetch_f32\((.*)\);/g)].map(([, place]) => place!);
+    return { c, places: [...new Set(asked)] };
+  }
+
+  test("of the outer loop where the innermost one is short", () => {
+    const { c, places } = askedFor(5);
+    // Four times around the outer loop, of 7 · 32 and 7 · 256 elements, are twenty steps.
+    expect(places).toMatchInlineSnapshot(`
+      [
+        "left + k * left_step + k_2 * left_step_2 + 4 * left_step",
+        "right + k * right_step + k_2 * right_step_2 + 4 * right_step",
+        "right + k * right_step + k_2 * right_step_2 + 4 * right_step + 16",
+        "right + k * right_step + k_2 * right_step_2 + 4 * right_step + 32",
+      ]
+    `);
+    expect(c).toContain("(a + row, c + column, 90, 5, 224, 1792, 32, 256, tile);");
   });
-  const results = [{ name: "y", value: product.values[0]! }];
-  const graph: Graph = { name: "short", batchMax: 1, results, assignments: [] };
-  const cpu = { ...cpuOf(16), cacheBytes: [1 << 15, 1 << 20] as const };
-  const { program } = scheduleCase({ context, graph }, cpu, true);
-  const c = printC(program.module, { features: [], source: "test.nn" });
-  // Four times around the outer loop, of 7 · 32 and 7 · 256 elements, are twenty steps.
-  const tile = c.match(/^static .* void tile_[\s\S]*?^}$/m)![0];
-  const asked = [...tile.matchAll(/prefetch_f32\((.*)\);/g)].map(([, place]) => place);
-  expect([...new Set(asked)]).toMatchInlineSnapshot(`
-    [
-      "left + k * left_step + k_2 * left_step_2 + 4 * left_step",
-      "right + k * right_step + k_2 * right_step_2 + 4 * right_step",
-      "right + k * right_step + k_2 * right_step_2 + 4 * right_step + 16",
-      "right + k * right_step + k_2 * right_step_2 + 4 * right_step + 32",
-    ]
-  `);
-  expect(c).toContain("(a + row, c + column, 90, 5, 224, 1792, 32, 256, tile);");
+
+  test("never beyond a run that is over by then", () => {
+    const ofLeft = (steps: number) =>
+      askedFor(steps).places.filter((place) => place.startsWith("left") && !/ \d+$/.test(place));
+    expect(ofLeft(16)).toEqual(["left + k * left_step + k_2 * left_step_2 + left_step"]);
+    expect(ofLeft(17)).toEqual(["left + k * left_step + k_2 * left_step_2 + 16 * left_step_2"]);
+  });
 });
