@@ -4,18 +4,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hasShared, needsShared, sharedPath } from "../shared-folder.ts";
-import { runFolder } from "./cases/run-folder.ts";
+import { type ManifestCase, verdictOf } from "./cases/run-folder.ts";
 import type { Target } from "./cases/target.ts";
 
-interface ManifestCase {
-  readonly name: string;
+interface ReferenceCase extends ManifestCase {
   readonly category?: string;
 }
 
 interface Choice {
   readonly families?: readonly string[];
   /** Which cases run here; all unless it is given. */
-  readonly only?: (c: ManifestCase) => boolean;
+  readonly only?: (c: ReferenceCase) => boolean;
   /** What the language is known to lack; a case that needs other things fails. */
   readonly lacking?: readonly string[];
 }
@@ -33,12 +32,11 @@ export function testReferenceCases(
     }
     const folder = sharedPath(path);
     const manifest = readFileSync(join(folder, "manifest.json"), "utf8");
-    const { cases } = JSON.parse(manifest) as { readonly cases: readonly ManifestCase[] };
-    test.concurrent.for(cases.filter(only))("$name", async ({ name }, { skip }) => {
-      for await (const { verdict } of runFolder(folder, target, (other) => other === name)) {
-        if (verdict.kind === "skipped" && lacking.includes(verdict.why)) skip(verdict.why);
-        expect(verdict).toEqual({ kind: "passed" });
-      }
+    const { cases } = JSON.parse(manifest) as { readonly cases: readonly ReferenceCase[] };
+    test.concurrent.for(cases.filter(only))("$name", async (c, { skip }) => {
+      const verdict = await verdictOf(c, folder, target);
+      if (verdict.kind === "skipped" && lacking.includes(verdict.why)) skip(verdict.why);
+      expect(verdict).toEqual({ kind: "passed" });
     });
   });
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encode, type Message } from "../../bench/cpu/protobuf.ts";
 import { cpuTarget } from "./cases/compiled-target.ts";
 import { interpreterTarget } from "./cases/interpreter-target.ts";
 import { runFolder } from "./cases/run-folder.ts";
@@ -117,9 +118,40 @@ function recurrence(name: string) {
   };
 }
 
+/** y = the operator of x = [1, -2], with the given figures. */
+function onnxCase(name: string, operator: string, y: readonly number[]) {
+  const folder = join(root, "onnx", name);
+  mkdirSync(folder);
+  const write = (file: string, message: Message) =>
+    writeFileSync(join(folder, file), encode(message));
+  const floats = (values: readonly number[]): Message => [
+    [1, values.length],
+    [2, 1],
+    [9, new Uint8Array(new Float32Array(values).buffer)],
+  ];
+  const node: Message = [
+    [1, "x"],
+    [2, "y"],
+    [4, operator],
+  ];
+  const graph: Message = [
+    [1, node],
+    [11, [[1, "x"]]],
+    [12, [[1, "y"]]],
+  ];
+  write("model.onnx", [
+    [7, graph],
+    [8, [[2, 13]]],
+  ]);
+  write("x.pb", floats([1, -2]));
+  write("y.pb", floats(y));
+  const tensor = (of: string) => [{ name: of, file: `${of}.pb`, shape: [2] }];
+  return { name, path: name, op_type: operator, inputs: tensor("x"), outputs: tensor("y") };
+}
+
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "nnc-conformance-"));
-  for (const folder of ["grad", "keras"]) mkdirSync(join(root, folder));
+  for (const folder of ["grad", "keras", "onnx"]) mkdirSync(join(root, folder));
   const cases = [
     product("right", "matmul", [3, 11], [5, -1, 5, -1]),
     product("wrong_output", "matmul", [3, 12], [5, -1, 5, -1]),
@@ -144,6 +176,12 @@ beforeAll(() => {
     keras: "keras.activations",
   };
   writeFileSync(join(root, "keras", "manifest.json"), JSON.stringify({ cases: [keras] }));
+  const onnx = [
+    onnxCase("rectified", "Relu", [1, 0]),
+    onnxCase("not_rectified", "Relu", [1, -2]),
+    onnxCase("no_operator", "Transmogrify", [1, 0]),
+  ];
+  writeFileSync(join(root, "onnx", "manifest.json"), JSON.stringify({ cases: onnx }));
 });
 
 afterAll(() => {
@@ -168,6 +206,9 @@ describe.each([
       "passed by_formula",
       "passed recurrence",
       "passed leaky",
+      "passed rectified",
+      "failed not_rectified: y[1] is 0, not -2",
+      "skipped no_operator: the operator Transmogrify",
     ]);
   });
 });

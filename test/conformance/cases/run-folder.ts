@@ -20,7 +20,7 @@ export interface CaseVerdict {
   readonly verdict: Verdict;
 }
 
-interface ManifestCase {
+export interface ManifestCase {
   readonly name: string;
 }
 
@@ -56,7 +56,8 @@ export async function* runFolder(
   }
 }
 
-async function verdictOf(c: ManifestCase, folder: string, target: Target): Promise<Verdict> {
+/** Runs one case of a folder's manifest. */
+export async function verdictOf(c: ManifestCase, folder: string, target: Target): Promise<Verdict> {
   try {
     const deviations = await check(c, folder, target);
     return deviations.length === 0
