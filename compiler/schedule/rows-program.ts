@@ -103,7 +103,7 @@ export class RowProgram {
    */
   #emitNested(stages: readonly RowStage[], positions: readonly Position[], block: number): void {
     const [{ node }] = stages as readonly [RowStage];
-    const { parallel, reduction } = node;
+    const { reduction } = node;
     const isStraight = stages.some(isStraightSum);
     const most = Math.floor(block / (positions.length * stages.length));
     const sides = isStraight ? 1 : sumsBeside(stages, most);
@@ -122,7 +122,8 @@ export class RowProgram {
       if (extent === undefined) {
         for (const { stage, position, beside } of sums) {
           const outer = this.#values.pointOf(stage, position);
-          const point = { ...outer, axes: [...outer.axes.slice(0, parallel.length), ...axes] };
+          const own = outer.axes.slice(0, stage.node.parallel.length);
+          const point = { ...outer, axes: [...own, ...axes] };
           this.#accumulate(beside[side]!, stage, point, position, null);
         }
       } else if (extent.batch === 0 && extent.constant === 1) {

@@ -96,3 +96,33 @@ describe.each([3, 16, 40])("of %i columns", (columns) => {
     }
   });
 });
+
+test("of the same points, too, where only one keeps the axes that it goes over", async () => {
+  const context = new GraphContext();
+  const columns = 16;
+  const x = context.leaf("param", "x", "f32", [batchExtent, fixed(width), fixed(columns)]);
+  const [kept] = context.compute({
+    parallel: [batchExtent, fixed(columns), fixed(1)],
+    reduction: [fixed(width)],
+    reducer: "max",
+    body: context.load(x, [0, 3, 1].map(axisAffine)),
+  }).values;
+  const [place] = context.compute({
+    parallel: [batchExtent, fixed(columns)],
+    reduction: [fixed(width)],
+    reducer: "argmax",
+    body: context.load(x, [0, 2, 1].map(axisAffine)),
+  }).values;
+  const results = [
+    { name: "kept", value: kept! },
+    { name: "place", value: place! },
+  ];
+  const graph: Graph = { name: "reduce", batchMax, results, assignments: [] };
+  const leaf = (_role: string, path: string) => randomNumbers(path, batchMax * width * columns);
+  const given = { context, graph, leaf, n: batchMax };
+  const wanted = interpret(graph, given).results;
+  for (const fusion of [false, true]) {
+    const actual = await runGraph(given, { cpu: thisCpu(), fusion });
+    for (const [name, expected] of wanted) expectClose(actual.results.get(name)!, expected, name);
+  }
+});
