@@ -7,12 +7,10 @@
  * Left as they are: sums that maps over the same axes follow, which could no longer be computed on the tiles.
  */
 
-import { addAffine, axisAffine, divAffine, modAffine, scaleAffine } from "../../graph/affine.ts";
 import { type GraphContext, graphNodes } from "../../graph/context.ts";
-import { fixed, isFixed, sameShape } from "../../graph/extent.ts";
+import { isFixed, sameShape } from "../../graph/extent.ts";
 import type { Compute, Graph, Node } from "../../graph/node.ts";
-import { substituteAxes } from "../../graph/rewrite.ts";
-import { type Joined, withJoinedAxes } from "./joined-axes.ts";
+import { joinPair, withJoinedAxes } from "./joined-axes.ts";
 import { stepAlong } from "./linear-access.ts";
 import { factsOf, type NodeFacts } from "./node-facts.ts";
 
@@ -25,7 +23,7 @@ export function joinRowAxes(context: GraphContext, graph: Graph): Graph {
   const followed = followedOverSameAxes(graphNodes(graph));
   return withJoinedAxes(context, graph, (rebuilt, node) => {
     const axis = followed.has(node) ? undefined : joinableAxis(rebuilt, facts);
-    return axis === undefined ? undefined : joinAxes(context, rebuilt, axis);
+    return axis === undefined ? undefined : joinPair(context, rebuilt, axis);
   });
 }
 
@@ -55,30 +53,4 @@ function joinableAxis(node: Compute, facts: NodeFacts): number | undefined {
     return rowAxes.includes(axis + 1) && outer === inner * parallel[axis + 1]!.constant;
   };
   return rowAxes.find(isOne);
-}
-
-/** The node over the axis and the one after it as one. */
-function joinAxes(context: GraphContext, node: Compute, axis: number): Joined {
-  const { parallel, reduction, where, reducer, body } = node;
-  const [outer, { constant: width }] = [parallel[axis]!, parallel[axis + 1]!];
-  const replace = (old: number) => {
-    if (old === axis) return divAffine(axisAffine(axis), width);
-    if (old === axis + 1) return modAffine(axisAffine(axis), width);
-    return axisAffine(old > axis ? old - 1 : old);
-  };
-  const made = context.compute({
-    parallel: parallel.toSpliced(axis, 2, fixed(outer.constant * width)),
-    reduction,
-    where,
-    reducer,
-    body: substituteAxes(context, body, replace),
-  });
-  context.inheritOrigins(made, node);
-  return {
-    value: made.values[0]!,
-    join: (index) => {
-      const place = addAffine(scaleAffine(index[axis]!, width), index[axis + 1]!);
-      return index.toSpliced(axis, 2, place);
-    },
-  };
 }

@@ -8,21 +8,13 @@
  * A register tile along so few columns would compute mostly nothing.
  */
 
-import {
-  addAffine,
-  axesOf,
-  axisAffine,
-  divAffine,
-  modAffine,
-  scaleAffine,
-} from "../../graph/affine.ts";
-import { conditionAxes, substituteCondition } from "../../graph/condition.ts";
+import { axesOf } from "../../graph/affine.ts";
+import { conditionAxes } from "../../graph/condition.ts";
 import { type GraphContext, graphNodes, loadsOf, visitScalars } from "../../graph/context.ts";
-import { fixed, isFixed, sizeAt } from "../../graph/extent.ts";
+import { isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Graph, Node } from "../../graph/node.ts";
-import { substituteAxes } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
-import { type Joined, withJoinedAxes } from "./joined-axes.ts";
+import { joinPair, withJoinedAxes } from "./joined-axes.ts";
 import { boxOf, memorySteps } from "./linear-access.ts";
 import { isProductSum } from "./prepare-products.ts";
 
@@ -39,7 +31,7 @@ export function joinShortAxes(
   return withJoinedAxes(context, graph, (rebuilt, node) => {
     if (ofScatters.has(node)) return undefined;
     const axis = shortAxis(rebuilt, graph.batchMax, vectorLanes);
-    return axis === undefined ? undefined : joinAxes(context, rebuilt, axis);
+    return axis === undefined ? undefined : joinPair(context, rebuilt, axis - 1);
   });
 }
 
@@ -90,30 +82,4 @@ function namesAxes({ where, body }: Compute, axes: readonly number[]): boolean {
     else if (scalar.kind === "gather") found = true;
   });
   return found;
-}
-
-/** The node over the axis and the one before as one. */
-function joinAxes(context: GraphContext, node: Compute, axis: number): Joined {
-  const { parallel, reduction, where, reducer, body } = node;
-  const [runs, { constant: width }] = [parallel[axis - 1]!, parallel[axis]!];
-  const replace = (old: number) => {
-    if (old === axis - 1) return divAffine(axisAffine(axis - 1), width);
-    if (old === axis) return modAffine(axisAffine(axis - 1), width);
-    return axisAffine(old > axis ? old - 1 : old);
-  };
-  const made = context.compute({
-    parallel: parallel.toSpliced(axis - 1, 2, fixed(runs.constant * width)),
-    reduction,
-    where: substituteCondition(where, replace),
-    reducer,
-    body: substituteAxes(context, body, replace),
-  });
-  context.inheritOrigins(made, node);
-  return {
-    value: made.values[0]!,
-    join: (index) => {
-      const place = addAffine(scaleAffine(index[axis - 1]!, width), index[axis]!);
-      return index.toSpliced(axis - 1, 2, place);
-    },
-  };
 }

@@ -3,10 +3,19 @@
  * node read it where its elements are now.
  */
 
-import type { Affine } from "../../graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  divAffine,
+  modAffine,
+  scaleAffine,
+} from "../../graph/affine.ts";
+import { substituteCondition } from "../../graph/condition.ts";
 import { type GraphContext, gathersOf, graphNodes } from "../../graph/context.ts";
+import { fixed } from "../../graph/extent.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
-import { mapScalar, replaceOperands, replaceValues } from "../../graph/rewrite.ts";
+import { mapScalar, replaceOperands, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
 import { simplifyAffine } from "../simplify-index.ts";
 import { boxOf } from "./linear-access.ts";
 
@@ -79,4 +88,30 @@ function rereadOperands(
   const made = context.compute({ parallel, reduction, where, reducer, body });
   context.inheritOrigins(made, node);
   return made;
+}
+
+/** The node over a parallel axis and the one after it, which have fixed sizes, as one. */
+export function joinPair(context: GraphContext, node: Compute, axis: number): Joined {
+  const { parallel, reduction, where, reducer, body } = node;
+  const [outer, { constant: width }] = [parallel[axis]!, parallel[axis + 1]!];
+  const replace = (old: number) => {
+    if (old === axis) return divAffine(axisAffine(axis), width);
+    if (old === axis + 1) return modAffine(axisAffine(axis), width);
+    return axisAffine(old > axis ? old - 1 : old);
+  };
+  const made = context.compute({
+    parallel: parallel.toSpliced(axis, 2, fixed(outer.constant * width)),
+    reduction,
+    where: substituteCondition(where, replace),
+    reducer,
+    body: substituteAxes(context, body, replace),
+  });
+  context.inheritOrigins(made, node);
+  return {
+    value: made.values[0]!,
+    join: (index) => {
+      const place = addAffine(scaleAffine(index[axis]!, width), index[axis + 1]!);
+      return index.toSpliced(axis, 2, place);
+    },
+  };
 }
