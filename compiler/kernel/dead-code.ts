@@ -4,7 +4,7 @@
  */
 
 import type { Expression, Statement } from "./ir.ts";
-import { expressionChildren, statementExpressions } from "./rewrite.ts";
+import { visitChildren, visitOwnExpressions } from "./rewrite.ts";
 
 export function removeDeadCode(statements: readonly Statement[]): readonly Statement[] {
   return sweep(statements, new NamesInUse());
@@ -29,15 +29,15 @@ class NamesInUse {
     return isUsed;
   }
 
-  addFrom(e: Expression): void {
+  readonly addFrom = (e: Expression): void => {
     if (this.#seen.has(e)) return;
     this.#seen.add(e);
     if (e.kind === "variable") {
       this.#names.add(e.name);
       if (this.#dropped.delete(e.name)) this.#revived++;
     }
-    for (const child of expressionChildren(e)) this.addFrom(child);
-  }
+    visitChildren(e, this.addFrom);
+  };
 }
 
 /** Goes backwards, so that a use is seen before the definition. */
@@ -47,7 +47,7 @@ function sweep(block: readonly Statement[], read: NamesInUse): readonly Statemen
     const live = keep(s, read);
     if (live === undefined) continue;
     kept.push(live);
-    for (const e of statementExpressions(live)) read.addFrom(e);
+    visitOwnExpressions(live, read.addFrom);
   }
   const reversed = kept.reverse();
   const isSame = reversed.length === block.length && reversed.every((s, i) => s === block[i]);

@@ -8,12 +8,7 @@
  */
 
 import type { Expression, Statement } from "./ir.ts";
-import {
-  expressionChildren,
-  mapStatements,
-  statementExpressions,
-  walkStatements,
-} from "./rewrite.ts";
+import { mapStatements, visitOwnExpressions, walkExpressions, walkStatements } from "./rewrite.ts";
 
 export function inlineSingleUses(statements: readonly Statement[]): Statement[] {
   const uses = new Map<string, number>();
@@ -35,7 +30,8 @@ function inlineBlock(
   uses: ReadonlyMap<string, number>,
   mutables: ReadonlySet<string>,
 ): Statement[] {
-  const direct = new Set(block.flatMap((s) => [...variablesOf(statementExpressions(s))]));
+  const direct = new Set<string>();
+  for (const s of block) visitOwnExpressions(s, (e) => addVariables(e, direct));
   const inlined = new Map<string, Expression>();
   const result: Statement[] = [];
   for (const statement of block) {
@@ -44,7 +40,7 @@ function inlineBlock(
       s.kind === "let" &&
       uses.get(s.name) === 1 &&
       direct.has(s.name) &&
-      ![...variablesOf([s.value])].some((name) => mutables.has(name));
+      !readsAny(s.value, mutables);
     if (isInlined) inlined.set(s.name, s.value);
     else result.push(s);
   }
@@ -73,12 +69,14 @@ function substitute(
   return s;
 }
 
-function variablesOf(expressions: readonly Expression[]): Set<string> {
-  const names = new Set<string>();
-  const visit = (e: Expression): void => {
-    if (e.kind === "variable") names.add(e.name);
-    for (const child of expressionChildren(e)) visit(child);
-  };
-  for (const e of expressions) visit(e);
-  return names;
+function addVariables(e: Expression, into: Set<string>): void {
+  walkExpressions(e, (part) => {
+    if (part.kind === "variable") into.add(part.name);
+  });
+}
+
+function readsAny(e: Expression, names: ReadonlySet<string>): boolean {
+  const read = new Set<string>();
+  addVariables(e, read);
+  return [...read].some((name) => names.has(name));
 }

@@ -2,15 +2,18 @@
 
 import type { Argument, Expression, Place, Statement } from "./ir.ts";
 
-/** The expressions directly below one. */
-export function expressionChildren(e: Expression): readonly Expression[] {
+/** Sees the expressions directly below one, in order. */
+export function visitChildren(e: Expression, visit: (child: Expression) => void): void {
   switch (e.kind) {
     case "load":
-      return [...placeChildren(e.place), ...(e.mask === null ? [] : [e.mask])];
+      visitPlace(e.place, visit);
+      if (e.mask !== null) visit(e.mask);
+      return;
     case "operation":
     case "call":
     case "invoke":
-      return e.args;
+      for (const arg of e.args) visit(arg);
+      return;
     case "convert":
     case "bitcast":
     case "broadcast":
@@ -18,40 +21,65 @@ export function expressionChildren(e: Expression): readonly Expression[] {
     case "reduce":
     case "shuffleDown":
     case "shuffleFirst":
-      return [e.of];
+      visit(e.of);
+      return;
     case "join":
-      return e.of;
+      for (const part of e.of) visit(part);
+      return;
     case "shuffle":
-      return [e.a, e.b];
+      visit(e.a);
+      visit(e.b);
+      return;
     case "random":
-      return [e.index];
-    default:
-      return [];
+      visit(e.index);
   }
 }
 
-function placeChildren({ index, row }: Place): readonly Expression[] {
-  return row === null ? [index] : [index, row];
+function visitPlace({ index, row }: Place, visit: (child: Expression) => void): void {
+  visit(index);
+  if (row !== null) visit(row);
 }
 
-/** The expressions of a statement itself, without those of the statements inside it. */
-export function statementExpressions(s: Statement): readonly Expression[] {
+/** Sees the expressions of a statement itself, without those of the statements inside it. */
+export function visitOwnExpressions(s: Statement, visit: (own: Expression) => void): void {
   switch (s.kind) {
     case "let":
     case "mutable":
     case "assign":
-      return [s.value];
+      visit(s.value);
+      return;
     case "store":
-      return [...placeChildren(s.place), s.value, ...(s.mask === null ? [] : [s.mask])];
+      visitPlace(s.place, visit);
+      visit(s.value);
+      if (s.mask !== null) visit(s.mask);
+      return;
     case "loop":
-      return [s.from, s.to];
+      visit(s.from);
+      visit(s.to);
+      return;
     case "if":
-      return [s.condition];
+      visit(s.condition);
+      return;
     case "invoke":
-      return s.args.flatMap((arg) => (arg.kind === "address" ? placeChildren(arg.place) : [arg]));
-    default:
-      return [];
+      for (const arg of s.args) {
+        if (arg.kind === "address") visitPlace(arg.place, visit);
+        else visit(arg);
+      }
   }
+}
+
+/** The expressions directly below one. */
+export function expressionChildren(e: Expression): readonly Expression[] {
+  const children: Expression[] = [];
+  visitChildren(e, (child) => children.push(child));
+  return children;
+}
+
+/** The expressions of a statement itself, without those of the statements inside it. */
+export function statementExpressions(s: Statement): readonly Expression[] {
+  const own: Expression[] = [];
+  visitOwnExpressions(s, (e) => own.push(e));
+  return own;
 }
 
 export function statementChildren(s: Statement): readonly Statement[] {
@@ -61,8 +89,11 @@ export function statementChildren(s: Statement): readonly Statement[] {
 
 /** An expression and every one below it. */
 export function walkExpressions(e: Expression, visit: (expression: Expression) => void): void {
-  visit(e);
-  for (const child of expressionChildren(e)) walkExpressions(child, visit);
+  const walk = (each: Expression): void => {
+    visit(each);
+    visitChildren(each, walk);
+  };
+  walk(e);
 }
 
 /** Every statement, outer before inner, and every expression below each. */
@@ -71,13 +102,20 @@ export function walkStatements(
   visit: (statement: Statement) => void,
   visitExpression?: (expression: Expression) => void,
 ): void {
-  for (const statement of statements) {
+  const walkExpression = (e: Expression): void => {
+    visitExpression!(e);
+    visitChildren(e, walkExpression);
+  };
+  const walk = (statement: Statement): void => {
     visit(statement);
-    if (visitExpression !== undefined) {
-      for (const e of statementExpressions(statement)) walkExpressions(e, visitExpression);
+    if (visitExpression !== undefined) visitOwnExpressions(statement, walkExpression);
+    if (statement.kind === "loop") statement.body.forEach(walk);
+    else if (statement.kind === "if") {
+      statement.whenTrue.forEach(walk);
+      statement.whenFalse.forEach(walk);
     }
-    walkStatements(statementChildren(statement), visit, visitExpression);
-  }
+  };
+  statements.forEach(walk);
 }
 
 export type RewriteExpression = (e: Expression) => Expression;

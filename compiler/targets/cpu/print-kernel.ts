@@ -5,7 +5,13 @@
 
 import { assertExhaustive, InvariantError, invariant } from "../../diagnostics/diagnostic.ts";
 import { functionsCalled, withCallees } from "../../kernel/functions-called.ts";
-import type { Kernel, KernelFunction, KernelParameter } from "../../kernel/ir.ts";
+import type {
+  Kernel,
+  KernelFunction,
+  KernelParameter,
+  KernelSymbol,
+  Statement,
+} from "../../kernel/ir.ts";
 import { walkStatements } from "../../kernel/rewrite.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
 import type { Legalizer } from "../legalize-scalars.ts";
@@ -48,6 +54,7 @@ export class KernelPrinter {
   readonly #legalizer: Legalizer = cLegalizer();
   readonly #kernels = new Map<Kernel, PrintedKernel>();
   readonly #functions = new Map<string, PrintedFunction>();
+  readonly #work = new Map<KernelFunction, number>();
   #helpers: Helper[] = [];
   readonly #printer = new CLikePrinter(cDialect((helper) => this.#helpers.push(helper)));
 
@@ -61,18 +68,25 @@ export class KernelPrinter {
     const known = this.#kernels.get(kernel);
     if (known !== undefined) return known;
     const legal = this.#legalizer.kernel(kernel);
-    const { body, tasks } = legal;
-    const fn = this.#noting(() => printKernel(legal, this.#printer));
-    const count = this.#noting(() => this.#printer.expression(tasks));
+    const symbols = symbolsIn(legal.body);
+    const ambient = ambientOf(legal, symbols);
+    const body = this.#noting(() => this.#printer.block(legal.body, "  "));
+    const count = this.#noting(() => this.#printer.expression(legal.tasks));
+    const called = functionsCalled(legal.body, null);
+    const inCount = functionsCalled([], legal.tasks);
     const printed: PrintedKernel = {
       kernel: legal,
-      fn: { ...fn.printed, uses: { helpers: fn.helpers, functions: functionsCalled(body, tasks) } },
-      symbol: functionName(legal),
-      ambient: ambientOf(legal),
-      count: {
-        text: count.printed,
-        uses: { helpers: count.helpers, functions: functionsCalled([], tasks) },
+      fn: {
+        comment: commentOf(legal),
+        lines: linesOf(legal, ambient, symbols.has("task"), body.printed),
+        kind: "kernel",
+        kernel: legal.name,
+        work: body.printed.length + this.#calledWork(called),
+        uses: { helpers: body.helpers, functions: [...called, ...inCount] },
       },
+      symbol: functionName(legal),
+      ambient,
+      count: { text: count.printed, uses: { helpers: count.helpers, functions: inCount } },
     };
     this.#kernels.set(kernel, printed);
     return printed;
@@ -114,6 +128,27 @@ export class KernelPrinter {
     return text;
   }
 
+  /** What compilers have to do for calls, about a line a statement: an inlined function is compiled at each, others once. */
+  #calledWork(called: readonly KernelFunction[]): number {
+    const once = new Map(called.filter((fn) => !fn.inline).map((fn) => [fn.name, fn]));
+    return [...called.filter((fn) => fn.inline), ...once.values()].reduce(
+      (sum, fn) => sum + this.#workOf(fn),
+      0,
+    );
+  }
+
+  #workOf(fn: KernelFunction): number {
+    const known = this.#work.get(fn);
+    if (known !== undefined) return known;
+    let statements = 1;
+    walkStatements(fn.body, () => {
+      statements++;
+    });
+    const work = statements + this.#calledWork(functionsCalled(fn.body, fn.result));
+    this.#work.set(fn, work);
+    return work;
+  }
+
   /** What is printed, with the helpers that it mentions. */
   #noting<T>(print: () => T): { readonly printed: T; readonly helpers: Helper[] } {
     this.#helpers = [];
@@ -135,63 +170,52 @@ function printIntrinsic({ name, parameters: [from] }: KernelFunction): string {
   return `static inline void ${name}(const ${type} *p) { __builtin_prefetch(p${level}); }`;
 }
 
-function ambientOf(kernel: Kernel): Ambient[] {
-  const used = new Set<string>();
+function symbolsIn(body: readonly Statement[]): ReadonlySet<KernelSymbol> {
+  const symbols = new Set<KernelSymbol>();
   walkStatements(
-    kernel.body,
+    body,
     () => {},
     (e) => {
-      if (e.kind === "symbol") used.add(e.symbol);
+      if (e.kind === "symbol") symbols.add(e.symbol);
     },
   );
-  if (kernel.parameters.some((parameter) => parameter.kind === "column")) used.add("rows");
-  return (["n", "whole", "seed", "batch", "rows"] as const).filter((name) => used.has(name));
+  return symbols;
 }
 
-function printKernel(kernel: Kernel, printer: CLikePrinter): Omit<CFunction, "uses"> {
+function ambientOf({ parameters }: Kernel, symbols: ReadonlySet<KernelSymbol>): Ambient[] {
+  const hasColumns = parameters.some((parameter) => parameter.kind === "column");
+  return (["n", "whole", "seed", "batch", "rows"] as const).filter((name) =>
+    name === "rows" ? hasColumns : symbols.has(name),
+  );
+}
+
+function commentOf({ name, comment: { lines, sources, flops, bytes } }: Kernel): string[] {
+  const from = sources.length === 0 ? [] : [`From ${sources.join(", ")}.`];
+  const work = `${flops} flops, ${bytes} bytes.`;
+  return blockComment([`${name}: ${lines.join("\n   ")}`, ...from, work].join("\n").split("\n"));
+}
+
+function linesOf(
+  kernel: Kernel,
+  ambient: readonly Ambient[],
+  usesTask: boolean,
+  body: readonly string[],
+): string[] {
   const parameters = [
     "int32_t task",
-    ...ambientOf(kernel).map((name) => ambientTypes[name]),
+    ...ambient.map((name) => ambientTypes[name]),
     ...kernel.parameters.map(parameterText),
   ];
   const rows = kernel.parameters.flatMap((parameter) =>
     parameter.kind === "column" ? [`${parameter.name}_row = ${parameter.rowElements}`] : [],
   );
-  const { lines, sources, flops, bytes } = kernel.comment;
-  const from = sources.length === 0 ? [] : [`From ${sources.join(", ")}.`];
-  const work = `${flops} flops, ${bytes} bytes.`;
-  const body = printer.block(kernel.body, "  ");
-  return {
-    comment: blockComment(
-      [`${kernel.name}: ${lines.join("\n   ")}`, ...from, work].join("\n").split("\n"),
-    ),
-    lines: [
-      ...signature(`void ${functionName(kernel)}`, parameters),
-      ...(rows.length === 0 ? [] : [`  enum { ${rows.join(", ")} };`]),
-      ...(usesTask(kernel) ? [] : ["  (void)task;"]),
-      ...body,
-      "}",
-    ],
-    kind: "kernel",
-    kernel: kernel.name,
-    work: body.length + calledWork(functionsCalled(kernel.body, null)),
-  };
-}
-
-/** What compilers have to do for calls, about a line a statement: an inlined function is compiled at each, others once. */
-function calledWork(called: readonly KernelFunction[]): number {
-  const once = new Map(called.filter((fn) => !fn.inline).map((fn) => [fn.name, fn]));
-  return [...called.filter((fn) => fn.inline), ...once.values()].reduce((sum, { body, result }) => {
-    let statements = 1;
-    walkStatements(
-      body,
-      () => {
-        statements++;
-      },
-      () => {},
-    );
-    return sum + statements + calledWork(functionsCalled(body, result));
-  }, 0);
+  return [
+    ...signature(`void ${functionName(kernel)}`, parameters),
+    ...(rows.length === 0 ? [] : [`  enum { ${rows.join(", ")} };`]),
+    ...(usesTask ? [] : ["  (void)task;"]),
+    ...body,
+    "}",
+  ];
 }
 
 /** On one line, or one line a parameter. */
@@ -208,18 +232,6 @@ function signature(start: string, parameters: readonly string[]): string[] {
 /** A verb before the model's name keeps it from meeting a helper or the C library's `exp`. */
 function functionName(kernel: Kernel): string {
   return `run_${kernel.name}`;
-}
-
-function usesTask(kernel: Kernel): boolean {
-  let found = false;
-  walkStatements(
-    kernel.body,
-    () => {},
-    (e) => {
-      if (e.kind === "symbol" && e.symbol === "task") found = true;
-    },
-  );
-  return found;
 }
 
 function parameterText(parameter: KernelParameter): string {
