@@ -16,29 +16,70 @@ import {
 } from "./condition.ts";
 import type { LoadScalar, Scalar, Value } from "./node.ts";
 
-/** What was found of the scalars that values are made of, for whoever asks about many values. */
-export type KnownSupports = Map<Scalar, Condition>;
+/** What was found of the scalars that values are made of is kept, for whoever asks about many values. */
+export class Supports {
+  readonly #supports = new Map<Scalar, Condition>();
+  /** By axis. */
+  readonly #variations = new Map<number, Map<Scalar, Condition>>();
 
-/** A condition on the axes of a value; outside of it all elements are zero. */
-export function supportOf(value: Value, known: KnownSupports = new Map()): Condition {
-  const ofValue = (of: Value): Condition => {
-    const body = bodyOf(of);
-    return body === undefined ? always : ofScalar(body);
-  };
-  const ofScalar = (scalar: Scalar): Condition =>
-    remembered(known, scalar, () => {
+  /** A condition on the axes of a value; outside of it all elements are zero. */
+  supportOf(value: Value): Condition {
+    const body = bodyOf(value);
+    return body === undefined ? always : this.#supportOfScalar(body);
+  }
+
+  #supportOfScalar(scalar: Scalar): Condition {
+    return remembered(this.#supports, scalar, () => {
       switch (scalar.kind) {
         case "constant":
           return scalar.value === 0 ? never : always;
         case "load":
-          return and(scalar.guard, atLoad(ofValue(scalar.value), scalar));
+          return and(scalar.guard, atLoad(this.supportOf(scalar.value), scalar));
         case "call":
-          return supportOfCall(scalar, ofScalar);
+          return supportOfCall(scalar, (arg) => this.#supportOfScalar(arg));
         default:
           return always;
       }
     });
-  return ofValue(value);
+  }
+
+  /**
+   * A condition on the axes of a value; all elements outside of it that differ by their place along `axis` alone are equal,
+   * as the shares of a softmax are where its argument was masked by a number.
+   */
+  variationOf(value: Value, axis: number): Condition {
+    const body = bodyOf(value);
+    return body === undefined ? always : this.#variationOfScalar(body, axis);
+  }
+
+  #variationOfScalar(scalar: Scalar, axis: number): Condition {
+    const known = this.#variations.get(axis) ?? new Map<Scalar, Condition>();
+    this.#variations.set(axis, known);
+    return remembered(known, scalar, () => {
+      switch (scalar.kind) {
+        case "constant":
+          return never;
+        case "index":
+        case "random":
+          return dependsOn(scalar.index, axis) ? always : never;
+        case "condition":
+          return conditionAxes(scalar.condition).has(axis) ? always : never;
+        case "load": {
+          const dimension = dimensionAlong(scalar, axis);
+          if (dimension === null) return never;
+          return dimension === undefined
+            ? always
+            : atLoad(this.variationOf(scalar.value, dimension), scalar);
+        }
+        case "gather":
+          return always;
+        case "cast":
+          return this.#variationOfScalar(scalar.of, axis);
+        case "call":
+          return variationOfCall(scalar, (arg) => this.#variationOfScalar(arg, axis));
+      }
+    });
+  }
 }
 
 function supportOfCall(
@@ -61,53 +102,6 @@ function supportOfCall(
     default:
       return always;
   }
-}
-
-/** What was found of scalars along each axis. */
-export type KnownVariations = Map<number, Map<Scalar, Condition>>;
-
-/**
- * A condition on the axes of a value; all elements outside of it that differ by their place along `axis` alone are equal,
- * as the shares of a softmax are where its argument was masked by a number.
- */
-export function variationOf(
-  value: Value,
-  axis: number,
-  known: KnownVariations = new Map(),
-): Condition {
-  const ofValue = (of: Value, along: number): Condition => {
-    const body = bodyOf(of);
-    return body === undefined ? always : ofScalar(body, along);
-  };
-  const ofScalar = (scalar: Scalar, along: number): Condition => {
-    const here = known.get(along) ?? new Map();
-    known.set(along, here);
-    return remembered(here, scalar, () => {
-      switch (scalar.kind) {
-        case "constant":
-          return never;
-        case "index":
-        case "random":
-          return dependsOn(scalar.index, along) ? always : never;
-        case "condition":
-          return conditionAxes(scalar.condition).has(along) ? always : never;
-        case "load": {
-          const dimension = dimensionAlong(scalar, along);
-          if (dimension === null) return never;
-          return dimension === undefined
-            ? always
-            : atLoad(ofValue(scalar.value, dimension), scalar);
-        }
-        case "gather":
-          return always;
-        case "cast":
-          return ofScalar(scalar.of, along);
-        case "call":
-          return variationOfCall(scalar, (arg) => ofScalar(arg, along));
-      }
-    });
-  };
-  return ofValue(value, axis);
 }
 
 function variationOfCall(

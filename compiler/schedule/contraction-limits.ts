@@ -18,7 +18,6 @@ import {
 } from "../graph/condition.ts";
 import { isFixed } from "../graph/extent.ts";
 import type { Compute, Scalar, Value } from "../graph/node.ts";
-import { supportOf } from "../graph/support.ts";
 import {
   add,
   constant,
@@ -37,7 +36,7 @@ import { factsOf } from "../optimize/simplify-index.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
 import type { PlacedLimit, Probe } from "./contraction-probes.ts";
 import { type Moved, movedAlong, type SumLoop, unmoved } from "./contraction-sums.ts";
-import type { KernelBuilder } from "./kernel-builder.ts";
+import type { KernelBuilder, Surroundings } from "./kernel-builder.ts";
 import { countOf } from "./micro-kernel.ts";
 
 /** Products count only where Σ steps[axis]·axis + start ≥ 0; the axes are those of the contraction's node. */
@@ -57,17 +56,17 @@ const leastShare = 1 / 8;
 export function limitsOf(
   plan: ContractionPlan,
   readers: readonly Compute[] | null,
-  batchMax: number,
+  { batchMax, supports }: Pick<Surroundings, "batchMax" | "supports">,
 ): readonly Limit[] {
   const { contraction, blocks } = plan;
   if (blocks !== null) return [];
   const { node, broadcast, run } = contraction;
-  const supports = [broadcast, run].map(({ load: { value, index } }) =>
-    substituteCondition(supportOf(value), (axis) => index[axis]!),
+  const nonzero = [broadcast, run].map(({ load: { value, index } }) =>
+    substituteCondition(supports.supportOf(value), (axis) => index[axis]!),
   );
   const [sum] = node.values;
   const read = readers?.map(({ body }) => whereRead(body, sum!)) ?? [];
-  const counts = and(...supports, ...(readers === null ? [] : [or(...read)]));
+  const counts = and(...nonzero, ...(readers === null ? [] : [or(...read)]));
   const box = boxOf(node, batchMax);
   return factsOf(simplifyCondition(counts, box.axes, batchMax)).flatMap((fact) => {
     if (fact.kind !== "nonnegative") return [];

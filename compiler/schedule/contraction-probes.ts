@@ -7,7 +7,6 @@
 import { bareAxis } from "../graph/affine.ts";
 import { simplifyCondition, substituteCondition } from "../graph/condition.ts";
 import { isFixed, sizeAt } from "../graph/extent.ts";
-import { variationOf } from "../graph/support.ts";
 import {
   add,
   constant,
@@ -24,7 +23,7 @@ import { factsOf } from "../optimize/simplify-index.ts";
 import { isWorthwhile, type Limit, limitOf } from "./contraction-limits.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
 import { scalarIndex } from "./indexes.ts";
-import type { KernelBuilder } from "./kernel-builder.ts";
+import type { KernelBuilder, Surroundings } from "./kernel-builder.ts";
 
 /** Elements of an operand that decide whether a limit holds: all of them have to be zero. */
 export interface Probe {
@@ -47,7 +46,7 @@ export interface PlacedLimit extends Limit {
 export function probedLimits(
   plan: ContractionPlan,
   known: readonly Limit[],
-  batchMax: number,
+  { batchMax, supports }: Pick<Surroundings, "batchMax" | "supports">,
 ): readonly Limit[] {
   const { contraction, blocks } = plan;
   if (blocks !== null) return [];
@@ -60,7 +59,7 @@ export function probedLimits(
     return index.flatMap((at, dimension) => {
       const along = bareAxis(at);
       if (along === undefined) return [];
-      const varies = substituteCondition(variationOf(value, dimension), (d) => index[d]!);
+      const varies = substituteCondition(supports.variationOf(value, dimension), (d) => index[d]!);
       const [fact, ...others] = factsOf(simplifyCondition(varies, box.axes, batchMax));
       if (fact?.kind !== "nonnegative" || others.length > 0) return [];
       const limit = limitOf(fact.value, plan, batchMax);

@@ -59,9 +59,9 @@ export function scheduleContraction(
   const { node } = plan.contraction;
   const isRead = group.scopes.get(node.values[0]!) !== "register";
   const maps = group.stages.filter((stage) => stage !== node);
-  const known = limitsOf(plan, isRead ? null : maps, builder.batchMax);
+  const known = limitsOf(plan, isRead ? null : maps, surroundings);
   const tasks = emitContraction(builder, plan, {
-    limits: [...known, ...probedLimits(plan, known, builder.batchMax)],
+    limits: [...known, ...probedLimits(plan, known, surroundings)],
     ahead: (tile) => operandsAhead(builder, group, plan, tile, target.cacheBytes[0]),
     finish: (tile) => emitEpilogue(builder, group, plan, tile),
   });

@@ -8,6 +8,7 @@ import { invariant } from "../diagnostics/diagnostic.ts";
 import { type Affine, addAffine, scaleAffine, zeroAffine } from "../graph/affine.ts";
 import { elementsAt, type Shape, sizeAt, stackedAxis } from "../graph/extent.ts";
 import type { Leaf, Value } from "../graph/node.ts";
+import type { Supports } from "../graph/support.ts";
 import { elementType } from "../kernel/algebra.ts";
 import { BlockBuilder, identifier } from "../kernel/block-builder.ts";
 import { f32, variable } from "../kernel/build.ts";
@@ -57,6 +58,8 @@ export interface ValuePlace {
 /** What all kernels of one graph, or of the body of a loop, share. */
 export interface Surroundings {
   readonly placeOf: (value: Value) => ValuePlace;
+  /** What indexes alone say of the values' elements. */
+  readonly supports: Supports;
   /** The largest N. */
   readonly batchMax: number;
   /** An identifier for a value, from the model's names. */

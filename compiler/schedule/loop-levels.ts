@@ -8,6 +8,7 @@
 
 import type { GraphContext } from "../graph/context.ts";
 import type { Value } from "../graph/node.ts";
+import { Supports } from "../graph/support.ts";
 import type { LaunchLoop } from "../kernel/module.ts";
 import type { Group, GroupedGraph, GroupedLoop } from "../optimize/group.ts";
 import type { Surroundings, ValuePlace } from "./kernel-builder.ts";
@@ -126,6 +127,7 @@ export function outsideLoops(
     batchMax: graph.batchMax,
     takesRows: false,
     times: 1,
+    supports: context.memory(Supports, graph.batchMax, () => new Supports()),
     nameOf: (value) => valueName(context, value),
     placeOf: (value) => ({ memory: stored.get(value) ?? value, stacked: null }),
   };
@@ -140,7 +142,7 @@ function byRows(surroundings: Surroundings, rows: number): Surroundings {
 function insideLoop(
   context: GraphContext,
   { scan, body, outside }: GroupedLoop,
-  { batchMax, takesRows, times, placeOf: placeAround }: Surroundings,
+  { batchMax, takesRows, times, supports, placeOf: placeAround }: Surroundings,
 ): Surroundings {
   const { carries, stacks, values } = scan;
   const elsewhere = new Map<Value, ValuePlace>();
@@ -162,6 +164,7 @@ function insideLoop(
     batchMax,
     takesRows,
     times: times * scan.length,
+    supports,
     placeOf,
     nameOf: (value) =>
       valueName(context, value.node.kind === "leaf" ? placeOf(value).memory : value),

@@ -112,5 +112,8 @@ function emitTiledRows(
       program.emitRow(row, new Map([[sum!, { name: sums, start }]]));
     });
   };
-  return emitContraction(builder, plan, { limits: limitsOf(plan, null, builder.batchMax), finish });
+  return emitContraction(builder, plan, {
+    limits: limitsOf(plan, null, builder.surroundings),
+    finish,
+  });
 }

@@ -3,13 +3,8 @@
  * training, evaluation and prediction have in common. Their kernel is made once, and bound to the values of each.
  */
 
-import type { Value } from "../graph/node.ts";
-import {
-  type KnownSupports,
-  type KnownVariations,
-  supportOf,
-  variationOf,
-} from "../graph/support.ts";
+import type { Compute, Value } from "../graph/node.ts";
+import type { Supports } from "../graph/support.ts";
 import type { Group } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import { type GroupForms, kindOf } from "./group-forms.ts";
@@ -29,8 +24,6 @@ export class ScheduledOnce {
     TargetDescription,
     Map<string, { readonly form: PlacedForm; readonly scheduled: ScheduledKernel }>
   >();
-  readonly #supports: KnownSupports = new Map();
-  readonly #variations: KnownVariations = new Map();
   readonly #limits = new Map<Value, readonly string[]>();
 
   constructor(forms: GroupForms) {
@@ -57,7 +50,8 @@ export class ScheduledOnce {
   }
 
   /** All that schedules ask of a group: its form, and of each value where it lies and what is known of its elements. */
-  #placedForm(group: Group, { batchMax, takesRows, times, placeOf }: Surroundings): PlacedForm {
+  #placedForm(group: Group, surroundings: Surroundings): PlacedForm {
+    const { batchMax, takesRows, times, supports, placeOf } = surroundings;
     const { number, values } = this.#forms.formOf(group);
     const numbers = new Map(values.map((value, i) => [value, i]));
     const numberOf = (value: Value): number => {
@@ -66,29 +60,34 @@ export class ScheduledOnce {
       return number;
     };
     // Tiles pass over what operands have no part in, see `contraction-limits.ts`.
-    const isLimited = group.stages.some(({ reducer }) => reducer !== null);
+    const factors = new Set(group.stages.filter(isSumOfProducts).flatMap((sum) => sum.operands));
     const parts = [`${number} ${batchMax} ${takesRows} ${times}`];
     // What is said of a value may mention further ones, which come behind it.
     for (const value of numbers.keys()) {
       const { memory, stacked } = placeOf(value);
       const place = `${numberOf(memory)} ${stacked?.key}`;
       const kind = numbers.get(value)! < values.length ? [] : [kindOf(value)];
-      parts.push([place, ...kind, ...(isLimited ? this.#limitsIn(value) : [])].join(" "));
+      const limits = factors.has(value) ? this.#limitsIn(value, supports) : [];
+      parts.push([place, ...kind, ...limits].join(" "));
     }
     return { text: parts.join("\n"), values: [...numbers.keys()] };
   }
 
   /** What indexes alone say of a value: where it may differ from zero, and where it varies along each axis. */
-  #limitsIn(value: Value): readonly string[] {
+  #limitsIn(value: Value, supports: Supports): readonly string[] {
     const known = this.#limits.get(value);
     if (known !== undefined) return known;
     const limits = [
-      supportOf(value, this.#supports),
-      ...value.shape.map((_, d) => variationOf(value, d, this.#variations)),
+      supports.supportOf(value),
+      ...value.shape.map((_, d) => supports.variationOf(value, d)),
     ].map(({ key }) => key);
     this.#limits.set(value, limits);
     return limits;
   }
+}
+
+function isSumOfProducts({ reducer, body }: Compute): boolean {
+  return reducer === "sum" && body.kind === "call" && body.fn === "multiply";
 }
 
 /** The kernel of one group with the values of another in place of its own, and scratch memory of its own. */

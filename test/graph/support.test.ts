@@ -6,7 +6,7 @@ import { always, never, nonnegative } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { fixed } from "../../compiler/graph/extent.ts";
 import type { Scalar } from "../../compiler/graph/node.ts";
-import { supportOf, variationOf } from "../../compiler/graph/support.ts";
+import { Supports } from "../../compiler/graph/support.ts";
 
 const context = new GraphContext();
 const shape = [fixed(6), fixed(6)];
@@ -32,14 +32,14 @@ describe("the support of", () => {
     ["a triangle and a tensor", map(context.call("add", load(triangle), load())), always],
     ["what is not zero at zero", map(context.call("exp", load(triangle))), always],
   ])("%s", (_, value, expected) => {
-    expect(supportOf(value).key).toBe(expected.key);
+    expect(new Supports().supportOf(value).key).toBe(expected.key);
   });
 
   test("a value that reads another elsewhere", () => {
     const next = [axisAffine(0), offsetAffine(axisAffine(1), 1)];
     const guard = nonnegative(offsetAffine(subtractAffine(axisAffine(0), axisAffine(1)), -1));
-    expect(supportOf(map(context.load(triangle, next))).key).toBe(guard.key);
-    expect(supportOf(map(context.load(leaf, next, guard))).key).toBe(guard.key);
+    expect(new Supports().supportOf(map(context.load(triangle, next))).key).toBe(guard.key);
+    expect(new Supports().supportOf(map(context.load(leaf, next, guard))).key).toBe(guard.key);
   });
 });
 
@@ -58,6 +58,6 @@ describe("the variation along columns of", () => {
     ["what two sides of a mask vary in", map(context.call("add", load(masked), load())), always],
     ["another axis of it", transposed, always],
   ])("%s", (_, value, expected) => {
-    expect(variationOf(value, 1).key).toBe(expected.key);
+    expect(new Supports().variationOf(value, 1).key).toBe(expected.key);
   });
 });

@@ -31,7 +31,7 @@ import { Accumulation } from "../../schedule/accumulate.ts";
 import { lowerBody } from "../../schedule/body.ts";
 import { conditionValue, type Point, scalarIndex } from "../../schedule/indexes.ts";
 import { isStepScalar, KernelBuilder, stridesOf } from "../../schedule/kernel-builder.ts";
-import { valueName } from "../../schedule/names.ts";
+import { outsideLoops } from "../../schedule/loop-levels.ts";
 import { nameSteps } from "../../schedule/step-parameters.ts";
 import { blockComment, CLikePrinter } from "../c-like-printer.ts";
 import { javaScriptDialect } from "./dialect.ts";
@@ -97,13 +97,7 @@ class GraphWriter extends KernelBuilder {
   readonly #numbers = new Map<Value, Expression>();
 
   constructor(context: GraphContext, graph: Graph, options: JavaScriptOptions) {
-    super({
-      placeOf: (memory) => ({ memory, stacked: null }),
-      batchMax: graph.batchMax,
-      nameOf: (value) => valueName(context, value),
-      takesRows: false,
-      times: 1,
-    });
+    super(outsideLoops(context, { graph, stored: new Map() }));
     this.#context = context;
     this.#options = options;
   }
