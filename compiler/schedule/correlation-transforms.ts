@@ -20,6 +20,7 @@ import { BlockBuilder } from "../kernel/block-builder.ts";
 import {
   add,
   constant,
+  literalOf,
   load,
   multiply,
   place,
@@ -31,6 +32,7 @@ import { askFor } from "../kernel/intrinsics.ts";
 import type { Access, Expression, KernelFunction, Statement } from "../kernel/ir.ts";
 import { tapCount, tilePlaces } from "../optimize/fusion/correlated-axes.ts";
 import { tilePoints } from "./correlation.ts";
+import { NumberParameters } from "./number-parameters.ts";
 import { addressOf, type TileOperand } from "./tile-operand.ts";
 
 type Formula = (builder: BlockBuilder, values: readonly Expression[]) => readonly Expression[];
@@ -42,12 +44,14 @@ interface Transform {
   readonly formula: Formula;
   /** For each number after it what it takes of those before, 1, -1 or 0; null where that is not all. */
   readonly signs: readonly (readonly number[])[] | null;
+  /** Whether a task transforms all at once, instead of block by block. */
+  readonly isOnce: boolean;
 }
 
 /** Sums and differences, the first of which has to be a number as it is. */
 function signedSums(signs: readonly (readonly number[])[]): Transform {
   const formula: Formula = (_, values) => signs.map((row) => signedSum(row, (i) => values[i]!));
-  return { from: signs[0]!.length, to: signs.length, formula, signs };
+  return { from: signs[0]!.length, to: signs.length, formula, signs, isOnce: false };
 }
 
 function signedSum(signs: readonly number[], value: (i: number) => Expression): Expression {
@@ -79,6 +83,7 @@ export const transforms = {
       return [g0!, add(outer, inner), subtract(outer, inner), g2!];
     },
     signs: null,
+    isOnce: true,
   },
   /** Products to two outputs. */
   outputs: signedSums([
@@ -101,6 +106,7 @@ export const transforms = {
       return [add(m0!, sum), multiply(subtract(m1!, m2!), half), subtract(sum, m3!)];
     },
     signs: null,
+    isOnce: true,
   },
 } as const satisfies Record<string, Transform>;
 
@@ -142,49 +148,83 @@ export interface TileRun {
 
 /** A call that transforms tiles from one place to another. */
 export function invokeTransform(run: TileRun, from: TileOperand, to: TileOperand): Statement {
-  const args = [addressOf(from), addressOf(to)];
-  return { kind: "invoke", function: transformFunction(run), args };
+  const { transform, numbers, start } = transformFunction(run);
+  const source = addressOf({ ...from, start: add(from.start, constant(start)) });
+  return { kind: "invoke", function: transform, args: [source, ...numbers, addressOf(to)] };
 }
 
-/** Named by all that its body depends on. */
-function transformFunction(run: TileRun): KernelFunction {
+/**
+ * Named by all that its body depends on, the numbers that it takes between its operands, and how far from the first tile its
+ * source starts. There are registers for the numbers of a row of points, or of an axis; for those of all places of a tile
+ * there are not, so they are in the text, unless a task calls the function once.
+ */
+function transformFunction(run: TileRun): {
+  readonly transform: KernelFunction;
+  readonly numbers: readonly Expression[];
+  readonly start: number;
+} {
   const { transform, rank, row, ahead, tiles, from, to, back, skips, vectors, lanes, active } = run;
+  const step: Transform = transforms[transform];
+  const areLiteral = rank > 1 && row === null && !step.isOnce;
   const builder = new BlockBuilder();
   const pointer = (hint: string, access: Access) =>
     ({ kind: "pointer", name: builder.name(hint), dtype: "f32", access }) as const;
   const source = pointer("source", "read");
   const target = pointer("target", "write");
+  const numbers = new NumberParameters(builder);
+  const count = (hint: string, value: number): Expression =>
+    areLiteral ? constant(value) : numbers.count(hint, constant(value));
+  const stride = (hint: string, value: number): Expression =>
+    areLiteral ? constant(value) : numbers.stride(hint, value);
   const even = back === null ? tiles : tiles - 1;
+  const whole = active === lanes ? vectors : vectors - 1;
+  const evenTiles = count("tiles", even);
+  const wholeLanes = count("channels", whole * lanes);
 
-  /** Places that no other tile asks for: one with each row of points, or all of them. */
-  const askAhead = (sourceAt: Expression): void => {
-    const first = transforms[transform].from - tilePlaces;
-    for (const number of row === null ? Array(tilePlaces ** rank).keys() : [row]) {
-      const r = first + Math.floor(number / tilePlaces);
-      const at = ahead! + r * from.row + (first + (number % tilePlaces)) * from.column;
-      builder.emit(askFor(source.name, add(sourceAt, constant(at))));
-    }
+  const allRows = (count: number): number[] => [...Array(rank === 1 ? 1 : count).keys()];
+  const rowsRead = row === null ? allRows(step.from) : rowsOf(step.signs![row]!);
+  const first = rowsRead[0]!;
+  /** Where numbers of a tile are from where the first row begins. */
+  const placesOf = (hint: string, places: TilePlaces, rows: readonly number[]) => {
+    const tile = stride(hint, places.tile);
+    const column = stride(`${hint}_column`, places.column);
+    const rowStarts = rows.map((r, i) =>
+      i === 0 ? constant(0) : stride(`${hint}_row`, (r - rows[0]!) * places.row),
+    );
+    const at = (r: number, c: number) =>
+      add(rowStarts[rows.indexOf(r)]!, multiply(column, constant(c)));
+    return { tile, at };
   };
-  const oneVector = (sourceAt: Expression, targetAt: Expression, used: number, last: boolean) => {
+  const sources = placesOf("from", from, rowsRead);
+  const targets = placesOf("to", to, row === null ? allRows(step.to) : [0]);
+  /** Places that no other tile asks for: one with each row of points, or all of them. */
+  const placesAhead = row === null ? [...Array(tilePlaces ** rank).keys()] : [row];
+  const asked = (ahead === null ? [] : placesAhead).map((number) => {
+    const r = step.from - tilePlaces + Math.floor(number / tilePlaces);
+    const c = step.from - tilePlaces + (number % tilePlaces);
+    return stride("ahead", ahead! + (r - first) * from.row + c * from.column);
+  });
+
+  const oneVector = (sourceAt: Expression, targetAt: Expression, used: number, isLast: boolean) => {
     const type = vectorOf("f32", lanes);
     const zero = constant(0, "f32", lanes);
     const isLeftOut = (r: number, column: number) =>
-      (skips.row && r === 0) || (skips.column && last && column === 0);
+      (skips.row && r === 0) || (skips.column && isLast && column === 0);
     const given = (r: number, column: number): Expression => {
-      const at = add(sourceAt, constant(r * from.row + column * from.column));
+      const at = add(sourceAt, sources.at(r, column));
       return builder.let("given", load(place(source.name, at), type, { active: used }));
     };
     const givenOrZero = (r: number, column: number) =>
       isLeftOut(r, column) ? zero : given(r, column);
-    const placeOf = (r: number, column: number) =>
-      place(target.name, add(targetAt, constant(r * to.row + column * to.column)));
-    const step: Transform = transforms[transform];
-    if (ahead !== null) askAhead(sourceAt);
+    const emit = (r: number, column: number, number: Expression): void => {
+      builder.emit(store(place(target.name, add(targetAt, targets.at(r, column))), number));
+    };
+    for (const at of asked) builder.emit(askFor(source.name, add(sourceAt, at)));
     if (row === null) {
       const grid = numbersOf(step.from, rank, givenOrZero);
       nested(builder, step, rank, grid).forEach((numbers, r) => {
         numbers.forEach((number, column) => {
-          builder.emit(store(placeOf(r, column), number));
+          emit(r, column, number);
         });
       });
       return;
@@ -196,51 +236,80 @@ function transformFunction(run: TileRun): KernelFunction {
       ),
     );
     step.formula(builder, mixed).forEach((number, column) => {
-      builder.emit(store(placeOf(0, column), number));
+      emit(0, column, number);
     });
   };
-  const oneTile = (sourceAt: Expression, targetAt: Expression, last: boolean): void => {
-    const whole = active === lanes ? vectors : vectors - 1;
-    if (whole > 0) {
+  const oneTile = (sourceAt: Expression, targetAt: Expression, isLast: boolean): void => {
+    if (literalOf(wholeLanes) !== 0) {
       builder.loop(
         "c",
         constant(0),
-        constant(whole * lanes),
-        (c) => oneVector(add(sourceAt, c), add(targetAt, c), lanes, last),
+        wholeLanes,
+        (c) => oneVector(add(sourceAt, c), add(targetAt, c), lanes, isLast),
         lanes,
       );
     }
     if (whole === vectors) return;
-    const rest = constant(whole * lanes);
-    oneVector(add(sourceAt, rest), add(targetAt, rest), active, last);
+    oneVector(add(sourceAt, wholeLanes), add(targetAt, wholeLanes), active, isLast);
   };
-  if (even > 0) {
-    builder.loop("t", constant(0), constant(even), (t) => {
-      const sourceAt = builder.let("from", multiply(t, constant(from.tile)));
-      const targetAt = builder.let("to", multiply(t, constant(to.tile)));
-      oneTile(sourceAt, targetAt, false);
+  // A name would be a number of 32 bits, which strides need not be.
+  const named = (hint: string, value: Expression) =>
+    areLiteral ? builder.let(hint, value) : value;
+  if (literalOf(evenTiles) !== 0) {
+    builder.loop("t", constant(0), evenTiles, (t) => {
+      const sourceAt = named("from", multiply(t, sources.tile));
+      oneTile(sourceAt, named("to", multiply(t, targets.tile)), false);
     });
   }
   if (back !== null) {
-    oneTile(constant(even * from.tile - back.from), constant(even * to.tile - back.to), true);
+    const sourceAt = stride("from_last", even * from.tile - back.from);
+    oneTile(sourceAt, stride("to_last", even * to.tile - back.to), true);
   }
 
-  const parts = [
-    ...(row === null ? [] : [`row${row}`]),
-    ...(ahead === null ? [] : [`ahead${numeral(ahead)}`]),
-    `${tiles}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}`,
+  const lanesUsed = active === lanes ? `${lanes}` : `${lanes}to${active}`;
+  const literal = [
+    `${tiles}x${vectors}x${lanesUsed}`,
     ...[from, to].map((places) => [places.tile, places.row, places.column].map(numeral).join("x")),
-    ...(back === null ? [] : [`back${numeral(back.from)}x${numeral(back.to)}`]),
-    ...(skips.row || skips.column ? [`skip${skips.row ? "r" : ""}${skips.column ? "c" : ""}`] : []),
+  ];
+  const skipped = [
+    ...(skips.row && rowsRead.includes(0) ? [`r${rowsRead.indexOf(0)}`] : []),
+    ...(skips.column ? ["c"] : []),
+  ];
+  const by = areLiteral ? numeral : () => "";
+  const parts = [
+    ...(row === null ? [] : [`row${signsText(step.signs![row]!)}`]),
+    ...(ahead === null ? [] : [`ahead${by(ahead)}`]),
+    ...(areLiteral ? literal : [lanesUsed]),
+    ...(back === null
+      ? []
+      : [`back${areLiteral ? [back.from, back.to].map(numeral).join("x") : ""}`]),
+    ...(skipped.length === 0 ? [] : [`skip${skipped.join("")}`]),
   ];
   return {
-    name: [transform, rank, ...parts].join("_"),
-    comment: `Transforms ${transform} of ${tiles} tiles.`,
-    parameters: [source, target],
-    body: builder.statements,
-    result: null,
-    inline: false,
+    transform: {
+      name: [transform, rank, ...parts].join("_"),
+      comment: `Transforms ${transform} of ${areLiteral ? `${tiles} ` : ""}tiles.`,
+      parameters: [source, ...numbers.parameters, target],
+      body: builder.statements,
+      result: null,
+      inline: false,
+    },
+    numbers: numbers.values,
+    start: first * from.row,
   };
+}
+
+/** The rows that make up a row of points: the one that is taken as it is, and those that are added or subtracted. */
+function rowsOf(signs: readonly number[]): number[] {
+  const first = signs.indexOf(1);
+  const others = signs.flatMap((sign, i) => (sign === 0 || i === first ? [] : [i]));
+  return [first, ...others];
+}
+
+/** What is done with rows after the first. */
+function signsText(signs: readonly number[]): string {
+  const [, ...others] = rowsOf(signs);
+  return others.map((i) => (signs[i]! > 0 ? "plus" : "minus")).join("");
 }
 
 /** A grid of numbers, of one row where transforms are of one axis. */

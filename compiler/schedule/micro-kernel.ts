@@ -23,7 +23,6 @@ import {
   store,
   subtract,
   symbol,
-  variable,
   vectorOf,
 } from "../kernel/build.ts";
 import { askFor } from "../kernel/intrinsics.ts";
@@ -31,11 +30,11 @@ import type {
   Access,
   ColumnParameter,
   Expression,
-  FunctionParameter,
   KernelFunction,
   Statement,
 } from "../kernel/ir.ts";
 import { type Moved, movedBy, type SumLoop, unmoved } from "./contraction-sums.ts";
+import { NumberParameters } from "./number-parameters.ts";
 import { addressOf, type TileOperand } from "./tile-operand.ts";
 
 /** Elements of f32 in a line of the caches of all processors that matter. */
@@ -122,22 +121,15 @@ function tileFunction(
   const left =
     batchRows === null ? pointer("left", "read") : columnOf(builder.name("left"), batchRows);
   const right = pointer("right", "read");
-  const numbers: Expression[] = [];
-  const parameters: FunctionParameter[] = [];
-  const argument = (hint: string, value: Expression, isStride: boolean): Expression => {
-    const name = builder.name(hint);
-    numbers.push(value);
-    parameters.push({ kind: "value", name, type: value.type, ...(isStride && { isStride }) });
-    return variable(name);
-  };
+  const numbers = new NumberParameters(builder);
   // Where each step looks up a row of the batch no register is left for numbers.
   const areLiteral = batchRows !== null;
   // Where a sum goes on in parts each would wait for where it starts, if that were not known in advance.
   const areLoopsLiteral = areLiteral || (next.length > 0 && sums.every(isLiteral));
   const stride = (hint: string, value: number, inText = areLiteral): Expression =>
-    inText ? constant(value) : argument(hint, constant(value), true);
+    inText ? constant(value) : numbers.stride(hint, value);
   const ends = sums.map((loop) =>
-    areLoopsLiteral && isLiteral(loop) ? countOf(loop) : argument("count", countOf(loop), false),
+    areLoopsLiteral && isLiteral(loop) ? countOf(loop) : numbers.count("count", countOf(loop)),
   );
   const steps = sums.map(
     ({ broadcastStep, broadcastRows, runStep }): Moved => ({
@@ -232,7 +224,7 @@ function tileFunction(
   const by = (isLiterallyApart ? `_by${numeral(rowStep)}` : "") + ofRows;
   const distance = far < sums.length - 1 ? `outer${times}` : `${times}`;
   return {
-    numbers,
+    numbers: numbers.values,
     tile: {
       name: [
         goesOn ? "tile_on" : "tile",
@@ -243,7 +235,7 @@ function tileFunction(
         ...asked.map(({ apart: step }) => `ask${numeral(literalOf(step) ?? null)}`),
       ].join("_"),
       comment: `${goesOn ? "Adds to the sums" : "Sums"} of ${rows} rows and ${vectors} vectors of columns.`,
-      parameters: [left, right, ...parameters, ...asked.map(({ to }) => to), out],
+      parameters: [left, right, ...numbers.parameters, ...asked.map(({ to }) => to), out],
       body: builder.statements,
       result: null,
       inline: false,
