@@ -202,7 +202,10 @@ async function main(folder: string): Promise<void> {
     await compare(comparison, workloads, meter, folder, report);
   }
   if (sections.has("start")) {
-    for (const start of measureStart(workloads, folder)) report(start, formatStart(start));
+    for (const workload of workloads) {
+      const start = await measureStart(workload, folder);
+      report(start, formatStart(start));
+    }
   }
   if (options.save) {
     const path = resultPath(root, head);

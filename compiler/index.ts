@@ -12,10 +12,9 @@ import type { Precision } from "./semantics/precision.ts";
 import type { LoweredProgram } from "./semantics/program.ts";
 import { RecordedSources } from "./sources.ts";
 import { alternativeOf, type Target } from "./targets/alternative.ts";
-import { KernelParts } from "./targets/cpu/c-source.ts";
 import { type Clock, clocksOffset, planClocks } from "./targets/cpu/clocks.ts";
 import { KernelPrinter } from "./targets/cpu/print-kernel.ts";
-import { printLibrary } from "./targets/cpu/print-module.ts";
+import { LibraryPrinter, type PartTaker } from "./targets/cpu/print-module.ts";
 import { printCuda } from "./targets/cuda/print-module.ts";
 import { reportLoops } from "./targets/report-loops.ts";
 import { printWgsl } from "./targets/wgsl/print-module.ts";
@@ -23,7 +22,7 @@ import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
 
 export interface CompileOptions
-  extends Omit<PassesOptions, "write" | "target" | "alternative" | "takeKernel"> {
+  extends Omit<PassesOptions, "write" | "target" | "alternative" | "takeKernel" | "takeUpdates"> {
   /** Where kernels run; a function where that depends on the precision that the program allows. */
   readonly target: Target | ((precision: Precision) => Target);
   /** What replaces entries of the train block. */
@@ -32,12 +31,6 @@ export interface CompileOptions
   readonly clocks?: Clock | undefined;
   /** Who compiles parts of the CPU's kernels while this compiles the rest; by default nobody. */
   readonly parts?: PartTaker | undefined;
-}
-
-/** Gets the parts that have kernels alone, as `partTexts` makes them of so much work, each once its kernels are made. */
-export interface PartTaker {
-  readonly work: number;
-  readonly take: (text: string) => void;
 }
 
 export interface CompileOutcome {
@@ -68,33 +61,28 @@ export function compile(
   const printed: string[] = [];
   const target =
     typeof options.target === "function" ? options.target(lowered.precision) : options.target;
-  const printer = new KernelPrinter(target.name === "cpu" ? target.features : []);
-  const begun =
-    parts && target.name === "cpu"
-      ? new KernelParts((...of) => printer.definitions(...of), parts.work)
+  const { clocks } = options;
+  // Where clocks write is not known before all is scheduled.
+  const library =
+    target.name === "cpu" && clocks === undefined
+      ? new LibraryPrinter(new KernelPrinter(target.features), { source: entry }, parts)
       : undefined;
   const passes = runPasses(lowered, (span) => sources.locate(span), {
     ...options,
     target,
     alternative: alternativeOf(target),
-    takeKernel:
-      begun &&
-      ((kernel) => {
-        const text = begun.add(printer.print(kernel).fn);
-        if (text !== undefined) parts?.take(text);
-      }),
+    takeKernel: library && ((kernel) => library.addKernel(kernel)),
+    takeUpdates: library && ((functions) => library.addStage(functions)),
     write: (text) => printed.push(text),
   });
   const plan = planTrainer(lowered, passes, {
     target: target.name,
     requiredFeatures: target.name === "cpu" ? target.features : [],
   });
-  const { clocks } = options;
   const { scheduled } = passes;
   const { module } = scheduled;
   const code = printKernels(passes, target, {
-    printer,
-    parts: begun,
+    library,
     source: entry,
     batchMax: lowered.batchMax,
     clocks,
@@ -113,10 +101,8 @@ export function compile(
 }
 
 interface PrintedProgram {
-  /** Of kernels for the CPU. */
-  readonly printer: KernelPrinter;
-  /** Those that were filled with kernels as these were made. */
-  readonly parts: KernelParts | undefined;
+  /** Of the CPU, begun as its kernels were made. */
+  readonly library: LibraryPrinter | undefined;
   readonly source: string;
   readonly batchMax: number;
   readonly clocks: Clock | undefined;
@@ -125,13 +111,16 @@ interface PrintedProgram {
 function printKernels(
   { scheduled, alternative }: PassesResult,
   target: Target,
-  { printer, parts, source, batchMax, clocks }: PrintedProgram,
+  { library, source, batchMax, clocks }: PrintedProgram,
 ): KernelCode {
   const { module, arenas } = scheduled;
   switch (target.name) {
     case "cpu": {
       const timing = clocks && { clock: clocks, offset: clocksOffset(arenas.results) };
-      return { target: "cpu", c: printLibrary(module, printer, { source, clocks: timing }, parts) };
+      const whole =
+        library ??
+        new LibraryPrinter(new KernelPrinter(target.features), { source, clocks: timing });
+      return { target: "cpu", c: whole.finish(module) };
     }
     case "wgsl": {
       const program = printWgsl(module, alternative?.module ?? null, { batchMax, arenas });

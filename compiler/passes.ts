@@ -6,7 +6,7 @@ import { inlineCalls } from "./graph/calls.ts";
 import type { Graph } from "./graph/node.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
-import type { KernelModule } from "./kernel/module.ts";
+import type { GraphFunction, KernelModule } from "./kernel/module.ts";
 import { printModule } from "./kernel/print.ts";
 import { verifyModule } from "./kernel/verify.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
@@ -142,6 +142,8 @@ export interface PassesOptions extends PassOptions {
   readonly candidates?: number | undefined;
   /** Gets each kernel for `target` as soon as it is made, in the order of launches. */
   readonly takeKernel?: ProgramOptions["takeKernel"];
+  /** Gets the functions of the graphs that train, before other graphs are scheduled, if there are such. */
+  readonly takeUpdates?: ((functions: readonly GraphFunction[]) => void) | undefined;
 }
 
 /** What the passes made of a lowered program. */
@@ -162,7 +164,15 @@ export interface PassesResult {
 export function runPasses(
   lowered: LoweredProgram,
   locate: (span: Span) => string,
-  { target, alternative = null, fusion = true, candidates, takeKernel, ...options }: PassesOptions,
+  {
+    target,
+    alternative = null,
+    fusion = true,
+    candidates,
+    takeKernel,
+    takeUpdates,
+    ...options
+  }: PassesOptions,
 ): PassesResult {
   const { context, training } = lowered;
   const monitor = new PassMonitor(options);
@@ -185,21 +195,23 @@ export function runPasses(
   const program = { ...parts, joinLaunches: fusion, candidates, locate };
   const schedule = new ProgramSchedule(context, target, { ...program, takeKernel });
   const otherSchedule = alternative && new ProgramSchedule(context, alternative, program);
-  const onDevice = (graph: Graph): void => {
+  const onDevice = (graph: Graph): readonly GraphFunction[] => {
     const { name } = graph;
     const inlined = run(inlining, name, graph);
     const hoisted = run(scalarHoisting, name, run(simplification, name, inlined));
     stepScalars.set(name, hoisted.scalars);
     const rounded = run(rounding(target), name, hoisted.graph);
     const grouped = run(grouping(target, fusion), name, rounded);
-    run(scheduling(schedule), name, grouped);
+    const { functions } = run(scheduling(schedule), name, grouped);
     if (otherSchedule !== null) run(scheduling(otherSchedule), `${name}, alternative`, grouped);
+    return functions;
   };
 
   if (training !== null) {
-    for (const { graph } of training.updates) {
-      onDevice(run(differentiation, graph.name, canonical(graph)));
-    }
+    const updates = training.updates.flatMap(({ graph }) =>
+      onDevice(run(differentiation, graph.name, canonical(graph))),
+    );
+    takeUpdates?.(updates);
     onDevice(canonical(training.evaluate));
   }
   onDevice(canonical(lowered.predict));

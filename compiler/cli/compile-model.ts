@@ -3,11 +3,12 @@
 import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
 import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
-import { type CompileOptions, compile, type PartTaker } from "../index.ts";
+import { type CompileOptions, compile } from "../index.ts";
 import type { PlanSource } from "../optimize/target-description.ts";
 import type { Precision } from "../semantics/precision.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
 import type { Clock } from "../targets/cpu/clocks.ts";
+import type { PartTaker } from "../targets/cpu/print-module.ts";
 import { describeCuda } from "../targets/cuda/description.ts";
 import { describeWgsl } from "../targets/wgsl/description.ts";
 import { CommandError, SilentFailure } from "./failure.ts";

@@ -12,12 +12,13 @@ import {
 } from "../../runtime/training/command/environment.ts";
 import type { CompiledProgram } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
-import type { PartTaker } from "../index.ts";
 import type { CompiledFile } from "../targets/build-cache.ts";
+import type { PartTaker } from "../targets/cpu/print-module.ts";
 import {
   beginLibrary,
   type CCompiler,
   type CompileOptions,
+  compileFirstStage,
   compileLibrary,
 } from "../targets/cpu/toolchain.ts";
 import type { ObjectFiles } from "../targets/object-files.ts";
@@ -28,7 +29,10 @@ import type { ReadyKernels } from "./program-cache.ts";
 import type { Streams } from "./streams.ts";
 
 /** What is known before kernels are compiled, and what is to be done then. */
-export type Preparations = Pick<CompileOptions, "compiler" | "whileCompiling" | "begun">;
+export type Preparations = Pick<
+  CompileOptions,
+  "compiler" | "whileCompiling" | "begun" | "isUrgent"
+>;
 
 /** Lines of a part: compilers take several times as long for it as they take to start. */
 const partWork = 2000;
@@ -64,14 +68,21 @@ export interface BegunKernels {
   readonly begun: ObjectFiles;
 }
 
-/** @throws MissingCompilerError if the compiler does not run. */
+/**
+ * `stages` is how many of the program's are compiled so early.
+ * @throws MissingCompilerError if the compiler does not run.
+ */
 export async function beginKernels(
   march: string | undefined,
   compiler: CCompiler,
+  stages = Number.POSITIVE_INFINITY,
 ): Promise<BegunKernels> {
   const options = libraryOptions(march);
   const begun = await beginLibrary({ ...options, compiler });
-  return { begun, parts: { work: options.partWork, take: (text) => begun.begin(text) } };
+  const take: PartTaker["take"] = (text, stage) => {
+    if (stage < stages) begun.begin(text);
+  };
+  return { begun, parts: { work: options.partWork, take } };
 }
 
 /** Kernels ready to run in this process. */
@@ -90,6 +101,38 @@ export async function readyKernels(
   return { target: "cpu", library: path };
 }
 
+/** `library` may have the graphs that train alone; `whole` is the path of all of them. */
+export type TrainingKernels =
+  | ReadyKernels
+  | { readonly target: "cpu"; readonly library: string; readonly whole: Promise<string> };
+
+/** Kernels with which training can begin, and all of them, of which the others are compiled beside it. */
+export async function trainingKernels(
+  program: CompiledProgram,
+  march: string | undefined,
+  preparations: Preparations,
+): Promise<{ readonly kernels: TrainingKernels; readonly ready: Promise<ReadyKernels> }> {
+  const { code } = program;
+  const first =
+    code.target === "cpu"
+      ? await compileFirstStage(code.c, { ...libraryOptions(march), ...preparations })
+      : undefined;
+  if (first === undefined) {
+    const kernels = await readyKernels(program, march, preparations);
+    return { kernels, ready: Promise.resolve(kernels) };
+  }
+  const { whileCompiling: _, ...others } = preparations;
+  const whole = compileKernels(program, march, { ...others, isUrgent: false }).then(
+    ({ path }) => path,
+  );
+  // Who waits for it is told what went wrong.
+  whole.catch(() => undefined);
+  return {
+    kernels: { target: "cpu", library: first.path, whole },
+    ready: whole.then((library) => ({ target: "cpu", library })),
+  };
+}
+
 /** `digits` for `examples/digits.nn`. */
 export function modelName(entry: string): string {
   return basename(entry, extname(entry));
@@ -98,7 +141,7 @@ export function modelName(entry: string): string {
 export function modelEnvironment(
   entry: string,
   program: Pick<CompiledProgram, "plan" | "functions">,
-  kernels: ReadyKernels,
+  kernels: TrainingKernels,
   streams: Streams,
   dataFolder: string | undefined,
 ): CommandEnvironment {
@@ -121,12 +164,12 @@ export function modelEnvironment(
 /** The device that kernels are for; `threads` are those of the CPU. */
 export async function openDevice(
   definition: TrainerDefinition,
-  kernels: ReadyKernels,
+  kernels: TrainingKernels,
   threads: number,
 ): Promise<Device> {
   switch (kernels.target) {
     case "cpu":
-      return new CpuDevice({ plan: definition.plan, library: kernels.library, threads });
+      return new CpuDevice({ ...kernels, plan: definition.plan, threads });
     case "wgsl": {
       const { openGpu } = await import("../../runtime/devices/webgpu/node-gpu.ts");
       const { openWebGpuDevice } = await import("../../runtime/devices/webgpu/open-device.ts");

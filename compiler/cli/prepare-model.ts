@@ -7,10 +7,16 @@ import type { CompileRequest } from "./compile-model.ts";
 import { requireCudaDevice } from "./cuda-kernels.ts";
 import { CommandError } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
-import { beginKernels, modelEnvironment, readyKernels } from "./model-environment.ts";
+import {
+  beginKernels,
+  modelEnvironment,
+  readyKernels,
+  type TrainingKernels,
+  trainingKernels,
+} from "./model-environment.ts";
 import type { CompileFlags } from "./options.ts";
 import { findPackageFiles } from "./package-files.ts";
-import { type KeptProgram, ProgramCache } from "./program-cache.ts";
+import { type KeptProgram, ProgramCache, type ReadyKernels } from "./program-cache.ts";
 import { diskSources } from "./source-files.ts";
 import type { Streams } from "./streams.ts";
 import { resolveTarget } from "./target.ts";
@@ -19,7 +25,10 @@ import { tunedPlans } from "./tuning/plan-store.ts";
 /** What can be done with a program before its kernels are compiled. */
 type WhileCompiling = (program: KeptProgram["program"]) => void;
 
-/** `whileCompiling` is called when the C compiler has begun, if it has to; it must not fail. */
+/**
+ * `whileCompiling` is for what trains first: it is called when the C compiler has begun, if it has to, and must not fail;
+ * kernels of other graphs are then compiled while training runs.
+ */
 export async function prepareModel(
   flags: Omit<CompileRequest, "target"> & Pick<CompileFlags, "target" | "tuned">,
   dataFolder: string | undefined,
@@ -39,7 +48,7 @@ async function keptOrCompiled(
   request: CompileRequest,
   streams: Streams,
   whileCompiling: WhileCompiling | undefined,
-): Promise<KeptProgram> {
+): Promise<Pick<Compiled, "program" | "kernels">> {
   const { std, buildId } = findPackageFiles();
   if (buildId === undefined) return compileAll(request, streams, whileCompiling);
   const { entry, batchSize, target, march, precision, fusion, winograd } = request;
@@ -71,22 +80,38 @@ async function keptOrCompiled(
     return kept;
   }
   const compiled = await compileAll(request, streams, whileCompiling);
+  const { program, warnings, sources } = compiled;
   // Beside what the program is wanted for; failing to keep it is no failure.
-  void cache.write(compiled, compiled.sources);
+  compiled.ready.then(
+    (kernels) => cache.write({ program, kernels, warnings }, sources),
+    () => undefined,
+  );
   return compiled;
+}
+
+interface Compiled {
+  readonly program: KeptProgram["program"];
+  readonly kernels: TrainingKernels;
+  /** All of the kernels. */
+  readonly ready: Promise<ReadyKernels>;
+  readonly warnings: string;
+  readonly sources: ReadonlyMap<string, string>;
 }
 
 async function compileAll(
   request: CompileRequest,
   streams: Streams,
   whileCompiling: WhileCompiling | undefined,
-): Promise<KeptProgram & { readonly sources: ReadonlyMap<string, string> }> {
+): Promise<Compiled> {
   // Says what it is while the compiler is loaded, which is done only where there is something to compile.
   const compiler =
     request.target === "cpu" ? await findCCompiler().catch(() => undefined) : undefined;
   const { compileModel } = await import("./compile-model.ts");
   // Without a C compiler that runs, that is told when kernels are to be compiled.
-  const early = compiler && (await beginKernels(request.march, compiler).catch(() => undefined));
+  const stages = whileCompiling === undefined ? undefined : 1;
+  const early =
+    compiler && (await beginKernels(request.march, compiler, stages).catch(() => undefined));
+  const end = () => early?.begun.remove();
   try {
     const compiled = compileModel({ ...request, parts: early?.parts }, streams);
     const { lowered, sources, warnings } = compiled;
@@ -94,13 +119,25 @@ async function compileAll(
       request.target !== "cpu"
         ? (await import("./with-self-test.ts")).withSelfTest(compiled.program, lowered)
         : compiled.program;
-    const kernels = await readyKernels(program, request.march, {
-      ...(compiler === undefined ? {} : { compiler }),
-      begun: early?.begun,
-      whileCompiling: () => whileCompiling?.(program),
-    });
-    return { program, kernels, warnings, sources };
-  } finally {
-    await early?.begun.remove();
+    const preparations = { ...(compiler === undefined ? {} : { compiler }), begun: early?.begun };
+    const made =
+      whileCompiling === undefined
+        ? await kernelsAtOnce(program, request.march, preparations)
+        : await trainingKernels(program, request.march, {
+            ...preparations,
+            whileCompiling: () => whileCompiling(program),
+          });
+    made.ready.then(end, end);
+    return { ...made, program, warnings, sources };
+  } catch (error) {
+    await end();
+    throw error;
   }
+}
+
+async function kernelsAtOnce(
+  ...of: Parameters<typeof readyKernels>
+): Promise<Pick<Compiled, "kernels" | "ready">> {
+  const kernels = await readyKernels(...of);
+  return { kernels, ready: Promise.resolve(kernels) };
 }

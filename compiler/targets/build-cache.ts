@@ -23,9 +23,11 @@ export interface CacheOptions {
   /** Names of compilers, `PATH` and `XDG_CACHE_HOME` are read from here. */
   readonly environment?: NodeJS.ProcessEnv;
   /** Called as soon as the compilers run, unless the cache has what they would make: for what else there is to do. */
-  readonly whileCompiling?: () => void;
+  readonly whileCompiling?: (() => void) | undefined;
   /** Parts that are being compiled already, in the same way. They stay the caller's, to be removed in the end. */
   readonly begun?: ObjectFiles | undefined;
+  /** Otherwise compilers leave the processors to others; by default it is. */
+  readonly isUrgent?: boolean;
 }
 
 export interface CompiledFile {
@@ -69,7 +71,13 @@ export interface Compilation {
  */
 export async function compileCached(
   compilation: Compilation,
-  { environment = process.env, cacheDirectory: given, whileCompiling, begun }: CacheOptions,
+  {
+    environment = process.env,
+    cacheDirectory: given,
+    whileCompiling,
+    begun,
+    isUrgent = true,
+  }: CacheOptions,
 ): Promise<CompiledFile> {
   const { what, compiler, sources, extensions, args, objectArgs, depends, explain } = compilation;
   const directory = given ?? cacheDirectory(environment);
@@ -87,12 +95,18 @@ export async function compileCached(
     isOne || begun === undefined ? new ObjectFiles({ ...own, objectArgs: compileOne }) : begun;
   const unfinished = join(directory, `${key}.${randomUUID()}${extensions.output}`);
   try {
-    for (const source of sources) parts.begin(source);
+    // A process that a compiler starts has the priority that the compiler began with.
+    const nice = isUrgent ? undefined : await findProgram("nice", environment.PATH ?? "");
+    const through = nice === undefined ? [] : [nice];
+    for (const source of sources) parts.begin(source, through);
     whileCompiling?.();
     const objects = parts.objectsOf(sources);
     const failure =
       (await parts.failureOf(sources)) ??
-      (isOne ? null : await runCompiler(compiler, args(objects, unfinished), environment).failure);
+      (isOne
+        ? null
+        : await runCompiler([...through, compiler, ...args(objects, unfinished)], environment)
+            .failure);
     if (failure !== null) {
       const lacking = explain?.(failure);
       if (lacking !== undefined) throw new MissingCompilerError(lacking);

@@ -37,15 +37,16 @@ export class ObjectFiles {
     this.#compilation = compilation;
   }
 
-  /** Compiles a part, unless that was begun before; returns at once. */
-  begin(text: string): void {
+  /** Compiles a part, unless that was begun before; returns at once. `through` is for `runCompiler`. */
+  begin(text: string, through: readonly string[] = []): void {
     if (this.#begun.has(text)) return;
     const { compiler, extension, objectArgs, directory, environment } = this.#compilation;
     mkdirSync(directory, { recursive: true });
     const source = join(directory, `${randomUUID()}${extension}`);
     const object = `${source}.o`;
     writeFileSync(source, text);
-    const { process, failure } = runCompiler(compiler, objectArgs(source, object), environment);
+    const args = objectArgs(source, object);
+    const { process, failure } = runCompiler([...through, compiler, ...args], environment);
     this.#begun.set(text, { source, object, process, failure });
   }
 
@@ -84,10 +85,9 @@ interface RunningCompiler {
   readonly failure: Promise<string | null>;
 }
 
-/** Starts a compiler. */
+/** Starts a compiler, named before its arguments, after what runs it if that is not to be run directly. */
 export function runCompiler(
-  compiler: string,
-  args: readonly string[],
+  [program, ...args]: readonly string[],
   env: NodeJS.ProcessEnv,
 ): RunningCompiler {
   let said: (failure: string | null) => void;
@@ -95,7 +95,7 @@ export function runCompiler(
     said = resolve;
   });
   const options = { maxBuffer: 1 << 24, env };
-  const process = execFile(compiler, [...args], options, (error, stdout, stderr) => {
+  const process = execFile(program!, args, options, (error, stdout, stderr) => {
     said(error === null ? null : stderr || stdout || error.message);
   });
   return { process, failure };

@@ -38,7 +38,8 @@ const void *DataOf(const Napi::TypedArray &array) {
 
 Napi::Function Session::Define(Napi::Env env) {
   return DefineClass(env, "Session",
-                     {InstanceMethod<&Session::BindColumn>("bindColumn"),
+                     {InstanceMethod<&Session::UseLibrary>("useLibrary"),
+                      InstanceMethod<&Session::BindColumn>("bindColumn"),
                       InstanceMethod<&Session::Run>("run"),
                       InstanceMethod<&Session::Dispose>("dispose")});
 }
@@ -62,6 +63,11 @@ Session::Session(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Session>(inf
 }
 
 Session::~Session() { StopThread(); }
+
+void Session::UseLibrary(const Napi::CallbackInfo &info) {
+  ThrowIfUnusable();
+  library_ = Library::Unwrap(info[0].As<Napi::Object>())->object();
+}
 
 void Session::BindColumn(const Napi::CallbackInfo &info) {
   ThrowIfUnusable();

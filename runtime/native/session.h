@@ -30,6 +30,7 @@ class Session : public Napi::ObjectWrap<Session> {
     Napi::ObjectReference scalars;
   };
 
+  void UseLibrary(const Napi::CallbackInfo &info);
   void BindColumn(const Napi::CallbackInfo &info);
   Napi::Value Run(const Napi::CallbackInfo &info);
   void Dispose(const Napi::CallbackInfo &info);

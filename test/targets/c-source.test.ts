@@ -20,14 +20,14 @@ import { verifyModule } from "../../compiler/kernel/verify.ts";
 import {
   type CSource,
   hidden,
-  KernelParts,
-  partTexts,
+  LibraryParts,
+  partsOf,
   wholeText,
 } from "../../compiler/targets/cpu/c-source.ts";
 import { KernelPrinter } from "../../compiler/targets/cpu/print-kernel.ts";
-import { printLibrary } from "../../compiler/targets/cpu/print-module.ts";
-import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
-import { loadNativeAddon } from "../../runtime/devices/cpu/native-addon.ts";
+import { LibraryPrinter, printLibrary } from "../../compiler/targets/cpu/print-module.ts";
+import { compileFirstStage, compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
+import { loadNativeAddon, type NativeLibrary } from "../../runtime/devices/cpu/native-addon.ts";
 import { input, launch, updated } from "./kernels.ts";
 import { testCache, thisCpu } from "./run-kernels.ts";
 
@@ -84,36 +84,47 @@ function printed(features: readonly string[]): CSource {
 
 async function run(texts: readonly string[], partWork: number): Promise<Float32Array> {
   const source = printed(cpu.features);
-  expect(partTexts(source, partWork)).toEqual(texts);
+  expect(textsOf(source, partWork)).toEqual(texts);
   const { path } = await compileLibrary(source, { ...cpu, cacheDirectory: testCache, partWork });
-  const addon = loadNativeAddon();
-  const session = new addon.Session(new addon.Library(path), {
+  const library = new (loadNativeAddon().Library)(path);
+  return runGraphs(library, library);
+}
+
+/** The persistent arena after a step of each graph, of a library each. */
+async function runGraphs(...[train, predict]: NativeLibrary[]): Promise<Float32Array> {
+  const session = new (loadNativeAddon().Session)(train!, {
     persistentBytes: 256,
     temporariesBytes: 0,
     resultsBytes: 64,
     threads: 1,
     columns: 0,
   });
+  const runGraph = (symbol: string): Promise<void> =>
+    session.run({
+      symbol,
+      rows: Int32Array.of(0, 1, 2),
+      batchSize: 3,
+      scalars: new Float32Array(0),
+      scalarsPerStep: 0,
+      seed: 0,
+      firstBatch: 0,
+    });
   try {
     const values = new Float32Array(session.persistent);
     values.set([3], 0);
     values.set([5], 16);
     values.set([7], 32);
-    for (const symbol of ["nnc_train", "nnc_predict"]) {
-      await session.run({
-        symbol,
-        rows: Int32Array.of(0, 1, 2),
-        batchSize: 3,
-        scalars: new Float32Array(0),
-        scalarsPerStep: 0,
-        seed: 0,
-        firstBatch: 0,
-      });
-    }
+    await runGraph("nnc_train");
+    session.useLibrary(predict!);
+    await runGraph("nnc_predict");
     return values.slice();
   } finally {
     session.dispose();
   }
+}
+
+function textsOf(source: CSource, work: number): readonly string[] {
+  return partsOf(source, work).texts;
 }
 
 /** Functions that a part defines, by their names. */
@@ -127,8 +138,8 @@ test("parts make the library that one file makes", async () => {
   verifyModule(module);
   const source = printed(cpu.features);
   const whole = wholeText(source);
-  expect(partTexts(source, 1000)).toEqual([whole]);
-  const parts = partTexts(source, 1);
+  expect(textsOf(source, 1000)).toEqual([whole]);
+  const parts = textsOf(source, 1);
   const driver = [
     ...["take_part", "take_slot", "give_slot"],
     ...["launch_sum", "launch_product", "launch_other", "nnc_train_3_by_rows", "launch_sum_2"],
@@ -145,11 +156,13 @@ test("parts make the library that one file makes", async () => {
 
 test("kernels that are too little for a part of their own are beside what calls them", () => {
   const source = printed([]);
-  const { work } = source.functions.find(({ kind }) => kind === "kernel")!;
-  const functions = source.functions.map((fn) =>
+  const [stage] = source.stages;
+  const { work } = stage!.functions.find(({ kind }) => kind === "kernel")!;
+  const functions = stage!.functions.map((fn) =>
     fn.kind === "kernel" && fn.kernel === "other" ? { ...fn, work: work / 4 } : fn,
   );
-  const [first, last, ...more] = partTexts({ ...source, functions }, 2 * work);
+  const stages = [{ ...stage!, functions }];
+  const [first, last, ...more] = textsOf({ ...source, stages }, 2 * work);
   expect(definedIn(first!)).toEqual(["run_sum", "run_product"]);
   expect(definedIn(last!)).toContain("run_other");
   expect(more).toEqual([]);
@@ -167,7 +180,7 @@ test("a function that kernels of several parts call is defined by the first of t
   const calling = { ...module, functions: [{ ...module.functions[1]!, launches }] };
   verifyModule(calling);
   const source = printLibrary(calling, new KernelPrinter(cpu.features), { source: "test.nn" });
-  const parts = partTexts(source, 1);
+  const parts = textsOf(source, 1);
   expect(parts.map((part) => part.match(/^.*threefold\(float x\).*$/gm))).toEqual([
     [`${hidden}__attribute__((noinline)) float threefold(float x) {`],
     [`${hidden}__attribute__((noinline)) float threefold(float x);`],
@@ -177,31 +190,87 @@ test("a function that kernels of several parts call is defined by the first of t
 });
 
 test("the parts that are taken while a model is compiled are those that it has in the end", () => {
-  const taken: string[] = [];
+  const taken: [string, number][] = [];
   const work = 300;
   const entry = new URL("../../dsl-examples/digits.nn", import.meta.url).pathname;
   const { program } = compileModel(
-    { entry, target: "cpu", parts: { work, take: (text) => taken.push(text) } },
+    { entry, target: "cpu", parts: { work, take: (...part) => taken.push(part) } },
     { out: { write: () => {} }, errors: { write: () => {} }, color: false },
   );
   invariant(program.code.target === "cpu", "it is for the CPU");
-  const texts = partTexts(program.code.c, work);
-  expect(taken.length).toBeGreaterThan(1);
-  expect(texts.slice(0, taken.length)).toEqual(taken);
-  expect(partTexts({ ...program.code.c, parts: undefined }, work)).toEqual(texts);
-  expect(partTexts(program.code.c, 2 * work)).not.toEqual(texts);
+  const { c } = program.code;
+  const { texts, ends } = partsOf(c, work);
+  expect(ends).toHaveLength(2);
+  expect(ends[0]).toBeGreaterThan(1);
+  expect(taken).toEqual(texts.map((text, i) => [text, i < ends[0]! ? 0 : 1]));
+  expect(partsOf({ ...c, parts: undefined }, work)).toMatchObject({ texts, ends });
+  expect(textsOf(c, 2 * work)).not.toEqual(texts);
   // No kernel is in two of them, and none is missing.
   const kernels = texts.flatMap(definedIn).filter((name) => name.startsWith("run_"));
-  const wanted = program.code.c.functions.filter(({ kind }) => kind === "kernel");
+  const wanted = c.stages.flatMap(({ functions }) =>
+    functions.filter((fn) => fn.kind === "kernel"),
+  );
   expect(kernels.sort()).toEqual(wanted.map((fn) => `run_${fn.kernel}`).sort());
+});
+
+test("the parts up to the end of a stage make a library of its graphs", async () => {
+  const graphs = module.functions;
+  const library = new LibraryPrinter(new KernelPrinter(cpu.features), { source: "test.nn" });
+  library.addStage(graphs.slice(0, 1));
+  const source = library.finish(module);
+  const { texts, ends } = partsOf(source, 1);
+  expect(ends).toEqual([4, 5]);
+  expect(definedIn(texts[3]!)).toContain("nnc_train");
+  // Launches of a stage share tasks, but not with those of another.
+  expect(definedIn(texts[4]!).filter((name) => !/_slot|_part/.test(name))).toEqual([
+    ...["launch_sum_2", "launch_product_2", "launch_sum_3", "nnc_predict"],
+  ]);
+
+  const options = { ...cpu, cacheDirectory: testCache, partWork: 1 };
+  const addon = loadNativeAddon();
+  const first = new addon.Library((await compileFirstStage(source, options))!.path);
+  expect([first.has("nnc_train"), first.has("nnc_predict")]).toEqual([true, false]);
+  const whole = await compileLibrary(source, options);
+  const inTurn = await runGraphs(first, new addon.Library(whole.path));
+  const asOne = await compileLibrary(wholeText(source), { ...cpu, cacheDirectory: testCache });
+  const asFile = new addon.Library(asOne.path);
+  expect(inTurn).toEqual(await runGraphs(asFile, asFile));
+  expect(compileFirstStage(printed(cpu.features), options)).toBeUndefined();
+});
+
+test("kernels of a stage that have no part of their own can be called by the next", async () => {
+  const library = new LibraryPrinter(new KernelPrinter(cpu.features), { source: "test.nn" });
+  const [train, predict] = module.functions;
+  // The last kernel of the first stage is too little for a part.
+  const { work } = new KernelPrinter([]).print(sum.kernel).fn;
+  const last = {
+    ...predict!,
+    graph: "other",
+    symbol: "nnc_other",
+    launches: train!.launches,
+    loops: [],
+  };
+  library.addStage([train!]);
+  const source = library.finish({ ...module, functions: [train!, last] });
+  const [stage, ...more] = source.stages;
+  const functions = stage!.functions.map((fn) =>
+    fn.kind === "kernel" && fn.kernel === "other" ? { ...fn, work: work / 4 } : fn,
+  );
+  const stages = [{ ...stage!, functions }, ...more];
+  const { texts, ends } = partsOf({ ...source, stages }, 2 * work);
+  expect(ends).toEqual([2, 3]);
+  expect(definedIn(texts[1]!)).toContain("run_other");
+  expect(definedIn(texts[2]!)).not.toContain("run_other");
+  const options = { ...cpu, cacheDirectory: testCache, partWork: 2 * work };
+  await compileLibrary({ ...source, stages }, options);
 });
 
 test("a part is complete as soon as its kernels are there, with what they are written with alone", () => {
   const printer = new KernelPrinter([]);
   const kernels = [sum, product].map((launch) => printer.print(launch.kernel).fn);
-  const parts = new KernelParts((uses) => printer.definitions(uses), 2 * kernels[0]!.work);
-  expect(parts.add(kernels[0]!)).toBeUndefined();
-  expect(parts.add(kernels[1]!)).toMatchInlineSnapshot(`
+  const parts = new LibraryParts((uses) => printer.definitions(uses), 2 * kernels[0]!.work);
+  expect(parts.addKernel(kernels[0]!)).toBeUndefined();
+  expect(parts.addKernel(kernels[1]!)).toMatchInlineSnapshot(`
     "#include <stddef.h>
     #include <stdint.h>
 
@@ -223,7 +292,6 @@ test("a part is complete as soon as its kernels are there, with what they are wr
     }
     "
   `);
-  expect(parts.open).toEqual([]);
 });
 
 test("launches of a kernel whose places differ in numbers alone share a task", () => {

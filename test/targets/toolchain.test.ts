@@ -1,10 +1,10 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { InvariantError } from "../../compiler/diagnostics/diagnostic.ts";
 import { cacheDirectory, MissingCompilerError } from "../../compiler/targets/build-cache.ts";
-import { type CFunction, noUses, partTexts } from "../../compiler/targets/cpu/c-source.ts";
+import { type CFunction, noUses, partsOf } from "../../compiler/targets/cpu/c-source.ts";
 import { stepHeader } from "../../compiler/targets/cpu/step-header.ts";
 import {
   beginLibrary,
@@ -91,6 +91,28 @@ test("what else there is to do is begun while the compiler runs, and only then",
   expect(whileCompiling).toHaveBeenCalledOnce();
 });
 
+test("a compiler that is not urgent leaves the processors to others, where the system can", async () => {
+  const nice = join(directory, "nice");
+  await writeFile(nice, `#!/bin/sh\necho asked >> ${directory}/asked\nexec "$@"\n`);
+  await chmod(nice, 0o755);
+  const compiler = await findCCompiler();
+  const compile = (text: string, PATH: string, isUrgent: boolean) => {
+    const environment = { ...process.env, PATH };
+    const options = { cacheDirectory: directory, environment, compiler, isUrgent };
+    return compileLibrary(text, options);
+  };
+  const path = process.env.PATH ?? "";
+  await compile(`${source}\n`, `${directory}:${path}`, true);
+  expect(await readdir(directory)).not.toContain("asked");
+  await compile(source, `${directory}:${path}`, false);
+  expect(await readFile(join(directory, "asked"), "utf8")).toBe("asked\n");
+  // GCC finds what it runs beside itself, and `as` on the path.
+  const tools = join(directory, "tools");
+  await mkdir(tools);
+  for (const tool of ["as", "ld"]) await symlink(`/usr/bin/${tool}`, join(tools, tool));
+  await compile(`${source}\n\n`, tools, false);
+});
+
 /** A kernel that returns a number, as a part of its own, and what calls it. */
 function parted(result: string) {
   const common = { comment: [], kernel: "seven", uses: noUses };
@@ -106,19 +128,20 @@ function parted(result: string) {
     kind: "exported",
     work: 1,
   };
-  return { opening: [], functions: [kernel, caller], definitions: () => [] };
+  const stages = [{ opening: [], functions: [kernel, caller] }];
+  return { opening: [], stages, definitions: () => [] };
 }
 
 test("a part that was begun early is not compiled again, and leaves no files", async () => {
   const options = { cacheDirectory: directory, partWork: 10 };
   const begun = await beginLibrary(options);
-  const [first, last] = partTexts(parted("7"), 10);
+  const [first, last] = partsOf(parted("7"), 10).texts;
   begun.begin(first!);
   expect((await readdir(directory)).filter((name) => name.endsWith(".c"))).toHaveLength(1);
   expect(await begun.failureOf([first!])).toBeNull();
   const begin = vi.spyOn(begun, "begin");
   const { path } = await compileLibrary(parted("7"), { ...options, begun });
-  expect(begin.mock.calls).toEqual([[first], [last]]);
+  expect(begin.mock.calls.map(([text]) => text)).toEqual([first, last]);
   expect((await readdir(directory)).filter((name) => name.endsWith(".c"))).toHaveLength(2);
   await begun.remove();
   expect((await readdir(directory)).sort()).toEqual(
@@ -129,7 +152,7 @@ test("a part that was begun early is not compiled again, and leaves no files", a
 test("a part that is refused early is said and kept when the library is to be made", async () => {
   const options = { cacheDirectory: directory, partWork: 10 };
   const begun = await beginLibrary(options);
-  begun.begin(partTexts(parted("seven"), 10)[0]!);
+  begun.begin(partsOf(parted("seven"), 10).texts[0]!);
   const made = compileLibrary(parted("seven"), { ...options, begun });
   await expect(made).rejects.toThrow(/refused the generated kernels[\s\S]*seven/);
   await begun.remove();

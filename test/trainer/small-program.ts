@@ -5,7 +5,7 @@ import { lineDefinition } from "../runtime/training/fake-model.ts";
 
 export const smallProgram: CompiledProgram = {
   plan: lineDefinition().plan,
-  code: { target: "cpu", c: { opening: ["/* kernels */"], functions: [], definitions: () => [] } },
+  code: { target: "cpu", c: { opening: ["/* kernels */"], stages: [], definitions: () => [] } },
   functions: {
     prelude: `function half(x) {
   return x / 2;

@@ -1,7 +1,8 @@
 /**
  * Generated C as its functions: in one file for people to read, or in parts, which compilers take side by side. Parts are
- * filled with kernels in the order in which those are made, so that one can be compiled while the next are not made yet;
- * what binds kernels to memory and runs them is in the last one.
+ * filled with kernels in the order in which those are made, so that one can be compiled while the next are not made yet.
+ * Graphs come in stages: what binds kernels to memory and runs them is in the last part of each, so that the parts up to
+ * there make a library of the graphs so far.
  */
 
 import type { KernelFunction } from "../../kernel/ir.ts";
@@ -37,81 +38,123 @@ export interface CFunction {
  */
 export type Definitions = (uses: readonly CUses[], elsewhere?: Set<string>) => readonly string[];
 
-export interface CSource {
+/** Functions of some graphs, with the kernels that no graph of an earlier stage launches, each before what calls it. */
+export interface CStage {
   /** Types and functions for all that is no kernel. */
   readonly opening: readonly string[];
   readonly functions: readonly CFunction[];
+}
+
+export interface CSource {
+  /** Types and functions for all that is no kernel, in all stages. */
+  readonly opening: readonly string[];
+  readonly stages: readonly CStage[];
   readonly definitions: Definitions;
-  /** All of its kernels, in their order, where they were put into parts as they were made. */
-  readonly parts?: KernelParts | undefined;
+  /** All of its stages, where they were put into parts as they were made. */
+  readonly parts?: LibraryParts | undefined;
 }
 
 /** All of it as one file. */
-export function wholeText({ opening, functions, definitions }: CSource): string {
+export function wholeText({ opening, stages, definitions }: CSource): string {
+  const functions = stages.flatMap((stage) => stage.functions);
   return textOf(
     [...opening, ...definitions(functions.map(({ uses }) => uses))],
     functions.flatMap((fn) => linesOf(fn, fn.kind === "exported" ? "" : "static ")),
   );
 }
 
-/** Parts that have kernels alone, each closed as soon as it has so much work. */
-export class KernelParts {
+/** Parts of a library, which are compiled apart and linked. */
+export class LibraryParts {
   /** Of closed parts, in their order. */
   readonly texts: string[] = [];
+  /** After each stage, how many of the texts make a library of all stages so far. */
+  readonly ends: number[] = [];
+  /** How much work a part of kernels alone has. */
   readonly work: number;
   readonly #definitions: Definitions;
   /** Functions that kernels of closed parts call, which those define. */
-  readonly defined = new Set<string>();
-  /** Those of no part so far. */
-  readonly #open: CFunction[] = [];
+  readonly #defined = new Set<string>();
+  readonly #kernels: CFunction[] = [];
+  /** Kernels of no part so far. */
+  #open: CFunction[] = [];
 
   constructor(definitions: Definitions, work: number) {
     this.#definitions = definitions;
     this.work = work;
   }
 
-  get open(): readonly CFunction[] {
-    return this.#open;
-  }
-
   /** The text of the part that is complete with this kernel, if one is. */
-  add(kernel: CFunction): string | undefined {
+  addKernel(kernel: CFunction): string | undefined {
+    this.#kernels.push(kernel);
     this.#open.push(kernel);
-    return workOf(this.#open) < this.work ? undefined : this.close();
+    return workOf(this.#open) < this.work ? undefined : this.#closeKernels();
   }
 
-  close(): string {
-    const kernels = this.#open.splice(0);
-    const text = textOf(
+  /** What else there is of a stage whose kernels were added: gives the texts that complete it. */
+  addGraphs({ opening, functions }: CStage): readonly string[] {
+    const from = this.texts.length;
+    // Too few for a part of their own stay with what calls them.
+    if (workOf(this.#open) > this.work / 4) this.#closeKernels();
+    const kernels = this.#open;
+    this.#open = [];
+    const calling = functions.filter(({ kind }) => kind !== "kernel");
+    const called = new Set(calling.map(({ kernel }) => kernel));
+    const declared = this.#kernels.filter((fn) => called.has(fn.kernel) && !kernels.includes(fn));
+    this.#close(
+      [...opening],
+      [...kernels, ...calling],
       [
-        ...["#include <stddef.h>", "#include <stdint.h>", ""],
-        ...this.#definitions(
-          kernels.map(({ uses }) => uses),
-          this.defined,
-        ),
+        ...declared.flatMap(declarationOf),
+        "",
+        ...kernels.flatMap((kernel) => linesOf(kernel, hidden)),
+        ...calling.flatMap((fn) => (fn.kind === "task" ? linesOf(fn, "static ") : [])),
+        ...[unoptimized, ""],
+        ...calling.flatMap((fn) => (fn.kind === "exported" ? linesOf(fn, "") : [])),
       ],
+    );
+    this.ends.push(this.texts.length);
+    return this.texts.slice(from);
+  }
+
+  #closeKernels(): string {
+    const kernels = this.#open;
+    this.#open = [];
+    return this.#close(
+      ["#include <stddef.h>", "#include <stdint.h>", ""],
+      kernels,
       kernels.flatMap((kernel) => linesOf(kernel, hidden)),
     );
+  }
+
+  #close(
+    opening: readonly string[],
+    functions: readonly CFunction[],
+    lines: readonly string[],
+  ): string {
+    const definitions = this.#definitions(
+      functions.map(({ uses }) => uses),
+      this.#defined,
+    );
+    const text = textOf([...opening, ...definitions], lines);
     this.texts.push(text);
     return text;
   }
 }
 
 /**
- * What makes one library when it is compiled apart and linked: parts of about so much work, which take compilers longer than
- * it takes them to start. The same kernels in the same order always make the same parts.
+ * Parts of about so much work, which take compilers longer than it takes them to start: one if there is no more, unless it
+ * was put into parts before. The same functions in the same order always make the same parts.
  */
-export function partTexts(source: CSource, work: number): string[] {
-  const parts = source.parts?.work === work ? source.parts : filledParts(source, work);
-  if (parts.texts.length === 0) return [wholeText(source)];
-  // Too few for a part of their own stay with what calls them.
-  if (workOf(parts.open) > work / 4) parts.close();
-  return [...parts.texts, lastText(source, parts)];
-}
-
-function filledParts({ functions, definitions }: CSource, work: number): KernelParts {
-  const parts = new KernelParts(definitions, work);
-  for (const fn of functions) if (fn.kind === "kernel") parts.add(fn);
+export function partsOf(source: CSource, work: number): Pick<LibraryParts, "texts" | "ends"> {
+  if (source.parts?.work === work) return source.parts;
+  const { stages, definitions } = source;
+  const kernels = stages.map(({ functions }) => functions.filter(({ kind }) => kind === "kernel"));
+  if (workOf(kernels.flat()) < work) return { texts: [wholeText(source)], ends: [1] };
+  const parts = new LibraryParts(definitions, work);
+  for (const [i, stage] of stages.entries()) {
+    for (const kernel of kernels[i]!) parts.addKernel(kernel);
+    parts.addGraphs(stage);
+  }
   return parts;
 }
 
@@ -120,23 +163,6 @@ export const hidden = '__attribute__((visibility("hidden"))) ';
 
 /** Graphs go from call to call once a step: they gain nothing of what takes a compiler the longest. */
 const unoptimized = '#pragma GCC optimize ("O0")';
-
-/** All but what is in closed parts. */
-function lastText({ opening, functions, definitions }: CSource, parts: KernelParts): string {
-  const own = new Set(parts.open);
-  const kernels = functions.filter(({ kind }) => kind === "kernel");
-  const declarations = kernels.filter((fn) => !own.has(fn)).flatMap(declarationOf);
-  const calling = functions.filter(({ kind }) => kind !== "kernel");
-  return textOf(
-    [...opening, ...definitions([...own, ...calling].map(({ uses }) => uses)), ...declarations, ""],
-    [
-      ...[...own].flatMap((kernel) => linesOf(kernel, "static ")),
-      ...functions.flatMap((fn) => (fn.kind === "task" ? linesOf(fn, "static ") : [])),
-      ...[unoptimized, ""],
-      ...functions.flatMap((fn) => (fn.kind === "exported" ? linesOf(fn, "") : [])),
-    ],
-  );
-}
 
 function declarationOf({ lines }: CFunction): string[] {
   const [first, ...rest] = lines.slice(0, 1 + lines.findIndex((line) => line.endsWith(" {")));

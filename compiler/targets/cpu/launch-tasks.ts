@@ -33,8 +33,8 @@ interface Shared {
 export class LaunchTasks {
   readonly #shared = new Map<Kernel, Map<string, Shared>>();
 
-  constructor(functions: readonly GraphFunction[]) {
-    const names = new Set<string>();
+  /** Of the graphs of a stage; adds the names of the functions to `names`, which have those of earlier stages. */
+  constructor(functions: readonly GraphFunction[], names: Set<string>) {
     for (const launch of functions.flatMap(({ launches }) => launches)) {
       const bySignature = this.#shared.get(launch.kernel) ?? new Map<string, Shared>();
       this.#shared.set(launch.kernel, bySignature);

@@ -4,7 +4,7 @@
  */
 
 import {
-  type KernelModule,
+  type GraphFunction,
   type LaunchTree,
   launchTrees,
   type RowTasks,
@@ -45,7 +45,7 @@ const partFunctions = [
  * of the iteration of each loop around, and where they are run for a few rows of the batch the first of those, how many the
  * whole batch has, the part of memory that is the task's own, and which parts are taken.
  */
-export function printRunningStep({ functions }: KernelModule, isTimed: boolean): string[] {
+export function printRunningStep(functions: readonly GraphFunction[], isTimed: boolean): string[] {
   const trees = functions.map(launchTrees);
   const depth = Math.max(0, ...trees.map(depthOf));
   const isByRows = trees.some(haveRowTasks);

@@ -10,7 +10,7 @@ import {
   MissingCompilerError,
 } from "../build-cache.ts";
 import { ObjectFiles } from "../object-files.ts";
-import { type CSource, partTexts } from "./c-source.ts";
+import { type CSource, partsOf } from "./c-source.ts";
 
 /** A C compiler, which may not yet have said what it is. */
 export interface CCompiler {
@@ -87,12 +87,31 @@ export async function compileLibrary(
   options: CompileOptions = {},
 ): Promise<CompiledFile> {
   const { partWork = Number.POSITIVE_INFINITY } = options;
+  return compileTexts(
+    typeof source === "string" ? [source] : partsOf(source, partWork).texts,
+    options,
+  );
+}
+
+/** A library of the first stage alone, whose parts the whole one shares; undefined if there is no other stage. */
+export function compileFirstStage(
+  source: CSource,
+  options: CompileOptions & Required<Pick<CompileOptions, "partWork">>,
+): Promise<CompiledFile> | undefined {
+  const { texts, ends } = partsOf(source, options.partWork);
+  return ends.length < 2 ? undefined : compileTexts(texts.slice(0, ends[0]), options);
+}
+
+async function compileTexts(
+  sources: readonly string[],
+  options: CompileOptions,
+): Promise<CompiledFile> {
   const { compiler, version, common } = await callOf(options);
   return compileCached(
     {
       what,
       compiler,
-      sources: typeof source === "string" ? [source] : partTexts(source, partWork),
+      sources,
       extensions: { source: sourceExtension, output: ".so" },
       args: (from, to) => [...common, "-shared", "-o", to, ...from, "-lm"],
       objectArgs: objectArgs(common),

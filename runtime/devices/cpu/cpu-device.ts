@@ -16,12 +16,19 @@ import { messageOf } from "../../data/data-error.ts";
 import type { TensorPlan, TrainerPlan } from "../../plan.ts";
 import { type Device, DeviceError, type RunRequest } from "../device.ts";
 import { isCount, RequestChecks } from "../request-checks.ts";
-import { loadNativeAddon, type NativeAddon, type NativeSession } from "./native-addon.ts";
+import {
+  loadNativeAddon,
+  type NativeAddon,
+  type NativeLibrary,
+  type NativeSession,
+} from "./native-addon.ts";
 
 export interface CpuDeviceOptions {
   readonly plan: TrainerPlan;
   /** Path of the kernel library. */
   readonly library: string;
+  /** Where that has some of the graphs only: the path of one that has them all, once it is there. */
+  readonly whole?: Promise<string>;
   readonly threads: number;
   /** Path of the addon, where it is not in its usual place. */
   readonly addon?: string;
@@ -30,8 +37,13 @@ export interface CpuDeviceOptions {
 export class CpuDevice implements Device {
   readonly kind = "cpu";
   readonly description: string;
+  readonly #plan: TrainerPlan;
   readonly #requests: RequestChecks;
+  readonly #addon: NativeAddon;
   readonly #session: NativeSession;
+  #library: NativeLibrary;
+  /** Undefined as soon as the library has all graphs. */
+  #whole: Promise<string> | undefined;
   /** Rows of the column bound to each slot. */
   readonly #boundRows: (number | undefined)[];
 
@@ -39,7 +51,7 @@ export class CpuDevice implements Device {
    * Loads addon and kernels and allocates the arenas.
    * @throws DeviceError if one of them is missing or does not fit this machine.
    */
-  constructor({ plan, library, threads, addon: addonPath }: CpuDeviceOptions) {
+  constructor({ plan, library, whole, threads, addon: addonPath }: CpuDeviceOptions) {
     if (!isCount(threads, 1, maximalThreads)) {
       throw new DeviceError(`${threads} threads: give a number from 1 to ${maximalThreads}`);
     }
@@ -48,7 +60,11 @@ export class CpuDevice implements Device {
     this.description = threads === 1 ? "cpu, 1 thread" : `cpu, ${threads} threads`;
     this.#requests = new RequestChecks(plan);
     this.#boundRows = plan.columns.map(() => undefined);
-    this.#session = openSession(addon, plan, resolve(library), threads);
+    this.#plan = plan;
+    this.#addon = addon;
+    this.#whole = whole;
+    this.#library = loadLibrary(addon, plan, library, whole === undefined);
+    this.#session = openSession(addon, plan, this.#library, threads);
   }
 
   async bindColumn(slot: number, column: Column): Promise<void> {
@@ -69,6 +85,11 @@ export class CpuDevice implements Device {
 
   async run(request: RunRequest): Promise<void> {
     const graph = this.#requests.checkRun(request, this.#boundRows);
+    if (this.#whole !== undefined && !this.#library.has(graph.symbol)) {
+      this.#library = loadLibrary(this.#addon, this.#plan, await this.#whole, true);
+      this.#session.useLibrary(this.#library);
+      this.#whole = undefined;
+    }
     await this.#session.run({
       symbol: graph.symbol,
       rows: request.rows,
@@ -107,27 +128,47 @@ function checkFeatures(plan: TrainerPlan, addon: NativeAddon): void {
   }
 }
 
-function openSession(
+/** @throws DeviceError also if the library `isWhole` and lacks a graph. */
+function loadLibrary(
   addon: NativeAddon,
   plan: TrainerPlan,
   path: string,
-  threads: number,
-): NativeSession {
-  try {
-    const library = new addon.Library(path);
-    for (const { name, symbol } of Object.values(plan.graphs)) {
+  isWhole: boolean,
+): NativeLibrary {
+  return setUp(plan, () => {
+    const library = new addon.Library(resolve(path));
+    for (const { name, symbol } of isWhole ? Object.values(plan.graphs) : []) {
       if (!library.has(symbol)) throw new Error(`${path} lacks ${symbol}, the graph ${name}`);
     }
-    return new addon.Session(library, {
-      persistentBytes: plan.arenas.persistent,
-      temporariesBytes: plan.arenas.temporaries,
-      resultsBytes: plan.arenas.results,
-      threads,
-      columns: plan.columns.length,
-    });
+    return library;
+  });
+}
+
+function openSession(
+  addon: NativeAddon,
+  plan: TrainerPlan,
+  library: NativeLibrary,
+  threads: number,
+): NativeSession {
+  return setUp(
+    plan,
+    () =>
+      new addon.Session(library, {
+        persistentBytes: plan.arenas.persistent,
+        temporariesBytes: plan.arenas.temporaries,
+        resultsBytes: plan.arenas.results,
+        threads,
+        columns: plan.columns.length,
+      }),
+  );
+}
+
+function setUp<T>({ model }: TrainerPlan, step: () => T): T {
+  try {
+    return step();
   } catch (error) {
     throw new DeviceError(
-      `the model ${plan.model} cannot be set up on the CPU: ${messageOf(error)}; ` +
+      `the model ${model} cannot be set up on the CPU: ${messageOf(error)}; ` +
         "if the kernels are at fault, rebuild with `nnc build`",
       { cause: error },
     );

@@ -45,6 +45,8 @@ export interface NativeSession {
   readonly results: ArrayBuffer;
   /** Keeps a reference to the array until another is bound or the session is gone. */
   bindColumn(slot: number, data: ArrayBufferView): void;
+  /** Runs functions of that library from now on. Throws if a run is in flight. */
+  useLibrary(library: NativeLibrary): void;
   /** Runs on the session's own threads. Throws if a run is in flight or the symbol is unknown. */
   run(request: NativeRun): Promise<void>;
   /**

@@ -105,6 +105,60 @@ test("what is read is a copy", async () => {
   device.dispose();
 });
 
+describe("a library that has some of the graphs", () => {
+  const doubled = { ...plan.graphs.train!, name: "doubled", symbol: "doubled" };
+  const more: TrainerPlan = { ...plan, graphs: { ...plan.graphs, doubled } };
+  const create = async (whole: Promise<string>): Promise<CpuDevice> => {
+    const device = new CpuDevice({ plan: more, library, whole, threads: 1 });
+    await device.bindColumn(0, x);
+    return device;
+  };
+
+  test("is replaced by the one that has them all when another is run", async () => {
+    const path = compileLibrary(
+      folder.path,
+      "whole",
+      `${abi}
+void train(const nnc_step *s) { *(float *)(s->persistent + 64) += 1; }
+void doubled(const nnc_step *s) { *(float *)(s->persistent + 64) *= 2; }
+`,
+    );
+    let isThere: (path: string) => void = () => {};
+    const device = await create(
+      new Promise((resolve) => {
+        isThere = resolve;
+      }),
+    );
+    const step = { rows: new Int32Array([4]), scalars: new Float32Array([1]) };
+    await device.run(request(step));
+    expect(await device.read("total")).toEqual(new Float32Array([5]));
+    const ran = device.run(request({ ...step, graph: "doubled" }));
+    isThere(path);
+    await ran;
+    expect(await device.read("total")).toEqual(new Float32Array([10]));
+    // Of the library that came later.
+    await device.run(request(step));
+    expect(await device.read("total")).toEqual(new Float32Array([11]));
+    device.dispose();
+  });
+
+  test("does for those, whatever becomes of the others", async () => {
+    const failing = Promise.reject(new Error("no space is left"));
+    failing.catch(() => undefined);
+    const device = await create(failing);
+    const run = (graph: string) => device.run(request({ graph }));
+    await run("train");
+    await expect(run("doubled")).rejects.toThrow("no space is left");
+    await run("train");
+    device.dispose();
+    const lacking = await create(Promise.resolve(library));
+    await expect(lacking.run(request({ graph: "doubled" }))).rejects.toThrow(
+      /kernels\.so lacks doubled, the graph doubled.*rebuild/,
+    );
+    lacking.dispose();
+  });
+});
+
 describe("a device refuses", () => {
   testRefusals(
     async () => new CpuDevice({ plan, library, threads: 1 }),
