@@ -36,25 +36,13 @@ export interface Candidate {
   readonly gain: Gain;
 }
 
-/** By gain, ties by order of nodes: the best comes last. */
+/** By gain, ties by order of nodes: the better is the greater. */
 export function compareCandidates(a: Candidate, b: Candidate): number {
   return (
     a.gain.seconds - b.gain.seconds ||
     b.first.position - a.first.position ||
     b.second.position - a.second.position
   );
-}
-
-/** Puts a candidate in its place among candidates in order. */
-export function insertCandidate(candidates: Candidate[], candidate: Candidate): void {
-  let low = 0;
-  let high = candidates.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareCandidates(candidates[middle]!, candidate) < 0) low = middle + 1;
-    else high = middle;
-  }
-  candidates.splice(low, 0, candidate);
 }
 
 /** Whether all that a draft makes are single numbers: losses, totals, counts. */

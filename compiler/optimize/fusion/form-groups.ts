@@ -10,6 +10,7 @@ import type { Compute, Graph, Scan, Scatter, Value } from "../../graph/node.ts";
 import type { Group, GroupedGraph, GroupedLoop, Scope } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { addUpInLoops } from "./add-up-in-loops.ts";
+import { CandidateQueue } from "./candidate-queue.ts";
 import { isWork, type Work } from "./copies.ts";
 import { countBuffers } from "./count-buffers.ts";
 import { countValues } from "./count-values.ts";
@@ -17,10 +18,8 @@ import { cropSums } from "./crop-sums.ts";
 import { divideBytes } from "./divide-bytes.ts";
 import {
   type Candidate,
-  compareCandidates,
   type Draft,
   type Item,
-  insertCandidate,
   isOfNumbers,
   type SoloDraft,
   savedBy,
@@ -201,14 +200,13 @@ class GroupFormer {
 
   mergeGreedily(): void {
     const neighbours = this.#neighbours();
-    const candidates = [...neighbours]
-      .flatMap(([first, others]) =>
+    const candidates = new CandidateQueue(
+      [...neighbours].flatMap(([first, others]) =>
         [...others]
           .filter((second) => first.id < second.id)
-          .map((second) => [first, second] as const),
-      )
-      .map(([a, b]) => this.#candidate(a, b))
-      .sort(compareCandidates);
+          .map((second) => this.#candidate(first, second)),
+      ),
+    );
     for (;;) {
       const merge = this.#takeBest(candidates);
       if (merge === undefined) return;
@@ -235,7 +233,7 @@ class GroupFormer {
         theirs.delete(second);
         theirs.add(merged);
       }
-      for (const other of around) insertCandidate(candidates, this.#candidate(other, merged));
+      for (const other of around) candidates.add(this.#candidate(other, merged));
     }
   }
 
@@ -245,12 +243,12 @@ class GroupFormer {
   }
 
   /**
-   * The last of the candidates whose drafts are still there and that is legal. Drafts never change, and a path between
+   * The best of the candidates whose drafts are still there and that is legal. Drafts never change, and a path between
    * two stays as long as they do: what is refused needs no second try. Most are gone before their turn comes, so that
    * only then it is asked whether they are legal.
    */
-  #takeBest(candidates: Candidate[]): readonly [Candidate, Joint] | undefined {
-    for (let best = candidates.pop(); best !== undefined; best = candidates.pop()) {
+  #takeBest(candidates: CandidateQueue): readonly [Candidate, Joint] | undefined {
+    for (let best = candidates.take(); best !== undefined; best = candidates.take()) {
       const { first, second } = best;
       if (!this.#drafts.has(first.id) || !this.#drafts.has(second.id)) continue;
       const joint = this.#joint(first, second);
