@@ -97,6 +97,23 @@ describe("slopes at 0", () => {
   );
 });
 
+/** Where a straight piece meets a flat one, TensorFlow and PyTorch give these; of hard_tanh TensorFlow and JAX. */
+describe("slopes at corners", () => {
+  it.each([
+    ["relu6(p)", 6, 0],
+    ["hard_sigmoid(p)", -3, 0],
+    ["hard_sigmoid(p)", 3, 0],
+    ["hard_silu(p)", 3, 1],
+    ["sparse_sigmoid(p)", -1, 0],
+    ["sparse_sigmoid(p)", 1, 0],
+    ["hard_tanh(p)", -1, 1],
+    ["hard_tanh(p)", 1, 1],
+  ] as const)("%s at %d: %d", (call, at, slope) => {
+    const columns = { p: { type: "f32", data: [at] } };
+    expect(predictionGradient({ columns, loss: `mean(${call})` }, 1, false)).toEqual([slope]);
+  });
+});
+
 describe("activations along an axis", () => {
   const x = [0.5, -1, 2, 0.1, 0.3, 4];
 
