@@ -22,6 +22,8 @@ interface Form {
 const { exp, sqrt, log10, sin, cos } = Math;
 const norm = (...items: readonly number[]) => Math.hypot(...items);
 const sigmoid = (x: number) => 1 / (1 + exp(-x));
+/** One step, whose coefficients are Muon's. */
+const newtonSchulz = (x: number) => 3.4445 * x - 4.775 * x ** 3 + 2.0315 * x ** 5;
 
 const truths = [
   [0, 1, 0],
@@ -335,6 +337,27 @@ const forms: readonly Form[] = [
     },
     inputs: { x0: [1], grads: [[1], [1]] },
     derived: { x_after_each_step: [[0], [-0.5]] },
+  },
+  // A step of Newton and Schulz, of the look-ahead g + 0.95·g divided by its norm.
+  {
+    keras: "keras.optimizers.Muon",
+    category: "optimizer",
+    config: { learning_rate: 1, ns_steps: 1, weight_decay: null, rms_rate: null },
+    inputs: { x0: [[2]], grads: [[[1]]] },
+    derived: { x_after_each_step: [[[2 - newtonSchulz(1.95 / (1.95 + 1e-7))]]] },
+  },
+  {
+    keras: "keras.losses.MeanSquaredError",
+    category: "loss",
+    inputs: { y_true: [[1], [2]], y_pred: [3, 2] },
+    derived: { output: 2 },
+  },
+  {
+    keras: "keras.layers.ReversibleEmbedding",
+    config: { input_dim: 2, output_dim: 1, reverse: true },
+    inputs: { x: [[0.5]] },
+    weights: { embeddings: [[2], [-4]] },
+    derived: { output: [[1, -2]] },
   },
   {
     keras: "keras.optimizers.schedules.InverseTimeDecay",

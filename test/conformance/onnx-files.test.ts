@@ -133,11 +133,13 @@ const model = (nodes: readonly Message[], ...more: Message): Uint8Array =>
     ],
   ]);
 
-/** The program's statements for x = [1, 2, 3]. */
-function statements(file: Uint8Array): readonly string[] {
+/** The model for x = [1, 2, 3]. */
+function translated(file: Uint8Array) {
   const x = readTensor(encode(tensor(FLOAT, [3], raw(new Float32Array([1, 2, 3])))));
-  return translate(readModel(file), new Map([["x", x]]), onnxRules).program.statements;
+  return translate(readModel(file), new Map([["x", x]]), onnxRules);
 }
+
+const statements = (file: Uint8Array): readonly string[] => translated(file).program.statements;
 
 describe("models", () => {
   it("are statements of the language, one for each operator", () => {
@@ -157,6 +159,28 @@ describe("models", () => {
     const sizes = tensor(INT64, [2], [7, 3], [7, 1]).with(-1, [8, "sizes"]);
     const file = model([node("Reshape", ["x", "sizes"])], [5, sizes]);
     expect(statements(file)).toEqual(["v2 = reshape(v0, [3, 1])"]);
+  });
+
+  it("make windows of signals of their size", () => {
+    const size = tensor(INT64, [], [7, 4]).with(-1, [8, "size"]);
+    expect(statements(model([node("HannWindow", ["size"])], [5, size]))).toEqual([
+      "v2[v3 < 4] = 0.5 * cos(0.0 * v3) + -0.5 * cos(1.5707963267948966 * v3)",
+    ]);
+  });
+
+  it("place triangles on the mel scale, here with corners at bins 0, 1 and 3", () => {
+    const names = ["bins", "length", "rate", "lowest", "highest"];
+    const given = [1, 16, 8000, 0, 4000].map(
+      (value, i) => [5, tensor(INT64, [], [7, value]).with(-1, [8, names[i]!])] as const,
+    );
+    const weights: Message = [
+      ...names.map((name) => [1, name] as const),
+      [2, "w"],
+      [4, "MelWeightMatrix"],
+    ];
+    const { program } = translated(model([weights, node("Neg", ["w"])], ...given));
+    const [matrix] = [...program.inputs.values()].filter(({ shape }) => shape.length === 2);
+    expect(matrix).toMatchObject({ shape: [9, 1], data: [0, 1, 0.5, 0, 0, 0, 0, 0, 0] });
   });
 
   it.each<[string, Uint8Array, string]>([

@@ -80,7 +80,9 @@ function ruleCase(c: KerasCase, file: KerasFile, check: KerasCheck): RuleCase {
     const isLabel =
       takesClassNumbers(op) &&
       /^(y_true|target|ref_labels|target_length|output_length)$/.test(name);
-    const isInteger = isLabel || (takesIntegers.test(op) && /^(x|inputs?|indices)$/.test(name));
+    const isReverse = check.config.reverse === true;
+    const isNumbers = takesIntegers.test(op) && !isReverse && /^(x|inputs?|indices)$/.test(name);
+    const isInteger = isLabel || isNumbers;
     return [name, isInteger ? { ...tensor, dtype: "i32" } : tensor];
   });
   return {

@@ -74,7 +74,7 @@ function made({ name, config, inner }: Application): string {
 // Layers
 
 /** What a call says rather than the layer's configuration. */
-const callArguments = ["use_causal_mask", "return_attention_scores"];
+const callArguments = ["use_causal_mask", "return_attention_scores", "reverse"];
 const attentionInputs = ["query", "value", "key"];
 const attentionMasks = ["query_mask", "value_mask", "key_mask", "attention_mask"];
 const merged = [
@@ -110,7 +110,9 @@ function layerCase(c: RuleCase): Application {
   if (inputs.has("mask") && !maskedCalls.includes(op)) {
     call.splice(0, call.length, "with_mask(x, mask)");
   }
-  return { name: op, config, inputs, weights: rest(c, inputs), call: call.join(", ") };
+  const given = [...call, ...flagsOf(c)].join(", ");
+  const own = without(config, ...callArguments);
+  return { name: op, config: own, inputs, weights: rest(c, inputs), call: given };
 }
 
 /** Tensors by names of their own, or one tensor of all of them. */
@@ -147,10 +149,15 @@ function wrapperCase(c: RuleCase, name: string, wrapped: string): Application {
   return { name, config, inner, inputs, weights: new Map(weights), call };
 }
 
+/** What the call says by numbers and words of the configuration. */
+const flagsOf = ({ config }: RuleCase): string[] =>
+  callArguments
+    .filter((key) => config[key] !== undefined)
+    .map((key) => `${key} = ${literal(config[key])}`);
+
 /** What an attention's call says beside its inputs. */
 function attentionCall(c: RuleCase): string[] {
-  const flags = callArguments.filter((key) => c.config[key] !== undefined);
-  const given = flags.map((key) => `${key} = ${literal(c.config[key])}`);
+  const given = flagsOf(c);
   return c.outputs.size > 1 && c.config.return_attention_scores === undefined
     ? [...given, "return_attention_scores = true"]
     : given;

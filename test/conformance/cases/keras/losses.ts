@@ -69,11 +69,15 @@ export function columnsOf({ inputs }: RuleCase, names: readonly string[]): Colum
   return { batches, arguments: given };
 }
 
-/** Vectors as one row each: where the last axis is what is averaged, it is not the batch. */
+/**
+ * Vectors as one row each: where the last axis is what is averaged, it is not the batch. Columns beside them are vectors,
+ * as Keras drops a dimension of 1 that only one of labels and predictions has.
+ */
 export function asRow(c: RuleCase): RuleCase {
   const inputs = [...c.inputs].map(([name, tensor]) => {
-    const shape = tensor.shape.length === 1 ? [1, ...tensor.shape] : tensor.shape;
-    return [name, { ...tensor, shape }] as const;
+    const { shape } = tensor;
+    const isVector = shape.length === 1 || (shape.length === 2 && shape[1] === 1);
+    return [name, isVector ? { ...tensor, shape: [1, shape[0]!] } : tensor] as const;
   });
   return { ...c, inputs: new Map(inputs) };
 }

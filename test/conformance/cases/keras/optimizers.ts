@@ -16,11 +16,14 @@ const aliases: Readonly<Record<string, string>> = {
   l2_shrinkage: "l2_shrinkage_regularization_strength",
 };
 
-/** Arguments by name, without those that are not given. */
+/** What counts iterations of a loop, and so is no quantity. */
+const counts: ReadonlySet<string> = new Set(["ns_steps"]);
+
+/** Arguments by name. */
 export function namedArguments(config: Config): string {
   return Object.entries(config)
-    .filter(([key, value]) => value !== null && key !== "name")
-    .map(([key, value]) => `${aliases[key] ?? key} = ${literal(value, true)}`)
+    .filter(([key]) => key !== "name")
+    .map(([key, value]) => `${aliases[key] ?? key} = ${literal(value, !counts.has(key))}`)
     .join(", ");
 }
 

@@ -14,6 +14,7 @@ import { reductionRules } from "./reductions.ts";
 import { resamplingRules } from "./resampling.ts";
 import type { Rules } from "./rule.ts";
 import { shapeRules } from "./shapes.ts";
+import { signalRules } from "./signals.ts";
 import { trainingRules } from "./training.ts";
 
 export const onnxRules: Rules = {
@@ -31,4 +32,5 @@ export const onnxRules: Rules = {
   ...reductionRules,
   ...indexingRules,
   ...productRules,
+  ...signalRules,
 };
