@@ -5,8 +5,8 @@
  */
 
 import { execFile } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
-import { access, constants, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { access, constants, readFile, rename, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import { InvariantError } from "../diagnostics/diagnostic.ts";
@@ -87,13 +87,12 @@ export async function compileCached(
   const path = join(directory, `${key}${extensions.output}`);
   if (await isIntact(path)) return { path, isCached: true };
 
-  await mkdir(directory, { recursive: true });
   const isOne = objectArgs === undefined || sources.length === 1;
   const compileOne = isOne ? (from: string, to: string) => args([from], to) : objectArgs;
   const own = { compiler, extension: extensions.source, directory, environment };
   const parts =
     isOne || begun === undefined ? new ObjectFiles({ ...own, objectArgs: compileOne }) : begun;
-  const unfinished = join(directory, `${key}.${randomUUID()}${extensions.output}`);
+  const unfinished = join(parts.folder, `${key}${extensions.output}`);
   try {
     // A process that a compiler starts has the priority that the compiler began with.
     const nice = isUrgent ? undefined : await findProgram("nice", environment.PATH ?? "");
@@ -123,7 +122,6 @@ export async function compileCached(
     await rename(unfinished, path);
     return { path, isCached: false };
   } finally {
-    await rm(unfinished, { force: true });
     if (parts !== begun) await parts.remove();
   }
 }

@@ -1,12 +1,13 @@
 /**
  * Objects of the parts of a source. Each is begun as soon as its text is there, also by code that does not return until
- * later parts are there too: the compilers are processes of their own.
+ * later parts are there too: the compilers are processes of their own. All files lie in a folder, which a process that is
+ * ended by force leaves behind: another one removes it when it is a day old.
  */
 
 import { type ChildProcess, execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 /** How one part is compiled. */
@@ -15,7 +16,7 @@ export interface ObjectCompilation {
   /** Of a source's file, with the dot. */
   readonly extension: string;
   readonly objectArgs: (source: string, object: string) => readonly string[];
-  /** Where the files lie until the library is made. */
+  /** Where the folder lies until the library is made. */
   readonly directory: string;
   readonly environment: NodeJS.ProcessEnv;
 }
@@ -28,21 +29,27 @@ interface ObjectFile {
   readonly failure: Promise<string | null>;
 }
 
+const folderPrefix = "unfinished-";
+const abandonedAfter = 24 * 60 * 60 * 1000;
+
 export class ObjectFiles {
+  /** For what is made of the objects, too; there as soon as a part was begun. */
+  readonly folder: string;
   readonly #compilation: ObjectCompilation;
   /** By the text of the part. */
   readonly #begun = new Map<string, ObjectFile>();
 
   constructor(compilation: ObjectCompilation) {
     this.#compilation = compilation;
+    this.folder = join(compilation.directory, `${folderPrefix}${randomUUID()}`);
   }
 
   /** Compiles a part, unless that was begun before; returns at once. `through` is for `runCompiler`. */
   begin(text: string, through: readonly string[] = []): void {
     if (this.#begun.has(text)) return;
-    const { compiler, extension, objectArgs, directory, environment } = this.#compilation;
-    mkdirSync(directory, { recursive: true });
-    const source = join(directory, `${randomUUID()}${extension}`);
+    const { compiler, extension, objectArgs, environment } = this.#compilation;
+    mkdirSync(this.folder, { recursive: true });
+    const source = join(this.folder, `${this.#begun.size}${extension}`);
     const object = `${source}.o`;
     writeFileSync(source, text);
     const args = objectArgs(source, object);
@@ -65,17 +72,25 @@ export class ObjectFiles {
     await Promise.all(texts.map((text, i) => rename(this.#begun.get(text)!.source, names[i]!)));
   }
 
-  /** Ends compilers that still run, and removes all files. */
+  /** Ends compilers that still run, and removes the folder. */
   async remove(): Promise<void> {
     const files = [...this.#begun.values()];
     this.#begun.clear();
-    await Promise.all(
-      files.map(async ({ source, object, process, failure }) => {
-        process.kill();
-        await failure;
-        await Promise.all([source, object].map((file) => rm(file, { force: true })));
-      }),
-    );
+    for (const { process } of files) process.kill();
+    await Promise.all(files.map(({ failure }) => failure));
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await removeAbandoned(this.#compilation.directory);
+  }
+}
+
+/** Folders that processes left behind; what cannot be removed stays. */
+async function removeAbandoned(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.filter((name) => name.startsWith(folderPrefix))) {
+    const path = join(directory, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+    if (Date.now() - mtimeMs < abandonedAfter) continue;
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

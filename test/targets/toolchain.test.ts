@@ -1,4 +1,15 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -137,12 +148,13 @@ test("a part that was begun early is not compiled again, and leaves no files", a
   const begun = await beginLibrary(options);
   const [first, last] = partsOf(parted("7"), 10).texts;
   begun.begin(first!);
-  expect((await readdir(directory)).filter((name) => name.endsWith(".c"))).toHaveLength(1);
+  const sources = () => readdirSync(begun.folder).filter((name) => name.endsWith(".c"));
+  expect(sources()).toHaveLength(1);
   expect(await begun.failureOf([first!])).toBeNull();
   const begin = vi.spyOn(begun, "begin");
   const { path } = await compileLibrary(parted("7"), { ...options, begun });
   expect(begin.mock.calls.map(([text]) => text)).toEqual([first, last]);
-  expect((await readdir(directory)).filter((name) => name.endsWith(".c"))).toHaveLength(2);
+  expect(sources()).toHaveLength(2);
   await begun.remove();
   expect((await readdir(directory)).sort()).toEqual(
     [path, `${path}.sha256`].map((p) => basename(p)),
@@ -171,9 +183,27 @@ test("compilers that were begun for nothing are ended", async () => {
   const environment = { ...process.env, CC: compiler };
   const begun = await beginLibrary({ cacheDirectory: directory, environment });
   for (const text of ["int a;", "int b;", "int a;"]) begun.begin(text);
-  expect(await readdir(directory)).toHaveLength(3);
+  expect((await readdir(begun.folder)).sort()).toEqual(["0.c", "1.c"]);
   await begun.remove();
   expect(await readdir(directory)).toEqual(["slow-cc"]);
+});
+
+test("what a process left behind is removed a day later", async () => {
+  const hours = 60 * 60 * 1000;
+  for (const [name, age] of [
+    ["old", 25 * hours],
+    ["new", 23 * hours],
+  ] as const) {
+    const folder = join(directory, `unfinished-${name}`);
+    await mkdir(folder);
+    await writeFile(join(folder, "0.c"), "int a;");
+    const time = new Date(Date.now() - age);
+    await utimes(folder, time, time);
+  }
+  const { path } = await compileLibrary(source, { cacheDirectory: directory });
+  expect((await readdir(directory)).sort()).toEqual(
+    [basename(path), `${basename(path)}.sha256`, "unfinished-new"].sort(),
+  );
 });
 
 test("the cache is where the user keeps caches", () => {
