@@ -122,16 +122,7 @@ export class DeclarationGrammar extends TrainingGrammar {
       return this.SUBRULE(this.type);
     });
     const last = this.LA(0);
-    const body = this.OR<Statement[]>([
-      {
-        ALT: () => {
-          this.CONSUME(T.Assign);
-          const part = this.SUBRULE(this.part);
-          return this.ACTION(() => [{ kind: "return", value: part.node, span: part.span }]);
-        },
-      },
-      { ALT: () => this.SUBRULE(this.block) },
-    ]);
+    const body = this.SUBRULE(this.body);
     const gradient = this.OPTION3(() => {
       this.OPTION4(() => this.CONSUME(T.EndOfLine));
       return this.SUBRULE(this.gradientBlock);
@@ -147,6 +138,20 @@ export class DeclarationGrammar extends TrainingGrammar {
       ...this.spans({ keyword, last }),
     }));
   });
+
+  /** `= e`, or a block that returns. */
+  readonly body = this.RULE("body", (): Statement[] =>
+    this.OR<Statement[]>([
+      {
+        ALT: () => {
+          this.CONSUME(T.Assign);
+          const part = this.SUBRULE(this.part);
+          return this.ACTION(() => [{ kind: "return", value: part.node, span: part.span }]);
+        },
+      },
+      { ALT: () => this.SUBRULE(this.block) },
+    ]),
+  );
 
   /** `gradient(d) { … }` */
   readonly gradientBlock = this.RULE("gradientBlock", (): GradientBlock => {
@@ -191,7 +196,7 @@ export class DeclarationGrammar extends TrainingGrammar {
       return this.SUBRULE(this.type);
     });
     const last = this.LA(0);
-    const body = this.SUBRULE(this.block);
+    const body = this.SUBRULE(this.body);
     return this.ACTION(() => {
       const spans = this.spans({ keyword, last });
       return { kind: "layer", name, ...lists, result: result ?? null, body, ...spans };

@@ -38,6 +38,13 @@ describe("declarations", () => {
     expect(long.parameters.map(({ name }) => name.name)).toEqual(["w"]);
   });
 
+  it("define layers by an expression, as functions are", () => {
+    const layer = declared("layer", "layer Twice(f: fn)(x) -> f32[N] =\n  x |> f |> f");
+    expect(layer.config.map(({ name }) => name.name)).toEqual(["f"]);
+    expect(layer.result && showType(layer.result)).toBe("f32[N]");
+    expect(layer.body.map(showStatement)).toEqual(["return ((x |> f) |> f)"]);
+  });
+
   it("define layers with their lists on several lines", () => {
     const layer = declared(
       "layer",
