@@ -152,3 +152,13 @@ describe("orthogonal", () => {
     expect(column(1).reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 12);
   });
 });
+
+it("zeros_like and ones_like take the shape of a tensor, the batch too", () => {
+  const program = lowerSound(`
+    model M {
+      input x: f32[N, 2]
+      output y = 3 * ones_like(x) + zeros_like(x)
+    }`);
+  const { results } = run(program, program.predict, { x: [1, 2, 3, 4] }, { n: 2 });
+  expect(results["y"]).toEqual([3, 3, 3, 3]);
+});
