@@ -43,7 +43,8 @@ export function checkNames(session: Session, module: Module): void {
       readStatements(alsoReads ?? [], readBesides);
       for (const { name } of checked) {
         if (readBesides.has(name.name)) continue;
-        if (!read.has(name.name) && !name.name.startsWith("_")) {
+        const isIgnored = name.name.startsWith("_") || givesSize(name, parameters, statements);
+        if (!read.has(name.name) && !isIgnored) {
           session.report(diagnostics.unusedParameter(name.span, { name: name.name }));
         }
       }
@@ -66,6 +67,22 @@ export function checkNames(session: Session, module: Module): void {
       }
     }
   }
+}
+
+/** Whether a body reads a size that only this parameter's type names: a tensor may be given for its shape alone. */
+function givesSize(
+  { name }: Identifier,
+  parameters: readonly Parameter[],
+  statements: readonly Statement[],
+): boolean {
+  const [own, others] = [new Set<string>(), new Set<string>()];
+  for (const parameter of parameters) {
+    if (parameter.type !== null)
+      readType(parameter.type, parameter.name.name === name ? own : others);
+  }
+  const read = new Set<string>();
+  readStatements(statements, read);
+  return [...own].some((size) => !others.has(size) && read.has(size));
 }
 
 /** A derivative by parameters of which none can have one was meant otherwise. */

@@ -20,6 +20,13 @@ describe("names", () => {
     expect(codes(text)).toEqual(["unknown-name", "unused-parameter", "unknown-name"]);
   });
 
+  it("of tensors may be given for a shape that no other has", () => {
+    const rows = "fn rows(x: f32[N, _C]) {\n  r[n < N] = n\n  return r\n}\n";
+    expect(codes(rows + model("  output y = f32(rows(x))"))).toEqual([]);
+    const both = "fn wide(x: f32[N, C], y: f32[N, C]) = x * C\n";
+    expect(codes(both + model("  output y = wide(x, x)"))).toEqual(["unused-parameter"]);
+  });
+
   it("are checked in models that nothing trains", () => {
     const text = `model A {\n  input x: f32[N, 4]\n  output y = x |> Dense(2.5)\n}\n${model("  output y = x")}`;
     expect(codes(text)).toEqual(["wrong-type"]);
