@@ -1447,7 +1447,9 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "title": "N would not lead {found} any more",
     "label": "moves the batch",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "index notation compares rows with each other: `s[n, m < N] = sum[k] a[n, k] * b[m, k]`"
+    ],
     "why": "The batch is the first dimension of whatever has it, on every target.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = transpose(x)\n}\n",
     "right": "model M {\n  input x: f32[N, 4]\n  output y = transpose(x, [0, 1])\n}\n",
@@ -1877,7 +1879,9 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "title": "there are no data `{name}`",
     "label": "no such data",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "did you mean `{nearest?}`?"
+    ],
     "why": "`train Model on name` takes data declared in the file or imported.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on e {\n  loss mse(t, y)\n  optimizer SGD()\n}\n",
     "right": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\n\ndata d {\n  train {\n    x: f32[4] = csv(\"d.csv\", columns = 0..4)\n    t: f32[1] = csv(\"d.csv\", columns = 4..5)\n  }\n}\ntrain M on d {\n  loss mse(t, y)\n  optimizer SGD()\n}\n",
@@ -2754,7 +2758,7 @@ export const diagnostics = {
   severalTrainBlocks: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["several-train-blocks"], place, values, more),
   /** error: there are no data `{name}` */
-  unknownData: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+  unknownData: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-data"], place, values, more),
   /** error: there is no {what} `{name}` */
   unknownNamed: (place: Place, values: { readonly what: string | number; readonly name: string | number; readonly nearest: string | number | undefined; readonly known: string | number }, more?: Occurrence): Diagnostic =>

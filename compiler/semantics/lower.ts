@@ -6,6 +6,7 @@
 import type { ColumnPlan } from "../../runtime/plan.ts";
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
+import { nearest } from "../diagnostics/nearest.ts";
 import { axisAffine, extentAffine } from "../graph/affine.ts";
 import { nodesOfBodies, scalarChildren } from "../graph/context.ts";
 import type { DType } from "../graph/dtype.ts";
@@ -118,6 +119,13 @@ function trainDeclaration(top: Environment): TrainDeclaration | undefined {
 }
 
 function trainedModel({ model }: TrainDeclaration, top: Environment): ProgramModel | undefined {
+  const { modules } = top.session;
+  if (model.kind === "identifier" && modules.resolve(top.module, model.name) === undefined) {
+    const { name, span } = model;
+    const closest = nearest(name, namesOf("model", top));
+    report(top, diagnostics.unknownName(span, { name, nearest: closest, dimension: undefined }));
+    return undefined;
+  }
   return programModel(evaluate(model, top), model.span, top);
 }
 
@@ -220,8 +228,17 @@ function trainingData(
 ): LoweredData | null {
   const resolved = top.session.modules.resolve(top.module, name);
   if (resolved?.declaration.kind === "data") return lowerData(resolved.declaration, top);
-  report(top, diagnostics.unknownData(span, { name }));
+  report(
+    top,
+    diagnostics.unknownData(span, { name, nearest: nearest(name, namesOf("data", top)) }),
+  );
   return null;
+}
+
+/** The names of the file's declarations of a kind, imported ones among them. */
+function namesOf(kind: "model" | "data", { session, module }: Environment): string[] {
+  const names = [...module.declarations.keys(), ...module.imports.keys()];
+  return names.filter((name) => session.modules.resolve(module, name)?.declaration.kind === kind);
 }
 
 /** The sum over a batch of what each statistic averages. */

@@ -101,6 +101,22 @@ describe("a mistake in labels and losses", () => {
     expect(mistakes([from, to])).toEqual([expected]);
   });
 
+  it("a single class, in the loss", () => {
+    const [found] = mistakes(["Dense(10, softmax)", "Dense(1, softmax)"]);
+    expect(found).toBe(
+      `advice-not-followed at ${loss}: of a single class the probability is always 1; one probability takes binary_crossentropy (here \`y_pred\` is f32[N, 1], from \`Dense\`, \`axis\` is 1)`,
+    );
+  });
+
+  it("a model or data misspelt, among those that there are", () => {
+    expect(mistakes(["train Net on", "train Nat on"])).toEqual([
+      "unknown-name at Nat: `Nat` is not defined (did you mean `Net`?)",
+    ]);
+    expect(mistakes(["on mnist", "on mnst"])[0]).toBe(
+      "unknown-data at mnst: there are no data `mnst` (did you mean `mnist`?)",
+    );
+  });
+
   it("one-hot labels for a sparse loss, and in the metric that follows them", () => {
     expect(mistakes(["label: u8", "label: u8[10]"])).toEqual([
       `assertion-failed at ${loss}: labels must be class numbers; one-hot labels take categorical_crossentropy (here \`label\` is i32[N, 10], from the column \`label\`, \`y_pred\` is f32[N, 10], from \`Dense\`)`,
