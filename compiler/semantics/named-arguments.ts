@@ -26,6 +26,8 @@ export interface ArgumentRow {
   readonly name: string;
   readonly kind: ArgumentKind;
   readonly isRequired?: boolean;
+  /** The strings that there are, where not every one means something. */
+  readonly choices?: readonly string[];
 }
 
 const path: ArgumentRow = { name: "path", kind: "string", isRequired: true };
@@ -38,12 +40,16 @@ const rows: readonly ArgumentRow[] = [
 
 /** Fields of text: Keras' arguments of TextVectorization and `pad_sequences`. */
 const text: readonly ArgumentRow[] = [
-  { name: "split", kind: "string" },
-  { name: "standardize", kind: "string" },
+  { name: "split", kind: "string", choices: ["whitespace", "character"] },
+  {
+    name: "standardize",
+    kind: "string",
+    choices: ["lower_and_strip_punctuation", "lower", "strip_punctuation", "none"],
+  },
   { name: "max_tokens", kind: "int" },
-  { name: "output_mode", kind: "string" },
-  { name: "padding", kind: "string" },
-  { name: "truncating", kind: "string" },
+  { name: "output_mode", kind: "string", choices: ["int", "multi_hot", "count"] },
+  { name: "padding", kind: "string", choices: ["pre", "post"] },
+  { name: "truncating", kind: "string", choices: ["pre", "post"] },
   { name: "vocabulary", kind: "string" },
 ];
 
@@ -80,7 +86,7 @@ export const callbacks: Readonly<Record<string, readonly ArgumentRow[]>> = {
     { name: "min_delta", kind: "float" },
     { name: "patience", kind: "int" },
     { name: "verbose", kind: "int" },
-    { name: "mode", kind: "string" },
+    { name: "mode", kind: "string", choices: ["auto", "min", "max"] },
     { name: "baseline", kind: "float" },
     { name: "restore_best_weights", kind: "bool" },
     { name: "start_from_epoch", kind: "int" },
@@ -91,7 +97,7 @@ export const callbacks: Readonly<Record<string, readonly ArgumentRow[]>> = {
     { name: "verbose", kind: "int" },
     { name: "save_best_only", kind: "bool" },
     { name: "save_weights_only", kind: "bool" },
-    { name: "mode", kind: "string" },
+    { name: "mode", kind: "string", choices: ["auto", "min", "max"] },
     { name: "save_freq", kind: "frequency" },
     { name: "initial_value_threshold", kind: "float" },
   ],
@@ -100,7 +106,7 @@ export const callbacks: Readonly<Record<string, readonly ArgumentRow[]>> = {
     { name: "factor", kind: "float" },
     { name: "patience", kind: "int" },
     { name: "verbose", kind: "int" },
-    { name: "mode", kind: "string" },
+    { name: "mode", kind: "string", choices: ["auto", "min", "max"] },
     { name: "min_delta", kind: "float" },
     { name: "cooldown", kind: "int" },
     { name: "min_lr", kind: "float" },
@@ -173,15 +179,16 @@ export function namedCall(
   const matched = matchArguments(env, place, slots, given);
   if (matched === undefined) return undefined;
   const values: Record<string, OptionValue> = {};
-  for (const { name, kind } of rows) {
+  for (const row of rows) {
+    const { name, kind } = row;
     const argument = matched.get(name);
     if (argument === undefined) continue;
     const option =
       kind === "schedule" ? schedule(argument.value, argument.span) : asOption(argument.value);
     if (kind === "schedule" && option === undefined) return undefined;
-    if (option === undefined || !(option === null || accepts[kind](option))) {
+    if (option === undefined || !(option === null || isAccepted(row, option))) {
       const found = describe(argument.value);
-      const expected = kindWords[kind];
+      const expected = wordsFor(row);
       const of = `the argument \`${name}\` of \`${callee.name}\``;
       report(env, diagnostics.wrongType(argument.span, { what: of, expected, found }));
       return undefined;
@@ -223,6 +230,14 @@ const accepts: { readonly [K in ArgumentKind]: (value: OptionValue) => boolean }
   frequency: (value) => value === "epoch" || Number.isInteger(value),
   schedule: (value) => typeof value === "string",
 };
+
+const isAccepted = ({ kind, choices }: ArgumentRow, option: OptionValue) =>
+  accepts[kind](option) && (choices?.some((choice) => choice === option) ?? true);
+
+const wordsFor = ({ kind, choices }: ArgumentRow) =>
+  choices === undefined
+    ? kindWords[kind]
+    : `one of ${choices.map((choice) => `"${choice}"`).join(", ")}`;
 
 const kindWords: { readonly [K in ArgumentKind]: string } = {
   string: "a string",

@@ -300,6 +300,12 @@ describe("a mistake in a train block", () => {
       'unknown-monitor at EarlyStopping(monitor = "val_acc"): EarlyStopping monitors `val_acc`, which this training does not report (did you mean `val_accuracy`?)',
     ],
     [
+      "a value that an argument of a callback does not know",
+      "epochs 5",
+      'epochs 5\n  callbacks EarlyStopping(mode = "minimum")',
+      'wrong-type at "minimum": the argument `mode` of `EarlyStopping` must be one of "auto", "min", "max", not the string "minimum"',
+    ],
+    [
       "class weights of no column",
       "epochs 5",
       "epochs 5\n  class_weight [1.0, 2.0]",
