@@ -211,6 +211,20 @@ function replaceInLoop(
   });
 }
 
+/** `graphNodes`, which walks each graph once, however many passes hand it on as it is. */
+export function knownNodes(context: GraphContext, graph: Graph): readonly Node[] {
+  const known = context.memory(
+    knownNodes,
+    graph.batchMax,
+    () => new WeakMap<Graph, readonly Node[]>(),
+  );
+  const before = known.get(graph);
+  if (before !== undefined) return before;
+  const nodes = graphNodes(graph);
+  known.set(graph, nodes);
+  return nodes;
+}
+
 /** What a rewriting that asks of a node nothing but the node and its operands made of nodes that changed or stayed. */
 export type Rewritten = Map<Node, readonly Value[]>;
 
@@ -227,7 +241,7 @@ export function rewriteGraph(
 ): Graph {
   const replacements = new Map<Value, Value>();
   const replacement = (value: Value): Value => replacements.get(value) ?? value;
-  for (const node of graphNodes(graph)) {
+  for (const node of knownNodes(context, graph)) {
     let values = known?.get(node);
     if (values === undefined) {
       const isSame = node.kind === "leaf" || replacements.size === 0;

@@ -122,6 +122,11 @@ export type RewriteExpression = (e: Expression) => Expression;
 
 /** Rebuilds an expression from its leaves up; `rewrite` sees each with its children done. */
 export function mapExpression(e: Expression, rewrite: RewriteExpression): Expression {
+  return expressionMapper(rewrite)(e);
+}
+
+/** `mapExpression` for several expressions that share parts, each rewritten once. */
+export function expressionMapper(rewrite: RewriteExpression): RewriteExpression {
   const known = new Map<Expression, Expression>();
   const visit = (before: Expression): Expression => {
     const done = known.get(before);
@@ -130,7 +135,7 @@ export function mapExpression(e: Expression, rewrite: RewriteExpression): Expres
     known.set(before, after);
     return after;
   };
-  return visit(e);
+  return visit;
 }
 
 /** Rebuilds an expression with those directly below it rewritten. */
@@ -193,7 +198,7 @@ export function mapStatements(
   return rebuildStatements(statements, (e) => mapExpression(e, rewrite), rewriteStatement);
 }
 
-/** The same, where `expression` rewrites whole expressions. */
+/** The same, where `expression` rewrites whole expressions, such as an `expressionMapper`. */
 export function rebuildStatements(
   statements: readonly Statement[],
   expression: RewriteExpression,

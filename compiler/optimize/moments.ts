@@ -6,17 +6,17 @@
  */
 
 import { type Affine, axisAffine } from "../graph/affine.ts";
-import { type GraphContext, graphNodes } from "../graph/context.ts";
+import type { GraphContext } from "../graph/context.ts";
 import { sameShape } from "../graph/extent.ts";
 import type { Compute, Graph, Node, Scalar, Value } from "../graph/node.ts";
-import { rewriteGraph, substituteAxes } from "../graph/rewrite.ts";
+import { knownNodes, rewriteGraph, substituteAxes } from "../graph/rewrite.ts";
 import { lookThrough } from "./rules/logarithms.ts";
 import { argOf, argsOf } from "./rules/rule.ts";
 
 /** Returns the same graph if no variance is written out. */
 export function findMoments(context: GraphContext, graph: Graph): Graph {
   const found = new Map<Node, readonly Value[]>();
-  for (const node of graphNodes(graph)) {
+  for (const node of knownNodes(context, graph)) {
     const mean = node.kind === "compute" ? meanOfVariance(node, context) : undefined;
     if (mean === undefined || found.has(mean)) continue;
     const moments = context.compute({ ...mean, reducer: "moments" });

@@ -41,7 +41,7 @@ import {
   mathFunction,
   uniformFunction,
 } from "../kernel/math/functions.ts";
-import { mapExpression, mapStatements } from "../kernel/rewrite.ts";
+import { expressionMapper, mapExpression, rebuildStatements } from "../kernel/rewrite.ts";
 
 /** What a target rewrites beside scalar functions, random numbers and reductions; all parts below are legal. */
 export interface LegalRules {
@@ -84,9 +84,9 @@ export class Legalizer {
   }
 
   #statements(body: readonly Statement[]): Statement[] {
-    return mapStatements(
+    return rebuildStatements(
       body,
-      (e) => this.#rewrite(e),
+      expressionMapper((e) => this.#rewrite(e)),
       (s) =>
         this.#rules.statement(
           s.kind === "invoke" ? { ...s, function: this.function(s.function) } : s,

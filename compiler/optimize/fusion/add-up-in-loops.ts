@@ -6,11 +6,11 @@
  */
 
 import { axesOf, axisAffine, bareAxis } from "../../graph/affine.ts";
-import { type GraphContext, graphNodes } from "../../graph/context.ts";
+import type { GraphContext } from "../../graph/context.ts";
 import { isFixed, type Shape } from "../../graph/extent.ts";
 import { throughLoops } from "../../graph/loops.ts";
 import type { Carry, Compute, Graph, Node, Scan, Value } from "../../graph/node.ts";
-import { rewriteGraph } from "../../graph/rewrite.ts";
+import { knownNodes, rewriteGraph } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { bytesOf } from "./gain.ts";
 
@@ -25,7 +25,7 @@ export function addUpInLoops(
 
 function addUp(context: GraphContext, graph: Graph, { cacheBytes }: TargetDescription): Graph {
   const sums = new Map<Node, Value>();
-  for (const node of graphNodes(graph)) {
+  for (const node of knownNodes(context, graph)) {
     const stack = node.kind === "compute" ? summedStack(node) : undefined;
     if (stack !== undefined && bytesOf(stack, graph.batchMax) > cacheBytes[1]) {
       sums.set(node, stack);

@@ -7,7 +7,7 @@
 
 import { substituteAffine } from "../../graph/affine.ts";
 import { and, substituteCondition } from "../../graph/condition.ts";
-import { type GraphContext, graphNodes, operandsOf, scalarChildren } from "../../graph/context.ts";
+import { type GraphContext, operandsOf, scalarChildren } from "../../graph/context.ts";
 import { sameShape } from "../../graph/extent.ts";
 import type {
   Compute,
@@ -19,7 +19,7 @@ import type {
   Scatter,
   Value,
 } from "../../graph/node.ts";
-import { mapScalar, rewriteGraph, scalarMapper } from "../../graph/rewrite.ts";
+import { knownNodes, mapScalar, rewriteGraph, scalarMapper } from "../../graph/rewrite.ts";
 import { scalarFunctions } from "../../graph/scalar-functions.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { replaceLoads } from "./copies.ts";
@@ -33,7 +33,7 @@ const cheapest = 4;
 /** Needs nothing; values stay the same bits. What products read in memory, others read there too. */
 export function inlineMaps(context: GraphContext, graph: Graph, target: TargetDescription): Graph {
   const factors = new Set(
-    graphNodes(graph)
+    knownNodes(context, graph)
       .filter(isProduct)
       .flatMap(({ operands }) => operands),
   );

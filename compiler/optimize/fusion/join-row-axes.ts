@@ -7,9 +7,10 @@
  * Left as they are: sums that maps over the same axes follow, which could no longer be computed on the tiles.
  */
 
-import { type GraphContext, graphNodes } from "../../graph/context.ts";
+import type { GraphContext } from "../../graph/context.ts";
 import { isFixed, sameShape } from "../../graph/extent.ts";
 import type { Compute, Graph, Node } from "../../graph/node.ts";
+import { knownNodes } from "../../graph/rewrite.ts";
 import { joinPair, withJoinedAxes } from "./joined-axes.ts";
 import { stepAlong } from "./linear-access.ts";
 import { factsOf, type NodeFacts } from "./node-facts.ts";
@@ -20,7 +21,7 @@ const enoughRows = 8;
 /** Needs nothing; values stay the same bits; what the graph keeps has its shape. */
 export function joinRowAxes(context: GraphContext, graph: Graph): Graph {
   const facts = factsOf(context, graph.batchMax, { workgroup: null });
-  const followed = followedOverSameAxes(graphNodes(graph));
+  const followed = followedOverSameAxes(knownNodes(context, graph));
   return withJoinedAxes(context, graph, (rebuilt, node) => {
     const axis = followed.has(node) ? undefined : joinableAxis(rebuilt, facts);
     return axis === undefined ? undefined : joinPair(context, rebuilt, axis);

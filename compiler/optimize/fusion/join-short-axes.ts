@@ -10,9 +10,10 @@
 
 import { axesOf } from "../../graph/affine.ts";
 import { conditionAxes } from "../../graph/condition.ts";
-import { type GraphContext, graphNodes, loadsOf, visitScalars } from "../../graph/context.ts";
+import { type GraphContext, loadsOf, visitScalars } from "../../graph/context.ts";
 import { isFixed, sizeAt } from "../../graph/extent.ts";
 import type { Compute, Graph, Node } from "../../graph/node.ts";
+import { knownNodes } from "../../graph/rewrite.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { joinPair, withJoinedAxes } from "./joined-axes.ts";
 import { boxOf, memorySteps } from "./linear-access.ts";
@@ -27,7 +28,7 @@ export function joinShortAxes(
   graph: Graph,
   { vectorLanes }: Pick<TargetDescription, "vectorLanes">,
 ): Graph {
-  const ofScatters = madeOfScatters(graphNodes(graph));
+  const ofScatters = madeOfScatters(knownNodes(context, graph));
   return withJoinedAxes(context, graph, (rebuilt, node) => {
     if (ofScatters.has(node)) return undefined;
     const axis = shortAxis(rebuilt, graph.batchMax, vectorLanes);

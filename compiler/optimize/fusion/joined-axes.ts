@@ -12,10 +12,16 @@ import {
   scaleAffine,
 } from "../../graph/affine.ts";
 import { substituteCondition } from "../../graph/condition.ts";
-import { type GraphContext, gathersOf, graphNodes } from "../../graph/context.ts";
+import { type GraphContext, gathersOf } from "../../graph/context.ts";
 import { fixed } from "../../graph/extent.ts";
 import type { Compute, Graph, Value } from "../../graph/node.ts";
-import { mapScalar, replaceOperands, replaceValues, substituteAxes } from "../../graph/rewrite.ts";
+import {
+  knownNodes,
+  mapScalar,
+  replaceOperands,
+  replaceValues,
+  substituteAxes,
+} from "../../graph/rewrite.ts";
 import { simplifyAffine } from "../simplify-index.ts";
 import { boxOf } from "./linear-access.ts";
 
@@ -35,7 +41,7 @@ export function withJoinedAxes(
   graph: Graph,
   joinAxes: (rebuilt: Compute, node: Compute) => Joined | undefined,
 ): Graph {
-  const nodes = graphNodes(graph);
+  const nodes = knownNodes(context, graph);
   const others = nodes.flatMap((node) => {
     if (node.kind === "leaf") return [];
     return node.kind === "compute" ? gathersOf(node.body).map(({ value }) => value) : node.operands;
