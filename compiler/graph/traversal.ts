@@ -62,7 +62,7 @@ export function visitScalars(body: Scalar, visit: (scalar: Scalar) => void): voi
     if (seen.has(scalar)) return;
     seen.add(scalar);
     visit(scalar);
-    for (const child of scalarChildren(scalar)) descend(child);
+    scalarChildren(scalar).forEach(descend);
   };
   descend(body);
 }

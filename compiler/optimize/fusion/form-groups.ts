@@ -332,11 +332,9 @@ class GroupFormer {
 
   /** Adds what one draft makes and the other reads. */
   #addPassing(gain: Gain, from: Draft, to: Draft, isInside: (reader: Work) => boolean): void {
-    for (const { values } of from.stages) {
-      for (const value of values) {
-        if (!to.reads.has(value)) continue;
-        gain.add(this.#options.facts.bytesOf(value), !this.#isGlobal(value, isInside));
-      }
+    for (const value of from.makes) {
+      if (!to.reads.has(value)) continue;
+      gain.add(this.#options.facts.bytesOf(value), !this.#isGlobal(value, isInside));
     }
   }
 

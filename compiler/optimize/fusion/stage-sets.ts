@@ -19,6 +19,8 @@ export interface StageSet {
   readonly stages: readonly Compute[];
   /** Stages that reduce. */
   readonly anchors: readonly Compute[];
+  /** All that its stages make, in their order. */
+  readonly makes: readonly Value[];
   /** All that its stages read. */
   readonly reads: ReadonlySet<Value>;
   readonly inner: readonly InnerLoad[];
@@ -51,6 +53,7 @@ export function setOfOne(node: Compute, { stored }: Pick<StageFacts, "stored">):
   return {
     stages: [node],
     anchors: node.reducer === null ? [] : [node],
+    makes: node.values,
     reads: new Set(node.operands),
     inner: [],
     box: node.parallel,
@@ -111,6 +114,7 @@ export function unionOf(pair: StagePair, order: Pick<StageFacts, "position">): S
   return {
     stages,
     anchors: [...first.anchors, ...second.anchors],
+    makes: stages.flatMap(({ values }) => values),
     reads: new Set(stages.flatMap(({ operands }) => operands)),
     inner: innerOf(pair),
     box,
@@ -145,15 +149,13 @@ function loadsBetween(
     [first, second],
     [second, first],
   ] as const) {
-    for (const { values } of makers.stages) {
-      for (const value of values) {
-        if (!readers.reads.has(value)) continue;
-        for (const reader of readers.stages) {
-          if (!reader.operands.includes(value)) continue;
-          if (facts.gathers(reader).some((gather) => gather.value === value)) return undefined;
-          for (const load of facts.loads(reader)) {
-            if (load.value === value) loads.push({ reader, load });
-          }
+    for (const value of makers.makes) {
+      if (!readers.reads.has(value)) continue;
+      for (const reader of readers.stages) {
+        if (!reader.operands.includes(value)) continue;
+        if (facts.gathers(reader).some((gather) => gather.value === value)) return undefined;
+        for (const load of facts.loads(reader)) {
+          if (load.value === value) loads.push({ reader, load });
         }
       }
     }
