@@ -118,6 +118,70 @@ function recurrence(name: string) {
   };
 }
 
+/** Means of three, two places on, of zeros around [3, 6, 9, 12]; the last of them has but two elements to see. */
+function averages(name: string) {
+  writeArrays(join(root, "grad", `${name}.npz`), {
+    in_x: [
+      [1, 1, 4],
+      [3, 6, 9, 12],
+    ],
+    out_y: [
+      [1, 1, 3],
+      [3, 9, 6],
+    ],
+    ct_y: [
+      [1, 1, 3],
+      [1, 1, 1],
+    ],
+    grad_x: [
+      [1, 1, 4],
+      [1 / 3, 2 / 3, 1 / 3, 5 / 6],
+    ],
+  });
+  return {
+    name,
+    file: `${name}.npz`,
+    op: "avgpool1d",
+    formula: "",
+    torch: "F.avg_pool1d",
+    config: { kernel: [3], stride: [2], pads: [[1, 1]], ceil_mode: true, count_include_pad: true },
+    inputs: { x: spec("in_x", [1, 1, 4]) },
+    outputs: { y: spec("out_y", [1, 1, 3], { cotangent: "ct_y" }) },
+    gradients: { x: spec("grad_x", [1, 1, 4]) },
+  };
+}
+
+/** One slope for two channels: y = x where x > 0, else a·x. */
+function oneSlope(name: string) {
+  writeArrays(join(root, "grad", `${name}.npz`), {
+    in_x: [
+      [1, 2],
+      [-2, 3],
+    ],
+    in_a: [[1], [0.25]],
+    out_y: [
+      [1, 2],
+      [-0.5, 3],
+    ],
+    ct_y: [
+      [1, 2],
+      [1, 1],
+    ],
+    grad_a: [[1], [-2]],
+  });
+  return {
+    name,
+    file: `${name}.npz`,
+    op: "prelu",
+    formula: "",
+    torch: "F.prelu",
+    config: {},
+    inputs: { x: spec("in_x", [1, 2]), a: spec("in_a", [1]) },
+    outputs: { y: spec("out_y", [1, 2], { cotangent: "ct_y" }) },
+    gradients: { a: spec("grad_a", [1]) },
+  };
+}
+
 /** y = the operator of x = [1, -2], with the given figures. */
 function onnxCase(name: string, operator: string, y: readonly number[]) {
   const folder = join(root, "onnx", name);
@@ -159,6 +223,8 @@ beforeAll(() => {
     product("unknown", "transmogrify", [3, 11], [5, -1, 5, -1], "a transmogrified by b"),
     product("by_formula", "no_rule", [3, 11], [5, -1, 5, -1]),
     recurrence("recurrence"),
+    averages("averages"),
+    oneSlope("one_slope"),
   ];
   writeFileSync(join(root, "grad", "manifest.json"), JSON.stringify({ cases }));
   const checks = [
@@ -205,6 +271,8 @@ describe.each([
       "skipped unknown: the operation transmogrify",
       "passed by_formula",
       "passed recurrence",
+      "passed averages",
+      "passed one_slope",
       "passed leaky",
       "passed rectified",
       "failed not_rectified: y[1] is 0, not -2",

@@ -114,7 +114,10 @@ export const elementwiseRules: RuleTable = {
   prelu: (c) => {
     const rank = shapeOf(c, "x").length;
     const sizes = shapeOf(c, "x").map((size, axis) => (axis === 1 ? size : 1));
-    const slope = shapeOf(c, "a").length === 1 && rank > 1 ? `reshape(a, [${sizes}])` : "a";
+    const slopes = shapeOf(c, "a");
+    // One slope is that of all channels.
+    const isOfChannels = slopes.length === 1 && slopes[0]! > 1 && rank > 1;
+    const slope = isOfChannels ? `reshape(a, [${sizes}])` : "a";
     return single(`if x > 0 then x else ${slope} * x`);
   },
   shrink: (c) => {

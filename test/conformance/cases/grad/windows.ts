@@ -3,7 +3,6 @@
 import {
   axisNames,
   element,
-  float,
   isSet,
   notation,
   numberIn,
@@ -132,24 +131,37 @@ function separable(c: RuleCase): RuleResult {
   ]);
 }
 
-/** Windows that reach beyond the edge see only what is inside. */
-function pool(c: RuleCase, reducer: "max" | "mean" | "sum", after = ""): RuleResult {
+function poolingWindow(c: RuleCase): Window {
   const kernel = numbersIn(c, "kernel");
-  const window = windowOf(c, kernel);
-  const strides = { ...window, stride: numbersIn(c, "stride", kernel) };
-  const p = axisNames(kernel.length, "p");
-  const k = axisNames(kernel.length, "k");
-  const places = p.map((axis, i) => place(strides, axis, k[i]!, i));
-  const body = reduction(reducer, k, kernel, element("x", ["n", "c", ...places]));
-  return single(`pool${after}`, [notation("pool", ["n", "c", ...p], outputShape(c), body)]);
+  return { ...windowOf(c, kernel), stride: numbersIn(c, "stride", kernel) };
 }
 
+/** Windows that reach beyond the edge see only what is inside. */
+function pooled(c: RuleCase, reducer: "max" | "mean", x: string, window: Window): string {
+  const p = axisNames(window.kernel.length, "p");
+  const k = axisNames(window.kernel.length, "k");
+  const places = p.map((axis, i) => place(window, axis, k[i]!, i));
+  const body = reduction(reducer, k, window.kernel, element(x, ["n", "c", ...places]));
+  return notation("pool", ["n", "c", ...p], outputShape(c), body);
+}
+
+const pool = (c: RuleCase, reducer: "max" | "mean"): RuleResult =>
+  single("pool", [pooled(c, reducer, "x", poolingWindow(c))]);
+
+/** PyTorch counts padding unless told not to, but nothing beyond it. */
 function averagePool(c: RuleCase): RuleResult {
-  // PyTorch counts padding unless told not to; the language's mean never does.
-  const countsPadding = c.config.count_include_pad !== false;
-  if (!countsPadding) return pool(c, "mean");
-  const size = numbersIn(c, "kernel").reduce((product, extent) => product * extent, 1);
-  return pool(c, "sum", ` / ${float(size)}`);
+  if (c.config.count_include_pad === false || c.config.pads === undefined) return pool(c, "mean");
+  const window = poolingWindow(c);
+  const [samples, channels, ...sizes] = shapeOf(c, "x");
+  const pads = c.config.pads as readonly (readonly [number, number])[];
+  const whole = sizes.map((size, i) => size + pads[i]![0] + pads[i]![1]);
+  const p = axisNames(sizes.length, "p");
+  const inner = element("x", ["n", "c", ...p.map((axis, i) => `${axis} - ${window.before[i]}`)]);
+  const unpadded = { ...window, before: sizes.map(() => 0) };
+  return single("pool", [
+    notation("padded", ["n", "c", ...p], [samples!, channels!, ...whole], inner),
+    pooled(c, "mean", "padded", unpadded),
+  ]);
 }
 
 const dimensions = [1, 2, 3];
