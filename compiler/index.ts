@@ -22,7 +22,7 @@ import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
 
 export interface CompileOptions
-  extends Omit<PassesOptions, "write" | "target" | "alternative" | "takeKernel" | "takeUpdates"> {
+  extends Omit<PassesOptions, "write" | "target" | "alternative" | "takeKernel" | "takeTraining"> {
   /** Where kernels run; a function where that depends on the precision that the program allows. */
   readonly target: Target | ((precision: Precision) => Target);
   /** What replaces entries of the train block. */
@@ -72,7 +72,7 @@ export function compile(
     target,
     alternative: alternativeOf(target),
     takeKernel: library && ((kernel) => library.addKernel(kernel)),
-    takeUpdates: library && ((functions) => library.addStage(functions)),
+    takeTraining: library && ((functions) => library.addStage(functions)),
     write: (text) => printed.push(text),
   });
   const plan = planTrainer(lowered, passes, {

@@ -142,8 +142,8 @@ export interface PassesOptions extends PassOptions {
   readonly candidates?: number | undefined;
   /** Gets each kernel for `target` as soon as it is made, in the order of launches. */
   readonly takeKernel?: ProgramOptions["takeKernel"];
-  /** Gets the functions of the graphs that train, before other graphs are scheduled, if there are such. */
-  readonly takeUpdates?: ((functions: readonly GraphFunction[]) => void) | undefined;
+  /** Gets the functions of updates and of what is computed before the first, before other graphs are scheduled. */
+  readonly takeTraining?: ((functions: readonly GraphFunction[]) => void) | undefined;
 }
 
 /** What the passes made of a lowered program. */
@@ -170,7 +170,7 @@ export function runPasses(
     fusion = true,
     candidates,
     takeKernel,
-    takeUpdates,
+    takeTraining,
     ...options
   }: PassesOptions,
 ): PassesResult {
@@ -207,15 +207,17 @@ export function runPasses(
     return functions;
   };
 
-  if (training !== null) {
-    const updates = training.updates.flatMap(({ graph }) =>
+  const first = [
+    ...(training?.updates ?? []).flatMap(({ graph }) =>
       onDevice(run(differentiation, graph.name, canonical(graph))),
-    );
-    takeUpdates?.(updates);
+    ),
+    ...lowered.statistics.flatMap(({ body }) => onDevice(canonical(body))),
+  ];
+  if (training !== null) {
+    takeTraining?.(first);
     onDevice(canonical(training.evaluate));
   }
   onDevice(canonical(lowered.predict));
-  for (const { body } of lowered.statistics) onDevice(canonical(body));
   for (const graph of training?.schedules ?? []) {
     stepScalars.set(graph.name, { ...graph, name: `${graph.name}_scalars` });
   }

@@ -101,7 +101,7 @@ export async function readyKernels(
   return { target: "cpu", library: path };
 }
 
-/** `library` may have the graphs that train alone; `whole` is the path of all of them. */
+/** `library` may have the graphs alone that training begins with; `whole` is the path of all of them. */
 export type TrainingKernels =
   | ReadyKernels
   | { readonly target: "cpu"; readonly library: string; readonly whole: Promise<string> };

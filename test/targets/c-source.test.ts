@@ -213,6 +213,31 @@ test("the parts that are taken while a model is compiled are those that it has i
   expect(kernels.sort()).toEqual(wanted.map((fn) => `run_${fn.kernel}`).sort());
 });
 
+test("what training begins with is the first stage", () => {
+  const entry = new URL("../../dsl-examples/housing.nn", import.meta.url).pathname;
+  const streams = { out: { write: () => {} }, errors: { write: () => {} }, color: false };
+  const { program } = compileModel({ entry, target: "cpu" }, streams);
+  invariant(program.code.target === "cpu", "it is for the CPU");
+  const graphs = program.code.c.stages.map(({ functions }) =>
+    definedIn(functions.map((fn) => fn.lines.join("\n")).join("\n")).filter(
+      (name) => program.plan.graphs[name.replace(/^nnc_/, "")],
+    ),
+  );
+  expect(graphs).toMatchInlineSnapshot(`
+    [
+      [
+        "nnc_train",
+        "nnc_statistic_0",
+        "nnc_statistic_1",
+      ],
+      [
+        "nnc_evaluate",
+        "nnc_predict",
+      ],
+    ]
+  `);
+});
+
 test("the parts up to the end of a stage make a library of its graphs", async () => {
   const graphs = module.functions;
   const library = new LibraryPrinter(new KernelPrinter(cpu.features), { source: "test.nn" });
