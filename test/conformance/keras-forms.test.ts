@@ -349,8 +349,9 @@ const forms: readonly Form[] = [
   {
     keras: "keras.losses.MeanSquaredError",
     category: "loss",
+    config: { reduction: null },
     inputs: { y_true: [[1], [2]], y_pred: [3, 2] },
-    derived: { output: 2 },
+    derived: { output: [4, 0] },
   },
   {
     keras: "keras.layers.ReversibleEmbedding",

@@ -70,14 +70,15 @@ export function columnsOf({ inputs }: RuleCase, names: readonly string[]): Colum
 }
 
 /**
- * Vectors as one row each: where the last axis is what is averaged, it is not the batch. Columns beside them are vectors,
- * as Keras drops a dimension of 1 that only one of labels and predictions has.
+ * Vectors as one row each: where the last axis is what is averaged, it is not the batch. Beside a column they are columns,
+ * as Keras gives them a dimension of 1 then.
  */
 export function asRow(c: RuleCase): RuleCase {
+  const isBesideColumn = [...c.inputs.values()].some(({ shape }) => shape.length > 1);
   const inputs = [...c.inputs].map(([name, tensor]) => {
-    const { shape } = tensor;
-    const isVector = shape.length === 1 || (shape.length === 2 && shape[1] === 1);
-    return [name, isVector ? { ...tensor, shape: [1, shape[0]!] } : tensor] as const;
+    const [size = 1] = tensor.shape;
+    const shape = isBesideColumn ? [size, 1] : [1, size];
+    return [name, tensor.shape.length === 1 ? { ...tensor, shape } : tensor] as const;
   });
   return { ...c, inputs: new Map(inputs) };
 }
