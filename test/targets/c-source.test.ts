@@ -142,7 +142,7 @@ test("parts make the library that one file makes", async () => {
   const parts = textsOf(source, 1);
   const driver = [
     ...["take_part", "take_slot", "give_slot"],
-    ...["launch_sum", "launch_product", "launch_other", "nnc_train_3_by_rows", "launch_sum_2"],
+    ...["launch_sum", "launch_other", "nnc_train_3_by_rows", "launch_product", "launch_sum_2"],
     ...["nnc_abi", "nnc_train", "nnc_predict"],
   ];
   expect(parts.map(definedIn)).toEqual([["run_sum"], ["run_product"], ["run_other"], driver]);
@@ -152,6 +152,22 @@ test("parts make the library that one file makes", async () => {
   // At the other place of the same kernel.
   expect(values[56]).toBe(3);
   expect(await run(parts, 1)).toEqual(values);
+});
+
+test("tasks are compiled without optimization, unless loops of a step repeat them", () => {
+  const unoptimized = (source: KernelModule): readonly string[] => {
+    const library = printLibrary(source, new KernelPrinter([]), { source: "test.nn" });
+    return definedIn(textsOf(library, 1).at(-1)!.split('#pragma GCC optimize ("O0")')[1]!);
+  };
+  const exported = ["nnc_abi", "nnc_train", "nnc_predict"];
+  expect(unoptimized(module)).toEqual(["launch_product", "launch_sum_2", ...exported]);
+
+  const [train, predict] = module.functions;
+  const loops = train!.loops.map((loop) => ({ ...loop, count: 1 }));
+  expect(unoptimized({ ...module, functions: [{ ...train!, loops }, predict!] })).toEqual([
+    ...["launch_sum", "launch_product", "launch_other", "nnc_train_3_by_rows", "launch_sum_2"],
+    ...exported,
+  ]);
 });
 
 test("kernels that are too little for a part of their own are beside what calls them", () => {

@@ -21,10 +21,10 @@ export interface CFunction {
   /** From the type of its result to the closing brace. */
   readonly lines: readonly string[];
   /**
-   * A kernel is called by its tasks alone and a task by functions of graphs, each in the text before its callers; what is
-   * exported is called from outside of the library.
+   * A kernel is called by its tasks alone and a task by functions of graphs, each in the text before its callers, and those
+   * that loops of a step repeat before others; what is exported is called from outside of the library.
    */
-  readonly kind: "kernel" | "task" | "exported";
+  readonly kind: "kernel" | "repeatedTask" | "task" | "exported";
   /** The kernel that it is or calls; null for what calls no kernel. */
   readonly kernel: string | null;
   readonly uses: CUses;
@@ -98,6 +98,8 @@ export class LibraryParts {
     const kernels = this.#open;
     this.#open = [];
     const calling = functions.filter(({ kind }) => kind !== "kernel");
+    const linesOfKind = (kind: CFunction["kind"], prefix: string): string[] =>
+      calling.flatMap((fn) => (fn.kind === kind ? linesOf(fn, prefix) : []));
     const called = new Set(calling.map(({ kernel }) => kernel));
     const declared = this.#kernels.filter((fn) => called.has(fn.kernel) && !kernels.includes(fn));
     this.#close(
@@ -107,9 +109,10 @@ export class LibraryParts {
         ...declared.flatMap(declarationOf),
         "",
         ...kernels.flatMap((kernel) => linesOf(kernel, hidden)),
-        ...calling.flatMap((fn) => (fn.kind === "task" ? linesOf(fn, "static ") : [])),
+        ...linesOfKind("repeatedTask", "static "),
         ...[unoptimized, ""],
-        ...calling.flatMap((fn) => (fn.kind === "exported" ? linesOf(fn, "") : [])),
+        ...linesOfKind("task", "static "),
+        ...linesOfKind("exported", ""),
       ],
     );
     this.ends.push(this.texts.length);
@@ -161,7 +164,7 @@ export function partsOf(source: CSource, work: number): Pick<LibraryParts, "text
 /** What only other parts of the library see. */
 export const hidden = '__attribute__((visibility("hidden"))) ';
 
-/** Graphs go from call to call once a step: they gain nothing of what takes a compiler the longest. */
+/** Graphs go from call to call once a step, as tasks do: they gain nothing of what takes a compiler the longest. */
 const unoptimized = '#pragma GCC optimize ("O0")';
 
 function declarationOf({ lines }: CFunction): string[] {

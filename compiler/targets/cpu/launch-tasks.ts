@@ -30,11 +30,22 @@ interface Shared {
   isPrinted: boolean;
 }
 
+/** Launches in loops that go round more than once, or beside such loops in one around both. */
+function repeatedLaunches({ launches, loops }: GraphFunction): Launch[] {
+  const repeated = loops.filter(({ count }) => count > 1);
+  const around = loops.filter((loop) =>
+    repeated.some(({ first, end }) => loop.first <= first && end <= loop.end),
+  );
+  return around.flatMap(({ first, end }) => launches.slice(first, end));
+}
+
 export class LaunchTasks {
   readonly #shared = new Map<Kernel, Map<string, Shared>>();
+  readonly #repeated: ReadonlySet<Launch>;
 
   /** Of the graphs of a stage; adds the names of the functions to `names`, which have those of earlier stages. */
   constructor(functions: readonly GraphFunction[], names: Set<string>) {
+    this.#repeated = new Set(functions.flatMap(repeatedLaunches));
     for (const launch of functions.flatMap(({ launches }) => launches)) {
       const bySignature = this.#shared.get(launch.kernel) ?? new Map<string, Shared>();
       this.#shared.set(launch.kernel, bySignature);
@@ -53,6 +64,11 @@ export class LaunchTasks {
 
   #of({ kernel, placements }: Launch): Shared {
     return this.#shared.get(kernel)!.get(placements.map(kindOf).join())!;
+  }
+
+  /** Whether tasks of one of these launches run again and again in a step. */
+  areRepeated(launches: readonly Launch[]): boolean {
+    return launches.some((launch) => this.#repeated.has(launch));
   }
 
   call(launch: Launch): TaskCall {
@@ -82,8 +98,9 @@ export class LaunchTasks {
     ];
     const header = `void ${shared.task}(const nnc_step *step, int32_t task, const size_t *places) {`;
     const lines = [header, `  ${symbol}(${args.join(",\n    ")});`, "}"];
+    const kind = this.areRepeated(shared.launches) ? "repeatedTask" : "task";
     const work = lines.length;
-    return [{ comment: [], lines, kind: "task", kernel: kernel.name, uses: noUses, work }];
+    return [{ comment: [], lines, kind, kernel: kernel.name, uses: noUses, work }];
   }
 }
 

@@ -202,8 +202,10 @@ function printGraph(
       const body = printRowTask(tree.tasks, isTimed ? [printStart(), ...loop] : loop);
       const header = `void ${task}(const nnc_step *whole, int32_t task) {`;
       const lines = [header, ...body, "}"];
+      const isRepeated = tasks.areRepeated([fn.launches[firstLaunch(tree)]!]);
+      const kind = isRepeated ? "repeatedTask" : "task";
       const work = lines.length;
-      functions.push({ comment: [], lines, kind: "task", kernel: null, uses, work });
+      functions.push({ comment: [], lines, kind, kernel: null, uses, work });
       return isTimed ? [...call, printShares(firstLaunch(tree), lastLaunch(tree))] : call;
     });
   const trees = launchTrees(fn);
