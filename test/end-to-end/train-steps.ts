@@ -11,7 +11,7 @@ export interface Trajectory {
   readonly weights: readonly (readonly number[])[];
 }
 
-export const STEPS = 20;
+const STEPS = 20;
 
 /** From the initial weights. */
 export async function trainSteps(model: string, options: OpenOptions): Promise<Trajectory> {
@@ -33,12 +33,13 @@ export async function readStatistics(trainer: Trainer, columns: readonly Column[
 export async function followSteps(
   trainer: Trainer,
   columns: readonly Column[],
+  steps = STEPS,
 ): Promise<Trajectory> {
   const { batchMax } = trainer.plan;
   const span = Math.max(1, columns[0]!.rows - batchMax);
   const losses: number[] = [];
-  for (let step = 0; step < STEPS; step++) {
-    const rows = step === STEPS - 1 ? Math.ceil(batchMax / 3) : batchMax;
+  for (let step = 0; step < steps; step++) {
+    const rows = step === steps - 1 ? Math.ceil(batchMax / 3) : batchMax;
     const from = (step * batchMax) % span;
     const { loss } = await trainer.trainOnBatch(sliceRows(columns, from, from + rows));
     losses.push(loss!);
