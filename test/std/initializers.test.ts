@@ -160,5 +160,5 @@ it("zeros_like and ones_like take the shape of a tensor, the batch too", () => {
       output y = 3 * ones_like(x) + zeros_like(x)
     }`);
   const { results } = run(program, program.predict, { x: [1, 2, 3, 4] }, { n: 2 });
-  expect(results["y"]).toEqual([3, 3, 3, 3]);
+  expect(results.y).toEqual([3, 3, 3, 3]);
 });
