@@ -1,10 +1,11 @@
 /**
  * How long it takes from `nnc train` to the first finished step, with an empty and with a filled cache: processes that
- * train one batch, until they tell its loss. Also the milliseconds of each pass, and the size of the built trainer.
+ * train one batch, until they tell its loss, and the median of three. Also the milliseconds of each pass, and the size of
+ * the built trainer.
  */
 
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -13,6 +14,7 @@ import { formatNpy } from "../runtime/data/npy-writer.ts";
 import { compileBenchModel } from "./compile-model.ts";
 import { drawColumn } from "./cpu/prepare.ts";
 import type { CpuWorkload } from "./cpu/workloads.ts";
+import { median } from "./statistics.ts";
 
 export interface Start {
   readonly workload: string;
@@ -36,9 +38,13 @@ export async function measureStart(workload: CpuWorkload, folder: string): Promi
   const model = join(here, "../../bench/models", workload.model);
   const cache = join(folder, `${workload.name}-cache`);
   const train = () => runNnc(["train", model, "--data", data, "--json"], data, cache);
-  const cold = (await train()).seconds;
+  const cold: number[] = [];
   const warm: number[] = [];
-  for (let i = 0; i < 3; i++) warm.push((await train()).seconds);
+  for (let i = 0; i < 3; i++) {
+    rmSync(cache, { recursive: true, force: true });
+    cold.push((await train()).seconds);
+    warm.push((await train()).seconds);
+  }
   const out = join(data, "out");
   const built = await runNnc(["build", model, "-o", out, "--time-passes"], data, cache);
   const files = readdirSync(out)
@@ -46,8 +52,8 @@ export async function measureStart(workload: CpuWorkload, folder: string): Promi
     .map((name) => readFileSync(join(out, name)));
   return {
     workload: workload.name,
-    cold_seconds: cold,
-    warm_seconds: warm.sort((a, b) => a - b)[1]!,
+    cold_seconds: median(cold),
+    warm_seconds: median(warm),
     passes: built.errors,
     trainer_bytes: files.reduce((sum, { length }) => sum + length, 0),
     trainer_gzip_bytes: files.reduce((sum, file) => sum + gzipSync(file).length, 0),

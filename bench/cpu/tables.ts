@@ -19,9 +19,13 @@ export function collect(lines: readonly ResultLine[]): Collected {
   const rows = new Map<string, { readonly row: Row; readonly commit: string }>();
   const starts = new Map<string, { readonly start: Start; readonly commit: string }>();
   let head: RunHead | undefined;
+  // Starts alone are measured without the machine's limits.
+  let calibrated: RunHead | undefined;
   for (const line of lines) {
-    if ("commit" in line) head = line;
-    else if (head === undefined) throw new Error("a result file begins with what the machine is");
+    if ("commit" in line) {
+      head = line;
+      if (Object.keys(line.peak_gflops).length > 0) calibrated = line;
+    } else if (head === undefined) throw new Error("a result file begins with what the machine is");
     else if ("cold_seconds" in line)
       starts.set(line.workload, { start: line, commit: head.commit });
     else if ("peer" in line && "ms_per_step" in line) {
@@ -33,7 +37,7 @@ export function collect(lines: readonly ResultLine[]): Collected {
   if (head === undefined) throw new Error("the result file is empty");
   const found = [...rows.values(), ...starts.values()];
   return {
-    head,
+    head: calibrated ?? head,
     rows: [...rows.values()].map(({ row }) => row).sort(byWorkload),
     starts: [...starts.values()].map(({ start }) => start),
     commits: [...new Set(found.map(({ commit }) => commit))],
@@ -102,10 +106,18 @@ function formatHead(head: RunHead, commits: readonly string[], file: string): st
   const isBusy = head.load > cores / 2;
   const busy = isBusy ? `Other work had the machine, too (load ${head.load.toFixed(1)}). ` : "";
   const text =
-    `Measured ${date} at commit ${commits.join(" and ")} on ${cores} cores of ${processor}, ${memory_gb} GiB, ` +
+    `Measured ${date} at ${listOf(commits)} on ${cores} cores of ${processor}, ${memory_gb} GiB, ` +
     `${compiler}, Node ${node}; ${rounds} rounds of ${seconds} s; OpenBLAS of ${openblas === "openmp" ? "OpenMP" : "the system"}. ` +
     `Multiply-adds on registers: ${peaks}. ${busy}Raw figures: [results/${file}](results/${file}).`;
   return wrap(text);
+}
+
+/** `commit a`, `commits a, b and c`. */
+function listOf(commits: readonly string[]): string {
+  const [last, ...others] = [...commits].reverse();
+  return others.length === 0
+    ? `commit ${last}`
+    : `commits ${others.reverse().join(", ")} and ${last}`;
 }
 
 function wrap(text: string): string {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { RunHead } from "../../../bench/cpu/results.ts";
 import type { Row } from "../../../bench/cpu/rows.ts";
 import { collect, formatResults, markers, replaceTables } from "../../../bench/cpu/tables.ts";
+import type { Start } from "../../../bench/start.ts";
 
 const head: RunHead = {
   date: "2026-11-22",
@@ -52,6 +53,29 @@ test("later rows take the place of earlier ones, in the order of the workloads",
   ]);
   expect(commits).toEqual(["abc", "def"]);
   expect(() => collect([row({})])).toThrow("begins with");
+});
+
+test("a run that measured starts alone does not say what the machine can do", () => {
+  const start: Start = {
+    workload: "gpt",
+    cold_seconds: 1.5,
+    warm_seconds: 0.2,
+    passes: "",
+    trainer_bytes: 500_000,
+    trainer_gzip_bytes: 100_000,
+  };
+  const lines = [
+    head,
+    row({}),
+    { ...head, commit: "def", peak_gflops: {} },
+    start,
+    { ...head, commit: "fed", peak_gflops: {} },
+    { ...start, workload: "cnn" },
+  ];
+  expect(collect(lines).head).toEqual(head);
+  expect(formatResults(lines, "x.jsonl")).toMatch(
+    /^Measured 2026-11-22 at commits abc, def and fed on [\s\S]* 200 GFLOP\/s on 1 thread/,
+  );
 });
 
 test("a file as tables", () => {
