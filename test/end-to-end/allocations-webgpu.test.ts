@@ -20,7 +20,7 @@ setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;
 
 /** Steps of a call, and calls before those that are measured. */
-const STEPS = 100;
+const STEPS = 200;
 const WARM_UP = 8;
 
 /** What wraps objects of the device is freed some turns after it was found to be garbage. */
