@@ -114,10 +114,7 @@ function formatHead(head: RunHead, commits: readonly string[], file: string): st
 
 /** `commit a`, `commits a, b and c`. */
 function listOf(commits: readonly string[]): string {
-  const [last, ...others] = [...commits].reverse();
-  return others.length === 0
-    ? `commit ${last}`
-    : `commits ${others.reverse().join(", ")} and ${last}`;
+  return `commit${commits.length === 1 ? "" : "s"} ${new Intl.ListFormat("en-GB").format(commits)}`;
 }
 
 function wrap(text: string): string {

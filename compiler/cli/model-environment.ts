@@ -106,21 +106,31 @@ export type TrainingKernels =
   | ReadyKernels
   | { readonly target: "cpu"; readonly library: string; readonly whole: Promise<string> };
 
-/** Kernels with which training can begin, and all of them, of which the others are compiled beside it. */
+/** Kernels to begin with, and all of them, which may come later. */
+export interface BeginningKernels {
+  readonly kernels: TrainingKernels;
+  readonly ready: Promise<ReadyKernels>;
+}
+
+export async function kernelsAtOnce(
+  ...of: Parameters<typeof readyKernels>
+): Promise<BeginningKernels> {
+  const kernels = await readyKernels(...of);
+  return { kernels, ready: Promise.resolve(kernels) };
+}
+
+/** Kernels with which training can begin; the others are compiled beside it. */
 export async function trainingKernels(
   program: CompiledProgram,
   march: string | undefined,
   preparations: Preparations,
-): Promise<{ readonly kernels: TrainingKernels; readonly ready: Promise<ReadyKernels> }> {
+): Promise<BeginningKernels> {
   const { code } = program;
   const first =
     code.target === "cpu"
       ? await compileFirstStage(code.c, { ...libraryOptions(march), ...preparations })
       : undefined;
-  if (first === undefined) {
-    const kernels = await readyKernels(program, march, preparations);
-    return { kernels, ready: Promise.resolve(kernels) };
-  }
+  if (first === undefined) return kernelsAtOnce(program, march, preparations);
   const { whileCompiling: _, ...others } = preparations;
   const whole = compileKernels(program, march, { ...others, isUrgent: false }).then(
     ({ path }) => path,

@@ -8,15 +8,15 @@ import { requireCudaDevice } from "./cuda-kernels.ts";
 import { CommandError } from "./failure.ts";
 import { describeTarget } from "./machine.ts";
 import {
+  type BeginningKernels,
   beginKernels,
+  kernelsAtOnce,
   modelEnvironment,
-  readyKernels,
-  type TrainingKernels,
   trainingKernels,
 } from "./model-environment.ts";
 import type { CompileFlags } from "./options.ts";
 import { findPackageFiles } from "./package-files.ts";
-import { type KeptProgram, ProgramCache, type ReadyKernels } from "./program-cache.ts";
+import { type KeptProgram, ProgramCache } from "./program-cache.ts";
 import { diskSources } from "./source-files.ts";
 import type { Streams } from "./streams.ts";
 import { resolveTarget } from "./target.ts";
@@ -89,11 +89,8 @@ async function keptOrCompiled(
   return compiled;
 }
 
-interface Compiled {
+interface Compiled extends BeginningKernels {
   readonly program: KeptProgram["program"];
-  readonly kernels: TrainingKernels;
-  /** All of the kernels. */
-  readonly ready: Promise<ReadyKernels>;
   readonly warnings: string;
   readonly sources: ReadonlyMap<string, string>;
 }
@@ -133,11 +130,4 @@ async function compileAll(
     await end();
     throw error;
   }
-}
-
-async function kernelsAtOnce(
-  ...of: Parameters<typeof readyKernels>
-): Promise<Pick<Compiled, "kernels" | "ready">> {
-  const kernels = await readyKernels(...of);
-  return { kernels, ready: Promise.resolve(kernels) };
 }

@@ -43,10 +43,9 @@ export function checkNames(session: Session, module: Module): void {
       readStatements(alsoReads ?? [], readBesides);
       for (const { name } of checked) {
         if (readBesides.has(name.name)) continue;
-        const isIgnored = name.name.startsWith("_") || givesSize(name, parameters, statements);
-        if (!read.has(name.name) && !isIgnored) {
-          session.report(diagnostics.unusedParameter(name.span, { name: name.name }));
-        }
+        if (read.has(name.name) || name.name.startsWith("_")) continue;
+        if (givesSize(name, parameters, statements)) continue;
+        session.report(diagnostics.unusedParameter(name.span, { name: name.name }));
       }
       const inputs = new Set(
         statements.flatMap((statement) => (statement.kind === "input" ? [statement.name] : [])),
