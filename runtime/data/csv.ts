@@ -11,7 +11,8 @@
 import { CsvError, parse } from "csv-parse/sync";
 import type { ColumnPlan, ColumnSource } from "../plan.ts";
 import { type Column, elementCount } from "./column.ts";
-import { DataError, messageOf, quoted } from "./data-error.ts";
+import { findOpenQuote, type OpenQuote } from "./csv-quotes.ts";
+import { DataError, type DataProblem, messageOf, quoted } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
 import { ColumnBuilder, describeRange, pushText } from "./element-values.ts";
 import {
@@ -100,11 +101,14 @@ function forEachRecord(
   source: ColumnSource,
   visit: (record: readonly string[], line: number) => void,
 ): void {
+  const delimiter = stringOption(source, "delimiter", ",");
+  const quote = quoteOption(source);
   try {
     parse(parserInput(bytes), {
       bom: true,
-      delimiter: stringOption(source, "delimiter", ","),
-      quote: quoteOption(source),
+      delimiter,
+      quote,
+      escape: quote,
       relax_column_count: true,
       skip_empty_lines: true,
       on_record: (record: readonly string[], { lines }) => {
@@ -115,18 +119,40 @@ function forEachRecord(
     });
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    const line = (error as { readonly lines?: unknown }).lines;
-    throw new DataError(
-      {
-        file: name,
-        ...(typeof line === "number" && { place: `line ${line}` }),
-        expected: "comma-separated values",
-        found: messageOf(error),
-        hint: 'close every quote, and write a quote within quotes as ""',
-      },
-      { cause: error },
-    );
+    const open =
+      quote === null ? undefined : findOpenQuote(new TextDecoder().decode(bytes), quote, delimiter);
+    throw new DataError(malformed(name, error, quote, open), { cause: error });
   }
+}
+
+function malformed(
+  file: string,
+  error: CsvError,
+  quote: string | null,
+  open: OpenQuote | undefined,
+): DataProblem {
+  const hint = `close every quote and write one within quotes twice, or give \`quote = ""\` where quotes are text`;
+  if (open === undefined) {
+    const line = (error as { readonly lines?: unknown }).lines;
+    return {
+      file,
+      ...(typeof line === "number" && { place: `line ${line}` }),
+      expected: "comma-separated values",
+      found: messageOf(error),
+      hint,
+    };
+  }
+  const { line, end } = open;
+  return {
+    file,
+    place: `line ${line}`,
+    expected: `a closing ${quote} for the one that opens here`,
+    found:
+      end === undefined
+        ? "the end of the file"
+        : `${quote} before ${quoted(end.text)} in line ${end.line}`,
+    hint,
+  };
 }
 
 /** The parser takes Node's buffers, and text where there are none. */

@@ -64,6 +64,13 @@ describe("columns of a CSV file", () => {
     expect(y?.data).toEqual(new Float32Array([2, 4]));
   });
 
+  test("are quoted by the quote that is given, which stands for itself twice", async () => {
+    const options = { columns: ["x"], quote: "'" };
+    const text = "x,y\n'1','say \"hi\"'\n2,'it''s \"'\n";
+    const [x] = await read({ p: text }, source("csv", "p", "x", "f32", [1], options));
+    expect(x?.data).toEqual(new Float32Array([1, 2]));
+  });
+
   test("are as many as there are rows, however many", async () => {
     const rows = Array.from({ length: 5000 }, (_, row) => `${row},${row / 4}`);
     const [x] = await read({ p: `a,b\n${rows.join("\n")}` }, source("csv", "p", "b", "f32"));
@@ -121,9 +128,15 @@ describe("a bad value", () => {
     ],
     [
       "an open quote",
-      'age,b\n1,"2\n',
+      'age,b\n"1",2\n1,"2\n3,4\n5,6\n',
       age,
-      "expected comma-separated values, found Quote Not Closed",
+      'p: line 3: expected a closing " for the one that opens here, found the end of the file (close every quote',
+    ],
+    [
+      "an open quote before another",
+      'age,b\n1,"2\n3,4\n5,"6"\n',
+      age,
+      'p: line 2: expected a closing " for the one that opens here, found " before "6" in line 4',
     ],
     ["a stray quote", 'age,b\n1,2"x"\n', age, "p: line 2: expected comma-separated values"],
     ["no rows", "age\n", age, "expected rows for the column age, found none"],
