@@ -31,6 +31,7 @@ export type DiagnosticCode =
   | "duplicate-output"
   | "input-without-batch"
   | "output-without-batch"
+  | "output-row-of-batch"
   | "model-without-output"
   | "persistent-batch"
   | "duplicate-parameter"
@@ -543,6 +544,21 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "An output has one row for each row of the inputs.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = mean(x)\n}\n",
     "right": "model M {\n  input x: f32[N, 4]\n  output y = mean(x, axis = -1)\n}\n",
+    "files": {}
+  },
+  "output-row-of-batch": {
+    "code": "output-row-of-batch",
+    "area": "layers",
+    "severity": "error",
+    "title": "a row of the output `{name}`, {found}, has a length that depends on the batch",
+    "label": "N stands behind the first dimension",
+    "notes": [],
+    "hints": [
+      "compare rows of the batch in a function that the loss calls with the outputs"
+    ],
+    "why": "Rows of predictions, which come from many batches, have the same shape whatever the batch. What compares rows of a batch with each other, as contrastive losses do, is part of the loss.",
+    "wrong": "model M {\n  input x: f32[N, 4]\n  s[n, m < N] = sum[k] x[n, k] * x[m, k]\n  output s\n}\n",
+    "right": "fn contrast(a, b) {\n  s[n, m < N] = sum[k] a[n, k] * b[m, k]\n  rows[n < N] = n\n  return sparse_categorical_crossentropy(rows, s, from_logits = true)\n}\nmodel M {\n  input x: f32[N, 4]\n  input y: f32[N, 4]\n  output a = x |> Dense(2)\n  output b = y |> Dense(2)\n}\ndata pairs {\n  train {\n    x = npz(\"pairs.npz\", key = \"x\")\n    y = npz(\"pairs.npz\", key = \"y\")\n  }\n}\ntrain M on pairs {\n  loss      contrast(a, b)\n  optimizer Adam()\n}\n",
     "files": {}
   },
   "model-without-output": {
@@ -2481,6 +2497,9 @@ export const diagnostics = {
   /** error: the output `{name}` is {found}, which is not one row for each of the inputs */
   outputWithoutBatch: (place: Place, values: { readonly name: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["output-without-batch"], place, values, more),
+  /** error: a row of the output `{name}`, {found}, has a length that depends on the batch */
+  outputRowOfBatch: (place: Place, values: { readonly name: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["output-row-of-batch"], place, values, more),
   /** error: the model `{name}` has no output */
   modelWithoutOutput: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["model-without-output"], place, values, more),

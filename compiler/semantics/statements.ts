@@ -2,7 +2,7 @@
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import { assertExhaustive } from "../diagnostics/diagnostic.ts";
-import { batchExtent, sameShape } from "../graph/extent.ts";
+import { batchExtent, isFixed, sameExtent, sameShape } from "../graph/extent.ts";
 import type {
   AssertStatement,
   AssignStatement,
@@ -373,11 +373,16 @@ function runOutput({ name, type, value: source, span }: OutputStatement, env: En
     const expected = "a tensor";
     const what = `the output \`${name.name}\``;
     report(env, diagnostics.wrongType(name.span, { what, expected, found: describe(value) }));
-  } else if (env.model?.inputs === null && value.value.shape[0]?.batch !== batchExtent.batch) {
-    report(
-      env,
-      diagnostics.outputWithoutBatch(name.span, { name: name.name, found: describe(value) }),
-    );
+  } else if (env.model?.inputs === null) {
+    const [rows, ...row] = value.value.shape;
+    const message =
+      rows === undefined || !sameExtent(rows, batchExtent)
+        ? diagnostics.outputWithoutBatch
+        : row.some((extent) => !isFixed(extent))
+          ? diagnostics.outputRowOfBatch
+          : undefined;
+    if (message === undefined) return;
+    report(env, message(name.span, { name: name.name, found: describe(value) }));
     outputs?.set(name.name, { value: errorValue, span: name.span });
   }
 }
