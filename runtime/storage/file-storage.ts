@@ -17,6 +17,8 @@ export interface FileStorage {
   size(path: string): Promise<number>;
   /** Removes the file, if there is one. */
   remove(path: string): Promise<void>;
+  /** Fails as `write` would, as far as that can be told without writing anything: before hours of work for the file. */
+  checkWritable(path: string): Promise<void>;
 }
 
 /** For models that were given no place for files. */
@@ -26,6 +28,7 @@ export const noStorage: FileStorage = {
   writeAt: refuse,
   size: refuse,
   remove: refuse,
+  checkWritable: refuse,
 };
 
 async function refuse(path: string): Promise<never> {

@@ -1,6 +1,6 @@
 /** Files of Node's file system, relative to the working folder. */
 
-import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { access, constants, mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeFileAtomically } from "../data/atomic-write.ts";
 import { DataError, messageOf } from "../data/data-error.ts";
@@ -42,6 +42,19 @@ export const nodeStorage: FileStorage = {
     }
   },
 
+  async checkWritable(path) {
+    try {
+      if ((await kindOf(path)) === "folder") throw new Error("it is a folder");
+      let folder = dirname(path);
+      // Folders that are not there yet are made in the nearest one that is.
+      while ((await kindOf(folder)) === "nothing") folder = dirname(folder);
+      if ((await kindOf(folder)) === "file") throw new Error(`${folder} is not a folder`);
+      await access(folder, constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw failure(path, "a file that can be written", error, "give another path");
+    }
+  },
+
   async size(path) {
     try {
       return (await fileSize(path)) ?? 0;
@@ -50,6 +63,17 @@ export const nodeStorage: FileStorage = {
     }
   },
 };
+
+async function kindOf(path: string): Promise<"file" | "folder" | "nothing"> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch (error) {
+    // Below what is no folder there is nothing either; what is above it says so.
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return "nothing";
+    throw error;
+  }
+}
 
 async function fileSize(path: string): Promise<number | undefined> {
   try {

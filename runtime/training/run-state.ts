@@ -24,6 +24,8 @@ export interface RunState {
   readonly updates: Readonly<Record<string, number>>;
   /** Run-time numbers as they are now, `learning_rate` among them. */
   readonly hypers: Readonly<Record<string, number>>;
+  /** The same as the model's file had them, as far as the run knows; those that it was given since are none of these. */
+  readonly planned: Readonly<Record<string, number>>;
   readonly history: History;
   /** In order of the train block's callbacks. */
   readonly callbacks: readonly { readonly name: string; readonly state: CallbackState | null }[];
@@ -48,8 +50,25 @@ export function initialRunState(
     t: 0,
     updates: {},
     hypers,
+    planned: hypers,
     history: emptyHistory,
     callbacks: [],
     stopped: false,
   };
+}
+
+/** What a resumed run keeps of its own that the model's file has changed since, in words: nobody would notice else. */
+export function outdatedNumbers(
+  { hypers, planned }: RunState,
+  now: Readonly<Record<string, number>>,
+): readonly string[] {
+  return Object.entries(now).flatMap(([name, value]) => {
+    const kept = hypers[name];
+    const before = planned[name];
+    if (before === undefined || before === value || kept === value) return [];
+    const how = name === "learning_rate" ? ` (--learning-rate ${value} takes that)` : "";
+    return [
+      `the run goes on with the checkpoint's ${name} ${kept}; the model's file now says ${value}${how}`,
+    ];
+  });
 }

@@ -41,6 +41,8 @@ export function stateFromJson(text: string): RunState {
     // Checkpoints of before there could be several updates.
     updates: root.updates === undefined ? { train: count(root.t, "t") } : counts(root.updates),
     hypers: numbers(root.hypers, "hypers"),
+    // Checkpoints of before it was kept what the file said.
+    planned: root.planned === undefined ? {} : numbers(root.planned, "planned"),
     history: history(root.history),
     callbacks: list(root.callbacks, "callbacks").map((item, index) => {
       const { name, state } = record(item, `callbacks[${index}]`);

@@ -26,7 +26,7 @@ import { beginFinalValues } from "./final-values.ts";
 import { type FitOutcome, trainEpochs } from "./fit.ts";
 import { ModelRunner } from "./model-runner.ts";
 import { type Reporter, silentReporter } from "./report/reporter.ts";
-import { initialRunState, type RunState } from "./run-state.ts";
+import { initialRunState, outdatedNumbers, type RunState } from "./run-state.ts";
 import { requireSelfTest, runSelfTest, type SelfTestResult } from "./self-test.ts";
 import { computeStatistics } from "./statistics.ts";
 import { checkCount, divide, optionalCount, type TrainOptions } from "./train-options.ts";
@@ -95,7 +95,9 @@ export class Trainer {
         known === "" ? undefined : `it has ${known}`,
       );
     }
-    this.#state = { ...this.#state, hypers: { ...this.#state.hypers, [name]: value } };
+    const { hypers, planned } = this.#state;
+    const { [name]: _, ...others } = planned;
+    this.#state = { ...this.#state, hypers: { ...hypers, [name]: value }, planned: others };
   }
 
   /** Trains, from where `resume` left off if that was called before. */
@@ -123,15 +125,21 @@ export class Trainer {
     const callbacks = (options.callbacks ?? training.callbacks).flatMap((callback) =>
       "arguments" in callback ? createCallbacks([callback]) : [callback],
     );
+    const { checkpoint, checkpointSeconds = Infinity } = options;
+    const files = callbacks.flatMap((callback) => callback.files ?? []);
+    for (const path of checkpoint === undefined ? files : [checkpoint, ...files]) {
+      await this.#storage.checkWritable(path);
+    }
     if (!this.#resumed) await this.#restoreBackup(callbacks, reporter);
     const initialEpoch = options.initialEpoch ?? training.initialEpoch ?? 0;
+    const outdated = this.#resumed ? outdatedNumbers(this.#state, this.plan.hypers) : [];
+    for (const warning of outdated) reporter.warn(warning);
     const state = this.#startState(batchSize, train.rows.length, initialEpoch);
     await this.#testDevice(reporter, options.force === true);
     await this.#runner.exclusively(async () => {
       await this.#ensureStatistics(train, state);
       if (state.t === 0) await beginFinalValues(this.#runner);
     });
-    const { checkpoint, checkpointSeconds = Infinity } = options;
     const resumed = this.#resumed;
     this.#resumed = false;
     this.#interrupted = false;
@@ -339,12 +347,12 @@ export class Trainer {
     const state = this.#state;
     if (!this.#resumed) {
       const earlierEpochs = state.earlierEpochs + state.epoch + (state.position > 0 ? 1 : 0);
-      const { seed, hypers, t, updates, batch } = state;
+      const { seed, hypers, planned, t, updates, batch } = state;
       const fresh = initialRunState(seed, batchSize, trainingRows, hypers);
       checkCount("the initial epoch", initialEpoch, 0);
       // The rows' order goes on as if the epochs before the initial one were those of earlier runs.
       const before = Math.max(0, earlierEpochs - initialEpoch);
-      return { ...fresh, epoch: initialEpoch, earlierEpochs: before, t, updates, batch };
+      return { ...fresh, planned, epoch: initialEpoch, earlierEpochs: before, t, updates, batch };
     }
     if (
       state.position > 0 &&
@@ -356,7 +364,8 @@ export class Trainer {
         "resume with the same data and batch size",
       );
     }
-    return { ...state, batchSize, trainingRows };
+    const planned = Object.entries(this.plan.hypers).filter(([name]) => name in state.planned);
+    return { ...state, batchSize, trainingRows, planned: Object.fromEntries(planned) };
   }
 
   /** The totals of an epoch under way, or paused in, are the epoch's: evaluation leaves them alone. */

@@ -45,6 +45,10 @@ export class BackupAndRestore implements Callback {
     if (this.#frequency === "epoch") await this.#save(control);
   }
 
+  get files(): readonly string[] {
+    return this.backups;
+  }
+
   /** Files that nobody needs when training is over. */
   get obsolete(): readonly string[] {
     return this.#deletes ? this.backups : [];

@@ -49,6 +49,8 @@ export interface Callback {
   readonly name: string;
   /** Backups that a run goes on from, if there are any, the newest first. */
   readonly backups?: readonly string[];
+  /** Files that it writes, perhaps with fields to be filled in: whether they can be written is checked at the start. */
+  readonly files?: readonly string[];
   /** Files to remove when training is over. */
   readonly obsolete?: readonly string[];
   /** Stop exactly after the first batch whose loss is NaN or infinite, and call `onNonFinite`. */

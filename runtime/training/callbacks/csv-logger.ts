@@ -22,6 +22,10 @@ export class CSVLogger implements Callback {
     args.close();
   }
 
+  get files(): readonly string[] {
+    return [this.#path];
+  }
+
   async onTrainBegin({ storage }: TrainingControl): Promise<void> {
     this.#keys = null;
     this.#opened = false;

@@ -42,6 +42,10 @@ export class ModelCheckpoint implements Callback {
     this.#best = threshold ?? this.#monitor?.worst ?? Number.NaN;
   }
 
+  get files(): readonly string[] {
+    return [this.#path];
+  }
+
   batchesUntilCall(): number {
     return this.#frequency === "epoch" ? Infinity : this.#frequency - this.#batchesSinceSave;
   }

@@ -4,6 +4,7 @@ import { writeFileAtomically } from "../../data/atomic-write.ts";
 import type { Column } from "../../data/column.ts";
 import { elementCount } from "../../data/column.ts";
 import type { ColumnPlan, ColumnSource, TrainerPlan } from "../../plan.ts";
+import { nodeStorage } from "../../storage/node-storage.ts";
 import { TrainingError } from "../error.ts";
 import type { OutputTensor } from "../evaluate.ts";
 import type { CommandEnvironment } from "./environment.ts";
@@ -25,13 +26,16 @@ export async function predictCommand(
 ): Promise<number> {
   const { definition, readColumns, dataFolder } = environment;
   const { plan } = definition;
+  const { output = "-" } = options;
+  const format = outputFormat(output);
+  if (format !== "text") await nodeStorage.checkWritable(output);
   const columns =
     options.inputs.length === 0
       ? await readColumns(testInputs(plan), dataFolder)
       : await readColumns(inputSources(plan, options.inputs), ".");
   await withTrainedModel(environment, options, async (trainer) => {
     const outputs = await trainer.predict(inputsOf(plan, columns));
-    await write(environment, outputs, options.output ?? "-");
+    await write(environment, outputs, output, format);
   });
   return 0;
 }
@@ -136,27 +140,39 @@ function defaultOptions(
   }
 }
 
-async function write(
-  { out }: CommandEnvironment,
-  outputs: readonly OutputTensor[],
-  path: string,
-): Promise<void> {
-  if (path === "-") {
-    out.write(encodeJsonLines(outputs));
-    return;
-  }
-  if (path.endsWith(".npy")) {
-    // NPY holds one array: several outputs go to several files.
-    for (const output of outputs) {
-      const own = outputs.length === 1 ? path : path.replace(/\.npy$/, `.${output.name}.npy`);
-      await writeFileAtomically(own, encodeNpy(output));
-    }
-    return;
-  }
-  if (path.endsWith(".csv")) return writeFileAtomically(path, encodeCsv(outputs));
-  if (path.endsWith(".jsonl")) return writeFileAtomically(path, encodeJsonLines(outputs));
+/** What an output's name says of how it is written: `text` is the standard output's. */
+type OutputFormat = "text" | "csv" | "npy" | "jsonl";
+
+function outputFormat(path: string): OutputFormat {
+  if (path === "-") return "text";
+  if (path.endsWith(".npy")) return "npy";
+  if (path.endsWith(".csv")) return "csv";
+  if (path.endsWith(".jsonl")) return "jsonl";
   throw new TrainingError(
     `the format of ${path} is not known by its name`,
     "give a file that ends in .csv, .npy or .jsonl",
   );
+}
+
+async function write(
+  { out }: CommandEnvironment,
+  outputs: readonly OutputTensor[],
+  path: string,
+  format: OutputFormat,
+): Promise<void> {
+  switch (format) {
+    case "text":
+      out.write(encodeJsonLines(outputs));
+      return;
+    case "csv":
+      return writeFileAtomically(path, encodeCsv(outputs));
+    case "jsonl":
+      return writeFileAtomically(path, encodeJsonLines(outputs));
+    case "npy":
+      // NPY holds one array: several outputs go to several files.
+      for (const output of outputs) {
+        const own = outputs.length === 1 ? path : path.replace(/\.npy$/, `.${output.name}.npy`);
+        await writeFileAtomically(own, encodeNpy(output));
+      }
+  }
 }

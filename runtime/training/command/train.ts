@@ -48,6 +48,9 @@ export async function trainCommand(
   const { definition } = environment;
   const data = requireData(definition.plan.data, definition.plan.model);
   const checkpoint = options.checkpoint ?? defaultCheckpoint(environment);
+  for (const path of options.output === undefined ? [checkpoint] : [checkpoint, options.output]) {
+    await nodeStorage.checkWritable(path);
+  }
   const resume = options.resume === true ? checkpoint : options.resume;
   if (resume !== undefined && !existsSync(resume)) {
     throw new TrainingError(

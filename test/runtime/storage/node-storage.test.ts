@@ -39,6 +39,21 @@ it("says what is wrong with a path", async () => {
   expect(existsSync(below)).toBe(false);
 });
 
+it("tells whether a path can be written without writing anything", async () => {
+  const root = folder();
+  const file = join(root, "file");
+  await nodeStorage.checkWritable(file);
+  await nodeStorage.checkWritable(join(root, "runs", "one", "file"));
+  expect(existsSync(join(root, "runs"))).toBe(false);
+  writeFileSync(file, "old");
+  await nodeStorage.checkWritable(file);
+  expect(readFileSync(file, "utf8")).toBe("old");
+  await expect(nodeStorage.checkWritable(root)).rejects.toThrow(/found it is a folder/);
+  await expect(nodeStorage.checkWritable(join(file, "runs", "one"))).rejects.toThrow(
+    `one: expected a file that can be written, found ${file} is not a folder (give another path)`,
+  );
+});
+
 it("is missing where a model was given none, which says what to do instead", async () => {
   await expect(noStorage.write("run.safetensors", bytes("x"))).rejects.toMatchObject({
     name: "TrainingError",

@@ -121,6 +121,43 @@ describe("training", () => {
     expect(existsSync(output)).toBe(true);
   });
 
+  it("says before the first step that a file cannot be written", async () => {
+    const { train, run, device, environment } = world();
+    await train({ epochs: 1 });
+    const ran = device.runs.length;
+    const below = join(`${environment.name}.checkpoint.safetensors`, "below");
+    await expect(train({ output: below })).rejects.toThrow(/below: expected a file that can be/);
+    await expect(train({ checkpoint: below })).rejects.toThrow(/is not a folder/);
+    expect(await run("--predict", "--output", `${below}.csv`)).toBe(1);
+    expect(await run("--predict", "--output", "out.txt")).toBe(1);
+    expect(device.runs.length).toBe(ran);
+  });
+
+  it("goes on with the checkpoint's learning rate, and says so if the file has another", async () => {
+    const { train, environment, device, errors } = world();
+    await train({ epochs: 1 });
+    const { definition } = environment;
+    const changed = {
+      ...environment,
+      definition: { ...definition, plan: { ...definition.plan, hypers: { learning_rate: 0.5 } } },
+    };
+    const rates = () => device.runs.flatMap(({ scalars }) => [...scalars].slice(0, 1)).slice(-1);
+    await train({ epochs: 2, resume: true });
+    expect(errors()).toBe("");
+    await trainCommand(changed, { epochs: 3, resume: true });
+    expect(rates()).toEqual([Math.fround(0.05)]);
+    const warning =
+      "warning: the run goes on with the checkpoint's learning_rate 0.05; the model's file now says 0.5 " +
+      "(--learning-rate 0.5 takes that)\n";
+    expect(errors()).toBe(warning);
+    // Said once.
+    await trainCommand(changed, { epochs: 4, resume: true });
+    expect(errors()).toBe(warning);
+    await trainCommand(changed, { epochs: 5, resume: true, learningRate: 0.5 });
+    expect(rates()).toEqual([0.5]);
+    expect(errors()).toBe(warning);
+  });
+
   it("refuses a seed other than the checkpoint's, and a checkpoint that is not there", async () => {
     const { train, run, errors } = world();
     await train({ epochs: 1 });
