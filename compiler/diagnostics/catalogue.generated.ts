@@ -789,7 +789,9 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "title": "no loop bound `{name}`",
     "label": "`.all` and `.last` belong to names of loops",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "write `{call?}`"
+    ],
     "why": "After a loop `z.all` holds the values of a name of its body in all steps, and `z.last` that in the last step.",
     "wrong": "model M {\n  input x: f32[N, 5]\n  h = 0.5 * x\n  output y = h.all\n}\n",
     "right": "model M {\n  input x: f32[N, 5]\n  _h = scan t in 5 from x[:, 0] { _h' = 0.5 * _h + x[:, t] }\n  output y = _h.all\n}\n",
@@ -890,6 +892,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "no such name here",
     "notes": [],
     "hints": [
+      "names are in no module: write `{member?}` by itself",
+      "{instead?}",
       "did you mean `{nearest?}`?",
       "{dimension?}"
     ],
@@ -1637,6 +1641,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "opens here",
     "notes": [],
     "hints": [
+      "{comment?}",
       "add `{close}`"
     ],
     "why": "Every bracket needs its partner. A declaration that begins at the start of a line ends whatever is still open.",
@@ -1755,6 +1760,7 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "declarations begin with import, const, fn, layer, model, optimizer, metric, data or train",
     "notes": [],
     "hints": [
+      "{instead?}",
       "did you mean `{nearest?}`?"
     ],
     "why": "A file consists of declarations; statements stand inside of them.",
@@ -2295,7 +2301,8 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "label": "not given here",
     "notes": [],
     "hints": [
-      "to pass the function itself, write `{value?}`"
+      "to pass the function itself, write `{value?}`",
+      "make it with its arguments, then apply it: `x |> {made?}`"
     ],
     "why": "A parameter without a default must be given.",
     "wrong": "model M {\n  input x: f32[N, 4]\n  output y = x |> Dense(activation = relu)\n}\n",
@@ -2350,7 +2357,9 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "title": "`{statement}` may stand only in {places}",
     "label": "not here",
     "notes": [],
-    "hints": [],
+    "hints": [
+      "{instead?}"
+    ],
     "why": "Params and states belong to layers and models, inputs and outputs to models, and what returns a value is a function, a layer or a metric.",
     "wrong": "fn scale(x) {\n  param factor: f32[1] = ones\n  return x * factor\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = scale(x)\n}\n",
     "right": "layer Scale()(x) {\n  param factor: f32[1] = ones\n  return x * factor\n}\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Scale\n}\n",
@@ -2546,7 +2555,7 @@ export const diagnostics = {
   carryChanges: (place: Place, values: { readonly expected: string | number; readonly name: string | number; readonly found: string | number; readonly advice: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["carry-changes"], place, values, more),
   /** error: no loop bound `{name}` */
-  noNameOfLoop: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
+  noNameOfLoop: (place: Place, values: { readonly name: string | number; readonly call: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["no-name-of-loop"], place, values, more),
   /** error: `{name}` is nothing that a name of a loop has */
   unknownMember: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
@@ -2567,7 +2576,7 @@ export const diagnostics = {
   statisticInLoop: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["statistic-in-loop"], place, values, more),
   /** error: `{name}` is not defined */
-  unknownName: (place: Place, values: { readonly name: string | number; readonly nearest: string | number | undefined; readonly dimension: string | number | undefined }, more?: Occurrence): Diagnostic =>
+  unknownName: (place: Place, values: { readonly name: string | number; readonly member: string | number | undefined; readonly instead: string | number | undefined; readonly nearest: string | number | undefined; readonly dimension: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-name"], place, values, more),
   /** error: `{name}` is declared twice */
   duplicateDeclaration: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
@@ -2723,7 +2732,7 @@ export const diagnostics = {
   unterminatedComment: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unterminated-comment"], place, values, more),
   /** error: `{open}` is never closed */
-  unclosedBracket: (place: Place, values: { readonly open: string | number; readonly close: string | number }, more?: Occurrence): Diagnostic =>
+  unclosedBracket: (place: Place, values: { readonly open: string | number; readonly comment: string | number | undefined; readonly close: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unclosed-bracket"], place, values, more),
   /** error: `{close}` closes nothing */
   mismatchedBracket: (place: Place, values: { readonly close: string | number; readonly hint: string | number | undefined }, more?: Occurrence): Diagnostic =>
@@ -2747,7 +2756,7 @@ export const diagnostics = {
   positionalAfterNamed: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["positional-after-named"], place, values, more),
   /** error: expected a declaration, found {found} */
-  missingDeclaration: (place: Place, values: { readonly found: string | number; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
+  missingDeclaration: (place: Place, values: { readonly found: string | number; readonly instead: string | number | undefined; readonly nearest: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["missing-declaration"], place, values, more),
   /** error: {kind} `{name}` has one list of parameters but needs two */
   missingInputs: (place: Place, values: { readonly kind: string | number; readonly name: string | number; readonly second: string | number }, more?: Occurrence): Diagnostic =>
@@ -2861,7 +2870,7 @@ export const diagnostics = {
   unknownArgument: (place: Place, values: { readonly callee: string | number; readonly name: string | number; readonly nearest: string | number | undefined; readonly known: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["unknown-argument"], place, values, more),
   /** error: `{callee}` needs {names} */
-  missingArgument: (place: Place, values: { readonly callee: string | number; readonly names: string | number; readonly value: string | number | undefined }, more?: Occurrence): Diagnostic =>
+  missingArgument: (place: Place, values: { readonly callee: string | number; readonly names: string | number; readonly value: string | number | undefined; readonly made: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["missing-argument"], place, values, more),
   /** error: `{name}` ends without `return` */
   missingReturn: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
@@ -2873,7 +2882,7 @@ export const diagnostics = {
   notAssignable: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["not-assignable"], place, values, more),
   /** error: `{statement}` may stand only in {places} */
-  misplacedStatement: (place: Place, values: { readonly statement: string | number; readonly places: string | number }, more?: Occurrence): Diagnostic =>
+  misplacedStatement: (place: Place, values: { readonly statement: string | number; readonly places: string | number; readonly instead: string | number | undefined }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["misplaced-statement"], place, values, more),
   /** error: {message} */
   assertionFailed: (place: Place, values: { readonly message: string | number }, more?: Occurrence): Diagnostic =>

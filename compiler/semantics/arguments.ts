@@ -33,6 +33,8 @@ export interface Callee {
   readonly declaredAt: Span | null;
   /** Whether it could be meant as a value, without the call. */
   readonly isFunction?: boolean;
+  /** Whether it is made with these arguments, to be applied to others. */
+  readonly isMade?: boolean;
 }
 
 /** A parameter as far as matching goes. */
@@ -108,6 +110,10 @@ export function matchArguments(
           names: missing.map(({ name }) => `\`${name}\``).join(", "),
           callee: callee.name,
           value: isEmpty ? callee.name : undefined,
+          made:
+            callee.isMade === true && given.length === 0
+              ? `${callee.name}(${missing.map(({ name }) => `${name} = …`).join(", ")})`
+              : undefined,
         },
         { labels },
       ),

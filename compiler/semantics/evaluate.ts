@@ -2,6 +2,7 @@
 
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import { assertExhaustive, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { insteadOfName } from "../diagnostics/habits.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { batchExtent } from "../graph/extent.ts";
 import type { Expression, Identifier, ListExpression, RangeExpression } from "../syntax/ast.ts";
@@ -67,9 +68,12 @@ export function evaluate(expression: Expression, env: Environment): Value {
   }
 }
 
-/** What a name means: bound in the body, declared in the file, imported, built in, or of the library. */
-export function lookUp(identifier: Identifier, env: Environment): Value {
-  return findName(identifier.name, env) ?? reportUnknown(identifier, env);
+/**
+ * What a name means: bound in the body, declared in the file, imported, built in, or of the library. `member` is what is
+ * asked of it, for the message.
+ */
+export function lookUp(identifier: Identifier, env: Environment, member?: string): Value {
+  return findName(identifier.name, env) ?? reportUnknown(identifier, env, member);
 }
 
 export function findName(name: string, env: Environment): Value | undefined {
@@ -111,13 +115,18 @@ export function findName(name: string, env: Environment): Value | undefined {
   }
 }
 
-function reportUnknown(identifier: Identifier, env: Environment): Value {
+function reportUnknown(
+  identifier: Identifier,
+  env: Environment,
+  member: string | undefined,
+): Value {
   if (env.scope.loopName(identifier.name) !== undefined) {
     const { name, span } = identifier;
     return report(env, diagnostics.nameOfLoop(span, { name }));
   }
   const around = visibleNames(env.session.modules, env.module, env.floors);
-  return report(env, unknownName(identifier, [...env.scope.names(), ...around], env.floors));
+  const names = [...env.scope.names(), ...around];
+  return report(env, unknownName(identifier, names, env.floors, member));
 }
 
 /** Names of the top level that may have been meant; nothing of the library is a size. */
@@ -141,15 +150,21 @@ const words = [
   "none",
 ] as const;
 
-/** A name that is none of those in sight, nor of the language's own. */
+/** A name that is none of those in sight, nor of the language's own; `member` is what stands behind it and a dot. */
 export function unknownName(
   { name, span }: Identifier,
   visible: readonly string[],
   isDimension: boolean,
+  member?: string,
 ): Diagnostic {
   const known = isDimension ? visible : [...visible, ...builtinNames, ...words];
-  const dimension = isDimension ? "the batch size is called `N`" : undefined;
-  return diagnostics.unknownName(span, { name, nearest: nearest(name, known), dimension });
+  return diagnostics.unknownName(span, {
+    name,
+    member: member !== undefined && known.includes(member) ? member : undefined,
+    instead: isDimension ? undefined : (insteadOfName(member ?? name) ?? insteadOfName(name)),
+    nearest: nearest(name, known),
+    dimension: isDimension ? "the batch size is called `N`" : undefined,
+  });
 }
 
 function evaluateList(

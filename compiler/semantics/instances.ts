@@ -94,7 +94,7 @@ export function makeInstance(
   const { args, tuning } = layerOptions(declaration, all, env);
   const name = declaration.name.name;
   const inner: Environment = { ...env, module, scope: new Scope(), floors: false, indexed: null };
-  const callee: Callee = { name, span, declaredAt: declaration.header };
+  const callee: Callee = { name, span, declaredAt: declaration.header, isMade: true };
   if (args.some(({ value }) => value.kind === "error")) return errorValue;
   for (const [key, value] of given) inner.scope.set(key, { value, span });
   if (!bindParameters(env, inner, callee, declaration.config, args)) return errorValue;

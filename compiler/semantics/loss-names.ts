@@ -24,11 +24,11 @@ export function checkLossNames(
     `the data \`${data.declaration.name.name}\` ${[...data.columns.keys()].join(", ")}`,
   ].join("; ");
   const given = [...losses, ...(entries.get("metrics")?.values ?? [])];
-  for (const identifier of given.flatMap(({ value }) => identifiersIn(value))) {
+  for (const { identifier, member } of given.flatMap(({ value }) => namesIn(value))) {
     const { name } = identifier;
     if (findName(name, env) !== undefined) continue;
     const names = [...env.scope.names(), ...env.session.modules.visibleNames(env.module)];
-    const diagnostic = unknownName(identifier, names, false);
+    const diagnostic = unknownName(identifier, names, false, member);
     const hint = inside.has(name)
       ? `it is bound inside the model; write \`output ${name} = …\` there to use it here`
       : (diagnostic.hint ?? known);
@@ -36,9 +36,18 @@ export function checkLossNames(
   }
 }
 
-function identifiersIn(expression: Expression): Identifier[] {
-  const own = expression.kind === "identifier" ? [expression] : [];
-  return [...own, ...childExpressions(expression).flatMap(identifiersIn)];
+interface NameUse {
+  readonly identifier: Identifier;
+  /** What stands behind it and a dot. */
+  readonly member?: string;
+}
+
+function namesIn(expression: Expression): NameUse[] {
+  if (expression.kind === "identifier") return [{ identifier: expression }];
+  if (expression.kind === "member") {
+    return [{ identifier: expression.object, member: expression.member.name }];
+  }
+  return childExpressions(expression).flatMap(namesIn);
 }
 
 function namesBoundIn(statement: Statement): string[] {

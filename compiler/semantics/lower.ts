@@ -123,7 +123,8 @@ function trainedModel({ model }: TrainDeclaration, top: Environment): ProgramMod
   if (model.kind === "identifier" && modules.resolve(top.module, model.name) === undefined) {
     const { name, span } = model;
     const closest = nearest(name, namesOf("model", top));
-    report(top, diagnostics.unknownName(span, { name, nearest: closest, dimension: undefined }));
+    const rest = { member: undefined, instead: undefined, dimension: undefined };
+    report(top, diagnostics.unknownName(span, { name, nearest: closest, ...rest }));
     return undefined;
   }
   return programModel(evaluate(model, top), model.span, top);

@@ -59,10 +59,10 @@ export function checkNames(session: Session, module: Module): void {
       checkRebinding(session, statements);
       checkStates(session, statements);
       const known = knownNames(declaration, parameters, statements);
-      for (const { name, isDimension } of identifiersIn(parameters, statements)) {
+      for (const { name, isDimension, member } of identifiersIn(parameters, statements)) {
         if (known.has(name.name) || isVisible(name.name, session, module)) continue;
         const names = [...known, ...visibleNames(session.modules, module, isDimension)];
-        session.report(unknownName(name, names, isDimension));
+        session.report(unknownName(name, names, isDimension, member));
       }
     }
   }
@@ -288,6 +288,8 @@ interface NameUse {
   readonly name: Identifier;
   /** Whether it stands in a type. */
   readonly isDimension: boolean;
+  /** What stands behind it and a dot. */
+  readonly member?: string;
 }
 
 /** Every name that is read as a value. */
@@ -298,6 +300,10 @@ function identifiersIn(
   const found: NameUse[] = [];
   const inExpression = (expression: Expression, isDimension = false): void => {
     if (expression.kind === "identifier") found.push({ name: expression, isDimension });
+    if (expression.kind === "member") {
+      found.push({ name: expression.object, isDimension, member: expression.member.name });
+      return;
+    }
     for (const child of childExpressions(expression)) inExpression(child, isDimension);
   };
   const inStatement = (statement: Statement): void => {

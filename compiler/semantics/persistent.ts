@@ -127,7 +127,14 @@ function declareLeaf(statement: DeclareStatement, env: Environment): Declared | 
   const isStateful = role === "param" || role === "statistic";
   if (isStateful && env.stateRole !== "state") {
     const places = "a layer, a model";
-    report(env, diagnostics.misplacedStatement(statement.span, { statement: role, places }));
+    report(
+      env,
+      diagnostics.misplacedStatement(statement.span, {
+        statement: role,
+        places,
+        instead: undefined,
+      }),
+    );
     return undefined;
   }
   for (const { name: given } of statement.options) {

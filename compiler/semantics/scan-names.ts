@@ -6,6 +6,7 @@ import { constantAffine, substituteSteps, zeroAffine } from "../graph/affine.ts"
 import { stackedAxis } from "../graph/extent.ts";
 import type { Value as GraphValue } from "../graph/node.ts";
 import type { MemberExpression } from "../syntax/ast.ts";
+import { findName, lookUp } from "./evaluate.ts";
 import { argumentOf } from "./layer-copies.ts";
 import type { LoopName } from "./scope.ts";
 import { type Environment, type LoopFrame, report } from "./session.ts";
@@ -22,15 +23,17 @@ export function evaluateMember(
   const { name } = object;
   const of = env.scope.loopName(name);
   if (of === undefined) {
-    const bound = env.scope.get(name)?.value;
-    if (bound?.kind === "error") return errorValue;
-    if (bound?.kind === "instance") return argumentOf(bound.instance, member, env);
-    if (bound?.kind === "layer") {
+    const bound = env.scope.get(name)?.value ?? lookUp(object, env, member.name);
+    if (bound.kind === "error") return errorValue;
+    if (bound.kind === "instance") return argumentOf(bound.instance, member, env);
+    if (bound.kind === "layer") {
       const expected = "a layer that was made, with its arguments";
       const values = { what: `\`${name}\``, expected, found: describe(bound) };
       return report(env, diagnostics.wrongType(object.span, values));
     }
-    return report(env, diagnostics.noNameOfLoop(object.span, { name }));
+    const isFunction = findName(member.name, env)?.kind === "builtin";
+    const call = isFunction ? `${member.name}(${name})` : undefined;
+    return report(env, diagnostics.noNameOfLoop(object.span, { name, call }));
   }
   if (!members.includes(member.name)) {
     const values = { name: member.name, nearest: nearest(member.name, members) };

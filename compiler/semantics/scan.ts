@@ -116,7 +116,7 @@ class LoopLowering {
     for (const statement of statementsInScope(body)) {
       const { kind } = statement;
       if (kind === "return" || kind === "input" || kind === "output") {
-        const values = { statement: kind, places: "the body around the loop" };
+        const values = { statement: kind, places: "the body around the loop", instead: undefined };
         report(this.#env, diagnostics.misplacedStatement(statement.span, values));
         isSound = false;
       }

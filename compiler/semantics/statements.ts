@@ -56,6 +56,10 @@ export function runBody(statements: readonly Statement[], env: Environment): Val
           statement:
             statement.kind === "declare" ? statement.role : statementWords[statement.kind]!,
           places: allowed.map((place) => bodyWords[place]).join(", "),
+          instead:
+            statement.kind === "return" && env.body === "model"
+              ? "mark what the model gives: `output y = …`"
+              : undefined,
         }),
       );
       if (statement.kind === "declare" || statement.kind === "input") {

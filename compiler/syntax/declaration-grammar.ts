@@ -3,6 +3,7 @@
 import { EOF, type IToken } from "chevrotain";
 import { diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
+import { insteadOfWord } from "../diagnostics/habits.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import type {
   GradientBlock,
@@ -335,7 +336,8 @@ export class DeclarationGrammar extends TrainingGrammar {
   private failMissingDeclaration(token: IToken): never {
     const isWord = token.tokenType === T.Identifier && this.LA(1).tokenType !== EOF;
     const candidate = isWord ? nearest(token.image, T.declarationKeywords.keys()) : undefined;
-    const values = { found: describeToken(token), nearest: candidate };
+    const instead = insteadOfWord(token.image);
+    const values = { found: describeToken(token), instead, nearest: candidate };
     return this.fail(diagnostics.missingDeclaration(this.spanOf(token), values));
   }
 }

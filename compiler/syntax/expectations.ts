@@ -17,12 +17,14 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile } from "./ast.ts";
 import { spanOfTokens } from "./spans.ts";
 import {
-  Assign,
   EndOfLine,
+  Identifier,
+  InfixOperator,
   LeftBracket,
   LeftParenthesis,
   RightBracket,
   RightParenthesis,
+  StringToken,
   Then,
 } from "./tokens.ts";
 
@@ -93,7 +95,8 @@ export function diagnosticOf(
   return diagnostics.unexpectedToken({ span, text }, values);
 }
 
-function hintFor(
+/** What to write instead, where that is known. */
+export function hintFor(
   token: IToken,
   previous: IToken,
   expected: string,
@@ -108,7 +111,30 @@ function hintFor(
   if (token.image === "scan")
     return "a loop is what a name is bound to: `h = scan t in T from h0 { … }`";
   if (token.image === "*" && previous.image === "*") return "a power is written `x^2`";
-  if (rules.includes("trainEntry") && (tokenMatcher(token, Assign) || token.image === ":")) {
+  if (previous.image === "lambda")
+    return "a function has a name: declare `fn f(x) = …` and give `f`";
+  if (tokenMatcher(token, StringToken) && tokenMatcher(previous, Identifier)) {
+    return "a string has no prefix";
+  }
+  if (token.image === ":" && expected === "`{`") return "a block stands in `{ … }`";
+  if (token.image === "if" && expected !== "`=`") {
+    return "a choice is written `if c then a else b`";
+  }
+  if (token.image === "for") {
+    return "a list grows in a loop: `list = []`, and `for x in items { list = list + [f(x)] }`";
+  }
+  if (expected === "`=`" && tokenMatcher(previous, Identifier)) {
+    if (token.image === ".") return "names have no parts: write `name = …`";
+    if (tokenMatcher(token, InfixOperator))
+      return `write \`${previous.image} = ${previous.image} ${token.image} …\``;
+  }
+  if (token.image === "." && expected === "the end of the line") {
+    return "names are in no module: write the last one by itself";
+  }
+  if (token.image === "*" && rules.includes("callArguments")) {
+    return "arguments are given one by one, by position or name";
+  }
+  if (rules.includes("trainEntry") && ["=", ":", "."].includes(token.image)) {
     return "a setting is a key and its value, with nothing between: `epochs 5`";
   }
   if (rules.includes("indexedBind") && rules.at(-1) === "axes") {

@@ -322,7 +322,11 @@ class Layout {
       const startOffset = last.startOffset + last.image.length;
       if (isReported) {
         if (type !== RightBrace) this.#unclosed.push(token.startOffset);
-        const values = { open: token.image, close: type.name };
+        const [line = ""] = this.#file.text.slice(token.startOffset).split("\n", 1);
+        const comment = line.includes("//")
+          ? "`//` begins a comment; `floor_divide(a, b)` is a quotient rounded down"
+          : undefined;
+        const values = { open: token.image, close: type.name, comment };
         this.#sink.report(diagnostics.unclosedBracket(spanOfTokens(this.#file, token), values));
       }
       this.#closeTop({ ...retyped(last, type, ""), startOffset, endOffset: startOffset });

@@ -24,7 +24,7 @@ import type {
   Statement,
   StringLiteral,
 } from "./ast.ts";
-import { describeToken, diagnosticOf } from "./expectations.ts";
+import { describeToken, diagnosticOf, hintFor } from "./expectations.ts";
 import { SyntaxFault } from "./faults.ts";
 import { joinSpans, spanOfTokens } from "./spans.ts";
 import * as T from "./tokens.ts";
@@ -380,9 +380,9 @@ export class StatementGrammar extends TypeGrammar {
 
   protected failAt(token: IToken, expected: string): never {
     const found = describeToken(token);
-    return this.fail(
-      diagnostics.unexpectedToken(this.spanOf(token), { expected, found, hint: undefined }),
-    );
+    const previous = token === this.LA(1) ? this.LA(0) : this.LA(1);
+    const hint = hintFor(token, previous, expected, []);
+    return this.fail(diagnostics.unexpectedToken(this.spanOf(token), { expected, found, hint }));
   }
 
   private diagnosticOf(error: IRecognitionException): Diagnostic {

@@ -10,7 +10,9 @@ describe("templates", () => {
   });
 
   it("are left out where a value is absent", () => {
-    expect(fillTemplate("did you mean `{nearest?}`?", { nearest: undefined })).toBeNull();
+    expect(
+      fillTemplate("did you mean `{nearest?}`?", { nearest: undefined, instead: undefined }),
+    ).toBeNull();
     expect(fillTemplate("did you mean `{nearest?}`?", { nearest: "x" })).toBe("did you mean `x`?");
   });
 
@@ -27,7 +29,7 @@ describe("constructors", () => {
   });
 
   it("drop hints without a value and prefer the occurrence's own", () => {
-    const values = { found: "`lyer`", nearest: undefined };
+    const values = { found: "`lyer`", nearest: undefined, instead: undefined };
     expect(diagnostics.missingDeclaration(span, values).hint).toBeUndefined();
     expect(diagnostics.missingDeclaration(span, { ...values, nearest: "layer" }).hint).toBe(
       "did you mean `layer`?",
