@@ -91,3 +91,18 @@ export interface CompiledProgram {
   /** Textual forms that `--print after-<stage>` asked for, in order. */
   readonly printed: readonly string[];
 }
+
+/** What training begins with on the CPU: a program whose graphs are updates and what is computed before the first. */
+export interface TrainingProgram extends Pick<CompiledProgram, "plan" | "functions"> {
+  readonly c: CSource;
+  /** Names of the graphs that are compiled later. */
+  readonly others: readonly string[];
+}
+
+/** A program of which the graphs that train are compiled, and others not yet. */
+export interface BegunProgram {
+  /** null where nothing is trained, and where kernels are printed only when there are all of them. */
+  readonly training: (() => TrainingProgram) | null;
+  /** Compiles the rest; to be called once. */
+  readonly finish: () => CompiledProgram;
+}

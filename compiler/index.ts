@@ -3,9 +3,9 @@
  * come from a host, the target is described by data, and writing, running `cc` and reading clocks is for others.
  */
 
-import type { CompiledProgram, KernelCode } from "./compiled-program.ts";
+import type { BegunProgram, CompiledProgram, KernelCode } from "./compiled-program.ts";
 import { type Diagnostic, DiagnosticSink } from "./diagnostics/diagnostic.ts";
-import { type PassesOptions, type PassesResult, runPasses } from "./passes.ts";
+import { beginPasses, type PassesOptions, type PassesResult } from "./passes.ts";
 import { type LowerOptions, lower } from "./semantics/lower.ts";
 import type { SourceHost } from "./semantics/modules.ts";
 import type { Precision } from "./semantics/precision.ts";
@@ -22,7 +22,7 @@ import { printTrainerFunctions } from "./trainer-functions.ts";
 import { planTrainer } from "./trainer-plan.ts";
 
 export interface CompileOptions
-  extends Omit<PassesOptions, "write" | "target" | "alternative" | "takeKernel" | "takeTraining"> {
+  extends Omit<PassesOptions, "write" | "target" | "alternative" | "takeKernel"> {
   /** Where kernels run; a function where that depends on the precision that the program allows. */
   readonly target: Target | ((precision: Precision) => Target);
   /** What replaces entries of the train block. */
@@ -44,12 +44,23 @@ export interface CompileOutcome {
   readonly sources: ReadonlyMap<string, string>;
 }
 
+/** As `CompileOutcome`, with all errors and warnings that there will be. */
+export interface BegunOutcome extends Omit<CompileOutcome, "program"> {
+  readonly program: BegunProgram | null;
+}
+
 /** Compiles the model in the file `entry`, which the host reads. */
-export function compile(
+export function compile(...of: Parameters<typeof beginToCompile>): CompileOutcome {
+  const { program, ...outcome } = beginToCompile(...of);
+  return { ...outcome, program: program?.finish() ?? null };
+}
+
+/** Compiles what training begins with, and the rest when that is asked for. */
+export function beginToCompile(
   entry: string,
   host: SourceHost,
   { overrides = {}, parts, ...options }: CompileOptions,
-): CompileOutcome {
+): BegunOutcome {
   const sink = new DiagnosticSink();
   const sources = new RecordedSources(host);
   const lowered = lower(entry, sources, overrides, sink);
@@ -67,35 +78,41 @@ export function compile(
     target.name === "cpu" && clocks === undefined
       ? new LibraryPrinter(new KernelPrinter(target.features), { source: entry }, parts)
       : undefined;
-  const passes = runPasses(lowered, (span) => sources.locate(span), {
+  const { training, others, soFar, finish } = beginPasses(lowered, (span) => sources.locate(span), {
     ...options,
     target,
     alternative: alternativeOf(target),
     takeKernel: library && ((kernel) => library.addKernel(kernel)),
-    takeTraining: library && ((functions) => library.addStage(functions)),
     write: (text) => printed.push(text),
   });
-  const plan = planTrainer(lowered, passes, {
-    target: target.name,
-    requiredFeatures: target.name === "cpu" ? target.features : [],
-  });
-  const { scheduled } = passes;
-  const { module } = scheduled;
-  const code = printKernels(passes, target, {
-    library,
-    source: entry,
-    batchMax: lowered.batchMax,
-    clocks,
-  });
-  const program: CompiledProgram = {
-    plan: clocks === undefined ? plan : planClocks(plan, module),
-    code,
-    functions: printTrainerFunctions(lowered, passes),
-    get kernels() {
-      return reportLoops(scheduled.kernels, module, code);
-    },
-    timings: passes.timings,
-    printed,
+  const describe = (passes: PassesResult): Pick<CompiledProgram, "plan" | "functions"> => {
+    const plan = planTrainer(lowered, passes, {
+      target: target.name,
+      requiredFeatures: target.name === "cpu" ? target.features : [],
+    });
+    return {
+      plan: clocks === undefined ? plan : planClocks(plan, passes.scheduled.module),
+      functions: printTrainerFunctions(lowered, passes),
+    };
+  };
+  const whole = (passes: PassesResult): CompiledProgram => {
+    const { scheduled } = passes;
+    const { batchMax } = lowered;
+    const code = printKernels(passes, target, { library, source: entry, batchMax, clocks });
+    return {
+      ...describe(passes),
+      code,
+      get kernels() {
+        return reportLoops(scheduled.kernels, scheduled.module, code);
+      },
+      timings: passes.timings,
+      printed,
+    };
+  };
+  const c = training && library?.print(training);
+  const program: BegunProgram = {
+    training: c ? () => ({ ...describe(soFar()), c, others }) : null,
+    finish: () => whole(finish()),
   };
   return { program, lowered, diagnostics, sources: sources.texts };
 }
@@ -120,7 +137,7 @@ function printKernels(
       const whole =
         library ??
         new LibraryPrinter(new KernelPrinter(target.features), { source, clocks: timing });
-      return { target: "cpu", c: whole.finish(module) };
+      return { target: "cpu", c: whole.print(module) };
     }
     case "wgsl": {
       const program = printWgsl(module, alternative?.module ?? null, { batchMax, arenas });

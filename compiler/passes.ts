@@ -6,7 +6,7 @@ import { inlineCalls } from "./graph/calls.ts";
 import type { Graph } from "./graph/node.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
-import type { GraphFunction, KernelModule } from "./kernel/module.ts";
+import type { KernelModule } from "./kernel/module.ts";
 import { printModule } from "./kernel/print.ts";
 import { verifyModule } from "./kernel/verify.ts";
 import { canonicalise } from "./optimize/canonicalise.ts";
@@ -142,11 +142,9 @@ export interface PassesOptions extends PassOptions {
   readonly candidates?: number | undefined;
   /** Gets each kernel for `target` as soon as it is made, in the order of launches. */
   readonly takeKernel?: ProgramOptions["takeKernel"];
-  /** Gets the functions of updates and of what is computed before the first, before other graphs are scheduled. */
-  readonly takeTraining?: ((functions: readonly GraphFunction[]) => void) | undefined;
 }
 
-/** What the passes made of a lowered program. */
+/** What the passes made of a lowered program, or of some of its graphs. */
 export interface PassesResult {
   readonly scheduled: ScheduledProgram;
   /** The same groups for devices that can do more, where a target has such; what lasts lies where it does in `scheduled`. */
@@ -160,20 +158,24 @@ export interface PassesResult {
   readonly timings: readonly PassTiming[];
 }
 
-/** Takes every graph of a program through all passes. */
-export function runPasses(
+/** Passes that graphs which train are through, and other graphs not yet. */
+export interface BegunPasses {
+  /** Updates and what is computed before the first; null where nothing is trained. */
+  readonly training: KernelModule | null;
+  /** Names of the other graphs. */
+  readonly others: readonly string[];
+  /** Of the graphs that are through all passes. */
+  readonly soFar: () => PassesResult;
+  /** Takes the other graphs through all passes, too; to be called once. */
+  readonly finish: () => PassesResult;
+}
+
+/** Takes the graphs that train through all passes. */
+export function beginPasses(
   lowered: LoweredProgram,
   locate: (span: Span) => string,
-  {
-    target,
-    alternative = null,
-    fusion = true,
-    candidates,
-    takeKernel,
-    takeTraining,
-    ...options
-  }: PassesOptions,
-): PassesResult {
+  { target, alternative = null, fusion = true, candidates, takeKernel, ...options }: PassesOptions,
+): BegunPasses {
   const { context, training } = lowered;
   const monitor = new PassMonitor(options);
   const stepScalars = new Map<string, Graph>();
@@ -195,41 +197,53 @@ export function runPasses(
   const program = { ...parts, joinLaunches: fusion, candidates, locate };
   const schedule = new ProgramSchedule(context, target, { ...program, takeKernel });
   const otherSchedule = alternative && new ProgramSchedule(context, alternative, program);
-  const onDevice = (graph: Graph): readonly GraphFunction[] => {
+  const onDevice = (graph: Graph): void => {
     const { name } = graph;
     const inlined = run(inlining, name, graph);
     const hoisted = run(scalarHoisting, name, run(simplification, name, inlined));
     stepScalars.set(name, hoisted.scalars);
     const rounded = run(rounding(target), name, hoisted.graph);
     const grouped = run(grouping(target, fusion), name, rounded);
-    const { functions } = run(scheduling(schedule), name, grouped);
+    run(scheduling(schedule), name, grouped);
     if (otherSchedule !== null) run(scheduling(otherSchedule), `${name}, alternative`, grouped);
-    return functions;
   };
 
-  const first = [
-    ...(training?.updates ?? []).flatMap(({ graph }) =>
-      onDevice(run(differentiation, graph.name, canonical(graph))),
-    ),
-    ...lowered.statistics.flatMap(({ body }) => onDevice(canonical(body))),
-  ];
-  if (training !== null) {
-    takeTraining?.(first);
-    onDevice(canonical(training.evaluate));
+  for (const { graph } of training?.updates ?? []) {
+    onDevice(run(differentiation, graph.name, canonical(graph)));
   }
-  onDevice(canonical(lowered.predict));
-  for (const graph of training?.schedules ?? []) {
-    stepScalars.set(graph.name, { ...graph, name: `${graph.name}_scalars` });
-  }
-  return {
-    scheduled: schedule.finish(),
-    alternative: otherSchedule?.finish() ?? null,
-    stepScalars,
-    init: run(composition, "init", run(inlining, "init", run(lowering, "init", lowered.init))),
-    readout:
-      training === null
-        ? null
-        : run(inlining, "readout", run(lowering, "readout", training.readout)),
-    timings: monitor.timings,
+  for (const { body } of lowered.statistics) onDevice(canonical(body));
+
+  let inJavaScript: Pick<PassesResult, "init" | "readout"> | undefined;
+  const soFar = (): PassesResult => {
+    inJavaScript ??= {
+      init: run(composition, "init", run(inlining, "init", run(lowering, "init", lowered.init))),
+      readout: training && run(inlining, "readout", run(lowering, "readout", training.readout)),
+    };
+    const schedules = (training?.schedules ?? []).map(
+      (graph) => [graph.name, { ...graph, name: `${graph.name}_scalars` }] as const,
+    );
+    return {
+      scheduled: schedule.soFar(),
+      alternative: otherSchedule?.soFar() ?? null,
+      stepScalars: new Map([...stepScalars, ...schedules]),
+      ...inJavaScript,
+      timings: monitor.timings,
+    };
   };
+  const others = [...(training === null ? [] : [training.evaluate]), lowered.predict];
+  const finish = (): PassesResult => {
+    for (const graph of others) onDevice(canonical(graph));
+    return soFar();
+  };
+  return {
+    training: training && schedule.soFar().module,
+    others: others.map(({ name }) => name),
+    soFar,
+    finish,
+  };
+}
+
+/** Takes every graph of a program through all passes. */
+export function runPasses(...of: Parameters<typeof beginPasses>): PassesResult {
+  return beginPasses(...of).finish();
 }

@@ -1,9 +1,9 @@
 /** From a file on the disk to a compiled program: prints diagnostics, and fails after errors. */
 
-import type { CompiledProgram, PassTiming } from "../compiled-program.ts";
+import type { BegunProgram, CompiledProgram, PassTiming } from "../compiled-program.ts";
 import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
-import { type CompileOptions, compile } from "../index.ts";
+import { beginToCompile, type CompileOptions } from "../index.ts";
 import type { PlanSource } from "../optimize/target-description.ts";
 import type { Precision } from "../semantics/precision.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
@@ -51,12 +51,23 @@ export interface CompiledModel {
   readonly warnings: string;
 }
 
+/** What training begins with is compiled, and the rest when that is asked for. */
+export interface BegunModel extends Omit<CompiledModel, "program"> {
+  readonly program: BegunProgram;
+}
+
 /** @throws SilentFailure after printing diagnostics with errors. */
 export function compileModel(request: CompileRequest, streams: Streams): CompiledModel {
+  const { program, ...model } = beginModel(request, streams);
+  return { ...model, program: program.finish() };
+}
+
+/** @throws SilentFailure after printing diagnostics with errors: none come later. */
+export function beginModel(request: CompileRequest, streams: Streams): BegunModel {
   const { entry, batchSize, precision, fusion = true, verify = false } = request;
   const { clocks, candidates, parts } = request;
   const passes = new Set((request.print ?? []).map(passName));
-  const { program, lowered, diagnostics, sources } = compile(
+  const { program, lowered, diagnostics, sources } = beginToCompile(
     entry,
     diskSources(findPackageFiles().std),
     {
@@ -81,10 +92,17 @@ export function compileModel(request: CompileRequest, streams: Streams): Compile
     if (diagnostics.some(({ severity }) => severity === "error")) throw new SilentFailure();
     throw new CommandError(`${entry} declares no model`, "write `model Name { … }` in it");
   }
-  checkPasses(passes, program.timings);
-  for (const text of program.printed) streams.out.write(`${text.trimEnd()}\n\n`);
-  if (request.timePasses) streams.errors.write(formatTimings(program.timings));
-  return { program, lowered, sources, warnings: rendered };
+  const finish = (): CompiledProgram => {
+    const whole = program.finish();
+    checkPasses(passes, whole.timings);
+    for (const text of whole.printed) streams.out.write(`${text.trimEnd()}\n\n`);
+    if (request.timePasses) streams.errors.write(formatTimings(whole.timings));
+    return whole;
+  };
+  // What passes made is shown before anything runs.
+  const isShown = passes.size > 0 || request.timePasses === true;
+  const training = isShown ? null : program.training;
+  return { program: { training, finish }, lowered, sources, warnings: rendered };
 }
 
 function describe({

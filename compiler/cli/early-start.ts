@@ -7,8 +7,6 @@ import type { Column } from "../../runtime/data/column.ts";
 import { readColumns } from "../../runtime/data/read-columns.ts";
 import type { ColumnSource, TrainerDefinition } from "../../runtime/plan.ts";
 import type { CommandEnvironment } from "../../runtime/training/command/environment.ts";
-import { instantiateProgram } from "../trainer/instantiate.ts";
-import type { KeptProgram } from "./program-cache.ts";
 
 interface Begun {
   readonly seed: number;
@@ -27,13 +25,12 @@ export class EarlyStart {
     this.#seed = seed;
   }
 
-  begin(program: KeptProgram["program"]): void {
-    const { training, data } = program.plan;
+  begin({ plan: { training, data }, initialize }: TrainerDefinition): void {
     // Files are read by threads of their own while values are drawn.
     const columns = data?.blocks.train && readColumns(data.blocks.train, this.#dataFolder);
     columns?.catch(() => undefined);
     const seed = this.#seed ?? training?.seed ?? 0;
-    this.#begun = { seed, values: instantiateProgram(program).initialize(seed), columns };
+    this.#begun = { seed, values: initialize(seed), columns };
   }
 
   /** The environment with what was begun, as far as it was. */

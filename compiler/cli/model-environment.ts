@@ -3,14 +3,14 @@
 import { availableParallelism } from "node:os";
 import { basename, dirname, extname } from "node:path";
 import { readColumns } from "../../runtime/data/read-columns.ts";
-import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";
+import { CpuDevice, type CpuDeviceOptions } from "../../runtime/devices/cpu/cpu-device.ts";
 import type { Device } from "../../runtime/devices/device.ts";
 import type { TrainerDefinition } from "../../runtime/plan.ts";
 import {
   type CommandEnvironment,
   processEnvironment,
 } from "../../runtime/training/command/environment.ts";
-import type { CompiledProgram } from "../compiled-program.ts";
+import type { CompiledProgram, TrainingProgram } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { CompiledFile } from "../targets/build-cache.ts";
 import type { PartTaker } from "../targets/cpu/print-module.ts";
@@ -18,7 +18,6 @@ import {
   beginLibrary,
   type CCompiler,
   type CompileOptions,
-  compileFirstStage,
   compileLibrary,
 } from "../targets/cpu/toolchain.ts";
 import type { ObjectFiles } from "../targets/object-files.ts";
@@ -101,46 +100,20 @@ export async function readyKernels(
   return { target: "cpu", library: path };
 }
 
-/** `library` may have the graphs alone that training begins with; `whole` is the path of all of them. */
+/** `library` may have the graphs alone that training begins with. */
 export type TrainingKernels =
   | ReadyKernels
-  | { readonly target: "cpu"; readonly library: string; readonly whole: Promise<string> };
+  | (Pick<CpuDeviceOptions, "library"> &
+      Required<Pick<CpuDeviceOptions, "whole">> & { readonly target: "cpu" });
 
-/** Kernels to begin with, and all of them, which may come later. */
-export interface BeginningKernels {
-  readonly kernels: TrainingKernels;
-  readonly ready: Promise<ReadyKernels>;
-}
-
-export async function kernelsAtOnce(
-  ...of: Parameters<typeof readyKernels>
-): Promise<BeginningKernels> {
-  const kernels = await readyKernels(...of);
-  return { kernels, ready: Promise.resolve(kernels) };
-}
-
-/** Kernels with which training can begin; the others are compiled beside it. */
-export async function trainingKernels(
-  program: CompiledProgram,
+/** Compiles kernels with which training can begin. */
+export async function compileTrainingKernels(
+  { c }: TrainingProgram,
   march: string | undefined,
   preparations: Preparations,
-): Promise<BeginningKernels> {
-  const { code } = program;
-  const first =
-    code.target === "cpu"
-      ? await compileFirstStage(code.c, { ...libraryOptions(march), ...preparations })
-      : undefined;
-  if (first === undefined) return kernelsAtOnce(program, march, preparations);
-  const { whileCompiling: _, ...others } = preparations;
-  const whole = compileKernels(program, march, { ...others, isUrgent: false }).then(
-    ({ path }) => path,
-  );
-  // Who waits for it is told what went wrong.
-  whole.catch(() => undefined);
-  return {
-    kernels: { target: "cpu", library: first.path, whole },
-    ready: whole.then((library) => ({ target: "cpu", library })),
-  };
+): Promise<string> {
+  const { path } = await compileLibrary(c, { ...libraryOptions(march), ...preparations });
+  return path;
 }
 
 /** `digits` for `examples/digits.nn`. */
@@ -148,17 +121,24 @@ export function modelName(entry: string): string {
   return basename(entry, extname(entry));
 }
 
+/** A program and its kernels as the definition that the runtime runs. */
+export function definitionOf(
+  program: Pick<CompiledProgram, "plan" | "functions">,
+  kernels: ReadyKernels,
+): TrainerDefinition {
+  return instantiateProgram(
+    program,
+    kernels.target === "cpu" ? {} : { [kernels.target]: kernels.program },
+  );
+}
+
 export function modelEnvironment(
   entry: string,
-  program: Pick<CompiledProgram, "plan" | "functions">,
+  definition: TrainerDefinition,
   kernels: TrainingKernels,
   streams: Streams,
   dataFolder: string | undefined,
 ): CommandEnvironment {
-  const definition = instantiateProgram(
-    program,
-    kernels.target === "cpu" ? {} : { [kernels.target]: kernels.program },
-  );
   return {
     ...processEnvironment(),
     out: streams.out,

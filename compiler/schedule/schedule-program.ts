@@ -130,7 +130,7 @@ export class ProgramSchedule {
   }
 
   /** All graphs so far. */
-  finish(): ScheduledProgram {
+  soFar(): ScheduledProgram {
     const persistent = this.#persistent;
     const scheduled = [...this.#scheduled];
     let reports: readonly KernelReport[] | undefined;

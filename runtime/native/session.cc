@@ -22,6 +22,13 @@ std::shared_ptr<Memory> Allocate(const Napi::Object &options, const char *key) {
   }
 }
 
+// The memory itself where it is large enough.
+std::shared_ptr<Memory> Grown(const std::shared_ptr<Memory> &memory, const Napi::Object &options,
+                              const char *key) {
+  const bool fits = NumberOf(options, key) <= static_cast<double>(memory->size());
+  return fits ? memory : Allocate(options, key);
+}
+
 Napi::ObjectReference Hold(const Napi::Value &value) {
   return Napi::Persistent(value.As<Napi::Object>());
 }
@@ -41,7 +48,8 @@ Napi::Function Session::Define(Napi::Env env) {
                      {InstanceMethod<&Session::UseLibrary>("useLibrary"),
                       InstanceMethod<&Session::BindColumn>("bindColumn"),
                       InstanceMethod<&Session::Run>("run"),
-                      InstanceMethod<&Session::Dispose>("dispose")});
+                      InstanceMethod<&Session::Dispose>("dispose"),
+                      InstanceAccessor<&Session::Results>("results", napi_enumerable)});
 }
 
 Session::Session(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Session>(info) {
@@ -55,10 +63,8 @@ Session::Session(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Session>(inf
   const size_t columns = static_cast<size_t>(NumberOf(options, "columns"));
   columns_.resize(columns);
   column_references_.resize(columns);
-  Napi::Object self = info.This().As<Napi::Object>();
-  self.DefineProperties(
-      {Napi::PropertyDescriptor::Value("persistent", persistent_view_.Value(), napi_enumerable),
-       Napi::PropertyDescriptor::Value("results", results_view_.Value(), napi_enumerable)});
+  info.This().As<Napi::Object>().DefineProperty(
+      Napi::PropertyDescriptor::Value("persistent", persistent_view_.Value(), napi_enumerable));
   StartThread(static_cast<int>(NumberOf(options, "threads")));
 }
 
@@ -66,8 +72,20 @@ Session::~Session() { StopThread(); }
 
 void Session::UseLibrary(const Napi::CallbackInfo &info) {
   ThrowIfUnusable();
+  const Napi::Object arenas = info[1].As<Napi::Object>();
+  const std::shared_ptr<Memory> temporaries = Grown(temporaries_, arenas, "temporariesBytes");
+  const std::shared_ptr<Memory> results = Grown(results_, arenas, "resultsBytes");
   library_ = Library::Unwrap(info[0].As<Napi::Object>())->object();
+  if (results != results_) {
+    results_view_.Value().Detach();
+    results_view_ = Napi::Persistent(CreateView(results));
+  }
+  temporaries_ = temporaries;
+  results_ = results;
+  thread_->UseMemory({temporaries, results});
 }
+
+Napi::Value Session::Results(const Napi::CallbackInfo &) { return results_view_.Value(); }
 
 void Session::BindColumn(const Napi::CallbackInfo &info) {
   ThrowIfUnusable();
@@ -148,8 +166,8 @@ void Session::StartThread(int threads) {
     napi_call_threadsafe_function(notify, message, napi_tsfn_blocking);
   };
   try {
-    thread_ = std::make_unique<StepThread>(threads, persistent_.get(), temporaries_.get(),
-                                           results_.get(), finished);
+    thread_ = std::make_unique<StepThread>(
+        threads, persistent_.get(), StepThread::StepMemory{temporaries_, results_}, finished);
   } catch (const std::system_error &error) {
     napi_release_threadsafe_function(notify_, napi_tsfn_abort);
     const std::string message = error.what();

@@ -35,6 +35,7 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value Run(const Napi::CallbackInfo &info);
   void Dispose(const Napi::CallbackInfo &info);
 
+  Napi::Value Results(const Napi::CallbackInfo &info);
   Napi::ArrayBuffer CreateView(const std::shared_ptr<Memory> &memory);
   void ThrowIfUnusable() const;
   void StartThread(int threads);

@@ -24,25 +24,22 @@ void TouchPart(const nnc_step *step, int32_t part) {
   reinterpret_cast<const TouchStep *>(step)->memory->Touch(part);
 }
 
-nnc_step Prototype(ThreadPool *pool, Memory *persistent, Memory *temporaries, Memory *results) {
+nnc_step Prototype(ThreadPool *pool, Memory *persistent) {
   nnc_step step{};
   step.pool = pool;
   step.parallel = pool->threads() == 1 ? RunInline : RunOnPool;
   step.persistent = persistent->data();
-  step.temporaries = temporaries->data();
-  step.results = results->data();
   return step;
 }
 
 }  // namespace
 
-StepThread::StepThread(int threads, Memory *persistent, Memory *temporaries, Memory *results,
+StepThread::StepThread(int threads, Memory *persistent, StepMemory memory,
                        std::function<void(bool)> finished)
     : pool_(threads),
-      prototype_(Prototype(&pool_, persistent, temporaries, results)),
-      temporaries_(temporaries),
-      results_(results),
+      prototype_(Prototype(&pool_, persistent)),
       finished_(std::move(finished)),
+      memory_(std::move(memory)),
       thread_([this] { Main(); }) {}
 
 StepThread::~StepThread() { Stop(); }
@@ -56,6 +53,11 @@ void StepThread::Start(const Job &job) {
   changed_.notify_one();
 }
 
+void StepThread::UseMemory(StepMemory memory) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  memory_ = std::move(memory);
+}
+
 void StepThread::Stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -66,10 +68,15 @@ void StepThread::Stop() {
 }
 
 void StepThread::Main() {
-  // Beside what JavaScript does before the first step: it fills the other block.
-  Touch(temporaries_);
-  Touch(results_);
   nnc_step step = prototype_;
+  StepMemory used;
+  StepMemory memory;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    memory = memory_;
+  }
+  // Beside what JavaScript does before the first step: it fills the other block.
+  Enter(memory, &used, &step);
   for (;;) {
     Job job;
     {
@@ -78,10 +85,20 @@ void StepThread::Main() {
       if (!has_job_) return;
       has_job_ = false;
       job = job_;
+      memory = memory_;
     }
+    Enter(memory, &used, &step);
     pool_.Wake();
     finished_(RunSteps(job, &step));
   }
+}
+
+void StepThread::Enter(const StepMemory &memory, StepMemory *used, nnc_step *step) {
+  if (memory.temporaries != used->temporaries) Touch(memory.temporaries.get());
+  if (memory.results != used->results) Touch(memory.results.get());
+  *used = memory;
+  step->temporaries = memory.temporaries->data();
+  step->results = memory.results->data();
 }
 
 // On all threads: zeroing pages that the system has to find first takes longer than many a step.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -31,10 +32,16 @@ struct Job {
 
 class StepThread {
  public:
-  // Gets the pages of temporaries and results before any job; calls `finished(completed)` after
-  // each, not completed if Stop came in between. The memory must stay until then. Throws
-  // std::system_error if the system gives no threads.
-  StepThread(int threads, Memory *persistent, Memory *temporaries, Memory *results,
+  // What steps write besides what lasts.
+  struct StepMemory {
+    std::shared_ptr<Memory> temporaries;
+    std::shared_ptr<Memory> results;
+  };
+
+  // Gets the pages of `memory` before any job; calls `finished(completed)` after each, not
+  // completed if Stop came in between. What lasts must stay until then. Throws std::system_error
+  // if the system gives no threads.
+  StepThread(int threads, Memory *persistent, StepMemory memory,
              std::function<void(bool completed)> finished);
   ~StepThread();
   StepThread(const StepThread &) = delete;
@@ -43,22 +50,26 @@ class StepThread {
   // Starts a job; the one before must have finished. What it points to must stay until it has.
   void Start(const Job &job);
 
+  // For jobs from now on; the one before must have finished.
+  void UseMemory(StepMemory memory);
+
   // Ends after the step in progress, if any, and waits for that.
   void Stop();
 
  private:
   void Main();
+  // Gets the pages of what is new in `memory`, and lets steps use it.
+  void Enter(const StepMemory &memory, StepMemory *used, nnc_step *step);
   void Touch(Memory *memory);
   bool RunSteps(const Job &job, nnc_step *step);
 
   ThreadPool pool_;
   const nnc_step prototype_;
-  Memory *const temporaries_;
-  Memory *const results_;
   const std::function<void(bool)> finished_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  StepMemory memory_;
   Job job_{};
   bool has_job_ = false;
   std::atomic<bool> stopping_{false};

@@ -39,7 +39,7 @@ it("hands over values of the seed and the training data, once", async () => {
   writeFileSync(join(dataFolder, "rows.csv"), "x\n1\n2\n");
   const { environment, initialize, read } = environmentOf();
   const early = new EarlyStart(dataFolder, 500);
-  early.begin(program);
+  early.begin(instantiateProgram(program));
   const { definition, readColumns: readEarly } = early.handOver(environment);
   expect(definition.initialize(500)["Line/w"]).toEqual(Float32Array.of(1));
   expect(initialize).not.toHaveBeenCalled();
@@ -56,7 +56,7 @@ it("does not hand them over for another seed or block", async () => {
   writeFileSync(join(dataFolder, "rows.csv"), "x\n1\n2\n");
   const { environment, initialize, read } = environmentOf();
   const early = new EarlyStart(dataFolder, undefined);
-  early.begin(program);
+  early.begin(instantiateProgram(program));
   const handed = early.handOver(environment);
   expect(handed.definition.initialize(500)["Line/w"]).toEqual(Float32Array.of(1));
   expect(initialize).toHaveBeenCalledOnce();
@@ -67,7 +67,7 @@ it("does not hand them over for another seed or block", async () => {
 it("says what is wrong with the data when they are asked for", async () => {
   rmSync(join(dataFolder, "rows.csv"), { force: true });
   const early = new EarlyStart(dataFolder, undefined);
-  early.begin(program);
+  early.begin(instantiateProgram(program));
   const { readColumns: readEarly } = early.handOver(environmentOf().environment);
   await new Promise((resolve) => setImmediate(resolve));
   await expect(readEarly(data.blocks.train, dataFolder)).rejects.toThrow("rows.csv");

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { prepareModel } from "../../compiler/cli/prepare-model.ts";
+import { prepareModel, prepareTraining } from "../../compiler/cli/prepare-model.ts";
 import type { Device } from "../../runtime/devices/device.ts";
 import type { CommandEnvironment } from "../../runtime/training/command/environment.ts";
 
@@ -81,16 +81,18 @@ const libraries = () => readdirSync(join(folder, "nnc")).filter((name) => name.e
 
 it("trains before the kernels of other graphs are there, which it then gets", async () => {
   const whileCompiling = vi.fn();
-  const first = await prepareModel({ entry }, folder, streams, whileCompiling);
+  const prepare = () => prepareTraining({ entry }, folder, streams, whileCompiling);
+  const { environment: first } = await prepare();
   expect(whileCompiling).toHaveBeenCalledOnce();
   expect(libraries()).toHaveLength(1);
   const device = await openTrained(first);
+  expect(libraries()).toHaveLength(1);
   const predicted = await run(device, first, "predict");
   device.dispose();
   expect(libraries()).toHaveLength(2);
 
   // Both are in the cache now.
-  const kept = await prepareModel({ entry }, folder, streams, whileCompiling);
+  const { environment: kept } = await prepare();
   expect(whileCompiling).toHaveBeenCalledOnce();
   const again = await openTrained(kept);
   expect(await run(again, kept, "predict")).toEqual(predicted);
@@ -98,6 +100,15 @@ it("trains before the kernels of other graphs are there, which it then gets", as
   const parts = () =>
     readdirSync(join(folder, "nnc")).filter((name) => name.startsWith("unfinished"));
   await vi.waitFor(() => expect(parts()).toEqual([]), { timeout: 10_000 });
+});
+
+it("compiles the others without a step, too, if asked", async () => {
+  writeFileSync(entry, text.replace("Dense(3, tanh)", "Dense(5, tanh)"));
+  const before = libraries().length;
+  const { finish } = await prepareTraining({ entry }, folder, streams, () => {});
+  expect(libraries()).toHaveLength(before + 1);
+  finish();
+  await vi.waitFor(() => expect(libraries()).toHaveLength(before + 2), { timeout: 10_000 });
 });
 
 it("compiles all graphs at once where nothing is trained", async () => {

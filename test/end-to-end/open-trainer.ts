@@ -1,7 +1,11 @@
 /** A model compiled in this process, from the sources, ready to train: for tests that look at steps and tensors. */
 
 import { compileModel } from "../../compiler/cli/compile-model.ts";
-import { modelEnvironment, readyKernels } from "../../compiler/cli/model-environment.ts";
+import {
+  definitionOf,
+  modelEnvironment,
+  readyKernels,
+} from "../../compiler/cli/model-environment.ts";
 import { prepareModel } from "../../compiler/cli/prepare-model.ts";
 import type { Precision } from "../../compiler/semantics/precision.ts";
 import { type Column, elementCount } from "../../runtime/data/column.ts";
@@ -61,7 +65,8 @@ async function prepareQuickly(
 ): ReturnType<typeof prepareModel> {
   const { program } = compileModel(request, silent);
   const kernels = await readyKernels(program, undefined);
-  return modelEnvironment(request.entry, program, kernels, silent, dataFolder);
+  const definition = definitionOf(program, kernels);
+  return modelEnvironment(request.entry, definition, kernels, silent, dataFolder);
 }
 
 /** Rows `from` to `to` of every column. */

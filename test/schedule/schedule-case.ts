@@ -56,7 +56,7 @@ export function scheduleCase(
     locate: ({ file, start }) => `${file}:${start}`,
   });
   schedule.add(grouped);
-  const program = schedule.finish();
+  const program = schedule.soFar();
   verifyModule(program.module);
   return { grouped, program, leaves, persistent, inputs };
 }

@@ -26,7 +26,7 @@ import {
 } from "../../compiler/targets/cpu/c-source.ts";
 import { KernelPrinter } from "../../compiler/targets/cpu/print-kernel.ts";
 import { LibraryPrinter, printLibrary } from "../../compiler/targets/cpu/print-module.ts";
-import { compileFirstStage, compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
+import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 import { loadNativeAddon, type NativeLibrary } from "../../runtime/devices/cpu/native-addon.ts";
 import { input, launch, updated } from "./kernels.ts";
 import { testCache, thisCpu } from "./run-kernels.ts";
@@ -84,7 +84,7 @@ function printed(features: readonly string[]): CSource {
 
 async function run(texts: readonly string[], partWork: number): Promise<Float32Array> {
   const source = printed(cpu.features);
-  expect(textsOf(source, partWork)).toEqual(texts);
+  expect(partsOf(source, partWork)).toEqual(texts);
   const { path } = await compileLibrary(source, { ...cpu, cacheDirectory: testCache, partWork });
   const library = new (loadNativeAddon().Library)(path);
   return runGraphs(library, library);
@@ -115,16 +115,12 @@ async function runGraphs(...[train, predict]: NativeLibrary[]): Promise<Float32A
     values.set([5], 16);
     values.set([7], 32);
     await runGraph("nnc_train");
-    session.useLibrary(predict!);
+    session.useLibrary(predict!, { temporariesBytes: 0, resultsBytes: 64 });
     await runGraph("nnc_predict");
     return values.slice();
   } finally {
     session.dispose();
   }
-}
-
-function textsOf(source: CSource, work: number): readonly string[] {
-  return partsOf(source, work).texts;
 }
 
 /** Functions that a part defines, by their names. */
@@ -138,8 +134,8 @@ test("parts make the library that one file makes", async () => {
   verifyModule(module);
   const source = printed(cpu.features);
   const whole = wholeText(source);
-  expect(textsOf(source, 1000)).toEqual([whole]);
-  const parts = textsOf(source, 1);
+  expect(partsOf(source, 1000)).toEqual([whole]);
+  const parts = partsOf(source, 1);
   const driver = [
     ...["take_part", "take_slot", "give_slot"],
     ...["launch_sum", "launch_other", "nnc_train_3_by_rows", "launch_product", "launch_sum_2"],
@@ -157,7 +153,7 @@ test("parts make the library that one file makes", async () => {
 test("tasks are compiled without optimization, unless loops of a step repeat them", () => {
   const unoptimized = (source: KernelModule): readonly string[] => {
     const library = printLibrary(source, new KernelPrinter([]), { source: "test.nn" });
-    return definedIn(textsOf(library, 1).at(-1)!.split('#pragma GCC optimize ("O0")')[1]!);
+    return definedIn(partsOf(library, 1).at(-1)!.split('#pragma GCC optimize ("O0")')[1]!);
   };
   const exported = ["nnc_abi", "nnc_train", "nnc_predict"];
   expect(unoptimized(module)).toEqual(["launch_product", "launch_sum_2", ...exported]);
@@ -178,7 +174,7 @@ test("kernels that are too little for a part of their own are beside what calls 
     fn.kind === "kernel" && fn.kernel === "other" ? { ...fn, work: work / 4 } : fn,
   );
   const stages = [{ ...stage!, functions }];
-  const [first, last, ...more] = textsOf({ ...source, stages }, 2 * work);
+  const [first, last, ...more] = partsOf({ ...source, stages }, 2 * work);
   expect(definedIn(first!)).toEqual(["run_sum", "run_product"]);
   expect(definedIn(last!)).toContain("run_other");
   expect(more).toEqual([]);
@@ -196,7 +192,7 @@ test("a function that kernels of several parts call is defined by the first of t
   const calling = { ...module, functions: [{ ...module.functions[1]!, launches }] };
   verifyModule(calling);
   const source = printLibrary(calling, new KernelPrinter(cpu.features), { source: "test.nn" });
-  const parts = textsOf(source, 1);
+  const parts = partsOf(source, 1);
   expect(parts.map((part) => part.match(/^.*threefold\(float x\).*$/gm))).toEqual([
     [`${hidden}__attribute__((noinline)) float threefold(float x) {`],
     [`${hidden}__attribute__((noinline)) float threefold(float x);`],
@@ -215,12 +211,12 @@ test("the parts that are taken while a model is compiled are those that it has i
   );
   invariant(program.code.target === "cpu", "it is for the CPU");
   const { c } = program.code;
-  const { texts, ends } = partsOf(c, work);
-  expect(ends).toHaveLength(2);
-  expect(ends[0]).toBeGreaterThan(1);
-  expect(taken).toEqual(texts.map((text, i) => [text, i < ends[0]! ? 0 : 1]));
-  expect(partsOf({ ...c, parts: undefined }, work)).toMatchObject({ texts, ends });
-  expect(textsOf(c, 2 * work)).not.toEqual(texts);
+  const texts = partsOf(c, work);
+  const ofTraining = taken.filter(([, stage]) => stage === 0).length;
+  expect(ofTraining).toBeGreaterThan(1);
+  expect(taken).toEqual(texts.map((text, i) => [text, i < ofTraining ? 0 : 1]));
+  expect(partsOf({ ...c, parts: undefined }, work)).toEqual(texts);
+  expect(partsOf(c, 2 * work)).not.toEqual(texts);
   // No kernel is in two of them, and none is missing.
   const kernels = texts.flatMap(definedIn).filter((name) => name.startsWith("run_"));
   const wanted = c.stages.flatMap(({ functions }) =>
@@ -257,10 +253,11 @@ test("what training begins with is the first stage", () => {
 test("the parts up to the end of a stage make a library of its graphs", async () => {
   const graphs = module.functions;
   const library = new LibraryPrinter(new KernelPrinter(cpu.features), { source: "test.nn" });
-  library.addStage(graphs.slice(0, 1));
-  const source = library.finish(module);
-  const { texts, ends } = partsOf(source, 1);
-  expect(ends).toEqual([4, 5]);
+  const begun = library.print({ ...module, functions: graphs.slice(0, 1) });
+  const source = library.print(module);
+  const texts = partsOf(source, 1);
+  expect(texts).toHaveLength(5);
+  expect(partsOf(begun, 1)).toEqual(texts.slice(0, 4));
   expect(definedIn(texts[3]!)).toContain("nnc_train");
   // Launches of a stage share tasks, but not with those of another.
   expect(definedIn(texts[4]!).filter((name) => !/_slot|_part/.test(name))).toEqual([
@@ -269,14 +266,13 @@ test("the parts up to the end of a stage make a library of its graphs", async ()
 
   const options = { ...cpu, cacheDirectory: testCache, partWork: 1 };
   const addon = loadNativeAddon();
-  const first = new addon.Library((await compileFirstStage(source, options))!.path);
+  const first = new addon.Library((await compileLibrary(begun, options)).path);
   expect([first.has("nnc_train"), first.has("nnc_predict")]).toEqual([true, false]);
   const whole = await compileLibrary(source, options);
   const inTurn = await runGraphs(first, new addon.Library(whole.path));
   const asOne = await compileLibrary(wholeText(source), { ...cpu, cacheDirectory: testCache });
   const asFile = new addon.Library(asOne.path);
   expect(inTurn).toEqual(await runGraphs(asFile, asFile));
-  expect(compileFirstStage(printed(cpu.features), options)).toBeUndefined();
 });
 
 test("kernels of a stage that have no part of their own can be called by the next", async () => {
@@ -291,15 +287,15 @@ test("kernels of a stage that have no part of their own can be called by the nex
     launches: train!.launches,
     loops: [],
   };
-  library.addStage([train!]);
-  const source = library.finish({ ...module, functions: [train!, last] });
+  library.print({ ...module, functions: [train!] });
+  const source = library.print({ ...module, functions: [train!, last] });
   const [stage, ...more] = source.stages;
   const functions = stage!.functions.map((fn) =>
     fn.kind === "kernel" && fn.kernel === "other" ? { ...fn, work: work / 4 } : fn,
   );
   const stages = [{ ...stage!, functions }, ...more];
-  const { texts, ends } = partsOf({ ...source, stages }, 2 * work);
-  expect(ends).toEqual([2, 3]);
+  const texts = partsOf({ ...source, stages }, 2 * work);
+  expect(texts).toHaveLength(3);
   expect(definedIn(texts[1]!)).toContain("run_other");
   expect(definedIn(texts[2]!)).not.toContain("run_other");
   const options = { ...cpu, cacheDirectory: testCache, partWork: 2 * work };

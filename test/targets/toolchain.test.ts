@@ -146,7 +146,7 @@ function parted(result: string) {
 test("a part that was begun early is not compiled again, and leaves no files", async () => {
   const options = { cacheDirectory: directory, partWork: 10 };
   const begun = await beginLibrary(options);
-  const [first, last] = partsOf(parted("7"), 10).texts;
+  const [first, last] = partsOf(parted("7"), 10);
   begun.begin(first!);
   const sources = () => readdirSync(begun.folder).filter((name) => name.endsWith(".c"));
   expect(sources()).toHaveLength(1);
@@ -164,7 +164,7 @@ test("a part that was begun early is not compiled again, and leaves no files", a
 test("a part that is refused early is said and kept when the library is to be made", async () => {
   const options = { cacheDirectory: directory, partWork: 10 };
   const begun = await beginLibrary(options);
-  begun.begin(partsOf(parted("seven"), 10).texts[0]!);
+  begun.begin(partsOf(parted("seven"), 10)[0]!);
   const made = compileLibrary(parted("seven"), { ...options, begun });
   await expect(made).rejects.toThrow(/refused the generated kernels[\s\S]*seven/);
   await begun.remove();

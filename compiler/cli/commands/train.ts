@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { trainCommand } from "../../../runtime/training/command/train.ts";
 import { EarlyStart } from "../early-start.ts";
 import type { CompileFlags, RunFlags } from "../options.ts";
-import { prepareModel } from "../prepare-model.ts";
+import { prepareTraining } from "../prepare-model.ts";
 import type { Streams } from "../streams.ts";
 
 interface TrainFlags extends CompileFlags, RunFlags {
@@ -22,8 +22,16 @@ interface TrainFlags extends CompileFlags, RunFlags {
 
 export async function train(entry: string, options: TrainFlags, streams: Streams): Promise<number> {
   const early = new EarlyStart(options.data ?? dirname(entry), options.seed);
-  const environment = await prepareModel({ entry, ...options }, options.data, streams, (program) =>
-    early.begin(program),
+  const { environment, finish } = await prepareTraining(
+    { entry, ...options },
+    options.data,
+    streams,
+    (definition) => early.begin(definition),
   );
-  return trainCommand(early.handOver(environment), options);
+  try {
+    return await trainCommand(early.handOver(environment), options);
+  } finally {
+    // What went wrong is said first.
+    setImmediate(finish);
+  }
 }

@@ -51,7 +51,13 @@ export interface CSource {
   readonly stages: readonly CStage[];
   readonly definitions: Definitions;
   /** All of its stages, where they were put into parts as they were made. */
-  readonly parts?: LibraryParts | undefined;
+  readonly parts?: MadeParts | undefined;
+}
+
+/** Texts of parts in their order; a part of kernels alone has so much work. */
+export interface MadeParts {
+  readonly work: number;
+  readonly texts: readonly string[];
 }
 
 /** All of it as one file. */
@@ -65,12 +71,9 @@ export function wholeText({ opening, stages, definitions }: CSource): string {
 
 /** Parts of a library, which are compiled apart and linked. */
 export class LibraryParts {
-  /** Of closed parts, in their order. */
-  readonly texts: string[] = [];
-  /** After each stage, how many of the texts make a library of all stages so far. */
-  readonly ends: number[] = [];
-  /** How much work a part of kernels alone has. */
-  readonly work: number;
+  /** Of closed parts. */
+  readonly #texts: string[] = [];
+  readonly #work: number;
   readonly #definitions: Definitions;
   /** Functions that kernels of closed parts call, which those define. */
   readonly #defined = new Set<string>();
@@ -80,21 +83,26 @@ export class LibraryParts {
 
   constructor(definitions: Definitions, work: number) {
     this.#definitions = definitions;
-    this.work = work;
+    this.#work = work;
+  }
+
+  /** All parts so far: after the graphs of a stage, a library of all stages up to there. */
+  soFar(): MadeParts {
+    return { work: this.#work, texts: [...this.#texts] };
   }
 
   /** The text of the part that is complete with this kernel, if one is. */
   addKernel(kernel: CFunction): string | undefined {
     this.#kernels.push(kernel);
     this.#open.push(kernel);
-    return workOf(this.#open) < this.work ? undefined : this.#closeKernels();
+    return workOf(this.#open) < this.#work ? undefined : this.#closeKernels();
   }
 
   /** What else there is of a stage whose kernels were added: gives the texts that complete it. */
   addGraphs({ opening, functions }: CStage): readonly string[] {
-    const from = this.texts.length;
+    const from = this.#texts.length;
     // Too few for a part of their own stay with what calls them.
-    if (workOf(this.#open) > this.work / 4) this.#closeKernels();
+    if (workOf(this.#open) > this.#work / 4) this.#closeKernels();
     const kernels = this.#open;
     this.#open = [];
     const calling = functions.filter(({ kind }) => kind !== "kernel");
@@ -115,8 +123,7 @@ export class LibraryParts {
         ...linesOfKind("exported", ""),
       ],
     );
-    this.ends.push(this.texts.length);
-    return this.texts.slice(from);
+    return this.#texts.slice(from);
   }
 
   #closeKernels(): string {
@@ -139,7 +146,7 @@ export class LibraryParts {
       this.#defined,
     );
     const text = textOf([...opening, ...definitions], lines);
-    this.texts.push(text);
+    this.#texts.push(text);
     return text;
   }
 }
@@ -148,17 +155,17 @@ export class LibraryParts {
  * Parts of about so much work, which take compilers longer than it takes them to start: one if there is no more, unless it
  * was put into parts before. The same functions in the same order always make the same parts.
  */
-export function partsOf(source: CSource, work: number): Pick<LibraryParts, "texts" | "ends"> {
-  if (source.parts?.work === work) return source.parts;
+export function partsOf(source: CSource, work: number): readonly string[] {
+  if (source.parts?.work === work) return source.parts.texts;
   const { stages, definitions } = source;
   const kernels = stages.map(({ functions }) => functions.filter(({ kind }) => kind === "kernel"));
-  if (workOf(kernels.flat()) < work) return { texts: [wholeText(source)], ends: [1] };
+  if (workOf(kernels.flat()) < work) return [wholeText(source)];
   const parts = new LibraryParts(definitions, work);
   for (const [i, stage] of stages.entries()) {
     for (const kernel of kernels[i]!) parts.addKernel(kernel);
     parts.addGraphs(stage);
   }
-  return parts;
+  return parts.soFar().texts;
 }
 
 /** What only other parts of the library see. */

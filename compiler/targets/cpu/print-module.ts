@@ -55,7 +55,7 @@ export function printLibrary(
   printer: KernelPrinter,
   options: PrintOptions,
 ): CSource {
-  return new LibraryPrinter(printer, options).finish(module);
+  return new LibraryPrinter(printer, options).print(module);
 }
 
 /** Gets parts of a library, as `partsOf` makes them of so much work. */
@@ -89,7 +89,7 @@ export class LibraryPrinter {
     if (text !== undefined) this.#take?.(text, this.#stages.length);
   }
 
-  addStage(graphs: readonly GraphFunction[]): void {
+  #addStage(graphs: readonly GraphFunction[]): void {
     const number = this.#stages.length;
     const { clocks } = this.#options;
     const tasks = new LaunchTasks(graphs, this.#taskNames);
@@ -104,10 +104,10 @@ export class LibraryPrinter {
     for (const text of this.#parts?.addGraphs(stage) ?? []) this.#take?.(text, number);
   }
 
-  /** The library of a module that begins with the graphs so far: the others are its last stage. */
-  finish({ model, functions }: KernelModule): CSource {
+  /** The library of a module that begins with the graphs so far: the others, if there are any, are its next stage. */
+  print({ model, functions }: KernelModule): CSource {
     const rest = functions.slice(this.#graphs.length);
-    if (rest.length > 0) this.addStage(rest);
+    if (rest.length > 0) this.#addStage(rest);
     const { source } = this.#options;
     return {
       opening: [
@@ -116,9 +116,9 @@ export class LibraryPrinter {
         ]),
         ...this.#opening(this.#graphs),
       ],
-      stages: this.#stages,
+      stages: [...this.#stages],
       definitions: (...of) => this.#printer.definitions(...of),
-      parts: this.#parts,
+      parts: this.#parts?.soFar(),
     };
   }
 

@@ -87,25 +87,7 @@ export async function compileLibrary(
   options: CompileOptions = {},
 ): Promise<CompiledFile> {
   const { partWork = Number.POSITIVE_INFINITY } = options;
-  return compileTexts(
-    typeof source === "string" ? [source] : partsOf(source, partWork).texts,
-    options,
-  );
-}
-
-/** A library of the first stage alone, whose parts the whole one shares; undefined if there is no other stage. */
-export function compileFirstStage(
-  source: CSource,
-  options: CompileOptions & Required<Pick<CompileOptions, "partWork">>,
-): Promise<CompiledFile> | undefined {
-  const { texts, ends } = partsOf(source, options.partWork);
-  return ends.length < 2 ? undefined : compileTexts(texts.slice(0, ends[0]), options);
-}
-
-async function compileTexts(
-  sources: readonly string[],
-  options: CompileOptions,
-): Promise<CompiledFile> {
+  const sources = typeof source === "string" ? [source] : partsOf(source, partWork);
   const { compiler, version, common } = await callOf(options);
   return compileCached(
     {

@@ -21,17 +21,27 @@ import {
   type NativeAddon,
   type NativeLibrary,
   type NativeSession,
+  type StepArenas,
 } from "./native-addon.ts";
 
 export interface CpuDeviceOptions {
   readonly plan: TrainerPlan;
   /** Path of the kernel library. */
   readonly library: string;
-  /** Where that has some of the graphs only: the path of one that has them all, once it is there. */
-  readonly whole?: Promise<string>;
+  /**
+   * Where that has some of the graphs only: gives one that has them all, the same however often it is called. That is
+   * when another graph is to run, and also when a run is over and the processors may have nothing else to do.
+   */
+  readonly whole?: () => Promise<WholeLibrary>;
   readonly threads: number;
   /** Path of the addon, where it is not in its usual place. */
   readonly addon?: string;
+}
+
+/** A library of all graphs, and what they need. */
+export interface WholeLibrary {
+  readonly path: string;
+  readonly arenas: TrainerPlan["arenas"];
 }
 
 export class CpuDevice implements Device {
@@ -43,7 +53,7 @@ export class CpuDevice implements Device {
   readonly #session: NativeSession;
   #library: NativeLibrary;
   /** Undefined as soon as the library has all graphs. */
-  #whole: Promise<string> | undefined;
+  #whole: CpuDeviceOptions["whole"];
   /** Rows of the column bound to each slot. */
   readonly #boundRows: (number | undefined)[];
 
@@ -86,8 +96,9 @@ export class CpuDevice implements Device {
   async run(request: RunRequest): Promise<void> {
     const graph = this.#requests.checkRun(request, this.#boundRows);
     if (this.#whole !== undefined && !this.#library.has(graph.symbol)) {
-      this.#library = loadLibrary(this.#addon, this.#plan, await this.#whole, true);
-      this.#session.useLibrary(this.#library);
+      const { path, arenas } = await this.#whole();
+      this.#library = loadLibrary(this.#addon, this.#plan, path, true);
+      setUp(this.#plan, () => this.#session.useLibrary(this.#library, stepArenas(arenas)));
       this.#whole = undefined;
     }
     await this.#session.run({
@@ -99,6 +110,10 @@ export class CpuDevice implements Device {
       seed: request.seed,
       firstBatch: request.firstBatch,
     });
+    const whole = this.#whole;
+    if (whole === undefined) return;
+    // What follows on the run itself, such as telling of it, comes first; what fails is said to who needs the other graphs.
+    setImmediate(() => whole().catch(() => undefined));
   }
 
   async readResult(graph: string, index: number): Promise<TensorData> {
@@ -155,12 +170,15 @@ function openSession(
     () =>
       new addon.Session(library, {
         persistentBytes: plan.arenas.persistent,
-        temporariesBytes: plan.arenas.temporaries,
-        resultsBytes: plan.arenas.results,
+        ...stepArenas(plan.arenas),
         threads,
         columns: plan.columns.length,
       }),
   );
+}
+
+function stepArenas({ temporaries, results }: TrainerPlan["arenas"]): StepArenas {
+  return { temporariesBytes: temporaries, resultsBytes: results };
 }
 
 function setUp<T>({ model }: TrainerPlan, step: () => T): T {

@@ -16,10 +16,14 @@ export interface NativeLibrary {
   has(symbol: string): boolean;
 }
 
-export interface SessionOptions {
-  readonly persistentBytes: number;
+/** The arenas that do not last from step to step. */
+export interface StepArenas {
   readonly temporariesBytes: number;
   readonly resultsBytes: number;
+}
+
+export interface SessionOptions extends StepArenas {
+  readonly persistentBytes: number;
   /** All threads that compute, the session's own included; with 1 no other is started. */
   readonly threads: number;
   /** Number of column slots. */
@@ -45,8 +49,12 @@ export interface NativeSession {
   readonly results: ArrayBuffer;
   /** Keeps a reference to the array until another is bound or the session is gone. */
   bindColumn(slot: number, data: ArrayBufferView): void;
-  /** Runs functions of that library from now on. Throws if a run is in flight. */
-  useLibrary(library: NativeLibrary): void;
+  /**
+   * Runs functions of that library from now on, in arenas of at least that size: those that are
+   * replaced are zero again, and what was seen of `results` is detached. Throws if a run is in
+   * flight.
+   */
+  useLibrary(library: NativeLibrary, arenas: StepArenas): void;
   /** Runs on the session's own threads. Throws if a run is in flight or the symbol is unknown. */
   run(request: NativeRun): Promise<void>;
   /**

@@ -1,8 +1,8 @@
 /** The CPU device on a hand-written kernel library: a running sum of weighted rows. */
 
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import type { Column } from "../../../runtime/data/column.ts";
-import { CpuDevice } from "../../../runtime/devices/cpu/cpu-device.ts";
+import { CpuDevice, type WholeLibrary } from "../../../runtime/devices/cpu/cpu-device.ts";
 import { findNativeAddon, loadNativeAddon } from "../../../runtime/devices/cpu/native-addon.ts";
 import { DeviceError } from "../../../runtime/devices/device.ts";
 import type { TrainerPlan } from "../../../runtime/plan.ts";
@@ -106,9 +106,13 @@ test("what is read is a copy", async () => {
 });
 
 describe("a library that has some of the graphs", () => {
-  const doubled = { ...plan.graphs.train!, name: "doubled", symbol: "doubled" };
+  const far = { name: "far", dtype: "f32", shape: [1], offset: plan.arenas.results } as const;
+  const doubled = { ...plan.graphs.train!, name: "doubled", symbol: "doubled", results: [far] };
   const more: TrainerPlan = { ...plan, graphs: { ...plan.graphs, doubled } };
-  const create = async (whole: Promise<string>): Promise<CpuDevice> => {
+  const results = plan.arenas.results + 4096;
+  const arenas = { ...plan.arenas, temporaries: 1 << 20, results };
+  const create = async (path: Promise<string>): Promise<CpuDevice> => {
+    const whole = () => path.then((path) => ({ path, arenas }));
     const device = new CpuDevice({ plan: more, library, whole, threads: 1 });
     await device.bindColumn(0, x);
     return device;
@@ -120,7 +124,10 @@ describe("a library that has some of the graphs", () => {
       "whole",
       `${abi}
 void train(const nnc_step *s) { *(float *)(s->persistent + 64) += 1; }
-void doubled(const nnc_step *s) { *(float *)(s->persistent + 64) *= 2; }
+void doubled(const nnc_step *s) {
+  *(float *)(s->persistent + 64) *= 2;
+  *(float *)(s->results + 128) = 3 + s->temporaries[(1 << 20) - 1];
+}
 `,
     );
     let isThere: (path: string) => void = () => {};
@@ -136,9 +143,21 @@ void doubled(const nnc_step *s) { *(float *)(s->persistent + 64) *= 2; }
     isThere(path);
     await ran;
     expect(await device.read("total")).toEqual(new Float32Array([10]));
+    expect(await device.readResult("doubled", 0)).toEqual(new Float32Array([3]));
     // Of the library that came later.
     await device.run(request(step));
     expect(await device.read("total")).toEqual(new Float32Array([11]));
+    device.dispose();
+  });
+
+  test("asks for all of them once a run is over and was told of", async () => {
+    const whole = vi.fn(() => new Promise<WholeLibrary>(() => {}));
+    const device = new CpuDevice({ plan: more, library, whole, threads: 1 });
+    await device.bindColumn(0, x);
+    await device.run(request());
+    expect(whole).not.toHaveBeenCalled();
+    await new Promise(setImmediate);
+    expect(whole).toHaveBeenCalled();
     device.dispose();
   });
 

@@ -196,6 +196,45 @@ describe("a run", () => {
   });
 });
 
+describe("another library", () => {
+  const small = { temporariesBytes: 0, resultsBytes: 64 };
+
+  test("gets arenas as large as it needs; what lasts stays", async () => {
+    const session = createSession(small);
+    await session.run(request("slow"));
+    const { persistent, results } = session;
+    new Int32Array(persistent)[0] = 7;
+    const needed = { temporariesBytes: 5 << 20, resultsBytes: 3 << 20 };
+    session.useLibrary(new addon.Library(kernels), needed);
+    expect(results.byteLength).toBe(0);
+    expect(session.results.byteLength).toBe(3 << 20);
+    await session.run(request("temporaries_sum"));
+    expect(new Int32Array(session.results)[0]).toBe(0);
+    expect(session.persistent).toBe(persistent);
+    expect(new Int32Array(persistent)[0]).toBe(7);
+    session.dispose();
+    expect(() => session.useLibrary(new addon.Library(kernels), small)).toThrow("disposed");
+  });
+
+  test("keeps arenas that are large enough", async () => {
+    const session = createSession();
+    await session.run(request("slow"));
+    session.useLibrary(new addon.Library(kernels), small);
+    await session.run(request("slow"));
+    expect(new Int32Array(session.results)[0]).toBe(2);
+    session.dispose();
+  });
+
+  test("that needs too much memory leaves the session as it was", async () => {
+    const session = createSession();
+    const needed = { temporariesBytes: 2 ** 52, resultsBytes: 1 << 20 };
+    expect(() => session.useLibrary(new addon.Library(kernels), needed)).toThrow("no memory for");
+    await session.run(request("slow"));
+    expect(session.results.byteLength).toBe(64);
+    session.dispose();
+  });
+});
+
 describe("disposing", () => {
   test("detaches the arenas and forbids further use", async () => {
     const session = createSession();
