@@ -73,6 +73,7 @@ export type DiagnosticCode =
   | "unknown-part"
   | "optimizers-of-parts"
   | "shape-mismatch"
+  | "rows-meet-rows"
   | "rank-mismatch"
   | "dimension-mismatch"
   | "undetermined-dimension"
@@ -1171,6 +1172,21 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "Operands are broadcast by NumPy's rules: dimensions are compared from the last, and each pair must be equal or contain a 1.",
     "wrong": "model M {\n  input a: f32[N, 3]\n  input b: f32[N, 4]\n  output y = a + b\n}\n",
     "right": "model M {\n  input a: f32[N, 4]\n  input b: f32[N, 4]\n  output y = a + b\n}\n",
+    "files": {}
+  },
+  "rows-meet-rows": {
+    "code": "rows-meet-rows",
+    "area": "shapes",
+    "severity": "warning",
+    "title": "{operation} pairs every row of the batch with every other",
+    "label": "gives {found}",
+    "notes": [],
+    "hints": [
+      "for a row with itself, the shapes must agree: `a[:, 0]` drops a dimension of 1, `b[:, none]` adds one; pairs are written in index notation: `d[n, m < N] = a[n] - b[m]`"
+    ],
+    "why": "By the rules of broadcasting f32[N] and f32[N, 1] make f32[N, N], of which a mean means nothing.",
+    "wrong": "fn distance(a, b) = mean(abs(a - b))\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\ndata points {\n  train {\n    x = npz(\"points.npz\", key = \"x\")\n    target: f32 = npz(\"points.npz\", key = \"y\")\n  }\n}\ntrain M on points {\n  loss      distance(target, y)\n  optimizer SGD()\n}\n",
+    "right": "fn distance(a, b) = mean(abs(a - b))\nmodel M {\n  input x: f32[N, 4]\n  output y = x |> Dense(1)\n}\ndata points {\n  train {\n    x = npz(\"points.npz\", key = \"x\")\n    target: f32 = npz(\"points.npz\", key = \"y\")\n  }\n}\ntrain M on points {\n  loss      distance(target, y[:, 0])\n  optimizer SGD()\n}\n",
     "files": {}
   },
   "rank-mismatch": {
@@ -2632,6 +2648,9 @@ export const diagnostics = {
   /** error: the shapes of {operation} do not fit */
   shapeMismatch: (place: Place, values: { readonly operation: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["shape-mismatch"], place, values, more),
+  /** warning: {operation} pairs every row of the batch with every other */
+  rowsMeetRows: (place: Place, values: { readonly operation: string | number; readonly found: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["rows-meet-rows"], place, values, more),
   /** error: {what} has {found}, where {expected} are declared */
   rankMismatch: (place: Place, values: { readonly what: string | number; readonly found: string | number; readonly expected: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["rank-mismatch"], place, values, more),

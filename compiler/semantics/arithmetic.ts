@@ -9,7 +9,7 @@ import type { Span } from "../diagnostics/diagnostic.ts";
 import { extentAffine } from "../graph/affine.ts";
 import { always, and } from "../graph/condition.ts";
 import type { DType } from "../graph/dtype.ts";
-import { type Extent, fixed, printExtent, sameExtent } from "../graph/extent.ts";
+import { type Extent, fixed, isFixed, printExtent, sameExtent } from "../graph/extent.ts";
 import type { Scalar } from "../graph/node.ts";
 import type { ScalarFunctionName } from "../graph/scalar-functions.ts";
 import { axisFunction } from "./axis-values.ts";
@@ -252,7 +252,27 @@ export function broadcast(
     extents.push(extent);
     sources.push(source);
   }
+  // The library means what it does, such as comparing class numbers with all classes.
+  if (!env.module.isStd && pairsRows(tensors, extents)) {
+    const labels = shapeLabels(tensors, () => 0);
+    const found = `[${extents.map(printExtent).join(", ")}]`;
+    report(env, diagnostics.rowsMeetRows(span, { operation, found }, { labels }));
+  }
   return { extents, sources };
+}
+
+/** Whether the batch of one operand meets a dimension of 1 behind the batch of another. */
+function pairsRows(
+  tensors: readonly { readonly value: TensorValue }[],
+  extents: readonly Extent[],
+): boolean {
+  return extents.some((extent, d) => {
+    if (d === 0 || isFixed(extent)) return false;
+    return tensors.every(({ value: { value } }) => {
+      const at = d - extents.length + value.shape.length;
+      return at <= 0 || isFixed(value.shape[at]!);
+    });
+  });
 }
 
 /** A label for each tensor: its type, and where the dimension in question came from. */

@@ -108,6 +108,44 @@ describe("a mistake in labels and losses", () => {
     );
   });
 
+  it("labels that are no one-hot labels of the model's classes", () => {
+    const [found] = mistakes(
+      ["label: u8", "label: f32[3]"],
+      [loss, "categorical_crossentropy(label, digit)"],
+      ["  metrics accuracy(label, digit)\n", ""],
+    );
+    expect(found).toBe(
+      "assertion-failed at categorical_crossentropy(label, digit): labels must be one-hot, as predictions are: as many classes in each (here `y_true` is f32[N, 3], from the column `label`, `y_pred` is f32[N, 10], from `Dense`)",
+    );
+  });
+
+  it("two labels for one prediction, which only regression broadcasts", () => {
+    const changed = [
+      ["label: u8", "label: f32[2]"],
+      ["Dense(10, softmax)", "Dense(1, sigmoid)"],
+      ["  metrics accuracy(label, digit)\n", ""],
+    ] as const;
+    expect(mistakes(...changed, [loss, "binary_crossentropy(label, digit)"])).toEqual([
+      "assertion-failed at binary_crossentropy(label, digit): labels and predictions must have the same shape (here `y_true` is f32[N, 2], from the column `label`, `y_pred` is f32[N, 1], from `Dense`)",
+    ]);
+    expect(mistakes(...changed, [loss, "mse(label, digit)"])).toEqual([
+      "advice-not-followed at mse(label, digit): labels and predictions have different shapes, so elements of one side meet several of the other (here `y_true` is f32[N, 2], from the column `label`, `y_pred` is f32[N, 1], from `Dense`)",
+    ]);
+  });
+
+  it("rows that meet all others, for want of a dimension", () => {
+    expect(
+      mistakes(
+        ["label: u8", "label: f32"],
+        ["Dense(10, softmax)", "Dense(1)"],
+        ["  metrics accuracy(label, digit)\n", ""],
+        [loss, "mean((label - digit)^2)"],
+      ),
+    ).toEqual([
+      "rows-meet-rows at -: - pairs every row of the batch with every other (for a row with itself, the shapes must agree: `a[:, 0]` drops a dimension of 1, `b[:, none]` adds one; pairs are written in index notation: `d[n, m < N] = a[n] - b[m]`)",
+    ]);
+  });
+
   it("a model or data misspelt, among those that there are", () => {
     expect(mistakes(["train Net on", "train Nat on"])).toEqual([
       "unknown-name at Nat: `Nat` is not defined (did you mean `Net`?)",
