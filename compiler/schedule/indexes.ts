@@ -74,6 +74,12 @@ export function scalarIndex(a: Affine, point: Point): Expression {
   return lowerAffine(inAxes(a, point), point, (axis) => point.axes[axis]!);
 }
 
+/** An affine in lane 0, what is taken away after the rest: 28 − i rather than −i + 28. */
+export function differenceIndex(a: Affine, point: Point): Expression {
+  const [left, right] = splitSigns(inAxes(a, point));
+  return subtract(scalarIndex(left, point), scalarIndex(right, point));
+}
+
 /** An affine in all lanes; one lane where it is the same in all. */
 export function vectorIndex(a: Affine, point: Point): Expression {
   const step = laneStep(a, point);

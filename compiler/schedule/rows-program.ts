@@ -3,6 +3,7 @@
  * group is a row program with one pass of maps; a column sum is one with a loop inside each point.
  */
 
+import type { Condition } from "../graph/condition.ts";
 import { elementsAt, isFixed, sameShape } from "../graph/extent.ts";
 import type { Value } from "../graph/node.ts";
 import { reducers } from "../graph/reducers.ts";
@@ -10,6 +11,7 @@ import { add, and, broadcast, constant, multiply, ramp } from "../kernel/build.t
 import type { Expression } from "../kernel/ir.ts";
 import type { Group } from "../optimize/group.ts";
 import { Accumulation } from "./accumulate.ts";
+import { clipLoop, isClipped } from "./clip-loop.ts";
 import { conditionValue, type Point } from "./indexes.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
@@ -89,7 +91,8 @@ export class RowProgram {
     for (const position of positions) {
       const point = this.#values.pointOf(stage, position);
       if (total !== undefined) {
-        this.#accumulate(total, stage, point, position, withinLanes(position));
+        const { where } = stage.node;
+        this.#accumulate(total, stage, where, point, position, withinLanes(position));
       } else {
         const body = this.#values.lower(stage, point, position);
         this.#keepResults(stage, [body], point, position);
@@ -98,16 +101,20 @@ export class RowProgram {
   }
 
   /**
-   * Reductions of the same points at each position of the sweep: their loops run once for all vectors of the block. Where
-   * there are fewer sums than `block`, neighbours along the last axis have sums of their own.
+   * Reductions of the same points at each position of the sweep: their loops run once for all vectors of the block, over
+   * the points that all of them have as far as that is one run. Where there are fewer sums than `block`, neighbours along
+   * the last axis have sums of their own, unless a run begins and ends somewhere between them.
    */
   #emitNested(stages: readonly RowStage[], positions: readonly Position[], block: number): void {
-    const [{ node }] = stages as readonly [RowStage];
-    const { reduction } = node;
+    const [first] = stages as readonly [RowStage];
+    const { reduction, parallel } = first.node;
     const isStraight = stages.some(isStraightSum);
-    const most = Math.floor(block / (positions.length * stages.length));
-    const sides = isStraight ? 1 : sumsBeside(stages, most);
+    const shared = isStraight ? null : sharedCondition(stages);
     const last = reduction.findLastIndex(({ batch, constant }) => batch !== 0 || constant > 1);
+    const most = Math.floor(block / (positions.length * stages.length));
+    const isWhole =
+      shared === null || !isClipped(shared, parallel.length + last, knownFor(first, last));
+    const sides = isStraight || !isWhole ? 1 : sumsBeside(stages, most);
     const sums = stages.flatMap((stage) =>
       positions.map((position) => ({
         stage,
@@ -117,45 +124,60 @@ export class RowProgram {
         ),
       })),
     );
-    const visit = (axes: readonly Expression[], side: number): void => {
+    const at = (stage: RowStage, position: Position, axes: readonly Expression[]): Point => {
+      const outer = this.#values.pointOf(stage, position);
+      const rank = stage.node.parallel.length;
+      return { ...outer, axes: [...outer.axes.slice(0, rank), ...axes] };
+    };
+    const visit = (axes: readonly Expression[], where: Condition | null, side: number): void => {
       const extent = reduction[axes.length];
       if (extent === undefined) {
         for (const { stage, position, beside } of sums) {
-          const outer = this.#values.pointOf(stage, position);
-          const own = outer.axes.slice(0, stage.node.parallel.length);
-          const point = { ...outer, axes: [...own, ...axes] };
-          this.#accumulate(beside[side]!, stage, point, position, null);
+          const point = at(stage, position, axes);
+          this.#accumulate(beside[side]!, stage, where ?? stage.node.where, point, position, null);
         }
       } else if (extent.batch === 0 && extent.constant === 1) {
-        visit([...axes, constant(0)], side);
+        visit([...axes, constant(0)], where, side);
       } else if (isStraight) {
-        for (let at = 0; at < extent.constant; at++) visit([...axes, constant(at)], side);
+        for (let place = 0; place < extent.constant; place++) {
+          visit([...axes, constant(place)], where, side);
+        }
       } else {
         const step = axes.length === last ? sides : 1;
+        const { from, to, rest } =
+          where === null
+            ? { from: constant(0), to: extentValue(extent), rest: null }
+            : clipLoop(
+                where,
+                parallel.length + axes.length,
+                knownFor(first, axes.length),
+                at(first, positions[0]!, axes),
+              );
         const each = (axis: Expression): void =>
           this.#values.scoped(() => {
-            for (let i = 0; i < step; i++) visit([...axes, add(axis, constant(i))], i);
+            for (let i = 0; i < step; i++) visit([...axes, add(axis, constant(i))], rest, i);
           });
-        this.#builder.loop("k", constant(0), extentValue(extent), each, step);
+        this.#builder.loop("k", from, to, each, step);
       }
     };
-    visit([], 0);
+    visit([], shared, 0);
     for (const { stage, position, beside } of sums) {
       const results = finishBeside(beside, pointsOf(stage));
       this.#keepResults(stage, results, this.#values.pointOf(stage, position), position);
     }
   }
 
-  /** One more point of a reduction. Where its `where` is false nothing is loaded, and nothing counts. */
+  /** One more point of a reduction. Where `where` is false nothing is loaded, and nothing counts. */
   #accumulate(
     sum: Accumulation,
     stage: RowStage,
+    where: Condition,
     point: Point,
     position: Position,
     lanesKept: Expression | null,
   ): void {
-    const where = conditionValue(stage.node.where, point);
-    const kept = where && this.#builder.let("where", where);
+    const holds = conditionValue(where, point);
+    const kept = holds && this.#builder.let("where", holds);
     const mask = and(position.mask, kept);
     const body = this.#values.lower(stage, point, { ...position, mask });
     const index = () => readingOrder(stage, point);
@@ -212,6 +234,22 @@ function sumsTogether(
     else found.push([stage]);
   }
   return found;
+}
+
+/** Where the points of reductions are that share their loops, if that is the same for all. */
+function sharedCondition(stages: readonly RowStage[]): Condition | null {
+  const [{ node }] = stages as readonly [RowStage];
+  const isShared = stages.every(
+    (stage) =>
+      sameShape(stage.node.parallel, node.parallel) && stage.node.where.key === node.where.key,
+  );
+  return isShared ? node.where : null;
+}
+
+/** The axes that bounds of the loop over axis `r` of a reduction may depend on: not the one that vectors go along. */
+function knownFor({ node, sweepAxes }: RowStage, r: number): ReadonlySet<number> {
+  const around = Array.from({ length: node.parallel.length + r }, (_, axis) => axis);
+  return new Set(around.filter((axis) => axis !== sweepAxes.at(-1)));
 }
 
 /** How many sums neighbouring points are worth having, at most so many: a power of two that they are a multiple of. */

@@ -1,7 +1,8 @@
 /** Long reductions over the batch as those of its rows: what they become, that values stay, and what is left whole. */
 
 import { expect, test } from "vitest";
-import { axisAffine } from "../../compiler/graph/affine.ts";
+import { axisAffine, offsetAffine } from "../../compiler/graph/affine.ts";
+import { always, type Condition, nonnegative } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, elementsAt, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -17,7 +18,7 @@ const target = { cacheBytes: [1 << 10, 1 << 13] as const };
 const image: Shape = [batchExtent, fixed(5), fixed(8), fixed(3)];
 
 /** One number for each of the last axis of x. */
-function reduced(reducer: ReducerName, shape: Shape, result = 0) {
+function reduced(reducer: ReducerName, shape: Shape, result = 0, where: Condition = always) {
   const context = new GraphContext();
   const x = context.leaf("param", "x", "f32", shape);
   const rank = shape.length;
@@ -25,6 +26,7 @@ function reduced(reducer: ReducerName, shape: Shape, result = 0) {
   const node = context.compute({
     parallel: shape.slice(rank - 1),
     reduction: shape.slice(0, rank - 1),
+    where,
     reducer,
     body: context.load(x, index),
   });
@@ -34,8 +36,8 @@ function reduced(reducer: ReducerName, shape: Shape, result = 0) {
 }
 
 /** What a graph becomes, with the same values for batches that are full and that are not. */
-function split(reducer: ReducerName, result = 0): readonly string[] {
-  const { context, graph } = reduced(reducer, image, result);
+function split(reducer: ReducerName, result = 0, where = always): readonly string[] {
+  const { context, graph } = reduced(reducer, image, result, where);
   const made = reduceRowsFirst(context, graph, target);
   for (const n of [16, 1, 5]) {
     const leaf = () =>
@@ -67,6 +69,22 @@ test("a variance is that of each image about its own mean, and that of the means
     "y = %5",
   ]);
   expect(split("moments", 0).at(-1)).toBe("y = %2.0");
+});
+
+/** x + place ≥ 4 for an axis of the node, as at the edge of an image. */
+const beyond = (axis: number) => nonnegative(offsetAffine(axisAffine(axis), -4));
+
+test("points that are left out are left out of each image", () => {
+  const [n, x] = [1, 3];
+  expect(split("mean", 0, beyond(x))[0]).toBe(
+    "%1: f32[N, 3] = mean[i2 < 5, i3 < 8] where i3 - 4 >= 0: %0[i0, i2, i3, i1]",
+  );
+  expect(split("moments", 1, beyond(x)).slice(0, 2)).toEqual([
+    "%1: f32[N, 3] = mean[i2 < 5, i3 < 8] where i3 - 4 >= 0: %0[i0, i2, i3, i1]",
+    "%2: f32[N, 3] = mean[i2 < 5, i3 < 8] where i3 - 4 >= 0: square(%0[i0, i2, i3, i1] - %1[i0, i1])",
+  ]);
+  const { context, graph } = reduced("sum", image, 0, beyond(n));
+  expect(reduceRowsFirst(context, graph, target)).toBe(graph);
 });
 
 test("what a cache holds, has few places, no batch, or an order stays whole", () => {

@@ -10,6 +10,7 @@
  */
 
 import { axisAffine } from "../../graph/affine.ts";
+import { conditionAxes, substituteCondition } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
 import { elementsAt, isFixed } from "../../graph/extent.ts";
 import type { Compute, Graph, Scalar, Value } from "../../graph/node.ts";
@@ -47,7 +48,9 @@ function isLong(node: Compute, facts: NodeFacts, leastBytes: number): boolean {
   const { parallel, reduction, reducer, where } = node;
   if (reducer === null || !(nesting.has(reducer) || reducer === "moments")) return false;
   const rows = reduction.filter((extent) => !isFixed(extent));
-  if (rows.length !== 1 || !parallel.every(isFixed) || where.kind !== "true") return false;
+  if (rows.length !== 1 || !parallel.every(isFixed)) return false;
+  // Rows that have other points than their neighbours have another number of them.
+  if (conditionAxes(where).has(parallel.length + reduction.indexOf(rows[0]!))) return false;
   const inRow = elementsAt(reduction.filter(isFixed), 1);
   const read = elementsAt([...parallel, ...reduction], facts.batchMax) * elementBytes;
   if (inRow < fewestPoints || read < leastBytes) return false;
@@ -64,14 +67,16 @@ function split(context: GraphContext, node: Compute): readonly Value[] {
   const rank = parallel.length;
   const rows = reduction.find((extent) => !isFixed(extent))!;
   const inRow = reduction.filter(isFixed);
-  const rowBox = { parallel: [rows, ...parallel], reduction: inRow };
   // Axes of the node as those of a row: its place comes first, before the results.
   let next = rank + 1;
   const places = [
     ...parallel.map((_, axis) => axis + 1),
     ...reduction.map((extent) => (isFixed(extent) ? next++ : 0)),
   ];
-  const body = substituteAxes(context, node.body, (axis) => axisAffine(places[axis]!));
+  const placed = (axis: number) => axisAffine(places[axis]!);
+  const body = substituteAxes(context, node.body, placed);
+  const where = substituteCondition(node.where, placed);
+  const rowBox = { parallel: [rows, ...parallel], reduction: inRow, where };
   const ofRow = (value: Value): Scalar =>
     context.load(
       value,
