@@ -7,7 +7,7 @@ import { type Affine, axisAffine, stepAffine, substituteSteps } from "./affine.t
 import { type Condition, mapCondition } from "./condition.ts";
 import type { GraphContext } from "./context.ts";
 import { stackedAxis } from "./extent.ts";
-import type { Node, Scalar, Scan, Value } from "./node.ts";
+import type { Call, Node, Scalar, Scan, Value } from "./node.ts";
 import { scalarMapper } from "./rewrite.ts";
 
 /** A value as one place of a stack. */
@@ -28,6 +28,8 @@ export interface CopyOptions {
    * of that place alone.
    */
   readonly keepsSlices?: boolean;
+  /** Whether calls keep the derivatives of their own, as before differentiation. */
+  readonly keepsCalls?: boolean;
 }
 
 /** Where each value of the body is in the new place. */
@@ -97,7 +99,7 @@ class Copier {
       case "leaf":
         return [value];
       case "call":
-        return node.primal.map((primal) => this.copy(primal));
+        return this.#copyCall(node);
       case "scan":
         return this.#copyScan(node).values;
       case "scatter": {
@@ -145,6 +147,13 @@ class Copier {
     const found = this.#options.replace(value);
     const isDirect = this.#depth === 0 || this.#options.keepsSlices !== true;
     return isPlace(found) && isDirect ? found : this.copy(value);
+  }
+
+  #copyCall({ primal, inputs, cotangents, gradients }: Call): readonly Value[] {
+    const all = (values: readonly Value[]) => values.map((value) => this.copy(value));
+    if (this.#options.keepsCalls !== true) return all(primal);
+    const parts = { primal: all(primal), inputs: all(inputs), gradients: all(gradients) };
+    return this.#context.callNode({ ...parts, cotangents }).values;
   }
 
   #copyScan(scan: Scan): Scan {

@@ -79,6 +79,7 @@ function part(
     loop: from,
     step: addAffine(first, step),
     replace: (value) => leaves.get(value),
+    keepsCalls: true,
   });
   return context.scan({
     loop,

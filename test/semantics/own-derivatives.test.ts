@@ -135,6 +135,19 @@ model M {
   expect(derive(text, { x: [3] })).toEqual({ y: [9], dx: [15] });
 });
 
+test("in a loop, also in one that keeps every other step alone", () => {
+  const text = `
+fn steep(x) = x gradient(d) { return 5 * d }
+
+model M {
+  input x: f32[N]
+  a = scan t in 3 from x { a' = steep(a) }
+  b = scan t in 3 from x checkpoint every 2 { b' = steep(b) }
+  output y = a + 2 * b
+}`;
+  expect(derive(text, { x: [1] })).toEqual({ y: [3], dx: [3 * 125] });
+});
+
 test("an activation given by its name", () => {
   const text = `
 fn steep(x) = tanh(x) gradient(d) { return 8 * d }
