@@ -24,9 +24,10 @@ const parts: readonly (readonly [part: string, uses: readonly string[]])[] = [
   ["diagnostics", []],
   ["syntax", ["diagnostics"]],
   ["graph", ["diagnostics"]],
-  ["semantics", ["diagnostics", "syntax", "graph"]],
   ["autodiff", ["diagnostics", "graph"]],
   ["optimize", ["diagnostics", "graph"]],
+  // A program may ask for derivatives, which are made while it is lowered.
+  ["semantics", ["diagnostics", "syntax", "graph", "autodiff", "optimize"]],
   ["derivatives", ["diagnostics", "graph", "autodiff", "optimize"]],
   ["kernel", ["diagnostics", "graph"]],
   ["schedule", ["diagnostics", "graph", "optimize", "kernel"]],

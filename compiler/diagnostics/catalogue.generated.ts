@@ -27,6 +27,8 @@ export type DiagnosticCode =
   | "gradient-of-integer"
   | "gradient-of-element"
   | "gradient-without-float"
+  | "gradient-of-unrelated"
+  | "gradient-out-of-reach"
   | "duplicate-input"
   | "duplicate-output"
   | "input-without-batch"
@@ -491,6 +493,36 @@ export const catalogue: { readonly [K in DiagnosticCode]: CatalogueEntry } = {
     "why": "Every parameter is declared with a type that has no derivative: an integer, a truth value, or one known at build time.",
     "wrong": "fn next(token: i32[N]) = token + 1 gradient(_d) {\n  return none\n}\n\nmodel M {\n  input token: i32[N]\n  output y = next(token)\n}\n",
     "right": "fn next(token: i32[N]) = token + 1\n\nmodel M {\n  input token: i32[N]\n  output y = next(token)\n}\n",
+    "files": {}
+  },
+  "gradient-of-unrelated": {
+    "code": "gradient-of-unrelated",
+    "area": "derivatives",
+    "severity": "error",
+    "title": "the first argument of `gradient` is not computed from the second",
+    "label": "nothing to differentiate by",
+    "notes": [],
+    "hints": [
+      "give the very value that it is computed from: a name is bound again with another one, and parts of a tensor are others than the tensor"
+    ],
+    "why": "Of a value that does not enter into another there is no derivative to compute: more often than not another one was meant.",
+    "wrong": "model M {\n  input x: f32[N, 2]\n  y = x |> Dense(8, tanh) |> Dense(1)\n  place = x[:, 0]\n  output slope = gradient(y, place)\n}\n",
+    "right": "model M {\n  input x: f32[N, 2]\n  place = x[:, 0]\n  y = stack([place, x[:, 1]], axis = -1) |> Dense(8, tanh) |> Dense(1)\n  output slope = gradient(y, place)\n}\n",
+    "files": {}
+  },
+  "gradient-out-of-reach": {
+    "code": "gradient-out-of-reach",
+    "area": "derivatives",
+    "severity": "error",
+    "title": "this derivative goes through {what}, where there is none",
+    "label": "the derivative asked for",
+    "notes": [],
+    "hints": [
+      "derive by a value that is computed in the same step"
+    ],
+    "why": "In a loop's body `gradient(y, x)` is a derivative within one step: what the loop carries is given there, whatever it was computed from in the steps before.",
+    "wrong": "model M {\n  input x: f32[N, 5]\n  z = tanh(x)\n  h = scan t in 5 from x[:, 0] {\n    energy = (h - z[:, t])^4\n    h' = h - 0.1 * sum(gradient(energy, z), axis = 1)\n  }\n  output y = h\n}\n",
+    "right": "model M {\n  input x: f32[N, 5]\n  z = tanh(x)\n  h = scan t in 5 from x[:, 0] {\n    energy = (h - z[:, t])^4\n    h' = h - 0.1 * gradient(energy, h)\n  }\n  output y = h\n}\n",
     "files": {}
   },
   "duplicate-input": {
@@ -2510,6 +2542,12 @@ export const diagnostics = {
   /** error: `{name}` has no parameter with a derivative */
   gradientWithoutFloat: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["gradient-without-float"], place, values, more),
+  /** error: the first argument of `gradient` is not computed from the second */
+  gradientOfUnrelated: (place: Place, values: Readonly<Record<never, never>>, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["gradient-of-unrelated"], place, values, more),
+  /** error: this derivative goes through {what}, where there is none */
+  gradientOutOfReach: (place: Place, values: { readonly what: string | number }, more?: Occurrence): Diagnostic =>
+    makeDiagnostic(catalogue["gradient-out-of-reach"], place, values, more),
   /** error: the input `{name}` is named twice */
   duplicateInput: (place: Place, values: { readonly name: string | number }, more?: Occurrence): Diagnostic =>
     makeDiagnostic(catalogue["duplicate-input"], place, values, more),

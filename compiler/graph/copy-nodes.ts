@@ -38,6 +38,13 @@ export function copyNodes(context: GraphContext, options: CopyOptions): (value: 
   return (value) => copier.copy(value);
 }
 
+/** The loop with a number of its own. */
+export function copyLoop(context: GraphContext, scan: Scan): Scan {
+  const step = stepAffine(scan.loop, scan.length);
+  const options = { loop: scan.loop, step, replace: () => undefined, keepsCalls: true };
+  return new Copier(context, options).copyScan(scan);
+}
+
 /** Reads a value, of which `index` says a place, from where it is stacked. */
 export function stackedIndex<T>(value: Value, index: readonly T[], place: T): T[] {
   const at = stackedAxis(value.shape);
@@ -101,7 +108,7 @@ class Copier {
       case "call":
         return this.#copyCall(node);
       case "scan":
-        return this.#copyScan(node).values;
+        return this.copyScan(node).values;
       case "scatter": {
         const { parallel, shape, index, body } = node;
         const map = this.#mapper();
@@ -156,7 +163,7 @@ class Copier {
     return this.#context.callNode({ ...parts, cotangents }).values;
   }
 
-  #copyScan(scan: Scan): Scan {
+  copyScan(scan: Scan): Scan {
     const context = this.#context;
     const { length, carries, stacks, recompute } = scan;
     const loop = context.newLoop();

@@ -49,6 +49,8 @@ import type { ScalarFunctionName } from "./scalar-functions.ts";
  * - `outer`: a value from outside of a loop, in the graph of its body alone (see `loops.ts`)
  * - `cotangent`: the derivative of the loss by a result of a call, in that call's own derivative alone; `3/0` is by
  *   the first result of call 3. It has zeros where a graph is evaluated before it is differentiated
+ * - `variable`: what a value is differentiated by where a program asks for that, in this value alone and until it is done;
+ *   `12/0` stands for the first result of node 12
  */
 export type LeafRole =
   | "input"
@@ -60,7 +62,8 @@ export type LeafRole =
   | "scalar"
   | "carry"
   | "outer"
-  | "cotangent";
+  | "cotangent"
+  | "variable";
 
 /** What all nodes have. */
 interface NodeBase {

@@ -13,6 +13,7 @@ import type { Value as GraphValue } from "../graph/node.ts";
 import type { Declaration, Expression } from "../syntax/ast.ts";
 import type { Operand } from "./arithmetic.ts";
 import { ConstantTable } from "./constants.ts";
+import { Gradients } from "./gradients.ts";
 import type { Instance } from "./instances.ts";
 import type { Tuning } from "./layer-options.ts";
 import type { MaskedMeans } from "./masked-means.ts";
@@ -71,6 +72,8 @@ export class Session {
   readonly persistent = new PersistentTable();
   /** Derivatives that functions said of themselves, call by call. */
   readonly ownDerivatives: OwnDerivative[] = [];
+  /** Derivatives that the program asks for. */
+  readonly gradients = new Gradients(this.context);
   readonly #frames: Frame[] = [];
   readonly #axisExtents: Extent[] = [];
   #steps = 0;

@@ -2,6 +2,7 @@
 
 import { boundBuiltins } from "./bounds.ts";
 import type { Builtin } from "./builtin.ts";
+import { derivativeBuiltins } from "./derivatives.ts";
 import { elementwiseBuiltins } from "./elementwise.ts";
 import { gatherBuiltins } from "./gathers.ts";
 import { layerBuiltins } from "./layers.ts";
@@ -18,6 +19,7 @@ const table: ReadonlyMap<string, Builtin> = new Map(
     ...reductionBuiltins,
     ...shapeBuiltins,
     ...gatherBuiltins,
+    ...derivativeBuiltins,
     ...valueBuiltins,
     ...listBuiltins,
     ...stringBuiltins,
