@@ -21,6 +21,16 @@ export interface ColumnPlan {
   readonly name: string;
   readonly dtype: ElementType;
   readonly shape: readonly number[];
+  /** What the elements may be, where the model uses them as indexes. */
+  readonly indexes?: IndexBounds;
+}
+
+/** Whole numbers from 0 to below `count`, and `besides`, such as a class that is left out. */
+export interface IndexBounds {
+  /** What one of them is called: `class`. */
+  readonly what: string;
+  readonly count: number;
+  readonly besides?: number;
 }
 
 /** A parameter, optimizer slot, layer state or metric total, in the persistent arena, row-major. */

@@ -145,7 +145,9 @@ export function columnPlan(
     report(env, diagnostics.columnDtype(span, { name, dtype: leaf.dtype }));
     return undefined;
   }
-  return { name, dtype, shape: leaf.shape.slice(1).map(({ constant }) => constant) };
+  const shape = leaf.shape.slice(1).map(({ constant }) => constant);
+  const indexes = env.session.indexes.get(name);
+  return { name, dtype, shape, ...(indexes !== undefined && { indexes }) };
 }
 
 /** The batch of a column that is no input of the model. */

@@ -4,6 +4,7 @@
  * states. An environment belongs to one place of the source: its scope, its module, the layer it stands in.
  */
 
+import type { IndexBounds } from "../../runtime/plan.ts";
 import { type DiagnosticCode, diagnostics } from "../diagnostics/catalogue.generated.ts";
 import type { Diagnostic, DiagnosticSink, Span } from "../diagnostics/diagnostic.ts";
 import type { Affine } from "../graph/affine.ts";
@@ -70,6 +71,8 @@ export class Session {
   /** The largest N; set before anything is lowered. */
   batchMax: number;
   readonly persistent = new PersistentTable();
+  /** What elements of columns may be, as far as the program says that they are indexes. */
+  readonly indexes = new Map<string, IndexBounds>();
   /** Derivatives that functions said of themselves, call by call. */
   readonly ownDerivatives: OwnDerivative[] = [];
   /** Derivatives that the program asks for. */

@@ -8,7 +8,7 @@ import type { ColumnSource } from "../plan.ts";
 import { type BinaryArray, columnOfArray } from "./binary-array.ts";
 import { type Column, createArray, elementCount } from "./column.ts";
 import { DataError } from "./data-error.ts";
-import { describeRange, fits } from "./element-values.ts";
+import { accepts, describeElements } from "./element-values.ts";
 import { countOption, numberOption } from "./reader-options.ts";
 
 export function selectedRows(array: BinaryArray, source: ColumnSource): Column {
@@ -38,13 +38,13 @@ export function raggedRows(array: BinaryArray, starts: BinaryArray, source: Colu
     });
   }
   const fill = numberOption(source, "fill") ?? 0;
-  if (!fits(column.dtype, fill)) {
+  if (!accepts(column, fill)) {
     throw new DataError({
       file: array.file,
       place: "argument fill",
-      expected: describeRange(column.dtype),
+      expected: describeElements(column),
       found: String(fill),
-      hint: `give a number that ${column.dtype} holds`,
+      hint: `give a number that the column may have`,
     });
   }
   const { start, stop } = rowRange(places.length - 1, starts.file, source);

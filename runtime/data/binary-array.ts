@@ -13,7 +13,7 @@ import {
   viewArray,
 } from "./column.ts";
 import { DataError } from "./data-error.ts";
-import { describeRange, fits } from "./element-values.ts";
+import { describeElements, findUnaccepted, fits } from "./element-values.ts";
 
 /** How a number is stored. */
 export interface StoredType {
@@ -97,7 +97,10 @@ export function columnOfArray(array: BinaryArray, plan: ColumnPlan): Column {
     });
   }
   const { name, dtype, shape } = plan;
-  return { name, dtype, shape, rows, data: sharedData(array, dtype) ?? convert(array, plan) };
+  const data = sharedData(array, dtype) ?? convert(array, plan);
+  const at = findUnaccepted(plan, data);
+  if (at >= 0) throw unfit(array, plan, at, data[at]!);
+  return { name, dtype, shape, rows, data };
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
@@ -163,9 +166,11 @@ function unfit(array: BinaryArray, plan: ColumnPlan, index: number, value: numbe
   return new DataError({
     file: array.file,
     place: `element [${position.join(", ")}]`,
-    expected: `${describeRange(plan.dtype)} for the column ${plan.name}`,
+    expected: `${describeElements(plan)} for the column ${plan.name}`,
     found: `${value} (${array.type.name})`,
-    hint: "declare the column with a type that holds the file's values, or correct the file",
+    hint: fits(plan.dtype, value)
+      ? "correct the file, or give the model more of them"
+      : "declare the column with a type that holds the file's values, or correct the file",
   });
 }
 

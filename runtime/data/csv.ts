@@ -14,7 +14,7 @@ import { type Column, elementCount } from "./column.ts";
 import { findOpenQuote, type OpenQuote } from "./csv-quotes.ts";
 import { DataError, type DataProblem, messageOf, quoted } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
-import { ColumnBuilder, describeRange, pushText } from "./element-values.ts";
+import { ColumnBuilder, describeElements, pushText } from "./element-values.ts";
 import {
   booleanOption,
   choiceOption,
@@ -251,7 +251,7 @@ function pushFields(
     throw new DataError({
       file,
       place: `line ${line}, column ${column === undefined ? field : quoted(column)}`,
-      expected: value === undefined ? "a finite number" : describeRange(builder.plan.dtype),
+      expected: value === undefined ? "a finite number" : describeElements(builder.plan),
       found: text.trim() === "" ? "an empty field" : quoted(text),
       hint: `correct the value, or leave the column out of ${describe(builder.plan)}`,
     });

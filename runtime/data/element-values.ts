@@ -4,7 +4,7 @@
  * Only float32 rounds, as every reader of decimals does.
  */
 
-import type { ColumnPlan, ElementType } from "../plan.ts";
+import type { ColumnPlan, ElementType, IndexBounds } from "../plan.ts";
 import { type Column, createArray, elementCount, type TensorData } from "./column.ts";
 import { DataError } from "./data-error.ts";
 
@@ -44,6 +44,33 @@ export function describeRange(dtype: ElementType): string {
   return ranges[dtype].description;
 }
 
+/** Whether the column may have this element: its type holds it and, where it is an index, what is indexed has it. */
+export function accepts({ dtype, indexes }: ColumnPlan, value: number): boolean {
+  return fits(dtype, value) && (indexes === undefined || isIndex(indexes, value));
+}
+
+/** What the column may have as elements, as in "expected …". */
+export function describeElements({ dtype, indexes }: ColumnPlan): string {
+  if (indexes === undefined) return describeRange(dtype);
+  const { what, count, besides } = indexes;
+  return `a ${what} from 0 to ${count - 1}${besides === undefined ? "" : ` or ${besides}`}`;
+}
+
+/** Where the first element stands that the column may not have; -1 if there is none. The type holds all of them. */
+export function findUnaccepted({ indexes }: ColumnPlan, data: TensorData): number {
+  if (indexes === undefined) return -1;
+  const { count } = indexes;
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
+    if (!(value >= 0 && value < count) && !isIndex(indexes, value)) return i;
+  }
+  return -1;
+}
+
+function isIndex({ count, besides }: IndexBounds, value: number): boolean {
+  return (value >= 0 && value < count) || value === besides;
+}
+
 /** Appends the numbers of a text's words. */
 export function pushText(
   builder: ColumnBuilder,
@@ -53,11 +80,11 @@ export function pushText(
 ): void {
   for (const number of numbers) {
     if (builder.push(number)) continue;
-    const { name, dtype } = builder.plan;
+    const { name } = builder.plan;
     throw new DataError({
       file,
       place,
-      expected: `words numbered by ${describeRange(dtype)} for the column ${name}`,
+      expected: `words numbered by ${describeElements(builder.plan)} for the column ${name}`,
       found: `the number ${number}`,
       hint: "declare the column as i32, or give `max_tokens`",
     });
@@ -75,9 +102,9 @@ export class ColumnBuilder {
     this.#data = createArray(plan.dtype, 1024);
   }
 
-  /** Appends the next element in row-major order; false if the column's type cannot hold it. */
+  /** Appends the next element in row-major order; false if the column may not have it. */
   push(value: number): boolean {
-    if (!fits(this.plan.dtype, value)) return false;
+    if (!accepts(this.plan, value)) return false;
     if (this.#length === this.#data.length) {
       const grown = createArray(this.plan.dtype, 2 * this.#length);
       grown.set(this.#data);

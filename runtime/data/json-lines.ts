@@ -8,7 +8,7 @@ import type { ColumnPlan, ColumnSource } from "../plan.ts";
 import type { Column } from "./column.ts";
 import { DataError, messageOf, shown } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
-import { ColumnBuilder, describeRange, pushText } from "./element-values.ts";
+import { ColumnBuilder, describeElements, pushText } from "./element-values.ts";
 import { stringOption } from "./reader-options.ts";
 import type { ReadTexts, TextEncoding, TextEncodings } from "./text/encodings.ts";
 
@@ -95,12 +95,12 @@ function pushNested(
   file: string,
   place: string,
 ): void {
-  const { shape, dtype } = builder.plan;
+  const { shape } = builder.plan;
   const extent = shape[axis];
   if (extent === undefined) {
     const number = typeof value === "boolean" ? Number(value) : value;
     if (typeof number === "number" && builder.push(number)) return;
-    const expected = typeof number === "number" ? describeRange(dtype) : "a number";
+    const expected = typeof number === "number" ? describeElements(builder.plan) : "a number";
     throw wrongValue(builder.plan, file, place, expected, value);
   }
   if (!Array.isArray(value) || value.length !== extent) {

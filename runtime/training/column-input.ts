@@ -4,6 +4,7 @@
  */
 
 import { type Column, createArray, elementCount, holds, type TensorData } from "../data/column.ts";
+import { describeElements, findUnaccepted } from "../data/element-values.ts";
 import type { ColumnPlan, ElementType } from "../plan.ts";
 import { TrainingError } from "./error.ts";
 
@@ -31,7 +32,16 @@ export type ColumnInput =
 export function columnFromInput(plan: ColumnPlan, input: ColumnInput): Column {
   const width = elementCount(plan.shape);
   const { values, rows } = flatten(plan, input, width);
-  return { ...plan, rows, data: convert(plan, values) };
+  const data = convert(plan, values);
+  const at = findUnaccepted(plan, data);
+  if (at >= 0) {
+    const row = Math.floor(at / width);
+    throw new TrainingError(
+      `column ${plan.name} takes ${describeElements(plan)}, and row ${row} has ${data[at]}`,
+    );
+  }
+  const { name, dtype, shape } = plan;
+  return { name, dtype, shape, rows, data };
 }
 
 function flatten(

@@ -5,6 +5,7 @@ import type { Builtin } from "./builtin.ts";
 import { derivativeBuiltins } from "./derivatives.ts";
 import { elementwiseBuiltins } from "./elementwise.ts";
 import { gatherBuiltins } from "./gathers.ts";
+import { indexBuiltins } from "./indexes.ts";
 import { layerBuiltins } from "./layers.ts";
 import { listBuiltins } from "./lists.ts";
 import { maskBuiltins } from "./masks.ts";
@@ -24,6 +25,7 @@ const table: ReadonlyMap<string, Builtin> = new Map(
     ...listBuiltins,
     ...stringBuiltins,
     ...boundBuiltins,
+    ...indexBuiltins,
     ...maskBuiltins,
     ...layerBuiltins,
   ].map((builtin) => [builtin.name, builtin]),

@@ -42,6 +42,29 @@ describe("a block", () => {
     expect(message).toContain("b: expected 2 rows for the column z, as in a, found 1");
   });
 
+  test("has indexes of what there is alone, wherever they are read from", async () => {
+    const indexes = { what: "class", count: 3, besides: 255 };
+    const classes = (reader: "csv" | "jsonl" | "idx" | "npy", path: string): ColumnSource => {
+      const column = { name: "y", dtype: "u8", shape: [], indexes } as const;
+      return { column, reader, path, options: {} };
+    };
+    const npy = (...values: number[]) =>
+      npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", new Uint8Array(values));
+    const [y] = await read({ a: npy(0, 2, 255) }, classes("npy", "a"));
+    expect(y?.data).toEqual(new Uint8Array([0, 2, 255]));
+    const expected = "expected a class from 0 to 2 or 255";
+    expect(await problem({ a: npy(0, 2, 3) }, classes("npy", "a"))).toContain(
+      `a: element [2]: ${expected} for the column y, found 3 (uint8) (correct the file, or give`,
+    );
+    expect(await problem({ a: idxFile(8, [2], [1, 4]) }, classes("idx", "a"))).toContain(
+      `a: element [1]: ${expected}`,
+    );
+    expect(await problem({ a: "x,y\n0,1\n\n0,3\n" }, classes("csv", "a"))).toContain(
+      `a: line 4, column "y": ${expected}, found "3"`,
+    );
+    expect(await problem({ a: '{"y": 3}' }, classes("jsonl", "a"))).toContain(expected);
+  });
+
   test("without sources has no columns", async () => {
     expect(await read({})).toEqual([]);
   });

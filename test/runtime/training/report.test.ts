@@ -161,4 +161,22 @@ describe("columns from values", () => {
     expect([...columnFromInput(flag, [true, false, 1]).data]).toEqual([1, 0, 1]);
     expect(() => columnFromInput(flag, Uint8Array.of(2))).toThrow(/2 is neither/);
   });
+
+  it("has indexes of what there is alone", () => {
+    const indexes = { what: "token", count: 5 };
+    const tokens = { name: "tokens", dtype: "i32", shape: [2], indexes } as const;
+    expect(columnFromInput(tokens, [[0, 4]])).toEqual({
+      name: "tokens",
+      dtype: "i32",
+      shape: [2],
+      rows: 1,
+      data: new Int32Array([0, 4]),
+    });
+    expect(() =>
+      columnFromInput(tokens, [
+        [0, 4],
+        [1, -1],
+      ]),
+    ).toThrow("column tokens takes a token from 0 to 4, and row 1 has -1");
+  });
 });
