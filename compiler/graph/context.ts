@@ -343,19 +343,8 @@ export class GraphContext {
     const id = this.#nodeIds.next();
     for (const { node } of operands) for (const other of node.loops) around.add(other);
     around.delete(loop);
-    const node: Scan = {
-      kind: "scan",
-      id,
-      loops: around,
-      loop,
-      length,
-      carries,
-      stacks,
-      recompute,
-      nodes,
-      values,
-      operands,
-    };
+    const content = { loop, length, carries, stacks, recompute, nodes, values, operands };
+    const node: Scan = { kind: "scan", id, loops: around, ...content };
     for (const { init } of carries) {
       values.push({ node, result: values.length, dtype: init.dtype, shape: init.shape });
     }
@@ -414,6 +403,11 @@ export class GraphContext {
   /** Nodes made by `make` belong to the derivative of what is being made. */
   backward<T>(make: () => T): T {
     return this.#origins.backward(make);
+  }
+
+  /** Nodes made by `make` come from those that they inherit origins from, wherever that is asked for. */
+  inherited<T>(make: () => T): T {
+    return this.#origins.inherited(make);
   }
 
   /** Nodes that `make` makes anew inherit the origins of `source`. */

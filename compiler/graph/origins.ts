@@ -24,6 +24,16 @@ export class OriginTable {
     return origin === undefined ? make() : this.from({ ...origin, backward: true }, make);
   }
 
+  /** What `make` makes comes from what it inherits from alone, not from where it is made. */
+  inherited<T>(make: () => T): T {
+    const around = this.#stack.splice(0);
+    try {
+      return make();
+    } finally {
+      this.#stack.push(...around);
+    }
+  }
+
   /** In the order they were met. */
   of(node: Node): readonly Origin[] {
     return this.#origins.get(node) ?? none;

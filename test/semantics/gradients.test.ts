@@ -314,3 +314,17 @@ model M {
     both = %3"
   `);
 });
+
+test("belongs to the layers that it is the derivative of, not to where it is asked for", () => {
+  const text = `
+model M {
+  input x: f32[N, 2]
+  y = x |> Dense(3, tanh)
+  output slope = gradient(y, x)
+}`;
+  const { predict: graph, context } = lowerSound(text);
+  const origins = context.origins(graph.results[0]!.value.node);
+  expect(origins.map(({ label, path, backward }) => ({ label, path, backward }))).toEqual([
+    { label: "Dense", path: "M/dense", backward: true },
+  ]);
+});

@@ -13,11 +13,12 @@ function gradientOf(call: BuiltinCall): Value {
   const y = floatArgument(call, "y");
   const x = floatArgument(call, "x");
   if (y === undefined || x === undefined) return errorValue;
-  const { gradients, batchMax } = call.env.session;
-  const obstacle = gradients.obstacle(y.value, x.value, batchMax);
-  if (obstacle !== undefined) return reportObstacle(call, obstacle);
-  const { context } = call.env.session;
-  const value = context.backward(() => gradients.of(y.value, x.value, batchMax));
+  const { context, gradients, batchMax } = call.env.session;
+  const value = context.inherited(
+    () =>
+      gradients.obstacle(y.value, x.value, batchMax) ?? gradients.of(y.value, x.value, batchMax),
+  );
+  if ("kind" in value) return reportObstacle(call, value);
   const derivative = tensorValue(value, x.sources);
   return x.mask === undefined ? derivative : { ...derivative, mask: x.mask };
 }
