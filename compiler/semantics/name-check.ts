@@ -59,9 +59,12 @@ export function checkNames(session: Session, module: Module): void {
       checkRebinding(session, statements);
       checkStates(session, statements);
       const known = knownNames(declaration, parameters, statements);
+      const bound = bindingPlaces(statements);
       for (const { name, isDimension, member } of identifiersIn(parameters, statements)) {
         if (known.has(name.name) || isVisible(name.name, session, module)) continue;
-        const names = [...known, ...visibleNames(session.modules, module, isDimension)];
+        // A name is not misspelt for what it makes.
+        const earlier = [...known].filter((other) => (bound.get(other) ?? 0) <= name.span.start);
+        const names = [...earlier, ...visibleNames(session.modules, module, isDimension)];
         session.report(unknownName(name, names, isDimension, member));
       }
     }
@@ -277,6 +280,19 @@ function knownNames(
   };
   statements.forEach(visit);
   return known;
+}
+
+/** Behind which place each name that statements bind can be read: its loop's beginning, or its statement's end. */
+function bindingPlaces(statements: readonly Statement[]): ReadonlyMap<string, number> {
+  const places = new Map<string, number>();
+  const visit = (statement: Statement): void => {
+    const { kind, span } = statement;
+    const at = kind === "for" || kind === "scan" ? span.start : span.end;
+    for (const { name } of namesBoundBy(statement)) places.set(name, places.get(name) ?? at);
+    for (const block of blocksOf(statement)) block.forEach(visit);
+  };
+  statements.forEach(visit);
+  return places;
 }
 
 function addAxes(expression: Expression, known: Set<string>): void {

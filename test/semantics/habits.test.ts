@@ -46,6 +46,12 @@ describe("a name of Python's or Keras'", () => {
     expect(readOf(`  ${body}`)).toEqual([expected]);
   });
 
+  it("is not taken for what is bound to it, or later", () => {
+    expect(readOf("  spectrum = Spectrum(x)\n  _specter = spectrum")).toEqual([
+      "unknown-name at Spectrum: `Spectrum` is not defined (undefined)",
+    ]);
+  });
+
   it("of the file hides what is known of it", () => {
     expect(messagesOf("fn range(n: int) = 0..n\nconst three = range(3)\n")).toEqual([]);
   });

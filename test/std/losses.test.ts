@@ -22,6 +22,9 @@ describe("losses", () => {
     ["mean_squared_error(t, q)", mean(differences.map((d) => d * d))],
     ["mse(t, q)", mean(differences.map((d) => d * d))],
     ["mean_absolute_error(t, q)", mean(differences.map(Math.abs))],
+    // A number is everyone's label.
+    ["mse(1, q)", mean(p.map((value) => (1 - value) ** 2))],
+    ["binary_crossentropy(1.0, q)", -mean(p.map(Math.log))],
     ["mae(t, q)", mean(differences.map(Math.abs))],
     [
       "huber(t, q, delta = 0.5)",
