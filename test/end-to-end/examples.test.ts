@@ -48,6 +48,12 @@ test("custom: a layer, a loss and an optimizer of the file's own", async () => {
   expect(test.accuracy).toBeGreaterThanOrEqual(0.92);
 });
 
+test("spring: a differential equation", async () => {
+  const { updates, test } = await train("spring.nn");
+  expect(updates).toBe(200 * 16);
+  expect(test.error).toBeLessThan(0.002);
+});
+
 const boston = "data/boston-housing";
 test.runIf(hasShared(boston))(`housing: prices ${needsShared(boston)}`, async () => {
   const data = join(folder, "elsewhere");

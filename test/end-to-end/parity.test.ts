@@ -92,6 +92,7 @@ const cases: readonly Case[] = [
     replaced: [["2708", "256"]],
     writeData: (folder) => writeSmallCora(folder, 256),
   },
+  { example: "spring.nn" },
   { example: "reviews.nn", batchSize: 4 },
   {
     example: "imdb.nn",
