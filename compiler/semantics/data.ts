@@ -153,6 +153,8 @@ export function columnPlan(
 /** The batch of a column that is no input of the model. */
 export function columnLeaf(column: DeclaredColumn, env: Environment): GraphValue | undefined {
   if (column.type === null) {
+    // A type that means nothing was reported where it stands.
+    if (column.typeSpan !== column.span) return undefined;
     report(env, diagnostics.columnWithoutType(column.span, { name: column.name }));
     return undefined;
   }

@@ -12,7 +12,7 @@ import { CsvError, parse } from "csv-parse/sync";
 import type { ColumnPlan, ColumnSource } from "../plan.ts";
 import { type Column, elementCount } from "./column.ts";
 import { findOpenQuote, type OpenQuote } from "./csv-quotes.ts";
-import { DataError, type DataProblem, messageOf, quoted } from "./data-error.ts";
+import { DataError, type DataProblem, messageOf, quoted, shortened } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
 import { ColumnBuilder, describeElements, pushText } from "./element-values.ts";
 import {
@@ -76,7 +76,7 @@ export function readCsv(
   forEachRecord(file, first, (record, line) => {
     if (width === undefined) {
       width = record.length;
-      if (hasHeader) names = record.map((name) => name.trim());
+      if (hasHeader) names = headerOf(record, file.name);
       targets = sources.map((source) =>
         createTarget(source, record.length, names, encodings.get(source)),
       );
@@ -94,6 +94,23 @@ export function readCsv(
     for (const target of targets) pushFields(target, record, file.name, line, names);
   });
   return targets.map(({ builder }) => builder.finish());
+}
+
+/** @throws DataError if the line is plainly one of data, which would be lost. */
+function headerOf(record: readonly string[], file: string): readonly string[] {
+  const names = record.map((name) => name.trim());
+  // Columns may have numbers for names, but not twice the same, nor fractions.
+  const areNumbers = names.every((name) => decimal.test(name));
+  const areNames =
+    new Set(names).size === names.length && names.every((name) => /^\d+$/.test(name));
+  if (!areNumbers || areNames || names.length < 2) return names;
+  throw new DataError({
+    file,
+    place: "first line",
+    expected: "the names of the columns",
+    found: `numbers, ${shortened(names.join(", "))}`,
+    hint: "give `header = false` if the first line is data, and columns by number",
+  });
 }
 
 function forEachRecord(
@@ -206,14 +223,12 @@ function findField(
   width: number,
   names: readonly string[] | undefined,
 ): number {
+  const isOther = width === 1 ? delimiterHint(names?.[0] ?? "") : undefined;
   if (typeof reference === "number") {
     if (reference < width) return reference;
-    throw wrongFields(
-      source,
-      `a column number ${reference}`,
-      `${width} columns`,
-      "numbers start at 0",
-    );
+    const found = width === 1 ? "1 column" : `${width} columns`;
+    const hint = isOther ?? "numbers start at 0";
+    throw wrongFields(source, `a column number ${reference}`, found, hint);
   }
   const expected = `a column named ${quoted(reference)} for ${describe(source.column)}`;
   if (names === undefined) {
@@ -223,7 +238,8 @@ function findField(
   const index = names.indexOf(reference);
   if (index < 0) {
     const shownNames = names.slice(0, 20).join(", ") + (names.length > 20 ? ", …" : "");
-    const hint = "give `column` or `columns`, or header = false if the first line is data";
+    const hint =
+      isOther ?? "give `column` or `columns`, or header = false if the first line is data";
     throw wrongFields(source, expected, `the header ${shownNames}`, hint);
   }
   if (names.includes(reference, index + 1)) {
@@ -253,9 +269,20 @@ function pushFields(
       place: `line ${line}, column ${column === undefined ? field : quoted(column)}`,
       expected: value === undefined ? "a finite number" : describeElements(builder.plan),
       found: text.trim() === "" ? "an empty field" : quoted(text),
-      hint: `correct the value, or leave the column out of ${describe(builder.plan)}`,
+      hint:
+        (record.length === 1 ? delimiterHint(text) : undefined) ??
+        (/^\s*[+-]?\d+,\d+\s*$/.test(text)
+          ? "write decimals with a point"
+          : `correct the value, or leave the column out of ${describe(builder.plan)}`),
     });
   }
+}
+
+/** For the only field of a line, which may be several of a file with another delimiter. */
+function delimiterHint(text: string): string | undefined {
+  const [delimiter] = /[;\t|]/.exec(text) ?? [];
+  if (delimiter === undefined) return undefined;
+  return `give the file's delimiter: \`delimiter = ${JSON.stringify(delimiter)}\``;
 }
 
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;

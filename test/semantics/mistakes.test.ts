@@ -259,6 +259,12 @@ describe("a mistake in layers", () => {
       "unknown-type at uint8: there is no type `uint8` (write `u8`)",
     ],
     [
+      "NumPy's element types for a column",
+      "label: u8",
+      "label: int64",
+      "unknown-type at int64: there is no type `int64` (write `i32`)",
+    ],
+    [
       "an abbreviated name",
       "image / 255",
       "img / 255",
