@@ -10,7 +10,7 @@ import { gradientsOfCall, inlineCalls } from "../graph/calls.ts";
 import { type GraphContext, graphNodes } from "../graph/context.ts";
 import { isFloat } from "../graph/dtype.ts";
 import type { Graph, Node, Scalar, Value } from "../graph/node.ts";
-import { replaceOperands } from "../graph/rewrite.ts";
+import { mapScalar, replaceOperands, rewriteGraph } from "../graph/rewrite.ts";
 import { canonicalise } from "../optimize/canonicalise.ts";
 import type { LayerApplication, LoweredProgram, OwnDerivative } from "../semantics/program.ts";
 
@@ -120,9 +120,20 @@ export function lossSubject(
   const wanted = persistent
     .filter(({ leaf: { node } }) => node.kind === "leaf" && trained.includes(node.path))
     .map(({ leaf }) => ({ label: leaf.node.kind === "leaf" ? leaf.node.path : "", leaf }));
-  const found = subjectOf(context, graphOf([loss], graph.batchMax), wanted);
+  const found = subjectOf(context, unscaled(context, graphOf([loss], graph.batchMax)), wanted);
   const span = context.origins(loss.node)[0]?.span ?? { file: "", start: 0, end: 0 };
   return found && { kind: "loss", name: graph.name, path: "", span, symbolic: null, ...found };
+}
+
+/** Losses as they are, where an optimizer or a precision has their derivatives scaled, and divides gradients again. */
+function unscaled(context: GraphContext, graph: Graph): Graph {
+  return rewriteGraph(context, graph, (node) => {
+    if (node.kind !== "compute") return undefined;
+    const body = mapScalar(context, node.body, {
+      call: (call) => (call.fn === "scaleGradient" ? call.args[0]! : call),
+    });
+    return body === node.body ? undefined : context.computeLike(node, body).values;
+  });
 }
 
 function subjectOf(

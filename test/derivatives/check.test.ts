@@ -143,6 +143,32 @@ train M on d {
     ]);
   });
 
+  test.each([
+    ["by the precision", "SGD()", "precision f16"],
+    ["by the optimizer", "SGD(loss_scale_factor = 16.0)", ""],
+  ])("are what they are where their derivatives are scaled %s", (_, optimizer, precision) => {
+    const report = checkText(`
+model M {
+  input x: f32[N, 3]
+  output y = x |> Dense(1, tanh)
+}
+
+data d {
+  train {
+    x: f32[3] = npy("x.npy")
+    t: f32[1] = npy("t.npy")
+  }
+}
+
+train M on d {
+  loss mean_squared_error(t, y) + 0.1 * mean(gradient(y, x)^2)
+  optimizer ${optimizer}
+  ${precision}
+}
+`);
+    expect(outcomes(report)).toEqual(["loss train agrees", "layer M/dense agrees"]);
+  });
+
   test("are found wrong by what they are given, and named by the param", () => {
     const report = checkText(`
 fn capped(x) = if x > 100 then 100 + 0.5 * (x - 100) else x gradient(d) { return d }
