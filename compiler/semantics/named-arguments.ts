@@ -53,6 +53,9 @@ const text: readonly ArgumentRow[] = [
   { name: "vocabulary", kind: "string" },
 ];
 
+/** Texts that stand for the numbers of their places. */
+const classes: ArgumentRow = { name: "classes", kind: "fields" };
+
 export type ReaderName = ColumnSource["reader"];
 
 /** Readers of data files; the first argument is the file. */
@@ -65,6 +68,7 @@ export const readers: { readonly [R in ReaderName]: readonly ArgumentRow[] } = {
     { name: "delimiter", kind: "string" },
     { name: "header", kind: "bool" },
     { name: "quote", kind: "string" },
+    classes,
     ...text,
   ],
   npy: [path, ...rows],
@@ -75,7 +79,7 @@ export const readers: { readonly [R in ReaderName]: readonly ArgumentRow[] } = {
     { name: "fill", kind: "float" },
     ...rows,
   ],
-  jsonl: [path, { name: "key", kind: "string" }, ...text],
+  jsonl: [path, { name: "key", kind: "string" }, classes, ...text],
   binary: [path, { name: "offset", kind: "int" }, { name: "stride", kind: "int" }, ...rows],
 };
 

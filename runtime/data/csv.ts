@@ -18,6 +18,8 @@ import { ColumnBuilder, describeElements, pushText } from "./element-values.ts";
 import {
   booleanOption,
   choiceOption,
+  classesOption,
+  describeClasses,
   type FieldReference,
   fieldOption,
   fieldsOption,
@@ -33,6 +35,8 @@ interface Target {
   readonly fields: readonly number[];
   /** Of a column of text. */
   readonly encode: TextEncoding | undefined;
+  /** Of a column of texts that stand for numbers. */
+  readonly classes: ReadonlyMap<string, number> | undefined;
 }
 
 /** Sources with the same key are read in one pass. */
@@ -197,7 +201,8 @@ function createTarget(
   const fields =
     list?.map((reference) => findField(source, reference, width, names)) ??
     adjacentFields(source, count, width, names);
-  return { builder: new ColumnBuilder(source.column), fields, encode };
+  const classes = classesOption(source);
+  return { builder: new ColumnBuilder(source.column), fields, encode, classes };
 }
 
 function adjacentFields(
@@ -249,7 +254,7 @@ function findField(
 }
 
 function pushFields(
-  { builder, fields, encode }: Target,
+  { builder, fields, encode, classes }: Target,
   record: readonly string[],
   file: string,
   line: number,
@@ -261,21 +266,35 @@ function pushFields(
       pushText(builder, encode(text), file, `line ${line}`);
       continue;
     }
-    const value = parseNumber(text);
+    const value = classes === undefined ? parseNumber(text) : classes.get(text.trim());
     if (value !== undefined && builder.push(value)) continue;
     const column = names?.[field];
     throw new DataError({
       file,
       place: `line ${line}, column ${column === undefined ? field : quoted(column)}`,
-      expected: value === undefined ? "a finite number" : describeElements(builder.plan),
+      expected: value === undefined ? readable(classes) : describeElements(builder.plan),
       found: text.trim() === "" ? "an empty field" : quoted(text),
       hint:
         (record.length === 1 ? delimiterHint(text) : undefined) ??
-        (/^\s*[+-]?\d+,\d+\s*$/.test(text)
-          ? "write decimals with a point"
-          : `correct the value, or leave the column out of ${describe(builder.plan)}`),
+        numberHint(text, classes) ??
+        `correct the value, or leave the column out of ${describe(builder.plan)}`,
     });
   }
+}
+
+function readable(classes: ReadonlyMap<string, number> | undefined): string {
+  return classes === undefined ? "a finite number" : describeClasses(classes);
+}
+
+/** For a field that is no number where numbers are read. */
+function numberHint(
+  text: string,
+  classes: ReadonlyMap<string, number> | undefined,
+): string | undefined {
+  if (classes !== undefined) return undefined;
+  if (/^\s*[+-]?\d+,\d+\s*$/.test(text)) return "write decimals with a point";
+  if (!/^\s*\p{L}{2}/u.test(text) || /^\s*(?:na|nan|inf|none|null)/i.test(text)) return undefined;
+  return `texts become numbers by \`classes = [${JSON.stringify(text.trim())}, …]\`, words by \`split = "whitespace"\``;
 }
 
 /** For the only field of a line, which may be several of a file with another delimiter. */

@@ -9,7 +9,7 @@ import type { Column } from "./column.ts";
 import { DataError, messageOf, shown } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
 import { ColumnBuilder, describeElements, pushText } from "./element-values.ts";
-import { stringOption } from "./reader-options.ts";
+import { classesOption, describeClasses, stringOption } from "./reader-options.ts";
 import type { ReadTexts, TextEncoding, TextEncodings } from "./text/encodings.ts";
 
 interface Target {
@@ -17,6 +17,8 @@ interface Target {
   readonly key: string;
   /** Of a column of text. */
   readonly encode: TextEncoding | undefined;
+  /** Of a column of texts that stand for numbers. */
+  readonly classes: ReadonlyMap<string, number> | undefined;
 }
 
 /** The texts of one column, in order of the lines. */
@@ -38,10 +40,11 @@ export function readJsonLines(
     builder: new ColumnBuilder(source.column),
     key: stringOption(source, "key", source.column.name),
     encode: encodings.get(source),
+    classes: classesOption(source),
   }));
   forEachLine(file, (text, line) => {
     const sample = parseObject(file.name, text, line);
-    for (const { builder, key, encode } of targets) {
+    for (const { builder, key, encode, classes } of targets) {
       const place = `line ${line}, key ${JSON.stringify(key)}`;
       if (!Object.hasOwn(sample, key)) {
         const found = Object.keys(sample).slice(0, 20).join(", ") || "an empty object";
@@ -49,7 +52,7 @@ export function readJsonLines(
         throw new DataError({ file: file.name, place, expected: "this key", found, hint });
       }
       const value = sample[key];
-      if (encode === undefined) pushNested(builder, value, 0, file.name, place);
+      if (encode === undefined) pushNested(builder, value, 0, file.name, place, classes);
       else if (typeof value === "string") pushText(builder, encode(value), file.name, place);
       else throw wrongValue(builder.plan, file.name, place, "a text", value);
     }
@@ -94,19 +97,26 @@ function pushNested(
   axis: number,
   file: string,
   place: string,
+  classes: ReadonlyMap<string, number> | undefined,
 ): void {
   const { shape } = builder.plan;
   const extent = shape[axis];
   if (extent === undefined) {
-    const number = typeof value === "boolean" ? Number(value) : value;
+    const number =
+      classes !== undefined
+        ? classes.get(String(value))
+        : typeof value === "boolean"
+          ? Number(value)
+          : value;
     if (typeof number === "number" && builder.push(number)) return;
-    const expected = typeof number === "number" ? describeElements(builder.plan) : "a number";
+    const read = classes === undefined ? "a number" : describeClasses(classes);
+    const expected = typeof number === "number" ? describeElements(builder.plan) : read;
     throw wrongValue(builder.plan, file, place, expected, value);
   }
   if (!Array.isArray(value) || value.length !== extent) {
     throw wrongValue(builder.plan, file, place, `a list of ${extent}`, value);
   }
-  for (const element of value) pushNested(builder, element, axis + 1, file, place);
+  for (const element of value) pushNested(builder, element, axis + 1, file, place, classes);
 }
 
 function wrongValue(

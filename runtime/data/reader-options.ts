@@ -13,10 +13,10 @@ export type FieldReference = string | number;
 /** The arguments of each reader; a new reader adds a row. */
 const optionsOf: { readonly [R in ColumnSource["reader"]]: readonly string[] } = {
   idx: ["start", "stop"],
-  csv: ["column", "columns", "delimiter", "header", "quote", ...textOptionNames],
+  csv: ["column", "columns", "delimiter", "header", "quote", "classes", ...textOptionNames],
   npy: ["start", "stop"],
   npz: ["key", "row_starts", "start", "stop", "fill"],
-  jsonl: ["key", ...textOptionNames],
+  jsonl: ["key", "classes", ...textOptionNames],
   binary: ["offset", "stride", "start", "stop"],
 };
 
@@ -94,6 +94,30 @@ export function fieldsOption(
   if (value === undefined) return undefined;
   if (Array.isArray(value) && value.every(isFieldReference)) return value;
   throw wrongOption(source, name, "a list of columns' names or numbers from 0", value);
+}
+
+/** The number of each text of `classes`: its place in the list. */
+export function classesOption(source: ColumnSource): ReadonlyMap<string, number> | undefined {
+  const names = fieldsOption(source, "classes");
+  if (names === undefined) return undefined;
+  const numbers = new Map(names.map((name, place) => [String(name), place]));
+  if (numbers.size === names.length && numbers.size > 0 && !givesOption(source, "split")) {
+    return numbers;
+  }
+  throw problem(
+    source.path,
+    `${source.reader}, argument classes`,
+    "different texts, of fields that are not split",
+    shown(names),
+    "correct the argument",
+  );
+}
+
+/** The texts that stand for numbers, as in "expected …". */
+export function describeClasses(classes: ReadonlyMap<string, number>): string {
+  const names = [...classes.keys()];
+  const shownNames = names.slice(0, 10).map((name) => JSON.stringify(name));
+  return `one of ${shownNames.join(", ")}${names.length > 10 ? ", …" : ""}`;
 }
 
 function givenOption({ options }: ColumnSource, name: string): OptionValue | undefined {

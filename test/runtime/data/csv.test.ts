@@ -71,6 +71,30 @@ describe("columns of a CSV file", () => {
     expect(x?.data).toEqual(new Float32Array([1, 2]));
   });
 
+  test("may be texts that stand for their places in a list", async () => {
+    const classes = { classes: ["no", "yes", 7] };
+    const files = { p: "seen,n\nyes,1\n no ,2\n7,3\n", q: '{"seen": "no"}\n{"seen": 7}\n' };
+    const [seen] = await read(files, source("csv", "p", "seen", "u8", [], classes));
+    expect(seen?.data).toEqual(new Uint8Array([1, 0, 2]));
+    const [other] = await read(files, source("jsonl", "q", "seen", "u8", [], classes));
+    expect(other?.data).toEqual(new Uint8Array([0, 2]));
+    const few = { classes: ["no", "7"] };
+    const expected = 'expected one of "no", "7", found "yes" (correct the value';
+    expect(await problem(files, source("csv", "p", "seen", "u8", [], few))).toContain(
+      `p: line 2, column "seen": ${expected}`,
+    );
+    expect(
+      await problem({ q: '{"seen": "yes"}' }, source("jsonl", "q", "seen", "u8", [], few)),
+    ).toContain('q: line 1, key "seen": expected one of "no", "7", found "yes"');
+    const twice = { classes: ["no", "no"] };
+    expect(await problem(files, source("csv", "p", "seen", "u8", [], twice))).toContain(
+      "p: csv, argument classes: expected different texts",
+    );
+    expect(await problem(files, source("csv", "p", "seen", "u8"))).toContain(
+      'texts become numbers by `classes = ["yes", …]`, words by `split = "whitespace"`',
+    );
+  });
+
   test("are as many as there are rows, however many", async () => {
     const rows = Array.from({ length: 5000 }, (_, row) => `${row},${row / 4}`);
     const [x] = await read({ p: `a,b\n${rows.join("\n")}` }, source("csv", "p", "b", "f32"));
