@@ -25,7 +25,7 @@ import { GraphContext, graphNodes } from "../../compiler/graph/context.ts";
 import { batchExtent, type Extent, fixed, sizeAt } from "../../compiler/graph/extent.ts";
 import type { Graph, Value } from "../../compiler/graph/node.ts";
 import { printCondition } from "../../compiler/graph/print.ts";
-import { isNowhere } from "../../compiler/graph/prove.ts";
+import { implies, isNowhere } from "../../compiler/graph/prove.ts";
 import { findFaults, verifyGraph } from "../../compiler/graph/verify.ts";
 import { randomGraph } from "./random-graph.ts";
 
@@ -52,6 +52,14 @@ describe("proofs", () => {
     expect(isNowhere(not(zero(difference)), box, 1e6)).toBe(false);
     const large = [fixed(1e6)];
     expect(isNowhere(nonnegative(offsetAffine(difference, -1)), large, 1)).toBe(true);
+  });
+
+  test("what is given follows, though it cannot be proved", () => {
+    const [odd, large] = [not(divides(2, i(0))), [fixed(1e6)]];
+    const given = and(odd, nonnegative(offsetAffine(i(0), -9)));
+    expect(implies(given, odd, large, 1)).toBe(true);
+    expect(implies(given, given, large, 1)).toBe(true);
+    expect(implies(given, and(odd, divides(3, i(0))), large, 1)).toBe(false);
   });
 
   test("are sound", () => {

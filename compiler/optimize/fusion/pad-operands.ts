@@ -6,7 +6,7 @@
  *     y[i] = sum[j < 3] x[i + j - 1]{0 <= i + j - 1 < 8}·k[j]   →   p[q < 10] = x[q - 1]{…};  y[i] = sum[j < 3] p[i + j]·k[j]
  */
 
-import { type Affine, axisAffine, offsetAffine } from "../../graph/affine.ts";
+import { type Affine, axisAffine, bareAxis, offsetAffine } from "../../graph/affine.ts";
 import { rangeOf } from "../../graph/affine-range.ts";
 import { always, and, type Condition, inRange } from "../../graph/condition.ts";
 import type { GraphContext } from "../../graph/context.ts";
@@ -75,7 +75,12 @@ function paddedOperand(
   let growth = 1;
   for (const [d, extent] of value.shape.entries()) {
     if (!isFixed(extent)) {
-      if (!implies(always, inRange(index[d]!, extent), axes, batchMax)) return undefined;
+      const along = bareAxis(index[d]!);
+      // Mostly so, and then without a proof.
+      const isWhole = along !== undefined && sameExtent(axes[along]!, extent);
+      if (!isWhole && !implies(always, inRange(index[d]!, extent), axes, batchMax)) {
+        return undefined;
+      }
       before.push(0);
       shape.push(extent);
       continue;
