@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { axisAffine } from "../../compiler/graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  divAffine,
+  modAffine,
+  scaleAffine,
+} from "../../compiler/graph/affine.ts";
 import { batchExtent, fixed, type Shape } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import { minimumCut } from "../../compiler/graph/minimum-cut.ts";
@@ -73,6 +80,28 @@ describe("maps that are read beyond a product", () => {
       %8: f32[N, 8] = (%7[i0, i1] * (%3[i0, i1] * 0.5)) + (%3[i0, i1] + 1.0)
       y = %8"
     `);
+    expect(valuesOf(rewritten)).toEqual(valuesOf(graph));
+  });
+
+  test("are read where they are from, whatever shape they had in between", () => {
+    const builder = new Builder();
+    const { context, f } = builder;
+    const [n, i, j] = [0, 1, 2].map(axisAffine) as [Affine, Affine, Affine];
+    const u = product(builder, builder.input("x", rows), builder.param("w", 8, 8));
+    const joined = context.load(u, [n, addAffine(scaleAffine(i, 4), j)]);
+    const grouped: Shape = [batchExtent, fixed(2), fixed(4)];
+    const a = builder.map(grouped, f.multiply(joined, f.number(0.5)));
+    const apart = context.load(a, [n, divAffine(i, 4), modAffine(i, 4)]);
+    const b = builder.map(rows, f.add(apart, f.number(1)));
+    const c = builder.map(rows, f.multiply(builder.at(u), f.number(3)));
+    const h = builder.map(rows, f.multiply(builder.at(b), builder.at(c)));
+    const y = product(builder, h, builder.param("v", 8, 8));
+    const z = f.add(f.multiply(builder.at(y), builder.at(b)), builder.at(c));
+    const graph = graphOf(builder, builder.map(rows, z));
+    const rewritten = recomputed(graph);
+    expect(printGraph(rewritten).split("\n").at(-2)).toBe(
+      "%9: f32[N, 8] = (%8[i0, i1] * ((%2[i0, i1] * 0.5) + 1.0)) + (%2[i0, i1] * 3.0)",
+    );
     expect(valuesOf(rewritten)).toEqual(valuesOf(graph));
   });
 

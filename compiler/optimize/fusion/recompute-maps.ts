@@ -11,9 +11,11 @@
 import { type GraphContext, loadsOf } from "../../graph/context.ts";
 import type { Compute, Graph, LoadScalar, Scalar, Value } from "../../graph/node.ts";
 import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
+import { simplifyAffine } from "../simplify-index.ts";
 import type { TargetDescription } from "../target-description.ts";
 import { type Work, workOf } from "./copies.ts";
 import { bodyAt, guarded } from "./inline-maps.ts";
+import { boxOf } from "./linear-access.ts";
 import { madeFrom, operationsOf, Sides } from "./sides.ts";
 
 /** How many times the operations that one value may cost a chain of them may. */
@@ -37,17 +39,19 @@ export function recomputeMaps(
     });
     return guarded(context, load, element);
   };
+  const bodyOf = (node: Compute): Scalar => {
+    const body = mapScalar(context, node.body, {
+      load: (load) => (choice.isRecomputed(load, node) ? recomputed(load) : reload(load)),
+      gather: ({ value, index }) => context.gather(current(value), index),
+    });
+    // Of reshaped values the places mostly cancel, and lanes then read one run.
+    const box = boxOf(node, graph.batchMax);
+    return mapScalar(context, body, { affine: (place) => simplifyAffine(place, box) });
+  };
   return rewriteGraph(context, graph, (node, original) => {
     const made =
       original.kind === "compute" && choice.recomputes(original)
-        ? context.compute({
-            ...original,
-            body: mapScalar(context, original.body, {
-              load: (load) =>
-                choice.isRecomputed(load, original) ? recomputed(load) : reload(load),
-              gather: ({ value, index }) => context.gather(current(value), index),
-            }),
-          })
+        ? context.compute({ ...original, body: bodyOf(original) })
         : node;
     original.values.forEach((value, i) => {
       now.set(value, made.values[i]!);
