@@ -5,7 +5,9 @@ describe("index notation", () => {
   it("makes a matrix product", () => {
     const inputs = { x: "f32[N, 2]", k: "f32[N, 2]" };
     const leaves = { x: [1, 2, 3, 4], k: [1, 0, 0, 1] };
-    expect(evaluate(inputs, "y[n, m] = sum[i] x[n, i] * k[m, i]", leaves, 2)).toEqual([1, 2, 3, 4]);
+    // Of rows with rows, as a sum over the rows of k weighed by its second column.
+    const body = "p[n, m] = sum[i] x[n, i] * k[m, i]\ny[n] = sum[m] p[n, m] * (1 + k[m, 1])";
+    expect(evaluate(inputs, body, leaves, 2)).toEqual([1 + 2 * 2, 3 + 2 * 4]);
   });
 
   it("skips terms that read outside: a padded convolution and its average", () => {
