@@ -210,7 +210,8 @@ export class GraphContext {
 
   // Nodes
 
-  leaf(role: LeafRole, path: string, dtype: DType, shape: Shape): Value {
+  /** `around` are the loops that it belongs to, unless it is a carry. */
+  leaf(role: LeafRole, path: string, dtype: DType, shape: Shape, around = noLoops): Value {
     const key = `leaf ${role} ${path}`;
     const known = this.#nodes.get(key);
     if (known !== undefined) {
@@ -218,7 +219,7 @@ export class GraphContext {
       return known.values[0]!;
     }
     const values: Value[] = [];
-    const loops = role === "carry" ? new Set([Number(path.split("/")[0])]) : noLoops;
+    const loops = role === "carry" ? new Set([Number(path.split("/")[0])]) : around;
     const id = this.#nodeIds.next();
     const leaf = { kind: "leaf", id, loops, role, path, values } as unknown as Leaf;
     values.push({ node: leaf, result: 0, dtype, shape: this.#shape(shape) });

@@ -12,8 +12,8 @@ import { axisAffine } from "../graph/affine.ts";
 import { replaceLeaves } from "../graph/calls.ts";
 import { type GraphContext, reachableNodes } from "../graph/context.ts";
 import { copyLoop } from "../graph/copy-nodes.ts";
-import type { Leaf, Node, Scan, Value } from "../graph/node.ts";
-import { replaceOperands } from "../graph/rewrite.ts";
+import type { Graph, Leaf, Node, Scan, Value } from "../graph/node.ts";
+import { replaceOperands, rewriteGraph } from "../graph/rewrite.ts";
 import { canonicalise } from "../optimize/canonicalise.ts";
 import { hoistFromLoops } from "../optimize/hoist-from-loops.ts";
 
@@ -32,10 +32,8 @@ interface Substitution {
   readonly within: ReadonlySet<Value>;
 }
 
-/** Why there is no derivative of y by x, and the node that is in the way. */
-export type Obstacle =
-  | { readonly kind: "unrelated" }
-  | { readonly kind: "loop" | "carry" | "gradient"; readonly at: Node };
+/** Why there is no derivative of y by x: the value is not computed from it, or what is in the way. */
+export type Obstacle = "unrelated" | "step" | "update";
 
 export class Gradients {
   readonly #context: GraphContext;
@@ -64,59 +62,55 @@ export class Gradients {
     const context = this.#context;
     const variable = this.#variable(x);
     const given = this.#substitute(y, { x, by: variable, batchMax, within });
+    const variables = new Map([[variable.node, x]]);
     const part = { name: "gradient", batchMax, assignments: [] };
-    const results = [{ name: "y", value: given }];
-    const prepared = hoistFromLoops(context, canonicalise(context, { ...part, results }));
-    const [canonical] = prepared.results;
-    const total = sumOf(context, canonical!.value);
+    const whole: Graph = { ...part, results: [{ name: "y", value: given }] };
+    const prepared = hoistFromLoops(context, canonicalise(context, this.#step(whole, variables)));
+    const total = sumOf(context, prepared.results[0]!.value);
     const derivative = gradientsOf(context, total, [variable], batchMax).get(variable)!;
-    const [made] = replaceLeaves(context, [derivative], new Map([[variable.node, x]]), batchMax);
+    const [made] = replaceLeaves(context, [derivative], variables, batchMax);
     known.set(x, made!);
     this.#derived.set(made!, [...(this.#derived.get(made!) ?? []), { y, x }]);
     return made!;
   }
 
+  /**
+   * What in the body of a loop comes from outside of it, as leaves: so the derivative reads it as it was lowered, and
+   * once the loop is made it tells by itself what it is computed from.
+   */
+  #step(graph: Graph, variables: Map<Node, Value>): Graph {
+    const loops = [...graph.results[0]!.value.node.loops];
+    return rewriteGraph(this.#context, graph, (_, node) => {
+      if (node.kind === "leaf" || loops.every((loop) => node.loops.has(loop))) return undefined;
+      return node.values.map((value) => {
+        const variable = this.#variable(value);
+        variables.set(variable.node, value);
+        return variable;
+      });
+    });
+  }
+
   /** What keeps Σ y from being differentiated by x, if anything does. */
   obstacle(y: Value, x: Value, batchMax: number): Obstacle | undefined {
-    if (!this.#isComputedFrom(y, x)) return { kind: "unrelated" };
-    for (const at of reachableNodes([y])) {
-      if (at.kind === "scan" && this.#asksWithin(at, x)) return { kind: "loop", at };
-    }
+    if (!this.#isComputedFrom(y, x)) return "unrelated";
+    // By what is not of its step y depends through the steps before, too.
+    if ([...y.node.loops].some((loop) => !x.node.loops.has(loop))) return "step";
     const by = this.#variable(x);
     const given = this.#substitute(y, { x, by, batchMax, within: new Set() });
-    for (const at of reachableNodes([given])) {
-      if (at.kind !== "leaf") continue;
-      if (at.role === "gradient") return { kind: "gradient", at };
-      // What a loop carries here depends on x by the steps before, unless x itself is of this step.
-      if (at.role === "carry" && [...at.loops].some((loop) => !x.node.loops.has(loop))) {
-        return { kind: "carry", at };
-      }
-    }
-    return undefined;
-  }
-
-  /** Whether a loop's steps have derivatives that are computed from x, but may no longer read it. */
-  #asksWithin({ nodes }: Scan, x: Value): boolean {
-    if (x.node.kind === "leaf") return false;
-    return nodes.some(
-      (node) =>
-        node.values.some((value) => this.#derivedBy(value, x, new Set()) !== undefined) ||
-        (node.kind === "scan" && this.#asksWithin(node, x)),
+    const isUpdating = reachableNodes([given]).some(
+      (node) => node.kind === "leaf" && node.role === "gradient",
     );
+    return isUpdating ? "update" : undefined;
   }
 
-  #variable(x: Value): Value {
-    return this.#context.leaf("variable", `${x.node.id}/${x.result}`, x.dtype, x.shape);
+  #variable({ node, result, dtype, shape }: Value): Value {
+    return this.#context.leaf("variable", `${node.id}/${result}`, dtype, shape, node.loops);
   }
 
   /** Also where the derivative that y is made of no longer has x in it, as that of a linear function. */
   #isComputedFrom(y: Value, x: Value, within: ReadonlySet<Value> = new Set()): boolean {
-    return reachableNodes([y]).some(
-      (node) =>
-        node.values.some(
-          (value) => value === x || this.#derivedBy(value, x, within) !== undefined,
-        ) ||
-        (node.kind === "scan" && this.#asksWithin(node, x)),
+    return reachableNodes([y]).some(({ values }) =>
+      values.some((value) => value === x || this.#derivedBy(value, x, within) !== undefined),
     );
   }
 

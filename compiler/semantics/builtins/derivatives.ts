@@ -1,7 +1,6 @@
 /** `gradient(y, x)`: the derivative of one tensor by another, itself a tensor like any other. */
 
 import { diagnostics } from "../../diagnostics/catalogue.generated.ts";
-import type { Label } from "../../diagnostics/diagnostic.ts";
 import { isFloat } from "../../graph/dtype.ts";
 import type { Obstacle } from "../gradients.ts";
 import { report } from "../session.ts";
@@ -18,7 +17,7 @@ function gradientOf(call: BuiltinCall): Value {
     () =>
       gradients.obstacle(y.value, x.value, batchMax) ?? gradients.of(y.value, x.value, batchMax),
   );
-  if ("kind" in value) return reportObstacle(call, value);
+  if (typeof value === "string") return reportObstacle(call, value);
   const derivative = tensorValue(value, x.sources);
   return x.mask === undefined ? derivative : { ...derivative, mask: x.mask };
 }
@@ -31,22 +30,18 @@ function floatArgument(call: BuiltinCall, name: string): TensorValue | undefined
 
 /** What a derivative cannot go through, as the error says it. */
 const obstacles = {
-  loop: "a loop whose steps ask for derivatives",
-  carry: "the steps of a loop before this one",
-  gradient: "the gradients that an optimizer is given",
+  step: "the steps of a loop before this one",
+  update: "the gradients that an optimizer is given",
 } as const;
 
 function reportObstacle(call: BuiltinCall, obstacle: Obstacle): Value {
   const { env, span } = call;
   const [y, x] = [argument(call, "y"), argument(call, "x")];
-  if (obstacle.kind === "unrelated") {
+  if (obstacle === "unrelated") {
     const labels = [{ span: y.span, text: describe(y.value) }];
     return report(env, diagnostics.gradientOfUnrelated(x.span, {}, { labels }));
   }
-  const [origin] = env.session.context.origins(obstacle.at);
-  const labels: Label[] = origin === undefined ? [] : [{ span: origin.span, text: "here" }];
-  const what = obstacles[obstacle.kind];
-  return report(env, diagnostics.gradientOutOfReach(span, { what }, { labels }));
+  return report(env, diagnostics.gradientOutOfReach(span, { what: obstacles[obstacle] }));
 }
 
 export const derivativeBuiltins: readonly Builtin[] = [
