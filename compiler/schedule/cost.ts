@@ -102,6 +102,10 @@ export interface PredictedTime {
 /** Seconds of the arithmetic of a group: products that matrix units are for are done by them. */
 function computingSeconds(group: Group, batchMax: number, target: TargetDescription): number {
   const { peakFlops, workgroup } = target;
+  if (workgroup === null && group.scatter?.part === "links") {
+    const { elements } = group.scatter.memory.keys;
+    return (elements * linkingLoads * latency) / clockOf(target);
+  }
   if (workgroup === null && group.scatter === null) {
     return group.kind === "contraction"
       ? tiledSeconds(group, batchMax, target)
@@ -115,6 +119,14 @@ function computingSeconds(group: Group, batchMax: number, target: TargetDescript
     const isOfUnits = contraction !== undefined && isForMatrixUnits(contraction, matrix);
     return sum + nodeFlops(stage, batchMax) / (isOfUnits ? matrix.peakFlops : peakFlops);
   }, 0);
+}
+
+/** Of a key the row that had it last, what that row has, the first row with it, and how many: each is waited for. */
+const linkingLoads = 4;
+
+/** Cycles a second. */
+function clockOf({ peakFlops, vectorLanes, multiplyAdds }: TargetDescription): number {
+  return peakFlops / (2 * vectorLanes * multiplyAdds);
 }
 
 /**
@@ -141,7 +153,7 @@ function tiledSeconds(group: Group, batchMax: number, target: TargetDescription)
  * operation that is no multiply-add takes as long as one; and every reduction along a row is waited for.
  */
 function rowSeconds(group: Group, batchMax: number, target: TargetDescription): number {
-  const { vectorLanes, multiplyAdds, peakFlops } = target;
+  const { vectorLanes, peakFlops } = target;
   const chosen = planOfGroup(group, batchMax, target);
   const maps = group.stages.filter((stage) => stage !== chosen?.plan.contraction.node);
   const depth = group.kind === "rows" ? group.tileSpace.length : 0;
@@ -157,9 +169,8 @@ function rowSeconds(group: Group, batchMax: number, target: TargetDescription): 
     (sum, { body }) => sum + 2 * Math.log2(vectorLanes) + Math.min(bodyCost(body), longestWait),
     0,
   );
-  const clock = peakFlops / (2 * vectorLanes * multiplyAdds);
   const sums = chosen === undefined ? 0 : sumSeconds(chosen.plan, batchMax, target);
-  return sums + (2 * operations) / peakFlops + (rows * waits * latency) / clock;
+  return sums + (2 * operations) / peakFlops + (rows * waits * latency) / clockOf(target);
 }
 
 /** Operations in a chain, beyond which a processor has found others to do. */

@@ -22,6 +22,7 @@ import { describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { describeCuda } from "../../compiler/targets/cuda/description.ts";
 import { Builder } from "../optimize/build.ts";
 import { type Case, productCase } from "./contraction-cases.ts";
+import { scattersCase } from "./gather-cases.ts";
 import { withNarrowOperands } from "./workgroup/matrix-cases.ts";
 
 const points = 2048;
@@ -45,6 +46,18 @@ test("products that are not for them take that of plain multiply-adds", () => {
   for (const { seconds, target } of [timeOf("f32", points), timeOf("bf16", points)]) {
     expect(seconds).toBeCloseTo((2 * points ** 3) / target.peakFlops, 9);
   }
+});
+
+test("links of a scatter take what each of its keys waits for", () => {
+  const cpu = describeCpu({ architecture: "x64", cpuinfo: "" });
+  const sizes = { words: 20, units: 8, steps: 50, n: 4, batchMax: 4 };
+  const { context, graph } = scattersCase(sizes);
+  const { groups } = formGroups(context, graph, cpu, { fusion: true });
+  const links = groups.find(({ scatter }) => scatter?.part === "links")!;
+  const keys = sizes.batchMax * sizes.steps;
+  const { seconds, boundBy } = predictedTime(links, graph.batchMax, cpu);
+  expect(boundBy).toBe("arithmetic");
+  expect(seconds).toBeCloseTo((16 * keys) / 3.5e9, 12);
 });
 
 describe("rows on the CPU", () => {
