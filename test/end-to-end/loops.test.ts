@@ -42,8 +42,8 @@ model M {
 
 data d {
   train {
-    x: f32[5, 3] = csv("rows.csv", columns = 0..15)
-    t: f32[1]    = csv("rows.csv", columns = 15..16)
+    x: f32[5, 3] = csv("rows.csv", columns = 0..15, header = false)
+    t: f32[1]    = csv("rows.csv", columns = 15..16, header = false)
   }
 }
 
