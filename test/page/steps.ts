@@ -2,11 +2,13 @@
 
 import { afterEach, beforeEach } from "vitest";
 
-/** To be called in a `describe` whose tests build on each other. */
-export function stopAtFirstFailure(): void {
+/** To be called in a `describe` whose tests build on each other; `shown` is what to print of where the first one failed. */
+export function stopAtFirstFailure(shown: () => Promise<string>): void {
   let failed = "";
-  afterEach(({ task }) => {
-    if (task.result?.state === "fail") failed ||= task.name;
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail" || failed !== "") return;
+    failed = task.name;
+    console.error(await shown());
   });
   beforeEach(() => {
     if (failed !== "") throw new Error(`the step before failed: ${failed}`);

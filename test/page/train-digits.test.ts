@@ -40,7 +40,10 @@ describe.runIf(hasChromium)(`digits.nn as a page ${needsChromium}`, () => {
     page = browser.page;
   }, 5 * MINUTES);
 
-  stopAtFirstFailure();
+  stopAtFirstFailure(async () => {
+    const shown = [status(), page.locator("#notices")].map((part) => part.textContent());
+    return [...(await Promise.all(shown)), ...browser.problems].join("\n");
+  });
 
   afterAll(async () => {
     await browser?.close();
