@@ -53,7 +53,9 @@ export class ObjectFiles {
     const object = `${source}.o`;
     writeFileSync(source, text);
     const args = objectArgs(source, object);
-    const { process, failure } = runCompiler([...through, compiler, ...args], environment);
+    // What a compiler that is killed leaves behind goes with the folder.
+    const env = { ...environment, TMPDIR: this.folder };
+    const { process, failure } = runCompiler([...through, compiler, ...args], env);
     this.#begun.set(text, { source, object, process, failure });
   }
 
