@@ -7,6 +7,7 @@ const programs = "bench, cli, conformance, cuda, end-to-end, fuzz, page, runtime
 
 export default defineConfig({
   test: {
+    globalSetup: "./test/temporary-files.ts",
     reporters: ["default", "./test/totals-reporter.ts"],
     // Generous, as tests train models and call compilers on machines that have other work.
     testTimeout: 300_000,

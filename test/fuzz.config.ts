@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    globalSetup: "./test/temporary-files.ts",
     include: ["test/**/*.fuzz.ts"],
     testTimeout: 0,
     hookTimeout: 300_000,

@@ -16,8 +16,8 @@ import {
   stat,
   writeFile,
 } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { keptFolder } from "../temporary-files.ts";
 
 /** What the product reads of the environment. */
 export type CudaEnvironment = {
@@ -83,7 +83,7 @@ const librarySources = [
 /** What only kernels are compiled with: the rest of the emulation does not depend on it. */
 const kernelHeaders = ["cuda_emulation.h"];
 
-const folder = join(tmpdir(), "nnc-cuda-emulation");
+const folder = keptFolder("nnc-cuda-emulation");
 const keptMilliseconds = 7 * 24 * 3600 * 1000;
 
 const compiler = await run("g++", ["--version"]).catch(() => null);

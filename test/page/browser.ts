@@ -81,7 +81,7 @@ export async function openBrowser({ webgpu = true }: BrowserOptions = {}): Promi
 
 /** Where screenshots go: `NNC_SCREENSHOTS`, which continuous integration keeps, or the system's folder for such. */
 export async function takeScreenshot(page: Page, name: string): Promise<string> {
-  const folder = process.env.NNC_SCREENSHOTS ?? join(tmpdir(), "nnc-screenshots");
+  const folder = process.env.NNC_SCREENSHOTS ?? keptFolder("nnc-screenshots");
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${name}.png`);
   await page.screenshot({ path, fullPage: true });

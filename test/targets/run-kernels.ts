@@ -4,16 +4,15 @@
  */
 
 import { readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { KernelModule } from "../../compiler/kernel/module.ts";
 import { type CpuDescription, describeCpu } from "../../compiler/targets/cpu/description.ts";
 import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 import { loadNativeAddon } from "../../runtime/devices/cpu/native-addon.ts";
+import { keptFolder } from "../temporary-files.ts";
 
 /** Libraries compiled by tests, kept between runs. */
-export const testCache = join(tmpdir(), "nnc-test-cache");
+export const testCache = keptFolder("nnc-test-cache");
 
 export function thisCpu(): CpuDescription {
   const cpuinfo = process.platform === "linux" ? readFileSync("/proc/cpuinfo", "utf8") : "";
