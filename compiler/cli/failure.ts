@@ -9,23 +9,17 @@ import { InvariantError } from "../diagnostics/diagnostic.ts";
 export class CommandError extends Error {
   override readonly name = "CommandError";
   /** What to do about it. */
-  readonly hint: string | undefined;
+  readonly hint: string;
 
-  constructor(message: string, hint?: string) {
+  constructor(message: string, hint: string) {
     super(message);
     this.hint = hint;
   }
 }
 
-/** Everything was said already (diagnostics were printed); only the exit code is left. */
+/** Everything was said already: diagnostics were printed. */
 export class SilentFailure extends Error {
   override readonly name = "SilentFailure";
-  readonly exitCode: number;
-
-  constructor(exitCode = 1) {
-    super("failed");
-    this.exitCode = exitCode;
-  }
 }
 
 /** Names of errors that are the user's to mend; all others are bugs. */

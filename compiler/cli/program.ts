@@ -30,9 +30,9 @@ export async function runCli(argv: readonly string[], streams: Streams): Promise
     // Commander has printed what it says.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
     if (argv.includes("--stack") || process.env.NNC_DEBUG) throw error;
-    const { describeFailure, SilentFailure } = await import("./failure.ts");
+    const { describeFailure } = await import("./failure.ts");
     streams.errors.write(describeFailure(error));
-    return error instanceof SilentFailure ? error.exitCode : 1;
+    return 1;
   }
 }
 

@@ -50,7 +50,7 @@ export function value(name: string, dtype: ElementType): FunctionParameter {
 export type PrefetchLevel = "first" | "second";
 
 /** Asks for memory to be brought near; see `askFor`. */
-export function prefetch(dtype: ElementType, level: PrefetchLevel = "first"): KernelFunction {
+function prefetch(dtype: ElementType, level: PrefetchLevel): KernelFunction {
   const name = level === "first" ? `prefetch_${dtype}` : `prefetch_second_${dtype}`;
   return intrinsic(name, "", [pointer("from", dtype, "read")]);
 }

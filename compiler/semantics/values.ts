@@ -119,8 +119,6 @@ export interface RangeValue {
   readonly stop: number;
 }
 
-export type NumberValue = IntValue | FloatValue;
-
 export type Value =
   | { readonly kind: "error" }
   | { readonly kind: "none" }

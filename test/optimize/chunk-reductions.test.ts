@@ -46,8 +46,8 @@ function graphOf(reduction: Reduction, result = 0): { context: GraphContext; gra
 }
 
 /** Splits for workgroups and compares with the whole reduction, for a batch that is full and one that is not. */
-function split(reduction: Reduction, result = 0): { graph: Graph; lines: string[] } {
-  const { context, graph } = graphOf(reduction, result);
+function split(reduction: Reduction): { graph: Graph; lines: string[] } {
+  const { context, graph } = graphOf(reduction);
   const made = splitReductions(context, graph, describeWgsl());
   verifyGraph(made);
   for (const n of [batchMax, 1, 7]) {

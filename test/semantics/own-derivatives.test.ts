@@ -18,7 +18,6 @@ import { lowerSound } from "./lowering.ts";
 function derive(
   text: string,
   inputs: Readonly<Record<string, readonly number[]>>,
-  n = 1,
 ): Record<string, number[]> {
   const { predict, context, batchMax } = lowerSound(text);
   const { value } = canonicalise(context, predict).results[0]!;
@@ -44,7 +43,7 @@ function derive(
     results: [{ name: "y", value }, ...results],
     assignments: [],
   };
-  const environment = { n, leaf: (_: unknown, path: string) => inputs[path]! };
+  const environment = { n: 1, leaf: (_: unknown, path: string) => inputs[path]! };
   const [before, after] = [graph, simplify(context, inlineCalls(context, graph))].map((each) => {
     verifyGraph(each);
     return Object.fromEntries(

@@ -11,12 +11,11 @@ import { graphsOf, run, type Tensors } from "../semantics/run-program.ts";
 /** Types of inputs by name: `{ x: "f32[N, 3]" }`. */
 export type Inputs = Readonly<Record<string, string>>;
 
-/** A model M whose output y is an expression of the inputs; statements may come first. */
-export function modelOf(inputs: Inputs, expression: string, statements: readonly string[] = []) {
+/** A model M whose output y is an expression of the inputs. */
+export function modelOf(inputs: Inputs, expression: string): string {
   return [
     "model M {",
     ...Object.entries(inputs).map(([name, type]) => `  input ${name}: ${type}`),
-    ...statements.map((statement) => `  ${statement}`),
     `  output y = ${expression}`,
     "}",
     "",

@@ -81,13 +81,9 @@ function flushed(x: number): number {
   return Math.abs(x) < 2 ** -126 ? 0 * Math.sign(x) : x;
 }
 
-/** The largest error in units in the last place on `inDomain` is within what the row allows, or within `allowed`. */
-export function expectAccurate(
-  fn: ScalarFunctionName,
-  values: ArrayLike<number>,
-  allowed: number = scalarFunctions[fn].ulp,
-): void {
-  const { evaluate, arity } = scalarFunctions[fn];
+/** The largest error in units in the last place on `inDomain` is within what the row allows. */
+export function expectAccurate(fn: ScalarFunctionName, values: ArrayLike<number>): void {
+  const { evaluate, arity, ulp } = scalarFunctions[fn];
   let worst = 0;
   let at: number[] = [];
   for (let i = 0; i < count; i++) {
@@ -98,7 +94,7 @@ export function expectAccurate(
       at = [...args, values[i]!, evaluate(...args)];
     }
   }
-  expect(worst, `${fn} at ${at}`).toBeLessThanOrEqual(allowed);
+  expect(worst, `${fn} at ${at}`).toBeLessThanOrEqual(ulp);
 }
 
 /**

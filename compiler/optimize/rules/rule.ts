@@ -96,11 +96,6 @@ export function isLoad(scalar: Scalar): scalar is LoadScalar {
   return scalar.kind === "load";
 }
 
-/** An integer scalar as an affine of the axes: an `index`, or a constant. */
-export function isIndex(scalar: Scalar): boolean {
-  return scalar.kind === "index" || (scalar.kind === "constant" && scalar.dtype === "i32");
-}
-
 /** The number that an index scalar is at every point, if there is only one. */
 export function fixedIndex(scalar: Extract<Scalar, { kind: "index" }>): number | undefined {
   const { index } = scalar;

@@ -22,10 +22,10 @@ export function tensorArgument(call: BuiltinCall, name: string): TensorValue | u
   return scalarTensor(call.env, value, "i32") ?? wrongArgument(call, name, "a tensor");
 }
 
-export function intArgument(call: BuiltinCall, name: string, usual?: number): number | undefined {
+export function intArgument(call: BuiltinCall, name: string, usual: number): number | undefined {
   const { value } = argument(call, name);
   if (value.kind === "int") return value.value;
-  if (value.kind === "none" && usual !== undefined) return usual;
+  if (value.kind === "none") return usual;
   return wrongArgument(call, name, "an int");
 }
 

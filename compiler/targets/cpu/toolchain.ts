@@ -164,8 +164,8 @@ export async function findCCompiler(environment = process.env): Promise<CCompile
  * What the C compiler says of itself: its name and version.
  * @throws MissingCompilerError if there is none.
  */
-export async function describeCompiler(environment = process.env): Promise<string> {
-  return (await findCCompiler(environment)).version;
+export async function describeCompiler(): Promise<string> {
+  return (await findCCompiler(process.env)).version;
 }
 
 /** `$CC`, or the first of cc, gcc and clang on the path. */

@@ -43,7 +43,7 @@ export interface CaseOutput {
 /** Why a case is left out: it says what the language lacks. */
 export class NotExpressible extends Error {}
 
-export const modelName = "Case";
+const modelName = "Case";
 
 /** What the case gives to start from, by path. */
 export const givenTensors = ({ params, weights = new Map() }: CaseProgram) =>

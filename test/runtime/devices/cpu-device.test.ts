@@ -76,8 +76,8 @@ const x: Column = {
   data: new Float32Array([1, 2, 3, 4, 5]),
 };
 
-async function createDevice(changes: Partial<TrainerPlan> = {}): Promise<CpuDevice> {
-  const device = new CpuDevice({ plan: { ...plan, ...changes }, library, threads: 2 });
+async function createDevice(): Promise<CpuDevice> {
+  const device = new CpuDevice({ plan, library, threads: 2 });
   await device.bindColumn(0, x);
   return device;
 }

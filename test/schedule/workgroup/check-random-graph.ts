@@ -62,20 +62,16 @@ export function simulateRandomGraph(random: RandomGraph, n = random.n): void {
 }
 
 /** As CUDA on the emulation, threads in an order that is not theirs. */
-export async function emulateRandomGraph(random: RandomGraph, n = random.n): Promise<void> {
-  const test = trainingCase(random, n);
+export async function emulateRandomGraph(random: RandomGraph): Promise<void> {
+  const test = trainingCase(random, random.n);
   for (const fusion of [false, true]) {
     const outcome = await runOnCuda(test, { fusion, order: "shuffled", ...counters });
     expectInterpreted(test, outcome, describeRun(test, fusion));
   }
 }
 
-export async function runRandomGraph(
-  random: RandomGraph,
-  opened: OpenedDevice,
-  n = random.n,
-): Promise<void> {
-  const test = trainingCase(random, n);
+export async function runRandomGraph(random: RandomGraph, opened: OpenedDevice): Promise<void> {
+  const test = trainingCase(random, random.n);
   for (const fusion of [false, true]) {
     const what = describeRun(test, fusion);
     const run = (subgroups: boolean) =>

@@ -77,18 +77,12 @@ export function multiHead(a: HeadedAttention): string[] {
   ];
 }
 
-export function layerNorm(
-  result: string,
-  x: string,
-  scale: string,
-  shift: string,
-  epsilon = 1e-5,
-): string[] {
+export function layerNorm(result: string, x: string, scale: string, shift: string): string[] {
   const over = "axis = -1, keepdims = true";
   return [
     `${result}_mean = mean(${x}, ${over})`,
     `${result}_variance = mean((${x} - ${result}_mean)^2, ${over})`,
-    `${result} = (${x} - ${result}_mean) / sqrt(${result}_variance + ${float(epsilon)}) * ${scale} + ${shift}`,
+    `${result} = (${x} - ${result}_mean) / sqrt(${result}_variance + 1e-5) * ${scale} + ${shift}`,
   ];
 }
 

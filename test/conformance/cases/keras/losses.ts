@@ -38,12 +38,9 @@ const classOf: Readonly<Record<string, string>> = {
 const left: ReadonlySet<string> = new Set(["name", "dtype"]);
 
 /** `key = value, …` of a configuration. */
-export function namedArguments(
-  config: RuleCase["config"],
-  without: readonly string[] = [],
-): string {
+export function namedArguments(config: RuleCase["config"]): string {
   return Object.entries(config)
-    .filter(([key]) => !left.has(key) && !without.includes(key))
+    .filter(([key]) => !left.has(key))
     .map(([key, value]) => `${key} = ${literal(value)}`)
     .join(", ");
 }

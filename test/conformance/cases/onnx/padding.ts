@@ -25,7 +25,7 @@ const places: Readonly<Record<string, (q: string, size: number, before: number) 
 };
 
 /** One axis after the other, so that each pads what those before have made. */
-export function padded(
+function padded(
   call: NodeCall,
   x: Value,
   edges: readonly Edges[],

@@ -15,23 +15,19 @@ import {
 import { listGiven } from "./shapes.ts";
 
 /** `body` says what is reduced along the axes, as arguments `axis = …, keepdims = …`. */
-function along(
-  call: NodeCall,
-  body: (x: string, along: string) => string,
-  dtype: Value["dtype"] = call.input(0).dtype,
-): readonly Value[] {
+function along(call: NodeCall, body: (x: string, along: string) => string): readonly Value[] {
   const x = call.input(0);
   const rank = x.shape.length;
   const given = listGiven(call, "axes", 1) ?? [];
   if (given.length === 0 && call.int("noop_with_empty_axes", 0) === 1) {
     // Reduced along no axis, each element is a reduction by itself.
-    return [call.define(body(x.expression, "axis = []"), x.shape, dtype)];
+    return [call.define(body(x.expression, "axis = []"), x.shape, x.dtype)];
   }
   const axes = given.length === 0 ? range(rank) : axesFromStart(given, rank);
   const keeps = call.int("keepdims", 1) === 1;
   const shape = x.shape.flatMap((size, i) => (axes.includes(i) ? (keeps ? [1] : []) : [size]));
   return [
-    call.define(body(x.expression, `axis = ${list(axes)}, keepdims = ${keeps}`), shape, dtype),
+    call.define(body(x.expression, `axis = ${list(axes)}, keepdims = ${keeps}`), shape, x.dtype),
   ];
 }
 

@@ -38,15 +38,6 @@ export const replaced = <T>(items: readonly T[], i: number, item: T): readonly T
 export const at = ({ expression }: Value, places: readonly string[]): string =>
   places.length === 0 ? expression : `${expression}[${places.join(", ")}]`;
 
-/** An element of a tensor that is broadcast to what has these axes. */
-export function atBroadcast(value: Value, axes: readonly string[]): string {
-  const own = axes.slice(axes.length - value.shape.length);
-  return at(
-    value,
-    own.map((axis, i) => (value.shape[i] === 1 ? "0" : axis)),
-  );
-}
-
 /** `sum[k < 3] (…)`, with fresh names for the axes. */
 export function reduction(
   call: NodeCall,

@@ -76,7 +76,7 @@ export const alongChannels = ({ expression }: Value, rank: number): string =>
   `reshape(${expression}, [-1${", 1".repeat(rank - 2)}])`;
 
 /** As a list of pairs (before, after), what the library's padding layers take. */
-export const pairs = (before: readonly number[], after: readonly number[]): string =>
+const pairs = (before: readonly number[], after: readonly number[]): string =>
   list(before.map((cells, axis) => list([cells, after[axis]!])));
 
 /** x with zeros around its spatial axes. */

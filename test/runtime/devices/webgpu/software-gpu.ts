@@ -9,15 +9,6 @@ import { softwareOptions, useSoftwareDriver } from "../../../software-driver.ts"
 
 useSoftwareDriver();
 
-/** What a process with an environment of its own needs in it to find the graphics processor. */
-export function softwareGpuEnvironment(): Readonly<Record<string, string>> {
-  const names = ["XDG_RUNTIME_DIR", "VK_ICD_FILENAMES", "VK_DRIVER_FILES"];
-  const values = names.map((name) => [name, process.env[name]] as const);
-  return Object.fromEntries(
-    values.filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
-}
-
 /** Whether tests that need a graphics processor can run. */
 export const hasGpu =
   process.env.CI !== undefined ||
