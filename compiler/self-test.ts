@@ -41,7 +41,7 @@ export interface Accuracy {
  * By what computes. C compilers round each operation once; WGSL allows 2.5 units for a division and more for square
  * roots (https://www.w3.org/TR/WGSL/#concrete-float-accuracy), of which a loss and an optimizer have several in a row.
  */
-export const accuracies = {
+const accuracies = {
   cpu: { disturbance: 1e-6, slack: 16, rounding: 2 ** -20 },
   wgsl: { disturbance: 1e-6, slack: 16, rounding: 2 ** -17 },
   cuda: { disturbance: 1e-6, slack: 16, rounding: 2 ** -20 },

@@ -71,7 +71,7 @@ function planGraph(graph: ScheduledGraph, scalars: number, batchMax: number): Gr
 }
 
 /** The path of a leaf: its name in plans, checkpoints and generated functions. */
-export function pathOf(leaf: Value): string {
+function pathOf(leaf: Value): string {
   return (leaf.node as Leaf).path;
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Two threads that reach less than this times the peak of one share a core, and figures of two mean nothing. */
-export const leastSpeedUp = 1.7;
+const leastSpeedUp = 1.7;
 
 /** GFLOP/s; `speedUp` is that of all threads over one. */
 export interface Peak {

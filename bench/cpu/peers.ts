@@ -96,7 +96,7 @@ function torchPeers(): readonly Peer[] {
 }
 
 /** A folder with a checkout of tinygrad, which is in no package of Debian's. */
-export const tinygradVariable = "NNC_BENCH_TINYGRAD";
+const tinygradVariable = "NNC_BENCH_TINYGRAD";
 
 /** What tinygrad compiles with; its kernels need one of the newer ones. */
 const clang = "clang-19";

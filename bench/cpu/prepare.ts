@@ -13,7 +13,7 @@ import type { CpuJob } from "./job.ts";
 import { writeOnnx } from "./onnx-model.ts";
 import type { CpuWorkload } from "./workloads.ts";
 
-export const variants = ["fused", "unfused"] as const;
+const variants = ["fused", "unfused"] as const;
 export type Variant = (typeof variants)[number];
 
 /** The file `<variant>.json` in a job's folder. */

@@ -21,7 +21,7 @@ import { type Job, type StepJob, withConstants } from "./job.ts";
 
 export type BenchTarget = "cuda" | "cpu";
 
-export const variants = ["fused", "unfused"] as const;
+const variants = ["fused", "unfused"] as const;
 export type Variant = (typeof variants)[number];
 
 /** The file `<variant>.json` in a job's folder. */

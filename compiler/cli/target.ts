@@ -3,7 +3,7 @@
 import type { TextSink } from "../../runtime/training/report/line-reporter.ts";
 import { CommandError } from "./failure.ts";
 
-export const targetNames = ["cpu", "wgsl", "cuda"] as const;
+const targetNames = ["cpu", "wgsl", "cuda"] as const;
 export type TargetName = (typeof targetNames)[number];
 
 /**

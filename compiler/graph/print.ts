@@ -99,7 +99,7 @@ function printScan(scan: Scan, outer: ValueNames): string {
 }
 
 /** A body on one line, shared scalars first. */
-export function printBody(body: Scalar, names: ValueNames): string {
+function printBody(body: Scalar, names: ValueNames): string {
   const bound = new Map<Scalar, string>();
   const bindings: string[] = [];
   const visited = new Set<Scalar>();

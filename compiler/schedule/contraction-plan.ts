@@ -112,7 +112,7 @@ export function stepOfPoint(
 }
 
 /** The axis along which rows of a task are cut, and how many places it has, in steps of so many. */
-export function rowsCut({ contraction, size }: ContractionSpace, { row, rows }: PlanChoice) {
+function rowsCut({ contraction, size }: ContractionSpace, { row, rows }: PlanChoice) {
   const { rowAxes } = contraction;
   const rowAxis = row === null ? null : rowAxes[row]!;
   const others = rowAxes.filter((axis) => axis !== rowAxis);

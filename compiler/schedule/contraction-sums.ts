@@ -47,7 +47,7 @@ export const unmoved: Moved = {
 type LoopSteps = Pick<SumLoop, "broadcastStep" | "broadcastRows" | "runStep">;
 
 /** How far one step of a loop moves both operands. */
-export function stepOf({ broadcastStep, broadcastRows, runStep }: LoopSteps): Moved {
+function stepOf({ broadcastStep, broadcastRows, runStep }: LoopSteps): Moved {
   return {
     broadcast: constant(broadcastStep),
     broadcastRows: constant(broadcastRows),

@@ -65,7 +65,7 @@ function signedSum(signs: readonly number[], value: (i: number) => Expression): 
 const half = constant(0.5, "f32");
 
 /** What a transform makes of the numbers of one axis; each as often nested as there are axes. */
-export const transforms = {
+const transforms = {
   /** Four data of a tile. */
   data: signedSums([
     [1, 0, -1, 0],

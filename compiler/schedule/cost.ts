@@ -43,10 +43,7 @@ export function bodyCost(body: Scalar): number {
 const randomCost = 75;
 
 /** Floating-point operations of a node at N = Nmax. */
-export function nodeFlops(
-  { parallel, reduction, reducer, body }: Compute,
-  batchMax: number,
-): number {
+function nodeFlops({ parallel, reduction, reducer, body }: Compute, batchMax: number): number {
   const points = elementsAt(parallel, batchMax) * elementsAt(reduction, batchMax);
   return points * (bodyCost(body) + (reducer === null ? 0 : reducers[reducer].cost));
 }

@@ -34,7 +34,7 @@ export interface EpilogueOptions {
 }
 
 /** What a load of a group's own value gives, its guard applied. */
-export function registerOf(
+function registerOf(
   { value, guard }: LoadScalar,
   point: Point,
   registers: ReadonlyMap<Value, Expression>,
@@ -46,7 +46,7 @@ export function registerOf(
 }
 
 /** A body at a point, with the group's own values from registers. */
-export function evaluate(
+function evaluate(
   builder: KernelBuilder,
   body: Scalar,
   point: Point,

@@ -62,7 +62,7 @@ export interface RowsPlan {
 }
 
 /** Vectors of a sweep that are written out rather than looped over. */
-export const unrolledVectors = 4;
+const unrolledVectors = 4;
 
 /** As many where parts are set side by side: which part a vector belongs to is then known. */
 const piecedVectors = 16;

@@ -74,7 +74,7 @@ function conditionElement(context: GraphContext, condition: Condition): ElementV
 }
 
 /** A static integer or an axis value as an affine. */
-export function asAffine(value: Value): Affine | undefined {
+function asAffine(value: Value): Affine | undefined {
   switch (value.kind) {
     case "int":
       return constantAffine(value.value);

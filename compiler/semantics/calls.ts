@@ -127,7 +127,7 @@ function applyLayer(
   return made.kind === "instance" ? applyInstance(made.instance, args, span, env) : made;
 }
 
-export function callFunction(
+function callFunction(
   fn: FunctionValue,
   args: readonly EvaluatedArgument[],
   span: Span,
@@ -187,7 +187,7 @@ export function callFunction(
   });
 }
 
-export function callBuiltin(
+function callBuiltin(
   builtin: Builtin,
   args: readonly EvaluatedArgument[],
   span: Span,

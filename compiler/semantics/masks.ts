@@ -21,7 +21,7 @@ export function masksShape(mask: Shape, shape: Shape): boolean {
 }
 
 /** The mask that all operands agree on, as far as they carry any. */
-export function commonMask(operands: readonly Value[]): GraphValue | undefined {
+function commonMask(operands: readonly Value[]): GraphValue | undefined {
   const masks = operands.flatMap((operand) =>
     operand.kind === "tensor" && operand.mask ? [operand.mask] : [],
   );

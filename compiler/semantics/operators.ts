@@ -94,7 +94,7 @@ function applyOperator(
 const numeric = new Set(["int", "float", "bool", "extent", "tensor", "element"]);
 
 /** Whether two static values are the same; undefined where both are numbers or tensors. */
-export function sameStatic(a: Value, b: Value): boolean | undefined {
+function sameStatic(a: Value, b: Value): boolean | undefined {
   if (numeric.has(a.kind) && numeric.has(b.kind)) return undefined;
   if (a.kind !== b.kind) return false;
   switch (a.kind) {

@@ -61,7 +61,7 @@ export function optimizerParameters(
 }
 
 /** The declaration and what it extends, the outermost first. */
-export function basesOf(
+function basesOf(
   declaration: OptimizerDeclaration,
   module: Module,
   env: Environment,

@@ -148,7 +148,7 @@ export interface OptimizerBase {
 }
 
 /** In the order in which they run. */
-export const procedureNames = ["scale", "gradient", "prepare", "update"] as const;
+const procedureNames = ["scale", "gradient", "prepare", "update"] as const;
 
 export type ProcedureName = (typeof procedureNames)[number];
 

@@ -70,7 +70,7 @@ export function canBePart(
 }
 
 /** Whether threads wait for others, or exchange values with them. */
-export function meets(body: readonly Statement[]): boolean {
+function meets(body: readonly Statement[]): boolean {
   let found = functionsCalled(body, null).some((fn) => fn.isIntrinsic === true);
   walkStatements(
     body,

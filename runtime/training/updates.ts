@@ -10,7 +10,7 @@ import type { RunState } from "./run-state.ts";
 const usual: readonly UpdatePlan[] = [{ graph: "train", steps: 1 }];
 
 /** In the order in which they are made for each batch. */
-export function updatesOf(plan: Pick<TrainerPlan, "training">): readonly UpdatePlan[] {
+function updatesOf(plan: Pick<TrainerPlan, "training">): readonly UpdatePlan[] {
   return plan.training?.updates ?? usual;
 }
 

@@ -15,7 +15,7 @@ import { axes } from "../graph/random-steps.ts";
 export const optimizers = ["descent", "momentum", "adaptive", "clipped"] as const;
 export type OptimizerName = (typeof optimizers)[number];
 
-export const hypers = { learning_rate: 0.0625 } as const;
+const hypers = { learning_rate: 0.0625 } as const;
 
 const span = { file: "random.nn", start: 0, end: 0 };
 

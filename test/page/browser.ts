@@ -17,7 +17,7 @@ const CANDIDATES = [
 ];
 
 /** `NNC_CHROMIUM` names another one. */
-export const chromiumPath = process.env.NNC_CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
+const chromiumPath = process.env.NNC_CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
 
 /** Whether to run tests that need a browser: where there is none, continuous integration fails in them. */
 export const hasChromium = chromiumPath !== undefined || process.env.CI !== undefined;

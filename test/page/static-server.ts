@@ -26,7 +26,7 @@ export interface StaticOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export const strictPolicy = { "content-security-policy": "default-src 'self'" };
+const strictPolicy = { "content-security-policy": "default-src 'self'" };
 
 export async function serveFolder(
   folder: string,

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 const SIDE = 6;
 const ROWS = 240;
 
-export const stripesModel = `model Stripes {
+const stripesModel = `model Stripes {
   input picture: u8[N, ${SIDE}, ${SIDE}]
   h = picture / 255 |> Flatten |> Dense(8, relu)
   output direction = h |> Dense(3, softmax)

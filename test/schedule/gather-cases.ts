@@ -31,7 +31,7 @@ export const lookupSizes: readonly LookupSizes[] = [
 ];
 
 /** What the graphs of lookups are made of. */
-export class Lookup {
+class Lookup {
   readonly context = new GraphContext();
   readonly sizes: LookupSizes;
   readonly table: Value;

@@ -6,7 +6,7 @@ export type Matrix = readonly (readonly number[])[];
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 /** x @ w, with w row-major [inputs, outputs]; from column `from` on, `count` of them. */
-export function product(
+function product(
   x: readonly number[],
   w: readonly number[],
   columns: number,

@@ -8,7 +8,7 @@ import type { WgslDispatch, WgslProgram } from "../../runtime/devices/webgpu/wgs
 import type { ElementType, PersistentTensor, TrainerPlan } from "../../runtime/plan.ts";
 import { trainingPlan } from "../runtime/training/fake-model.ts";
 
-export const BATCH_MAX = 8;
+const BATCH_MAX = 8;
 /** Bindings begin at multiples of 256 bytes. */
 const ALIGNMENT = 256;
 

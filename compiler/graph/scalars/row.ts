@@ -104,7 +104,7 @@ type Defaults =
 /** What a row must say, and what it may. */
 export type RowContent = Omit<ScalarFunction, Defaults> & Partial<Pick<ScalarFunction, Defaults>>;
 
-export const everywhere: Range = { min: -Infinity, max: Infinity };
+const everywhere: Range = { min: -Infinity, max: Infinity };
 
 export function row(content: RowContent): ScalarFunction {
   return {

@@ -13,7 +13,7 @@ export function bytesOf(value: Value, batchMax: number): number {
 }
 
 /** Seconds to move so many bytes of one tensor. */
-export function secondsToMove(bytes: number, target: TargetDescription): number {
+function secondsToMove(bytes: number, target: TargetDescription): number {
   const [, second] = target.cacheBytes;
   return bytes / (bytes <= second ? target.cacheBandwidth : target.memoryBandwidth);
 }

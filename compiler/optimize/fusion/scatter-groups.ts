@@ -15,7 +15,7 @@ import type { TargetDescription } from "../target-description.ts";
 export type Unnumbered = Omit<Group, "index" | "apart">;
 
 /** An axis that a dimension of the result runs through, and nothing else depends on, makes no rows. */
-export function scatterLayout({ parallel, shape, index }: Scatter): ScatterLayout {
+function scatterLayout({ parallel, shape, index }: Scatter): ScatterLayout {
   const uses = parallel.map(() => 0);
   for (const scalar of index) for (const axis of scalarAxes(scalar)) uses[axis]!++;
   const dense = index.flatMap((scalar, dimension) => {

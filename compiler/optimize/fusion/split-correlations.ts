@@ -31,7 +31,7 @@ export function splitCorrelations(
 }
 
 /** Rows of a chunk, along which axis; undefined where a sum had better stay whole. */
-export function rowChunk(
+function rowChunk(
   node: Compute,
   facts: NodeFacts,
   { vectorLanes }: Pick<TargetDescription, "vectorLanes">,

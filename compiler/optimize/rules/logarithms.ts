@@ -54,7 +54,7 @@ export function lookThrough(scalar: Scalar, { context }: Pick<Scope, "context">)
  * log x without a logarithm of anything that can underflow, or undefined if no identity gives one. Where there is
  * one, x cannot be negative.
  */
-export function logOf(x: Scalar, scope: Scope): Scalar | undefined {
+function logOf(x: Scalar, scope: Scope): Scalar | undefined {
   const { context } = scope;
   const seen = lookThrough(x, scope);
   const f = algebraOf(context, x.dtype);

@@ -33,7 +33,7 @@ export type Accumulators = readonly (readonly {
 }[])[];
 
 /** One thread's lines of a tile: its rows, or its columns. */
-export class ThreadLines {
+class ThreadLines {
   readonly #panel: PanelPlan;
   /** The thread's number along the tile. */
   readonly number: Expression;

@@ -237,7 +237,7 @@ const operandColumns = 32;
  * What a tile costs: rounds of one tile a multiprocessor, each as long as its panels take to be multiplied, to be copied, or
  * to come, whichever takes longest; then its outputs, during which the next tile's panels come.
  */
-export function predictedSeconds(
+function predictedSeconds(
   { rows, columns, sum, outer }: ContractionSizes,
   { consumers, columns: width, stages }: HopperTile & { readonly stages: number },
   { depth, concurrency, units, outputSeconds }: Omit<TileChoice, "epilogueBytes" | "boxColumns">,

@@ -232,7 +232,7 @@ function isShort(sweep: readonly Extent[], most: number): boolean {
 }
 
 /** The smallest power of two that is not below. */
-export function powerAbove(number: number): number {
+function powerAbove(number: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, number)));
 }
 

@@ -388,7 +388,7 @@ function comparison(
 }
 
 /** Parameters as `const float *restrict x`, `f32x16 y`. */
-export function parameterText(parameter: FunctionParameter, typed: (type: Type) => string): string {
+function parameterText(parameter: FunctionParameter, typed: (type: Type) => string): string {
   if (parameter.kind === "value") {
     return `${parameter.isStride ? "ptrdiff_t" : typed(parameter.type)} ${parameter.name}`;
   }

@@ -92,7 +92,7 @@ export async function runStandalone(
 }
 
 /** What a user sees of an error: what is wrong and what to do. */
-export function formatError(error: unknown): string {
+function formatError(error: unknown): string {
   if (error instanceof TrainingError) {
     return `error: ${error.message}\n${error.hint === undefined ? "" : `  = ${error.hint}\n`}`;
   }
@@ -142,10 +142,7 @@ async function run(environment: CommandEnvironment, parsed: ParsedOptions): Prom
   });
 }
 
-export async function selfTestCommand(
-  environment: CommandEnvironment,
-  threads: number,
-): Promise<number> {
+async function selfTestCommand(environment: CommandEnvironment, threads: number): Promise<number> {
   const { definition, out, errors } = environment;
   const device = await environment.openDevice(threads);
   try {

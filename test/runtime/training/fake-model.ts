@@ -9,7 +9,7 @@ import { createArray, elementCount } from "../../../runtime/data/column.ts";
 import { type Device, type RunRequest, stepCount } from "../../../runtime/devices/device.ts";
 import type { PersistentTensor, TrainerDefinition, TrainingPlan } from "../../../runtime/plan.ts";
 
-export const BATCH_MAX = 8;
+const BATCH_MAX = 8;
 
 function tensor(name: string, role: PersistentTensor["role"], index: number): PersistentTensor {
   return { name, role, dtype: "f32", shape: [1], offset: index * 64 };
