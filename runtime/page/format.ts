@@ -1,5 +1,7 @@
 /** Numbers and times as the page writes them. */
 
+import type { Compiling } from "./protocol.ts";
+
 /** `0:07`, `3:05`, `2:07:00`. */
 export function formatClock(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
@@ -29,6 +31,11 @@ export function formatSize(bytes: number): string {
     unit++;
   }
   return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`;
+}
+
+/** `Preparing kernels: 7 of 11`. */
+export function formatCompiling({ done, all }: Compiling): string {
+  return `Preparing kernels: ${done} of ${all}`;
 }
 
 /** `12,300/s`: samples. */

@@ -103,9 +103,11 @@ export type Request =
   | { readonly kind: "export"; readonly content: "checkpoint" | "weights" }
   | { readonly kind: "import"; readonly file: File };
 
-/** How much work is done of what the worker is busy with. */
-export interface Busy {
-  readonly what: "opening" | "compiling" | "testing" | "loading" | "evaluating" | "restoring";
+/** What the worker does; whatever else is asked for waits until it is done. */
+export type Busy = "opening" | "testing" | "loading" | "evaluating" | "restoring";
+
+/** Kernels are compiled beside all else: only steps that run them wait. */
+export interface Compiling {
   readonly done: number;
   readonly all: number;
 }
@@ -113,6 +115,7 @@ export interface Busy {
 export type WorkerEvent =
   | { readonly kind: "plan"; readonly plan: TrainerPlan; readonly files: readonly FileStatus[] }
   | { readonly kind: "busy"; readonly busy: Busy | null }
+  | { readonly kind: "compiling"; readonly compiling: Compiling | null }
   | { readonly kind: "opened"; readonly device: string; readonly software: boolean }
   | {
       readonly kind: "self-test";

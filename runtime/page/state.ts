@@ -3,6 +3,7 @@
 import type { TrainerPlan } from "../plan.ts";
 import type {
   Busy,
+  Compiling,
   FileStatus,
   KeptRun,
   Logs,
@@ -34,6 +35,7 @@ export interface PageState {
   readonly phase: Phase;
   readonly plan: TrainerPlan | null;
   readonly busy: Busy | null;
+  readonly compiling: Compiling | null;
   readonly device: string | null;
   readonly software: boolean;
   readonly selfTest: SelfTest;
@@ -62,6 +64,7 @@ export const initialState: PageState = {
   phase: "opening",
   plan: null,
   busy: null,
+  compiling: null,
   device: null,
   software: false,
   selfTest: null,
@@ -87,6 +90,8 @@ export function reduce(state: PageState, event: PageEvent): PageState {
       };
     case "busy":
       return { ...state, busy: event.busy };
+    case "compiling":
+      return { ...state, compiling: event.compiling };
     case "opened": {
       const notices = state.notices.filter(({ action }) => action === null);
       const phase = state.phase === "opening" || state.phase === "unusable" ? "ready" : state.phase;

@@ -53,6 +53,11 @@ const opened: readonly WorkerEvent[] = [
 const begun: WorkerEvent = { kind: "run-begin", epochs: 5, rows: 640, validates: false };
 
 describe("from start to end", () => {
+  test("kernels that are still compiled when the device is ready keep nothing from being asked for", () => {
+    const state = stateAfter(...opened, { kind: "compiling", compiling: { done: 3, all: 11 } });
+    expect(state).toMatchObject({ phase: "ready", busy: null, compiling: { done: 3, all: 11 } });
+  });
+
   test("the device opens, and settings are the train block's", () => {
     const state = stateAfter(...opened);
     expect(state).toMatchObject({ phase: "ready", device: "WebGPU · Test", software: true });

@@ -3,8 +3,7 @@
 import { elementCount } from "../../data/column.ts";
 import { formatCount } from "../../training/report/quantities.ts";
 import { find, make, setText } from "../elements.ts";
-import { plural } from "../format.ts";
-import type { Busy } from "../protocol.ts";
+import { formatCompiling, plural } from "../format.ts";
 import type { PageState } from "../state.ts";
 import type { Render } from "./panel.ts";
 
@@ -40,14 +39,15 @@ interface Part {
   readonly className: string;
 }
 
-function describeDevice({ device, software, selfTest, busy, phase }: PageState): readonly Part[] {
+function describeDevice(state: PageState): readonly Part[] {
+  const { device, software, selfTest, busy, phase } = state;
   if (device === null) {
     if (phase === "unusable") return [{ text: "no device", className: "refused" }];
-    return [{ text: describeOpening(busy), className: "" }];
+    return [{ text: describeOpening(state), className: "" }];
   }
   const parts: Part[] = [{ text: device, className: "" }];
   if (software) parts.push({ text: "in software: correct, but slow", className: "" });
-  if (busy?.what === "testing") parts.push({ text: "testing itself…", className: "" });
+  if (busy === "testing") parts.push({ text: "testing itself…", className: "" });
   else if (selfTest?.passed) {
     parts.push({
       text: `✓ self-test passed (${plural(selfTest.compared, "value")})`,
@@ -57,7 +57,7 @@ function describeDevice({ device, software, selfTest, busy, phase }: PageState):
   return parts;
 }
 
-function describeOpening(busy: Busy | null): string {
-  if (busy?.what === "compiling") return `Preparing kernels: ${busy.done} of ${busy.all}`;
-  return busy?.what === "testing" ? "Testing the device…" : "Looking for a graphics processor…";
+function describeOpening({ busy, compiling }: PageState): string {
+  if (compiling !== null) return formatCompiling(compiling);
+  return busy === "testing" ? "Testing the device…" : "Looking for a graphics processor…";
 }

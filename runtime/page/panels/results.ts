@@ -87,7 +87,7 @@ function showRun(
 }
 
 function describeTest({ test, busy, phase, run }: PageState): string {
-  if (busy?.what === "evaluating") return "Evaluating on the test data…";
+  if (busy === "evaluating") return "Evaluating on the test data…";
   if (test !== null) {
     const values = Object.entries(test.logs).map(([name, value]) => formatQuantity(name, value));
     return `On ${plural(test.rows, "test row")}: ${values.join(", ")}`;

@@ -1,7 +1,7 @@
 /** Starting, pausing and starting over, where training stands, and its settings. */
 
 import { find, findAny, findButton, onPress, setDisabled, setText } from "../elements.ts";
-import { formatClock, formatRate, plural } from "../format.ts";
+import { formatClock, formatCompiling, formatRate, plural } from "../format.ts";
 import type { Settings } from "../protocol.ts";
 import { epochsDone, hasTrained, type PageState } from "../state.ts";
 import type { PageContext, Render } from "./panel.ts";
@@ -108,17 +108,17 @@ function shareDone({ progress, settings, phase }: PageState): number {
 }
 
 function describeStatus(state: PageState): string {
-  const { plan, phase, busy, progress, settings } = state;
+  const { plan, phase, busy, compiling, progress, settings } = state;
   if (plan !== null && plan.training === null)
     return "This model has no train block: it can only predict.";
   if (plan !== null && plan.data === null)
     return "This model has no data block to train on: it can only predict.";
-  if (busy?.what === "compiling" && phase !== "training") {
-    return `Preparing kernels: ${busy.done} of ${busy.all}`;
+  if (busy === "loading") return "Reading the data…";
+  if (busy === "restoring") return "Restoring…";
+  if (busy === "evaluating") return "Evaluating…";
+  if (compiling !== null && (phase === "opening" || phase === "starting")) {
+    return formatCompiling(compiling);
   }
-  if (busy?.what === "loading") return "Reading the data…";
-  if (busy?.what === "restoring") return "Restoring…";
-  if (busy?.what === "evaluating") return "Evaluating…";
   switch (phase) {
     case "opening":
       return "Getting ready…";

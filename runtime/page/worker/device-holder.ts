@@ -80,17 +80,19 @@ export class DeviceHolder {
   }
 
   #create(seed: number | undefined): Promise<AnyModel> {
-    this.#busy({ what: "opening", done: 0, all: 0 });
+    this.#busy("opening");
+    this.#post({ kind: "compiling", compiling: null });
     return this.#module.create({
       ...(seed === undefined ? {} : { seed }),
       ...(this.#storage === undefined ? {} : { storage: this.#storage }),
-      onProgress: (done, all) => this.#busy(done < all ? { what: "compiling", done, all } : null),
+      onProgress: (done, all) =>
+        this.#post({ kind: "compiling", compiling: done < all ? { done, all } : null }),
     });
   }
 
   async #test(model: AnyModel): Promise<boolean> {
     if (this.#module.definition.plan.selfTest === null) return true;
-    this.#busy({ what: "testing", done: 0, all: 0 });
+    this.#busy("testing");
     const { compared, deviations } = await model.selfTest();
     if (deviations.length === 0) {
       this.#post({ kind: "self-test", result: { passed: true, compared } });

@@ -6,6 +6,7 @@
 import type { Column } from "../../data/column.ts";
 import { imageInput, inferPalette } from "../image/image-input.ts";
 import type {
+  Busy,
   Logs,
   OutputValues,
   Request,
@@ -307,8 +308,8 @@ export class Session {
     this.#post({ kind: "run", run: { ...run, epochs: epochs > 0 ? epochs : null } });
   }
 
-  #busy(what: "loading" | "evaluating" | "restoring" | null): void {
-    this.#post({ kind: "busy", busy: what === null ? null : { what, done: 0, all: 0 } });
+  #busy(busy: Busy | null): void {
+    this.#post({ kind: "busy", busy });
   }
 
   #note(title: string, detail: string): void {
