@@ -156,6 +156,27 @@ test("rows of sums across keep the axis that lanes run along", () => {
   ]);
 });
 
+test("rows of maps whose shapes differ by axes of one point keep the axis that lanes run along", () => {
+  const context = new GraphContext();
+  const shape = [batchExtent, fixed(4), fixed(16)];
+  const x = context.leaf("param", "x", "f32", shape);
+  const at = shape.map((_, axis) => axisAffine(axis));
+  const made = context.compute({
+    parallel: [...shape, fixed(1)],
+    body: context.call("exp", context.load(x, at)),
+  }).values[0]!;
+  const read = context.compute({
+    parallel: shape,
+    body: context.call("sqrt", context.load(made, [...at, zeroAffine])),
+  }).values[0]!;
+  const results = [made, read].map((value, i) => ({ name: `${i}`, value }));
+  const graph: Graph = { name: "maps", batchMax: 8, results, assignments: [] };
+  const { groups } = formGroups(context, graph, cpu, { fusion: true });
+  expect(groups.map(({ kind, tileSpace }) => ({ kind, tileSpace }))).toEqual([
+    { kind: "rows", tileSpace: shape.slice(0, 2) },
+  ]);
+});
+
 describe("every group is convex and in order", () => {
   test.each(["digits", "digits-512", "housing", "functional", "custom"])("%s.nn", (name) => {
     const { groups } = trainingStep(`dsl-examples/${name}.nn`, true);

@@ -198,16 +198,19 @@ function isAcross(stage: Compute, facts: NodeFacts): boolean {
 
 /**
  * The depth, or less: a row keeps the axis that lanes run along, where a sum's points do not lie side by side in memory but
- * its results do.
+ * its results do, and where rows of single points are all that maps share.
  */
 function depthForLanes(
   stages: readonly Compute[],
   shared: number,
   { batchMax, facts }: StructureOptions,
 ): number {
+  const isPoint = stages.every(
+    (stage) => stage.reducer === null && facts.pointsWithin(stage, shared) === 1,
+  );
   return stages.reduce((depth, stage) => {
     const { parallel, reducer } = stage;
-    if (reducer === null) return depth;
+    if (reducer === null && !isPoint) return depth;
     const last = parallel.findLastIndex((extent) => sizeAt(extent, batchMax) > 1);
     return last > 0 && last < depth && !facts.runsAlongReduction(stage) ? last : depth;
   }, shared);
