@@ -7,7 +7,13 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { differentiate } from "../../compiler/autodiff/differentiate.ts";
 import { DiagnosticSink } from "../../compiler/diagnostics/diagnostic.ts";
-import { type Affine, addAffine, axisAffine, zeroAffine } from "../../compiler/graph/affine.ts";
+import {
+  type Affine,
+  addAffine,
+  axisAffine,
+  divAffine,
+  zeroAffine,
+} from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, fixed } from "../../compiler/graph/extent.ts";
 import type { Graph, Value } from "../../compiler/graph/node.ts";
@@ -175,6 +181,22 @@ test("rows of maps whose shapes differ by axes of one point keep the axis that l
   expect(groups.map(({ kind, tileSpace }) => ({ kind, tileSpace }))).toEqual([
     { kind: "rows", tileSpace: shape.slice(0, 2) },
   ]);
+});
+
+test("lanes run along a sum's points that lie side by side, however its other axes move", () => {
+  const context = new GraphContext();
+  const x = context.leaf("param", "x", "f32", [batchExtent, fixed(4), fixed(16)]);
+  const sum = context.compute({
+    parallel: [batchExtent],
+    reduction: [fixed(8), fixed(16)],
+    reducer: "sum",
+    // As of what was upsampled.
+    body: context.load(x, [axisAffine(0), divAffine(axisAffine(1), 2), axisAffine(2)]),
+  });
+  const results = [{ name: "sum", value: sum.values[0]! }];
+  const graph: Graph = { name: "sums", batchMax: 8, results, assignments: [] };
+  const { groups } = formGroups(context, graph, cpu, { fusion: true });
+  expect(groups.map(({ kind }) => kind)).toEqual(["rows"]);
 });
 
 describe("every group is convex and in order", () => {

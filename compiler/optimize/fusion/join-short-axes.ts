@@ -62,13 +62,11 @@ function shortAxis(node: Compute, batchMax: number, lanes: number): number | und
   const box = boxOf(node, batchMax);
   const steps = loadsOf(body).map((load) => memorySteps(load, box));
   // One operand is read as it runs, the other within a vector.
-  const isRun = (each: readonly number[]) => each[axis] === 1 && each[axis - 1] === width;
-  const isNear = (each: readonly number[]) =>
-    each[axis] === 0 && Math.abs(each[axis - 1]!) * (lanes / width - 1) < lanes;
-  return steps.some((each) => each !== undefined && isRun(each)) &&
-    steps.every((each) => each !== undefined && (isRun(each) || isNear(each)))
-    ? axis
-    : undefined;
+  type Steps = readonly (number | undefined)[];
+  const isRun = (each: Steps) => each[axis] === 1 && each[axis - 1] === width;
+  const isNear = (each: Steps) =>
+    each[axis] === 0 && Math.abs(each[axis - 1] ?? lanes) * (lanes / width - 1) < lanes;
+  return steps.some(isRun) && steps.every((each) => isRun(each) || isNear(each)) ? axis : undefined;
 }
 
 /** Whether more than where loads read depends on one of the axes. */

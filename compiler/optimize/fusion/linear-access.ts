@@ -67,16 +67,32 @@ export function stepAlong({ load, steps, row }: LinearAccess, axis: number): num
 }
 
 /**
- * By how many elements each axis moves a load within memory, guards aside, or undefined if that is not even.
+ * By how many elements each axis moves a load within memory, guards aside; undefined for axes that do not move it evenly.
  * Rows of a column lie anywhere: the axes that choose them move by more than any row.
  */
-export function memorySteps({ value, index }: LoadScalar, box: Box): readonly number[] | undefined {
-  if (!isColumn(value)) return linearSteps(linearOffset(index, value.shape, box), box)?.steps;
+export function memorySteps(
+  { value, index }: LoadScalar,
+  box: Box,
+): readonly (number | undefined)[] {
+  if (!isColumn(value)) return evenSteps(linearOffset(index, value.shape, box), box);
   const [row, ...rest] = index;
-  const within = linearSteps(linearOffset(rest, value.shape.slice(1), box), box);
-  if (within === undefined) return undefined;
+  const within = evenSteps(linearOffset(rest, value.shape.slice(1), box), box);
   const chosen = axesOf(row!);
-  return within.steps.map((step, axis) => (chosen.has(axis) ? Number.POSITIVE_INFINITY : step));
+  return within.map((step, axis) => (chosen.has(axis) ? Number.POSITIVE_INFINITY : step));
+}
+
+/** The coefficients of an affine, undefined for axes in quotients or remainders. */
+function evenSteps(affine: Affine, box: Box): readonly (number | undefined)[] {
+  const steps: (number | undefined)[] = box.axes.map(() => 0);
+  const { terms } = simplifyAffine(affine, box);
+  for (const { coefficient, atom } of terms) {
+    if (atom.kind === "axis") steps[atom.axis] = coefficient;
+  }
+  for (const { atom } of terms) {
+    if (atom.kind === "axis") continue;
+    for (const axis of axesOf(atomAffine(atom))) steps[axis] = undefined;
+  }
+  return steps;
 }
 
 /** The coefficients of an affine, or undefined if it has quotients or remainders of the axes. */

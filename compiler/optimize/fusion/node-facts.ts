@@ -152,7 +152,6 @@ export function runsAlongReduction(node: Compute, batchMax: number): boolean {
   let votes = 0;
   for (const load of loadsOf(node.body)) {
     const steps = memorySteps(load, box);
-    if (steps === undefined) continue;
     if (steps[innermost] === 1) votes++;
     if (steps[outer] === 1) votes--;
   }

@@ -58,15 +58,16 @@ function runOf(node: Compute, batchMax: number, facts: NodeFacts): Run | undefin
   const box = boxOf(node, batchMax);
   const steps = facts.loads(node).map((load) => memorySteps(load, box));
   // Vectors of results run along memory already, or it is not known how they do. Numbers of a result are read once.
-  const moves = (each: readonly number[]) => each.slice(parallel.length).some((step) => step !== 0);
-  if (steps.some((each) => each === undefined || (each[results] === 1 && moves(each))))
+  const moves = (each: readonly (number | undefined)[]) =>
+    each.slice(parallel.length).some((step) => step !== 0);
+  if (steps.some((each) => each.includes(undefined) || (each[results] === 1 && moves(each))))
     return undefined;
   const points = extents.findIndex(
     (extent, axis) =>
       axis >= parallel.length &&
       isLong(axis) &&
       isFixed(extent) &&
-      steps.some((each) => each![axis] === 1 && each![results] === extent.constant),
+      steps.some((each) => each[axis] === 1 && each[results] === extent.constant),
   );
   if (points < 0) return undefined;
   const others = node.reduction.toSpliced(points - parallel.length, 1);
