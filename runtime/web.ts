@@ -40,8 +40,9 @@ export { LambdaCallback, type LambdaFunctions } from "./training/callbacks/lambd
 export type { ColumnInput, NestedNumbers } from "./training/column-input.ts";
 export { TrainingError } from "./training/error.ts";
 export type { History } from "./training/history.ts";
-export type { BatchOptions, FitOptions, LoadOptions, Tensor } from "./training/model.ts";
+export type { Tensor } from "./training/model.ts";
 export { Model } from "./training/model.ts";
+export type { BatchOptions, FitOptions, LoadOptions } from "./training/model-options.ts";
 export type { FitProgress } from "./training/report/progress-reporter.ts";
 export { type EpochReport, type Reporter, silentReporter } from "./training/report/reporter.ts";
 export type { RunState } from "./training/run-state.ts";

@@ -71,6 +71,7 @@ function createMethods({ model }: TrainerPlan): OptionalKind<MethodDeclarationSt
   const batchOptions = ["options", "nnc.BatchOptions", "{}"] as const;
   const path = ["path", "string"] as const;
   const bytes = ["bytes", "Uint8Array"] as const;
+  const loadOptions = ["options", "nnc.LoadOptions", "{}"] as const;
   const metrics = `Promise<${model}Metrics>`;
   const delegates: readonly Delegate[] = [
     {
@@ -117,9 +118,9 @@ function createMethods({ model }: TrainerPlan): OptionalKind<MethodDeclarationSt
     },
     {
       name: "load",
-      parameters: [path],
+      parameters: [path, loadOptions],
       returns: "Promise<void>",
-      docs: "Takes the weights of a weights file or a checkpoint.",
+      docs: "Takes the weights of a weights file or a checkpoint; with `skipMismatch`, those that match.",
     },
     {
       name: "resume",
@@ -135,9 +136,9 @@ function createMethods({ model }: TrainerPlan): OptionalKind<MethodDeclarationSt
     },
     {
       name: "setWeights",
-      parameters: [bytes],
+      parameters: [bytes, loadOptions],
       returns: "Promise<void>",
-      docs: "Takes the weights from the bytes of a weights file or a checkpoint.",
+      docs: "Takes the weights from the bytes of a weights file or a checkpoint, as `load` does.",
     },
     {
       name: "checkpoint",

@@ -54,6 +54,11 @@ function flatten(
     for (const row of input as readonly NestedNumbers[]) appendNested(plan, row, 0, values);
     return { values, rows: input.length };
   }
+  if (!isTypedArray(input) && !isTensor(input)) {
+    throw new TrainingError(
+      `column ${plan.name} takes a typed array, a tensor { data, shape } or nested arrays of numbers, found ${describe(input)}`,
+    );
+  }
   const { data, shape } = "shape" in input ? input : { data: input as NumericArray, shape: null };
   if (shape === null) {
     if (data.length % width !== 0) {
@@ -70,6 +75,21 @@ function flatten(
     );
   }
   return { values: data, rows };
+}
+
+/** Programs that no type checker has seen may give anything. */
+function isTypedArray(input: unknown): boolean {
+  return ArrayBuffer.isView(input) && !(input instanceof DataView);
+}
+
+function isTensor(input: unknown): boolean {
+  if (typeof input !== "object" || input === null) return false;
+  const { data, shape } = input as { readonly data?: unknown; readonly shape?: unknown };
+  return isTypedArray(data) && Array.isArray(shape);
+}
+
+function describe(input: unknown): string {
+  return typeof input === "string" ? `the text ${JSON.stringify(input)}` : String(input);
 }
 
 /** Checks the shape level by level, so that the message can say where it differs. */

@@ -5,16 +5,24 @@
 
 import type { Column } from "../data/column.ts";
 import type { Device } from "../devices/device.ts";
-import type { CallbackSpec, TrainerDefinition, TrainerPlan } from "../plan.ts";
+import type { TrainerDefinition, TrainerPlan } from "../plan.ts";
 import type { FileStorage } from "../storage/file-storage.ts";
-import type { Callback } from "./callbacks/callback.ts";
 import { type ColumnInput, columnFromInput } from "./column-input.ts";
 import { TrainingError } from "./error.ts";
 import type { OutputTensor } from "./evaluate.ts";
 import type { History } from "./history.ts";
+import {
+  type BatchOptions,
+  batchOptionNames,
+  checkOptions,
+  type FitOptions,
+  fitOptionNames,
+  type LoadOptions,
+  loadOptionNames,
+} from "./model-options.ts";
 import { LineReporter, type TextSink } from "./report/line-reporter.ts";
-import { type FitProgress, ProgressReporter } from "./report/progress-reporter.ts";
-import { type Reporter, silentReporter } from "./report/reporter.ts";
+import { ProgressReporter } from "./report/progress-reporter.ts";
+import { silentReporter } from "./report/reporter.ts";
 import type { RunState } from "./run-state.ts";
 import type { SelfTestResult } from "./self-test.ts";
 import { formatSummary } from "./summary.ts";
@@ -24,53 +32,6 @@ import { Trainer } from "./trainer.ts";
 export interface Tensor<Data = Float32Array> {
   readonly data: Data;
   readonly shape: readonly number[];
-}
-
-/** Keras' arguments of `fit`; what is left out is as in the model's train block. */
-export interface FitOptions<Data> {
-  readonly epochs?: number;
-  readonly batchSize?: number;
-  readonly shuffle?: boolean;
-  /** The number of the first epoch; `epochs` is that after the last. */
-  readonly initialEpoch?: number;
-  /** Batches of an epoch, where that is not once through the rows; the next epoch goes on where it ends. */
-  readonly stepsPerEpoch?: number;
-  /** Batches to validate on, where that is not all of them. */
-  readonly validationSteps?: number;
-  /** Epochs from one validation to the next, or those after which there is one, counted from 1. */
-  readonly validationFreq?: number | readonly number[];
-  readonly learningRate?: number;
-  /** Run-time numbers of the optimizer by name, `learning_rate` among them. */
-  readonly hypers?: Readonly<Record<string, number>>;
-  /** A share of the rows, taken from their end, or data of its own; null for none. */
-  readonly validation?: number | Data | null;
-  readonly callbacks?: readonly (CallbackSpec | Callback)[];
-  /** Prints a line an epoch. */
-  readonly verbose?: boolean;
-  /** Gets what training has to say, instead of the console. */
-  readonly reporter?: Reporter;
-  /** Called several times a second while an epoch runs. */
-  readonly onProgress?: (progress: FitProgress) => void;
-  /** File to keep the run in, for the method `resume`: in the working folder, or among those of the browser's origin. */
-  readonly checkpoint?: string;
-  /** Write it within epochs too, every so many seconds; by default only between them. */
-  readonly checkpointSeconds?: number;
-  /** Pauses after the steps in flight: `fit` gives the history so far, and with `resume: true` goes on. */
-  readonly signal?: AbortSignal;
-  /** Goes on with the run that `signal` paused, with the same data, instead of beginning one. */
-  readonly resume?: boolean;
-  /** Trains even on a device that fails the self-test. */
-  readonly force?: boolean;
-}
-
-export interface LoadOptions {
-  /** Leaves out what the file does not have, or has with other shapes. */
-  readonly skipMismatch?: boolean;
-  readonly parts?: Readonly<Record<string, string>>;
-}
-
-export interface BatchOptions {
-  readonly batchSize?: number;
 }
 
 /** Text comes as whole lines. */
@@ -111,6 +72,7 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
   }
 
   async fit(data: Data, options: FitOptions<Data> = {}): Promise<History> {
+    checkOptions("fit", fitOptionNames, options);
     const { learningRate, hypers, validation, verbose, onProgress, ...rest } = options;
     for (const [name, value] of Object.entries(hypers ?? {})) this.#trainer.setHyper(name, value);
     if (learningRate !== undefined) this.#trainer.setHyper("learning_rate", learningRate);
@@ -126,12 +88,14 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
     return outcome.state.history;
   }
 
-  async evaluate(data: Data, { batchSize }: BatchOptions = {}): Promise<Metrics> {
-    return (await this.#trainer.evaluate(this.#columns(data), batchSize)) as Metrics;
+  async evaluate(data: Data, options: BatchOptions = {}): Promise<Metrics> {
+    checkOptions("evaluate", batchOptionNames, options);
+    return (await this.#trainer.evaluate(this.#columns(data), options.batchSize)) as Metrics;
   }
 
-  async predict(inputs: Inputs, { batchSize }: BatchOptions = {}): Promise<Outputs> {
-    const outputs = await this.#trainer.predict(this.#columns(inputs), batchSize);
+  async predict(inputs: Inputs, options: BatchOptions = {}): Promise<Outputs> {
+    checkOptions("predict", batchOptionNames, options);
+    const outputs = await this.#trainer.predict(this.#columns(inputs), options.batchSize);
     const byName = outputs.map(({ name, data, shape }: OutputTensor) => [name, { data, shape }]);
     return Object.fromEntries(byName) as Outputs;
   }
@@ -156,9 +120,10 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
 
   /**
    * Takes the weights of a weights file or a checkpoint; with `skipMismatch`, those that it has, as transfer learning
-   * needs. `parts` says what parts of the model are called in the file: `{ "Mine/trunk": "Digits/encoder" }`.
+   * needs.
    */
   async load(path: string, options: LoadOptions = {}): Promise<void> {
+    checkOptions("load", loadOptionNames, options);
     const { parts, skipMismatch = parts !== undefined } = options;
     if (skipMismatch) await this.#trainer.loadMatching(path, parts);
     else await this.#trainer.load(path);
@@ -176,6 +141,7 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
 
   /** Takes the weights of a weights file or a checkpoint, as `load` does. */
   async setWeights(bytes: Uint8Array, options: LoadOptions = {}): Promise<void> {
+    checkOptions("setWeights", loadOptionNames, options);
     const { parts, skipMismatch = parts !== undefined } = options;
     if (skipMismatch) await this.#trainer.setMatchingWeights(bytes, undefined, parts);
     else await this.#trainer.setWeights(bytes);
@@ -213,6 +179,12 @@ export class Model<Inputs, Data extends Inputs, Outputs, Metrics> {
 
   #columns(data: Inputs): readonly Column[] {
     const { plan } = this.#trainer;
+    if (typeof data !== "object" || data === null) {
+      throw new TrainingError(
+        `model ${plan.model} takes an object with its columns, found ${data}`,
+        `give ${plan.inputs.join(", ")}, and what it learns from`,
+      );
+    }
     const given = data as Columns;
     for (const name of Object.keys(given)) {
       if (!plan.columns.some((column) => column.name === name)) {

@@ -173,6 +173,13 @@ await attempt(() => model.predict({ mean_cells: features(1).subarray(1), worst_c
 const nothing = outputs.malignant;
 // @ts-expect-error: no such option
 await attempt(() => model.fit(data, { epoch: 3 }).then(() => {}));
+// @ts-expect-error: a share of the rows is validation
+await attempt(() => model.evaluate(data, { validation_split: 0.1 }));
+// @ts-expect-error: nothing to learn from
+await attempt(() => model.fit());
+// @ts-expect-error: another type's value
+await attempt(() => model.predict({ mean_cells: "cells.npy", worst_cells: features(2) }));
+await attempt(() => model.load("tumour.safetensors", { parts: { Tumour: "Old" } }));
 
 console.log(JSON.stringify({
   before, first, after, epochs: history.epoch.length, losses: history.history.loss,
@@ -225,7 +232,28 @@ function part(all: TumourData, from: number, to: number): TumourData {
       expect.stringContaining("worst_cells"),
       expect.stringContaining("cells"),
       expect.stringContaining("mean_cells"),
+      "fit has no option epoch",
+      "evaluate has no option validation_split",
+      "model Tumour takes an object with its columns, found undefined",
+      expect.stringContaining('found the text "cells.npy"'),
+      expect.stringContaining("tumour.safetensors"),
     ]);
+  });
+
+  test("its types need none of Node's", async () => {
+    writeFileSync(
+      join(place, "without-node.mts"),
+      'import { Tumour } from "./functional/trainer.js";\nawait Tumour.create();\n',
+    );
+    const checked = await runNode(
+      [
+        join(root, "node_modules/typescript/bin/tsc"),
+        ...["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--typeRoots", ".", "--lib"],
+        ...["es2023,dom", "--target", "es2022", "--module", "nodenext", "without-node.mts"],
+      ],
+      { cwd: place },
+    );
+    expect(checked).toMatchObject({ code: 0, out: "" });
   });
 
   test("its source is strict TypeScript by itself", async () => {

@@ -51,10 +51,10 @@ export declare class Line {
     testOnBatch(data: LineData): Promise<LineMetrics>;
     summary(): string;
     save(path: string): Promise<void>;
-    load(path: string): Promise<void>;
+    load(path: string, options?: nnc.LoadOptions): Promise<void>;
     resume(path: string): Promise<void>;
     weights(): Promise<Uint8Array<ArrayBuffer>>;
-    setWeights(bytes: Uint8Array): Promise<void>;
+    setWeights(bytes: Uint8Array, options?: nnc.LoadOptions): Promise<void>;
     checkpoint(): Promise<Uint8Array<ArrayBuffer>>;
     restore(bytes: Uint8Array): Promise<void>;
     selfTest(): Promise<nnc.SelfTestResult>;
@@ -103,6 +103,7 @@ const history = await model.fit({ x: [1, 2], y: new Float32Array(2) }, { epochs:
 const losses: readonly number[] | undefined = history.history["loss"];
 const { prediction } = await model.predict({ x: new Float64Array(1) });
 const first: number | undefined = prediction.data[0];
+await model.load("other.safetensors", { parts: { Line: "Other" } });
 const { loss } = await model.evaluate({ x: [1], y: [2], sample_weight: [0.5] });
 console.log(losses, first, loss.toFixed(2));
 // @ts-expect-error a model without this input

@@ -4,7 +4,7 @@ import type { Column } from "../../data/column.ts";
 import type { Device } from "../../devices/device.ts";
 import type { ColumnSource, TrainerDefinition } from "../../plan.ts";
 import { JsonReporter } from "../report/json-reporter.ts";
-import { LineReporter, type TextSink } from "../report/line-reporter.ts";
+import { LineReporter, type Terminal, type TextSink } from "../report/line-reporter.ts";
 import type { Reporter } from "../report/reporter.ts";
 
 export interface CommandEnvironment {
@@ -21,7 +21,7 @@ export interface CommandEnvironment {
   readonly out: TextSink;
   readonly errors: TextSink;
   /** Shows a progress bar; absent where the standard error is no terminal. */
-  readonly terminal?: NodeJS.WriteStream | undefined;
+  readonly terminal?: Terminal | undefined;
   /** Calls back when the user or the system wants the process to end; gives a function that stops listening. */
   readonly onInterrupt: (listener: (signal: "SIGINT" | "SIGTERM") => void) => () => void;
 }

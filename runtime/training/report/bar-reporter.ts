@@ -2,17 +2,17 @@
 
 import type progress from "cli-progress";
 import { formatLogs } from "./format.ts";
-import { LineReporter, type TextSink } from "./line-reporter.ts";
+import { LineReporter, type Terminal, type TextSink } from "./line-reporter.ts";
 import { startBar } from "./progress-bar.ts";
 import type { EpochReport } from "./reporter.ts";
 
 export class BarReporter extends LineReporter {
   override readonly wantsProgress = true;
-  readonly #terminal: NodeJS.WriteStream;
+  readonly #terminal: Terminal;
   #bar: progress.SingleBar | undefined;
 
   /** `terminal` shows the bar; `out` gets the lines, and may be a pipe. */
-  constructor(out: TextSink, terminal: NodeJS.WriteStream) {
+  constructor(out: TextSink, terminal: Terminal) {
     super(out, terminal);
     this.#terminal = terminal;
   }

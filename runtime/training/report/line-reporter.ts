@@ -8,6 +8,11 @@ export interface TextSink {
   write(text: string): unknown;
 }
 
+/** A stream that shows a progress bar: `process.stderr`. Declared here so that trainers' types need none of Node's. */
+export interface Terminal extends TextSink {
+  readonly isTTY: boolean;
+}
+
 export class LineReporter implements Reporter {
   readonly wantsProgress: boolean = false;
   readonly #out: TextSink;

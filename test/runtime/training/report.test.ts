@@ -2,7 +2,7 @@
 
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { columnFromInput } from "../../../runtime/training/column-input.ts";
+import { type ColumnInput, columnFromInput } from "../../../runtime/training/column-input.ts";
 import {
   encodeCsv,
   encodeJsonLines,
@@ -142,6 +142,12 @@ describe("columns from values", () => {
     [{ data: new Uint8Array(8), shape: [2, 4] }, /rows of \[2, 2\], not a tensor of \[2, 4\]/],
     [[[[1, 2]]], /axis 0 of a row has 1 values/],
     [[1, 2], /not single numbers/],
+    [
+      "x.npy",
+      /takes a typed array, a tensor .* or nested arrays of numbers, found the text "x.npy"/,
+    ],
+    [{ data: [1, 2, 3, 4], shape: [1, 2, 2] }, /found \[object Object\]/],
+    [null, /found null/],
     [Int32Array.of(1, 2, 3, 256), /whole numbers from 0 to 255, and 256 is not/],
     [
       [
@@ -153,7 +159,7 @@ describe("columns from values", () => {
       /0.5 is not one of them/,
     ],
   ])("%j is refused", (input, message) => {
-    expect(() => columnFromInput(image, input)).toThrow(message);
+    expect(() => columnFromInput(image, input as ColumnInput)).toThrow(message);
   });
 
   it("of bool are 0 and 1", () => {
