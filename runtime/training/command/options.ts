@@ -12,8 +12,8 @@ export interface OptionRow {
   readonly help: string;
 }
 
-/** Values as written; true where none was. A repeated option counts with its last value. */
-export type ParsedOptions = ReadonlyMap<string, string | true>;
+/** Values as written, in their order; true where none was. Unless all are asked for, the last one counts. */
+export type ParsedOptions = ReadonlyMap<string, readonly (string | true)[]>;
 
 /** @throws TrainingError for an unknown option, a missing value, or one too many. */
 export function parseOptions(
@@ -21,15 +21,23 @@ export function parseOptions(
   argv: readonly string[],
   command: string,
 ): ParsedOptions {
-  const parsed = new Map<string, string | true>();
+  const parsed = new Map<string, (string | true)[]>();
+  const add = (name: string, value: string | true) => {
+    parsed.set(name, [...(parsed.get(name) ?? []), value]);
+  };
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at]!;
     if (word === "-h") {
-      parsed.set("help", true);
+      add("help", true);
       continue;
     }
     if (!word.startsWith("--")) {
-      throw new TrainingError(`unexpected argument ${word}`, `see ${command} --help`);
+      throw new TrainingError(
+        `unexpected argument ${word}`,
+        table.some((row) => row.name === word)
+          ? `did you mean --${word}?`
+          : `see ${command} --help`,
+      );
     }
     const [name = "", ...rest] = word.slice(2).split("=");
     const row = table.find((candidate) => candidate.name === name);
@@ -38,14 +46,14 @@ export function parseOptions(
     const next = argv[at + 1];
     if (row.value === undefined) {
       if (attached !== undefined) throw new TrainingError(`--${name} takes no value`);
-      parsed.set(name, true);
+      add(name, true);
     } else if (attached !== undefined) {
-      parsed.set(name, attached);
+      add(name, attached);
     } else if (next !== undefined && !next.startsWith("--")) {
-      parsed.set(name, next);
+      add(name, next);
       at++;
     } else if (row.value.optional) {
-      parsed.set(name, true);
+      add(name, true);
     } else {
       throw new TrainingError(`--${name} needs a value: --${name} ${row.value.name}`);
     }
@@ -74,8 +82,15 @@ export function countOption(
   throw new TrainingError(`--${name} must be a whole number of at least ${least}, not ${value}`);
 }
 
-export function numberOption(parsed: ParsedOptions, name: string): number | undefined {
-  const text = parsed.get(name);
+/** A number above 0, or undefined if the option was not given. */
+export function positiveOption(parsed: ParsedOptions, name: string): number | undefined {
+  const value = numberOption(parsed, name);
+  if (value === undefined || value > 0) return value;
+  throw new TrainingError(`--${name} must be a number above 0, not ${value}`);
+}
+
+function numberOption(parsed: ParsedOptions, name: string): number | undefined {
+  const text = lastOption(parsed, name);
   if (text === undefined) return undefined;
   const value = Number(text);
   if (text === true || text.trim() === "" || !Number.isFinite(value)) {
@@ -85,8 +100,18 @@ export function numberOption(parsed: ParsedOptions, name: string): number | unde
 }
 
 export function textOption(parsed: ParsedOptions, name: string): string | undefined {
-  const value = parsed.get(name);
+  const value = lastOption(parsed, name);
   return value === true ? undefined : value;
+}
+
+/** All values of an option that may be repeated. */
+export function textOptions(parsed: ParsedOptions, name: string): readonly string[] {
+  return (parsed.get(name) ?? []).filter((value) => value !== true);
+}
+
+/** The value that counts, true for an option without one. */
+export function lastOption(parsed: ParsedOptions, name: string): string | true | undefined {
+  return parsed.get(name)?.at(-1);
 }
 
 function unknownOption(table: readonly OptionRow[], name: string, command: string): TrainingError {

@@ -82,7 +82,10 @@ export function inputSources(
   }
   return plan.inputs.map((name) => {
     const path = byName.get(name);
-    if (path === undefined) throw new TrainingError(`no file was given for the input ${name}`);
+    if (path === undefined) {
+      const files = plan.inputs.map((input) => `${input}=FILE`).join(" and ");
+      throw new TrainingError(`no file was given for the input ${name}`, `give ${files}`);
+    }
     const column = plan.columns.find((candidate) => candidate.name === name)!;
     return { column, path, ...readerFor(plan, column, path) };
   });

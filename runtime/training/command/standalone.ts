@@ -14,11 +14,13 @@ import { evaluateCommand } from "./evaluate.ts";
 import {
   countOption,
   formatOptions,
-  numberOption,
+  lastOption,
   type OptionRow,
   type ParsedOptions,
   parseOptions,
+  positiveOption,
   textOption,
+  textOptions,
 } from "./options.ts";
 import { predictCommand } from "./predict.ts";
 import { trainCommand } from "./train.ts";
@@ -51,7 +53,11 @@ const OPTIONS: readonly OptionRow[] = [
     help: "write the trained weights, or the predictions",
   },
   { name: "evaluate", help: "only evaluate the trained weights on the test data" },
-  { name: "predict", value: { name: "FILE" }, help: "only predict for the rows of a file" },
+  {
+    name: "predict",
+    value: { name: "FILE" },
+    help: "only predict for the rows of a file; INPUT=FILE, repeated, for several inputs",
+  },
   {
     name: "weights",
     value: { name: "FILE" },
@@ -117,11 +123,15 @@ async function run(environment: CommandEnvironment, parsed: ParsedOptions): Prom
   if (parsed.has("selftest")) return selfTestCommand(environment, threads ?? 1);
   const weights = textOption(parsed, "weights");
   const output = textOption(parsed, "output");
-  const input = textOption(parsed, "predict");
-  const located = { ...environment, dataFolder: dataFolder(environment, parsed) };
-  if (input !== undefined) {
-    return predictCommand(located, { weights, threads, inputs: [input], output });
+  const inputs = textOptions(parsed, "predict");
+  if (inputs.length > 0 && parsed.has("evaluate")) {
+    throw new TrainingError(
+      "--evaluate and --predict exclude each other",
+      "run one, then the other",
+    );
   }
+  const located = { ...environment, dataFolder: dataFolder(environment, parsed) };
+  if (inputs.length > 0) return predictCommand(located, { weights, threads, inputs, output });
   const batchSize = countOption(parsed, "batch-size", 1);
   const json = parsed.has("json");
   if (parsed.has("evaluate"))
@@ -129,13 +139,13 @@ async function run(environment: CommandEnvironment, parsed: ParsedOptions): Prom
   return trainCommand(located, {
     epochs: countOption(parsed, "epochs", 0),
     batchSize,
-    learningRate: numberOption(parsed, "learning-rate"),
+    learningRate: positiveOption(parsed, "learning-rate"),
     weights,
     seed: countOption(parsed, "seed", Number.MIN_SAFE_INTEGER),
     threads,
-    resume: parsed.get("resume"),
+    resume: lastOption(parsed, "resume"),
     checkpoint: textOption(parsed, "checkpoint"),
-    checkpointSeconds: numberOption(parsed, "checkpoint-seconds"),
+    checkpointSeconds: positiveOption(parsed, "checkpoint-seconds"),
     output,
     json,
     force: parsed.has("force"),

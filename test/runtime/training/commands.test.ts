@@ -187,6 +187,9 @@ describe("a trainer by itself", () => {
     [["--epochs=1.5"], "error: --epochs must be a whole number of at least 0, not 1.5\n"],
     [["--json=1"], "error: --json takes no value\n"],
     [["5"], "error: unexpected argument 5\n  = see node trainer.js --help\n"],
+    [["evaluate"], "error: unexpected argument evaluate\n  = did you mean --evaluate?\n"],
+    [["--learning-rate", "-1"], "error: --learning-rate must be a number above 0, not -1\n"],
+    [["--evaluate", "--predict", "x.csv"], "error: --evaluate and --predict exclude each other\n"],
     [
       ["--batch-size", "9"],
       "error: a batch of 9 rows is more than the 8 the trainer was built for\n",
@@ -227,6 +230,17 @@ describe("a trainer by itself", () => {
     });
     expect(inputSources(plan, ["t10k-images-idx3-ubyte.gz"])[0]).toMatchObject({ reader: "idx" });
     expect(() => inputSources(plan, ["y=a.csv"])).toThrow(/no input y/);
+    const two = { ...plan, inputs: ["x", "y"] };
+    expect(inputSources(two, ["x=a.csv", "y=b.npy"])).toMatchObject([
+      { path: "a.csv", reader: "csv" },
+      { path: "b.npy", reader: "npy" },
+    ]);
+    expect(() => inputSources(two, ["x=a.csv"])).toThrow(
+      expect.objectContaining({
+        message: "no file was given for the input y",
+        hint: "give x=FILE and y=FILE",
+      }),
+    );
     expect(() => inputSources(plan, ["a.txt"])).toThrow(/format of a.txt/);
   });
 });
