@@ -1,17 +1,14 @@
 /** Index notation with axes of a rule's own names, which no value of a program has. */
 
-import { notation as inWords } from "../case-rules.ts";
 import type { NodeCall, Value } from "./rule.ts";
 
-/** `name[n < 4, c < 5] = body`. */
+/** `name[n < 4, c < 5] = body`; the type is f32 unless it is given. */
 export function notation(
   call: NodeCall,
   axes: readonly string[],
   shape: readonly number[],
   body: string,
-  dtype: Value["dtype"] = "f32",
+  dtype?: Value["dtype"],
 ): Value {
-  const [name] = call.fresh(1) as [string];
-  call.state(inWords(name, axes, shape, body), [name]);
-  return { dtype, shape, expression: name };
+  return call.indexed(shape, () => body, dtype, axes);
 }

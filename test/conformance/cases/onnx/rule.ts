@@ -48,11 +48,12 @@ export interface NodeCall {
   literal(data: ArrayLike<number>, shape: readonly number[], dtype?: Value["dtype"]): Value;
   /** `name = expression`; the type is f32 unless it is given. */
   define(expression: string, shape: readonly number[], dtype?: Value["dtype"]): Value;
-  /** `name[i < …, j < …] = body`. */
+  /** `name[i < …, j < …] = body`; axes get fresh names unless theirs are given. */
   indexed(
     shape: readonly number[],
     body: (axes: readonly string[]) => string,
     dtype?: Value["dtype"],
+    names?: readonly string[],
   ): Value;
   /** Names for axes or bindings that nothing else of the program has. */
   fresh(count: number): readonly string[];

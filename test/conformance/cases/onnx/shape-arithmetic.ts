@@ -1,5 +1,6 @@
 /** Shapes of results and places in them, by NumPy's rules. */
 
+import { reduction as inWords } from "../case-rules.ts";
 import { BadOnnxFile } from "./model.ts";
 import type { NodeCall, Value } from "./rule.ts";
 
@@ -47,8 +48,7 @@ export function reduction(
 ): string {
   if (sizes.length === 0) return body([]);
   const axes = call.fresh(sizes.length);
-  const bounded = axes.map((axis, i) => `${axis} < ${sizes[i]}`);
-  return `${reducer}[${bounded.join(", ")}] (${body(axes)})`;
+  return inWords(reducer, axes, sizes, `(${body(axes)})`);
 }
 
 export function reshaped(call: NodeCall, value: Value, shape: readonly number[]): Value {

@@ -1,7 +1,7 @@
 /** The program as it grows: statements, the tensors that they read, and what they come to before it runs. */
 
 import { type CaseProgram, NotExpressible, type Tensor } from "../case-program.ts";
-import { float, list } from "../case-rules.ts";
+import { float, list, notation } from "../case-rules.ts";
 import { interpretOutputs } from "../interpreter-target.ts";
 import type { Value, Weight } from "./rule.ts";
 
@@ -50,12 +50,13 @@ export class Statements {
     shape: readonly number[],
     body: (axes: readonly string[]) => string,
     dtype: Value["dtype"] = "f32",
+    names?: readonly string[],
   ): Value {
     if (shape.length === 0) return this.define(body([]), shape, dtype);
-    const [name, ...axes] = this.fresh(1 + shape.length) as [string, ...string[]];
+    const [name] = this.fresh(1) as [string];
     if (shape.includes(0)) return this.#nothing(name, shape, dtype);
-    const bounded = axes.map((axis, i) => `${axis} < ${shape[i]}`);
-    this.state(`${name}[${bounded.join(", ")}] = ${body(axes)}`, [name]);
+    const axes = names ?? this.fresh(shape.length);
+    this.state(notation(name, axes, shape, body(axes)), [name]);
     return { dtype, shape, expression: name };
   }
 
