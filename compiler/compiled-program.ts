@@ -3,14 +3,11 @@
  * files, calling the C compiler and running the result belong to `cli/` and `trainer/`.
  */
 
-import type { CudaProgram } from "../runtime/devices/cuda/cuda-program.ts";
-import type { WgslProgram } from "../runtime/devices/webgpu/wgsl-program.ts";
 import type { TrainerPlan } from "../runtime/plan.ts";
-import type { PlanChoice } from "./optimize/target-description.ts";
 import type { PassTiming } from "./pipeline.ts";
+import type { KernelReport } from "./schedule/report-kernel.ts";
 import type { CSource } from "./targets/cpu/c-source.ts";
-
-export type { PassTiming };
+import type { KernelCode } from "./targets/kernel-code.ts";
 
 /**
  * The functions of a `TrainerDefinition` as JavaScript source. They are evaluated in process by `nnc train` and
@@ -26,59 +23,6 @@ export interface TrainerFunctions {
   /** Statements of `readMetrics(read)`, returning numbers by metric name, `loss` first. */
   readonly readMetrics: string;
 }
-
-/** One kernel as `nnc explain` shows it. */
-export interface KernelReport {
-  /** `train`, `evaluate`, `predict` or the name of a statistic. */
-  readonly graph: string;
-  /** The function in C, the module's kernel in WGSL. */
-  readonly name: string;
-  /** What the schedule made of it: `contraction`, `rows`, `update`, `map`, … */
-  readonly kind: string;
-  /** How its products are computed where not as they stand: `Winograd F(2×2, 3×3)`. */
-  readonly algorithm: string | null;
-  /** What it computes, in order, in the model's words: `dense_1: matmul, bias, relu`. */
-  readonly computes: readonly string[];
-  /** How many nodes of the graph it fuses. */
-  readonly stages: number;
-  /** Values that never are in memory for that, and bytes that are not moved. */
-  readonly savedValues: number;
-  readonly savedBytes: number;
-  /** Neighbours that it is not fused with, by their names, and why. */
-  readonly apart: readonly { readonly kernel: string; readonly why: string }[];
-  /** Independent kernels that run in the same launch. */
-  readonly launchedWith: readonly string[];
-  /** How often a step runs it: more than once in a loop. */
-  readonly times: number;
-  /** Whether these are one launch, with all else that the loop does, and not one each. */
-  readonly loopIsOneLaunch: boolean;
-  /** Places in the source, `digits.nn:5:30`. */
-  readonly origins: readonly string[];
-  /** Of one launch with a full batch. */
-  readonly flops: number;
-  readonly bytes: number;
-  readonly predictedSeconds: number;
-  /** What those seconds are spent waiting for. */
-  readonly boundBy: "memory" | "arithmetic";
-  /** How the CPU cuts its contraction; null where there is none. */
-  readonly plan: PlanReport | null;
-}
-
-export interface PlanReport {
-  /** What measured plans are kept by: contractions of one shape have one plan. */
-  readonly shape: string;
-  readonly choice: PlanChoice;
-  /** Whether it was measured to be the fastest, not predicted. */
-  readonly isTuned: boolean;
-}
-
-/** The kernels as the target takes them. */
-export type KernelCode =
-  /** Source of the kernel library, see runtime/native/nnc_step.h. */
-  | { readonly target: "cpu"; readonly c: CSource }
-  | { readonly target: "wgsl"; readonly program: WgslProgram }
-  /** `sources` are CUDA C++, one for each variant of the program. */
-  | { readonly target: "cuda"; readonly program: CudaProgram; readonly sources: readonly string[] };
 
 export interface CompiledProgram {
   readonly plan: TrainerPlan;

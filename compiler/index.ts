@@ -3,7 +3,7 @@
  * come from a host, the target is described by data, and writing, running `cc` and reading clocks is for others.
  */
 
-import type { BegunProgram, CompiledProgram, KernelCode } from "./compiled-program.ts";
+import type { BegunProgram, CompiledProgram } from "./compiled-program.ts";
 import { type Diagnostic, DiagnosticSink } from "./diagnostics/diagnostic.ts";
 import { beginPasses, type PassesOptions, type PassesResult } from "./passes.ts";
 import { type LowerOptions, lower } from "./semantics/lower.ts";
@@ -16,6 +16,7 @@ import { type Clock, clocksOffset, planClocks } from "./targets/cpu/clocks.ts";
 import { KernelPrinter } from "./targets/cpu/print-kernel.ts";
 import { LibraryPrinter, type PartTaker } from "./targets/cpu/print-module.ts";
 import { printCuda } from "./targets/cuda/print-module.ts";
+import type { KernelCode } from "./targets/kernel-code.ts";
 import { reportLoops } from "./targets/report-loops.ts";
 import { printWgsl } from "./targets/wgsl/print-module.ts";
 import { printTrainerFunctions } from "./trainer-functions.ts";

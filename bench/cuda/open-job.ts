@@ -1,6 +1,6 @@
 /** A prepared job on a device of nnc's, ready to be timed. */
 
-import type { KernelReport } from "../../compiler/compiled-program.ts";
+import type { KernelReport } from "../../compiler/schedule/report-kernel.ts";
 import { instantiateProgram } from "../../compiler/trainer/instantiate.ts";
 import { elementCount, type TensorData } from "../../runtime/data/column.ts";
 import { CpuDevice } from "../../runtime/devices/cpu/cpu-device.ts";

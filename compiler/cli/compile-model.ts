@@ -1,10 +1,11 @@
 /** From a file on the disk to a compiled program: prints diagnostics, and fails after errors. */
 
-import type { BegunProgram, CompiledProgram, PassTiming } from "../compiled-program.ts";
+import type { BegunProgram, CompiledProgram } from "../compiled-program.ts";
 import { assertExhaustive } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import { beginToCompile, type CompileOptions } from "../index.ts";
 import type { PlanSource } from "../optimize/target-description.ts";
+import type { PassTiming } from "../pipeline.ts";
 import type { Precision } from "../semantics/precision.ts";
 import type { LoweredProgram } from "../semantics/program.ts";
 import type { Clock } from "../targets/cpu/clocks.ts";

@@ -4,8 +4,8 @@ import { findCudaDevice } from "../../runtime/devices/cuda/find-cuda.ts";
 import type { CudaImage } from "../../runtime/devices/cuda/kernel-image.ts";
 import { chooseVariant, type KnownDevice } from "../../runtime/devices/cuda/variant.ts";
 import { DeviceError } from "../../runtime/devices/device.ts";
-import type { KernelCode } from "../compiled-program.ts";
 import { type CudaCompiler, compileCuda, findCudaCompiler } from "../targets/cuda/toolchain.ts";
+import type { KernelCode } from "../targets/kernel-code.ts";
 
 export type CudaCode = KernelCode & { readonly target: "cuda" };
 

@@ -4,7 +4,6 @@
  */
 
 import type { ColumnPlan } from "../../runtime/plan.ts";
-import type { KernelReport } from "../compiled-program.ts";
 import { invariant } from "../diagnostics/diagnostic.ts";
 import type { GraphContext } from "../graph/context.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
@@ -32,7 +31,7 @@ import {
   taskSlots,
 } from "./memory-plan.ts";
 import { updateName } from "./names.ts";
-import { companyOf, originsOf, reportKernel } from "./report-kernel.ts";
+import { companyOf, type KernelReport, originsOf, reportKernel } from "./report-kernel.ts";
 import { movingSeconds } from "./reuse.ts";
 import { withChains } from "./row-chains.ts";
 import { hasRows, rowsPerTask } from "./row-loops.ts";

@@ -1,7 +1,8 @@
 /** Says of kernels in loops which loops have become a single launch, as targets decide only when they print. */
 
-import type { KernelCode, KernelReport } from "../compiled-program.ts";
 import type { KernelModule } from "../kernel/module.ts";
+import type { KernelReport } from "../schedule/report-kernel.ts";
+import type { KernelCode } from "./kernel-code.ts";
 
 /** Reports stand in the order of the graphs' launches. */
 export function reportLoops(

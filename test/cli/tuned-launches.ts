@@ -1,8 +1,8 @@
 /** What measuring candidates would give, made up. */
 
 import type { LaunchSamples } from "../../compiler/cli/tuning/measure-candidates.ts";
-import type { KernelReport } from "../../compiler/compiled-program.ts";
 import type { PlanChoice } from "../../compiler/optimize/target-description.ts";
+import type { KernelReport } from "../../compiler/schedule/report-kernel.ts";
 
 export function planOf(number: number): PlanChoice {
   return { row: 0, rows: number + 1, vectors: 1, packed: false, blocks: null };

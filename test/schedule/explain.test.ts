@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { describeTarget } from "../../compiler/cli/machine.ts";
 import { findPackageFiles } from "../../compiler/cli/package-files.ts";
 import { diskSources } from "../../compiler/cli/source-files.ts";
-import type { KernelReport } from "../../compiler/compiled-program.ts";
 import { compile } from "../../compiler/index.ts";
+import type { KernelReport } from "../../compiler/schedule/report-kernel.ts";
 
 function kernelsOf(model: string, fusion = true): readonly KernelReport[] {
   const { program } = compile(`dsl-examples/${model}.nn`, diskSources(findPackageFiles().std), {

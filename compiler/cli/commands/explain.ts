@@ -5,7 +5,7 @@
 
 import { basename } from "node:path";
 import { formatBytes, formatLarge } from "../../../runtime/training/report/quantities.ts";
-import type { KernelReport } from "../../compiled-program.ts";
+import type { KernelReport } from "../../schedule/report-kernel.ts";
 import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
 import type { Streams } from "../streams.ts";

@@ -7,7 +7,8 @@ import {
 } from "../../../runtime/training/report/quantities.ts";
 import { formatSummary } from "../../../runtime/training/summary.ts";
 import { trainingGraphs } from "../../../runtime/training/updates.ts";
-import type { CompiledProgram, KernelReport } from "../../compiled-program.ts";
+import type { CompiledProgram } from "../../compiled-program.ts";
+import type { KernelReport } from "../../schedule/report-kernel.ts";
 import { compileModel } from "../compile-model.ts";
 import type { CompileFlags } from "../options.ts";
 import type { Streams } from "../streams.ts";

@@ -9,7 +9,7 @@ import { CpuDevice } from "../../../runtime/devices/cpu/cpu-device.ts";
 import type { TrainerDefinition } from "../../../runtime/plan.ts";
 import { ModelRunner } from "../../../runtime/training/model-runner.ts";
 import { consecutiveRows } from "../../../runtime/training/permutation.ts";
-import type { KernelReport } from "../../compiled-program.ts";
+import type { KernelReport } from "../../schedule/report-kernel.ts";
 import { candidateOf } from "../../schedule/schedule-program.ts";
 import { clocksResult } from "../../targets/cpu/clocks.ts";
 import { instantiateProgram } from "../../trainer/instantiate.ts";
