@@ -10,6 +10,7 @@ import type { Device } from "./devices/device.ts";
 import type { TrainerDefinition } from "./plan.ts";
 import { nodeStorage } from "./storage/node-storage.ts";
 import { type CommandEnvironment, processEnvironment } from "./training/command/environment.ts";
+import { endWithOutput } from "./training/command/output.ts";
 import { runStandalone } from "./training/command/standalone.ts";
 import { Model } from "./training/model.ts";
 
@@ -68,6 +69,7 @@ export async function runTrainer(
   url: string,
   about: Pick<CommandEnvironment, "name" | "dataFolder">,
 ): Promise<void> {
+  endWithOutput();
   const environment: CommandEnvironment = {
     ...processEnvironment(),
     ...about,

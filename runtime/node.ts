@@ -10,6 +10,7 @@ import { openGpu } from "./devices/webgpu/node-gpu.ts";
 import { openWebGpuDevice } from "./devices/webgpu/open-device.ts";
 import type { TrainerDefinition } from "./plan.ts";
 import { type CommandEnvironment, processEnvironment } from "./training/command/environment.ts";
+import { endWithOutput } from "./training/command/output.ts";
 import { runStandalone } from "./training/command/standalone.ts";
 
 export { openGpu } from "./devices/webgpu/node-gpu.ts";
@@ -24,6 +25,7 @@ export async function runTrainer(
   url: string,
   { name, dataFolder }: TrainerAbout,
 ): Promise<void> {
+  endWithOutput();
   const environment: CommandEnvironment = {
     ...processEnvironment(),
     definition,

@@ -23,7 +23,10 @@ export class SilentFailure extends Error {
 }
 
 /** Names of errors that are the user's to mend; all others are bugs. */
-const EXPECTED = new Set(["MissingCompilerError", "UnsupportedTargetError", "WgslLimitError"]);
+const EXPECTED = new Set([
+  ...["MissingCompilerError", "UnwritableCacheError"],
+  ...["UnsupportedTargetError", "WgslLimitError"],
+]);
 
 /** The lines to print for whatever was thrown. */
 export function describeFailure(error: unknown): string {

@@ -19,12 +19,22 @@ export interface TrainerFolder {
   readonly copies: Readonly<Record<string, string>>;
 }
 
-/** Fills a folder beside the wanted one, then renames. */
-export async function writeTrainerFolder(
-  folder: string,
-  { texts, copies }: TrainerFolder,
-): Promise<void> {
+/**
+ * Fills a folder beside the wanted one, then renames.
+ * @throws CommandError if something else is there, or it cannot be written.
+ */
+export async function writeTrainerFolder(folder: string, files: TrainerFolder): Promise<void> {
   await checkReplaceable(folder);
+  await fillFolder(folder, files).catch((error: NodeJS.ErrnoException) => {
+    if (error.syscall === undefined) throw error;
+    throw new CommandError(
+      `${folder}: expected to write the trainer, found ${error.message}`,
+      "check that the folder can be written to and that the disk has room, or name another with -o",
+    );
+  });
+}
+
+async function fillFolder(folder: string, { texts, copies }: TrainerFolder): Promise<void> {
   await mkdir(dirname(folder), { recursive: true });
   const temporary = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
   // What mkdtemp makes is for its owner alone.

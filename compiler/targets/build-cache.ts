@@ -10,7 +10,7 @@ import { access, constants, readFile, rename, writeFile } from "node:fs/promises
 import { homedir, tmpdir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import { InvariantError } from "../diagnostics/diagnostic.ts";
-import { ObjectFiles, runCompiler } from "./object-files.ts";
+import { ObjectFiles, runCompiler, UnwritableCacheError } from "./object-files.ts";
 
 /** No compiler, or none that works: the user's to mend, and said so by the command line. */
 export class MissingCompilerError extends Error {
@@ -67,6 +67,7 @@ export interface Compilation {
 /**
  * Compiles, unless the cache has it.
  * @throws MissingCompilerError if `explain` says that the compiler itself lacks something.
+ * @throws UnwritableCacheError if the cache takes no files, or no more.
  * @throws InvariantError if the compiler refuses the source, which is kept.
  */
 export async function compileCached(
@@ -109,6 +110,8 @@ export async function compileCached(
     if (failure !== null) {
       const lacking = explain?.(failure);
       if (lacking !== undefined) throw new MissingCompilerError(lacking);
+      const full = failure.split("\n").find((line) => line.includes(noSpace));
+      if (full !== undefined) throw new UnwritableCacheError(directory, full);
       const kept = sources.map((_, i) => join(directory, `${key}-${i}${extensions.source}`));
       await parts.keepSources(sources, kept);
       throw new InvariantError(
@@ -116,14 +119,24 @@ export async function compileCached(
       );
     }
     if (isOne) await rename(objects[0]!, unfinished);
-    const checksum = await checksumOf(unfinished);
-    await writeFile(`${unfinished}.sha256`, checksum);
-    await rename(`${unfinished}.sha256`, `${path}.sha256`);
-    await rename(unfinished, path);
+    await keep(unfinished, path).catch((error: Error) => {
+      throw new UnwritableCacheError(directory, error.message, { cause: error });
+    });
     return { path, isCached: false };
   } finally {
     if (parts !== begun) await parts.remove();
   }
+}
+
+/** How compilers and linkers say in English that a disk is full; in other languages they are quoted as a whole. */
+const noSpace = "No space left on device";
+
+/** Moves a file to its place in the cache, once its checksum is there. */
+async function keep(unfinished: string, path: string): Promise<void> {
+  const checksum = await checksumOf(unfinished);
+  await writeFile(`${unfinished}.sha256`, checksum);
+  await rename(`${unfinished}.sha256`, `${path}.sha256`);
+  await rename(unfinished, path);
 }
 
 async function checksumOf(path: string): Promise<string> {

@@ -32,6 +32,19 @@ interface ObjectFile {
 const folderPrefix = "unfinished-";
 const abandonedAfter = 24 * 60 * 60 * 1000;
 
+/** The cache takes no files: the user's to mend, and said so by the command line. */
+export class UnwritableCacheError extends Error {
+  override readonly name = "UnwritableCacheError";
+
+  constructor(directory: string, found: string, options?: ErrorOptions) {
+    super(
+      `the cache ${directory}: expected to write compiled kernels, found ${found} ` +
+        "(give it room, or name another folder in XDG_CACHE_HOME)",
+      options,
+    );
+  }
+}
+
 export class ObjectFiles {
   /** For what is made of the objects, too; there as soon as a part was begun. */
   readonly folder: string;
@@ -44,14 +57,21 @@ export class ObjectFiles {
     this.folder = join(compilation.directory, `${folderPrefix}${randomUUID()}`);
   }
 
-  /** Compiles a part, unless that was begun before; returns at once. `through` is for `runCompiler`. */
+  /**
+   * Compiles a part, unless that was begun before; returns at once. `through` is for `runCompiler`.
+   * @throws UnwritableCacheError if its file cannot be written.
+   */
   begin(text: string, through: readonly string[] = []): void {
     if (this.#begun.has(text)) return;
-    const { compiler, extension, objectArgs, environment } = this.#compilation;
-    mkdirSync(this.folder, { recursive: true });
+    const { compiler, extension, objectArgs, directory, environment } = this.#compilation;
     const source = join(this.folder, `${this.#begun.size}${extension}`);
     const object = `${source}.o`;
-    writeFileSync(source, text);
+    try {
+      mkdirSync(this.folder, { recursive: true });
+      writeFileSync(source, text);
+    } catch (error) {
+      throw new UnwritableCacheError(directory, (error as Error).message, { cause: error });
+    }
     const args = objectArgs(source, object);
     // What a compiler that is killed leaves behind goes with the folder.
     const env = { ...environment, TMPDIR: this.folder };
@@ -80,7 +100,8 @@ export class ObjectFiles {
     this.#begun.clear();
     for (const { process } of files) process.kill();
     await Promise.all(files.map(({ failure }) => failure));
-    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    // What cannot be removed is not to hide why it was made for nothing; it is removed a day later.
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
     await removeAbandoned(this.#compilation.directory);
   }
 }

@@ -1,6 +1,6 @@
 /** The command line: exit codes, hints, diagnostics, and a small model taken through every command. */
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -355,6 +355,35 @@ describe.skipIf(!isBuilt || findNativeAddon() === undefined)("a built trainer", 
     expect(other.code).toBe(1);
     expect(other.errors).toContain("holds something else than a trainer");
     expect(readdirSync(folder).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  it("says of a folder that cannot be written what to do", async () => {
+    const file = join(folder, "no-folder");
+    writeFileSync(file, "");
+    const { code, errors } = await nnc("build", model, "--target", "cpu", "-o", join(file, "out"));
+    expect(code).toBe(1);
+    expect(errors).toMatch(/^error: .*no-folder\/out: expected to write the trainer, found E/);
+    expect(errors).toContain("  = check that the folder can be written to and that the disk has");
+  });
+
+  it("quotes its path where a shell would take it apart", async () => {
+    const { out } = await nnc("build", model, "--target", "cpu", "-o", join(folder, "it's mine"));
+    const [, command = ""] = /run it with `(.*)`\n/.exec(out)!;
+    expect(execFileSync("sh", ["-c", `${command} --help`], { encoding: "utf8" })).toContain(
+      "Usage: node trainer.js",
+    );
+  });
+
+  it("ends in silence where its reader has seen enough, else says that nothing can be written", () => {
+    const run = (redirection: string) =>
+      spawnSync("sh", ["-c", `node "$0" --epochs 300 ${redirection}`, join(output, "trainer.js")], {
+        cwd: folder,
+        encoding: "utf8",
+      });
+    expect(run("| head -n 1")).toMatchObject({ status: 0, stderr: "" });
+    if (!existsSync("/dev/full")) return;
+    const full = "error: the standard output cannot be written to: ENOSPC: no space left on device";
+    expect(run(">/dev/full")).toMatchObject({ status: 1, stderr: `${full}, write\n` });
   });
 
   it("saves on Ctrl-C and exits with 130", async () => {

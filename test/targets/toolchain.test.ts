@@ -76,6 +76,30 @@ test("refused source is a bug of ours, and kept", async () => {
   expect(await readFile(join(directory, kept[0]!), "utf8")).toContain("nnc_answer");
 });
 
+test("a cache that takes no files is the user's to mend", async () => {
+  const file = join(directory, "file");
+  await writeFile(file, "");
+  const cache = join(file, "nnc");
+  await expect(compileLibrary(source, { cacheDirectory: cache })).rejects.toThrow(
+    new RegExp(
+      `^the cache ${cache}: expected to write compiled kernels, found ENOTDIR.* ` +
+        "\\(give it room, or name another folder in XDG_CACHE_HOME\\)$",
+    ),
+  );
+});
+
+test("a disk that is full while the compiler writes is the user's to mend", async () => {
+  const compiler = join(directory, "cc");
+  const full = "as: kernels.o: No space left on device";
+  await writeFile(compiler, `#!/bin/sh\n[ "$1" = --version ] || { echo "${full}" >&2; exit 1; }\n`);
+  await chmod(compiler, 0o755);
+  const environment = { ...process.env, CC: compiler };
+  const cache = join(directory, "nnc");
+  await expect(compileLibrary(source, { cacheDirectory: cache, environment })).rejects.toThrow(
+    `the cache ${cache}: expected to write compiled kernels, found ${full} (`,
+  );
+});
+
 test("no compiler is the user's to mend", async () => {
   const compile = (environment: NodeJS.ProcessEnv) =>
     compileLibrary(source, { cacheDirectory: directory, environment });

@@ -69,11 +69,16 @@ export async function build(entry: string, options: BuildFlags, streams: Streams
       : "";
   streams.out.write(
     `${shown}: trainer of ${program.plan.model} for ${program.plan.target}, ${program.kernels.length} kernels, ` +
-      `${formatBytes(memory)} of memory${size}; run it with \`node ${join(shown, "trainer.js")}\`\n`,
+      `${formatBytes(memory)} of memory${size}; run it with \`node ${asArgument(join(shown, "trainer.js"))}\`\n`,
   );
   if (program.code.target === "wgsl") streams.errors.write(describeLimits(program.code.program));
   if (page !== undefined) streams.out.write(describePage(page, shown));
   return 0;
+}
+
+/** A path as a shell takes it for one argument. */
+function asArgument(path: string): string {
+  return /^[\w./@%+:,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** The program with its self-test, whose figures are computed while the C compiler runs, and what lies beside the trainer. */
