@@ -266,6 +266,27 @@ function transformFunction(run: TileRun): {
     oneTile(sourceAt, stride("to_last", even * to.tile - back.to), true);
   }
 
+  return {
+    transform: {
+      name: transformName(run, rowsRead, areLiteral),
+      comment: `Transforms ${transform} of ${areLiteral ? `${tiles} ` : ""}tiles.`,
+      parameters: [source, ...numbers.parameters, target],
+      body: builder.statements,
+      result: null,
+      inline: false,
+    },
+    numbers: numbers.values,
+    start: first * from.row,
+  };
+}
+
+/** Different for functions of different bodies, since those of one name are printed once. */
+function transformName(
+  { transform, rank, row, ahead, tiles, from, to, back, skips, vectors, lanes, active }: TileRun,
+  rowsRead: readonly number[],
+  areLiteral: boolean,
+): string {
+  const { signs }: Transform = transforms[transform];
   const lanesUsed = active === lanes ? `${lanes}` : `${lanes}to${active}`;
   const literal = [
     `${tiles}x${vectors}x${lanesUsed}`,
@@ -276,27 +297,17 @@ function transformFunction(run: TileRun): {
     ...(skips.column ? ["c"] : []),
   ];
   const by = areLiteral ? numeral : () => "";
-  const parts = [
-    ...(row === null ? [] : [`row${signsText(step.signs![row]!)}`]),
+  return [
+    transform,
+    rank,
+    ...(row === null ? [] : [`row${signsText(signs![row]!)}`]),
     ...(ahead === null ? [] : [`ahead${by(ahead)}`]),
     ...(areLiteral ? literal : [lanesUsed]),
     ...(back === null
       ? []
       : [`back${areLiteral ? [back.from, back.to].map(numeral).join("x") : ""}`]),
     ...(skipped.length === 0 ? [] : [`skip${skipped.join("")}`]),
-  ];
-  return {
-    transform: {
-      name: [transform, rank, ...parts].join("_"),
-      comment: `Transforms ${transform} of ${areLiteral ? `${tiles} ` : ""}tiles.`,
-      parameters: [source, ...numbers.parameters, target],
-      body: builder.statements,
-      result: null,
-      inline: false,
-    },
-    numbers: numbers.values,
-    start: first * from.row,
-  };
+  ].join("_");
 }
 
 /** The rows that make up a row of points: the one that is taken as it is, and those that are added or subtracted. */

@@ -210,30 +210,17 @@ function tileFunction(
     });
   });
 
-  const parts = sums.map((loop) => {
-    if (!areLoopsLiteral) return "n";
-    const { broadcastStep, broadcastRows, runStep } = loop;
-    const count = isLiteral(loop) ? `${loop.extent.constant}` : "n";
-    const inRows = broadcastRows === 0 ? "" : `row${broadcastRows}and`;
-    return `${count}x${inRows}${numeral(broadcastStep)}x${numeral(runStep)}`;
-  });
-  const within = width === vectors * lanes ? "" : `in${width}`;
-  const shape = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}${within}`;
-  const isLiterallyApart = rows > 1 && apart.kind === "constant";
-  const ofRows = batchRows === null ? "" : `_row${batchRows.step}of${batchRows.elements}`;
-  const by = (isLiterallyApart ? `_by${numeral(rowStep)}` : "") + ofRows;
-  const distance = far < sums.length - 1 ? `outer${times}` : `${times}`;
   return {
     numbers: numbers.values,
     tile: {
-      name: [
-        goesOn ? "tile_on" : "tile",
-        shape + by,
-        ...parts,
-        ...(isFar ? [`${isWithinLine ? "line" : "far"}${distance}`] : []),
-        ...(isBroken ? [`broken${distance}`] : []),
-        ...asked.map(({ apart: step }) => `ask${numeral(literalOf(step) ?? null)}`),
-      ].join("_"),
+      name: tileName(given, sums, {
+        areLoopsLiteral,
+        isLiterallyApart: rows > 1 && apart.kind === "constant",
+        distance: far < sums.length - 1 ? `outer${times}` : `${times}`,
+        isFar,
+        isBroken,
+        asked: asked.map(({ apart: step }) => literalOf(step) ?? null),
+      }),
       comment: `${goesOn ? "Adds to the sums" : "Sums"} of ${rows} rows and ${vectors} vectors of columns.`,
       parameters: [left, right, ...numbers.parameters, ...asked.map(({ to }) => to), out],
       body: builder.statements,
@@ -241,6 +228,47 @@ function tileFunction(
       inline: false,
     },
   };
+}
+
+/** What the body of a tile depends on besides its shape and its sums. */
+interface TileVariant {
+  /** Whether counts and steps of the sums are in the text, and those from row to row. */
+  readonly areLoopsLiteral: boolean;
+  readonly isLiterallyApart: boolean;
+  /** How many steps ahead memory is asked for; of which operands. */
+  readonly distance: string;
+  readonly isFar: boolean;
+  readonly isBroken: boolean;
+  /** Of each operand that follows the sums: how far its rows are apart, null where that is no literal. */
+  readonly asked: readonly (number | null)[];
+}
+
+/** Different for tiles of different bodies, since functions of one name are printed once. */
+function tileName(
+  { rows, vectors, lanes, active, width, rowStep, goesOn, ...shape }: TileShape,
+  sums: readonly SumLoop[],
+  { areLoopsLiteral, isLiterallyApart, distance, isFar, isBroken, asked }: TileVariant,
+): string {
+  const { batchRows = null, isWithinLine = false } = shape;
+  const within = width === vectors * lanes ? "" : `in${width}`;
+  const size = `${rows}x${vectors}x${lanes}${active === lanes ? "" : `to${active}`}${within}`;
+  const loops = sums.map((loop) => {
+    if (!areLoopsLiteral) return "n";
+    const { broadcastStep, broadcastRows, runStep } = loop;
+    const count = isLiteral(loop) ? `${loop.extent.constant}` : "n";
+    const inRows = broadcastRows === 0 ? "" : `row${broadcastRows}and`;
+    return `${count}x${inRows}${numeral(broadcastStep)}x${numeral(runStep)}`;
+  });
+  return [
+    goesOn ? "tile_on" : "tile",
+    size,
+    ...(isLiterallyApart ? [`by${numeral(rowStep)}`] : []),
+    ...(batchRows === null ? [] : [`row${batchRows.step}of${batchRows.elements}`]),
+    ...loops,
+    ...(isFar ? [`${isWithinLine ? "line" : "far"}${distance}`] : []),
+    ...(isBroken ? [`broken${distance}`] : []),
+    ...asked.map((step) => `ask${numeral(step)}`),
+  ].join("_");
 }
 
 /** Elements that a run through memory passes over from one piece to the next, beyond which it is not in the first cache. */
