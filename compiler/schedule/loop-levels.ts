@@ -22,6 +22,11 @@ export interface LoopAround extends LaunchLoop {
   readonly rowsPerTask: number | null;
 }
 
+/** Whether what is in these loops is done by tasks, each with rows of its own. */
+export function isTaskOfRows(around: readonly LoopAround[]): boolean {
+  return around.some(({ rowsPerTask }) => rowsPerTask !== null);
+}
+
 export interface LeveledGroup {
   readonly group: Group;
   /** The graph or body of a loop that it is a group of. */
@@ -86,7 +91,7 @@ export function levelGroups(
       const { scan, body } = item;
       for (const value of scan.values) own(value, around);
       const { loop, length: count } = scan;
-      const isInTask = around.some((outer) => outer.rowsPerTask !== null);
+      const isInTask = isTaskOfRows(around);
       const rows = isInTask ? null : rowsPerTask(item);
       const range = {
         loop,

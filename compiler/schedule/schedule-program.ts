@@ -4,37 +4,25 @@
  */
 
 import type { ColumnPlan } from "../../runtime/plan.ts";
-import { invariant } from "../diagnostics/diagnostic.ts";
 import type { GraphContext } from "../graph/context.ts";
-import { bytesPerElement } from "../graph/dtype.ts";
-import { elementsAt } from "../graph/extent.ts";
-import type { Leaf, Origin, Value } from "../graph/node.ts";
-import { elementType } from "../kernel/algebra.ts";
+import type { Origin, Value } from "../graph/node.ts";
 import { removeDeadCode } from "../kernel/dead-code.ts";
 import type { Kernel } from "../kernel/ir.ts";
-import type { GraphFunction, KernelModule, LaunchLoop, Placement } from "../kernel/module.ts";
-import type { Group, GroupedGraph } from "../optimize/group.ts";
+import type { GraphFunction, KernelModule, LaunchLoop } from "../kernel/module.ts";
+import type { GroupedGraph } from "../optimize/group.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
 import type { PersistentLeaf } from "../semantics/program.ts";
 import { joinLaunches, type TimedLaunch } from "./join-launches.ts";
-import type { Binding, ScheduledKernel } from "./kernel-builder.ts";
+import type { ScheduledKernel } from "./kernel-builder.ts";
 import { KernelTable } from "./kernel-table.ts";
-import { type LoopAround, levelGroups } from "./loop-levels.ts";
-import {
-  elementBytes,
-  type Layout,
-  layoutInOrder,
-  type MemoryRules,
-  planTemporaries,
-  type Temporary,
-  type TemporaryLayout,
-  taskSlots,
-} from "./memory-plan.ts";
+import { isTaskOfRows, type LeveledGroup, type LoopAround, levelGroups } from "./loop-levels.ts";
+import { type Layout, layoutInOrder, planTemporaries, taskSlots } from "./memory-plan.ts";
 import { updateName } from "./names.ts";
+import { Placements } from "./placements.ts";
 import { companyOf, type KernelReport, originsOf, reportKernel } from "./report-kernel.ts";
 import { movingSeconds } from "./reuse.ts";
 import { withChains } from "./row-chains.ts";
-import { hasRows, rowsPerTask } from "./row-loops.ts";
+import { rowsPerTask } from "./row-loops.ts";
 import { rowRuns } from "./row-runs.ts";
 import { scheduleGroup } from "./schedule-group.ts";
 import { waitsForSequences } from "./sequences.ts";
@@ -202,7 +190,6 @@ function scheduleGraph(
 ): GraphSchedule {
   const { graph } = grouped;
   const { batchMax } = graph;
-  const origins = (group: Group): string[] => originsOf(context, group, options.locate);
   // Plans that were measured, or are to be, were so within the runs of predicted ones.
   const costs = kernels.costs(target);
   const predicted = kernels.costs(withoutPlans(target));
@@ -212,16 +199,10 @@ function scheduleGraph(
   const { groups, loops, depths } = levelGroups(context, grouped, runs, (loop) =>
     rowsPerTask(loop, batchMax, predicted.target),
   );
-  const scheduled = groups.map(({ group, grouped: { stored }, surroundings, around }) => {
-    const schedule = (): ScheduledKernel => {
-      const { kernel, bindings } = scheduleGroup(group, surroundings, target);
-      const comment = { ...kernel.comment, sources: origins(group) };
-      const known = updateName(context, group, stored) ?? kernel.name;
-      const body = removeDeadCode(kernel.body);
-      return { kernel: kernels.intern({ ...kernel, name: known, comment, body }), bindings };
-    };
-    return { ...kernels.once.scheduled(group, surroundings, target, schedule), around };
-  });
+  const scheduled = groups.map((leveled) => ({
+    ...scheduleKernel(context, leveled, target, options, kernels),
+    around: leveled.around,
+  }));
 
   const results = layoutInOrder(
     graph.results.map(({ value }) => value),
@@ -237,18 +218,10 @@ function scheduleGraph(
     batchMax,
     target,
   );
-  const columns = new Set<number>();
-  const place = (binding: Binding, around: readonly LoopAround[]): Placement => {
-    const placement =
-      binding.kind === "step"
-        ? ({ kind: "step", depth: around.findIndex(({ loop }) => loop === binding.loop) } as const)
-        : placeBinding(binding, persistent, temporaries, results, options);
-    if (placement.kind === "column") columns.add(placement.slot);
-    return isTaskOfRows(around) ? ofTaskRows(placement, binding, temporaries, target) : placement;
-  };
+  const places = new Placements({ persistent, temporaries, results }, options.columns, target);
   const waits = waitsForSequences(groups, target);
   const timed = scheduled.map(({ kernel, bindings, around }, i) => ({
-    launch: { kernel, placements: bindings.map((binding) => place(binding, around)) },
+    launch: { kernel, placements: bindings.map((binding) => places.place(binding, around)) },
     predictedSeconds:
       costs.seconds(groups[i]!.group, batchMax) +
       (waits[i]! * batchMax) / groups[i]!.surroundings.batchMax,
@@ -273,7 +246,7 @@ function scheduleGraph(
       name,
       of: graph.name,
       symbol,
-      columns: [...columns].sort((a, b) => a - b),
+      columns: places.columnsRead,
       results: graph.results.map(({ name, value }) => ({
         name,
         value,
@@ -302,23 +275,22 @@ function scheduleGraph(
   };
 }
 
-const isTaskOfRows = (around: readonly LoopAround[]): boolean =>
-  around.some((loop) => loop.rowsPerTask !== null);
-
-/** A place in memory where each row of the batch has its own part, or each task. */
-function ofTaskRows(
-  placement: Placement,
-  binding: Binding,
-  temporaries: TemporaryLayout,
-  rules: MemoryRules,
-): Placement {
-  if (placement.kind !== "arena" || binding.kind !== "tensor") return placement;
-  const { shape, dtype } = binding.value;
-  if (!hasRows(binding.value)) return placement;
-  const taskBytes = temporaries.taskBytes.get(binding.value);
-  if (taskBytes !== undefined) return { ...placement, taskBytes };
-  const row = elementsAt(shape.slice(1), 1);
-  return { ...placement, rowBytes: row * elementBytes(elementType(dtype), rules) };
+/** The kernel of a group, with the places in the source that it is from; groups of one form share theirs. */
+function scheduleKernel(
+  context: GraphContext,
+  { group, grouped: { stored }, surroundings }: LeveledGroup,
+  target: TargetDescription,
+  { locate }: ProgramOptions,
+  kernels: KernelTable,
+): ScheduledKernel {
+  const schedule = (): ScheduledKernel => {
+    const { kernel, bindings } = scheduleGroup(group, surroundings, target);
+    const comment = { ...kernel.comment, sources: originsOf(context, group, locate) };
+    const name = updateName(context, group, stored) ?? kernel.name;
+    const body = removeDeadCode(kernel.body);
+    return { kernel: kernels.intern({ ...kernel, name, comment, body }), bindings };
+  };
+  return kernels.once.scheduled(group, surroundings, target, schedule);
 }
 
 function launchLoop(
@@ -349,58 +321,4 @@ function runsBetweenLoops<T extends { readonly around: readonly LoopAround[] }>(
     else runs.push([launch]);
   }
   return runs;
-}
-
-function placeBinding(
-  binding: Exclude<Binding, { kind: "step" }>,
-  persistent: Layout<Value>,
-  temporaries: Layout<Temporary>,
-  results: Layout<Value>,
-  { columns }: ProgramOptions,
-): Placement {
-  switch (binding.kind) {
-    case "scalar":
-      return { kind: "scalar", slot: scalarSlot(binding.leaf.node as Leaf) };
-    case "column": {
-      const { path } = binding.leaf.node as Leaf;
-      const slot = columns.findIndex(({ name }) => name === path);
-      invariant(slot >= 0, `no column is called ${path}`);
-      return { kind: "column", slot };
-    }
-    case "scratch":
-      return {
-        kind: "arena",
-        arena: "temporaries",
-        offset: temporaries.offsets.get(binding.scratch)!,
-      };
-    case "tensor":
-      return placeTensor(binding.value, persistent, temporaries, results);
-    case "tensorMap": {
-      const { value, offset } = binding;
-      const start = placeTensor(value, persistent, temporaries, results);
-      return { ...start, offset: start.offset + offset * bytesPerElement[value.dtype] };
-    }
-  }
-}
-
-function placeTensor(
-  value: Value,
-  persistent: Layout<Value>,
-  temporaries: Layout<Temporary>,
-  results: Layout<Value>,
-): Placement & { readonly kind: "arena" } {
-  const result = results.offsets.get(value);
-  if (result !== undefined) return { kind: "arena", arena: "results", offset: result };
-  const kept = persistent.offsets.get(value);
-  if (kept !== undefined) return { kind: "arena", arena: "persistent", offset: kept };
-  const offset = temporaries.offsets.get(value);
-  invariant(offset !== undefined, "a kernel reads a tensor that has no place");
-  return { kind: "arena", arena: "temporaries", offset };
-}
-
-/** `hoistStepScalars` leaves no other numbers than its own, named by their slots. */
-function scalarSlot({ role, path }: Leaf): number {
-  const slot = Number(path);
-  invariant(role === "scalar" && Number.isInteger(slot), `${role} ${path} was not hoisted`);
-  return slot;
 }
