@@ -122,31 +122,57 @@ interface Declared {
 }
 
 function declareLeaf(statement: DeclareStatement, env: Environment): Declared | undefined {
-  const { role, type, value: initializer } = statement;
-  const { name, span } = statement.name;
-  const isStateful = role === "param" || role === "statistic";
-  if (isStateful && env.stateRole !== "state") {
-    const places = "a layer, a model";
-    report(
-      env,
-      diagnostics.misplacedStatement(statement.span, {
-        statement: role,
-        places,
-        instead: undefined,
-      }),
-    );
-    return undefined;
-  }
-  for (const { name: given } of statement.options) {
-    if (given === null || optionsOf[role].includes(given.name)) continue;
-    const callee = `${role} ${name}`;
-    const known = optionsOf[role].length === 0 ? undefined : optionsOf[role].join(", ");
-    const best = nearest(given.name, optionsOf[role]);
+  if (!mayStandHere(statement, env)) return undefined;
+  checkOptions(statement, env);
+  const type = storedType(statement, env);
+  if (type === undefined) return undefined;
+  const path = joinPath(env.owner.path, statement.name.name);
+  if (!isFirstOfPath(statement, path, env)) return undefined;
+  const known = env.session.persistent.get(path);
+  const leaf =
+    known === undefined
+      ? newLeaf(statement, path, type, env)
+      : sharedLeaf(statement, known, type, env);
+  const remembered = leaf && rememberStatistic(statement, leaf, env);
+  return remembered && { leaf: remembered, shape: type.declared };
+}
+
+/** Params and statistics are those of layers and models; optimizers and metrics have states alone. */
+function mayStandHere({ role, span }: DeclareStatement, env: Environment): boolean {
+  if (role === "state" || env.stateRole === "state") return true;
+  const places = "a layer, a model";
+  report(
+    env,
+    diagnostics.misplacedStatement(span, { statement: role, places, instead: undefined }),
+  );
+  return false;
+}
+
+function checkOptions({ role, name, options }: DeclareStatement, env: Environment): void {
+  const callee = `${role} ${name.name}`;
+  const rows = optionsOf[role];
+  for (const { name: given } of options) {
+    if (given === null || rows.includes(given.name)) continue;
+    const known = rows.length === 0 ? undefined : rows.join(", ");
+    const best = nearest(given.name, rows);
     report(
       env,
       diagnostics.unknownArgument(given.span, { name: given.name, callee, nearest: best, known }),
     );
   }
+}
+
+interface StoredType {
+  readonly dtype: DType;
+  /** Of the leaf, which has the same shape for every batch. */
+  readonly shape: Shape;
+  /** As it was written: of a state that may be with a row for each row of the batch. */
+  readonly declared: Shape;
+}
+
+function storedType(statement: DeclareStatement, env: Environment): StoredType | undefined {
+  const { role, type } = statement;
+  const { name, span } = statement.name;
   if (type !== null && type.kind === "tuple-type") {
     report(
       env,
@@ -159,41 +185,56 @@ function declareLeaf(statement: DeclareStatement, env: Environment): Declared | 
     return undefined;
   }
   const dtype: DType | undefined = type === null ? "f32" : (elementType(env, type) ?? undefined);
-  const asked = type === null ? untypedShape(statement, env) : declaredShape(type, env);
-  if (dtype === undefined || asked === undefined) return undefined;
-  const isOfBatch = role === "state" && env.stateRole === "state" && hasRows(asked);
-  const shape = isOfBatch ? storedShape(asked, env.session.batchMax) : asked;
+  const declared = type === null ? untypedShape(statement, env) : declaredShape(type, env);
+  if (dtype === undefined || declared === undefined) return undefined;
+  const isOfBatch = role === "state" && env.stateRole === "state" && hasRows(declared);
+  const shape = isOfBatch ? storedShape(declared, env.session.batchMax) : declared;
   if (shape.some(({ batch }) => batch !== 0)) {
     const meaning = namesOfBatch(type, env);
     report(env, diagnostics.persistentBatch(type?.span ?? span, { role, name, meaning }));
     return undefined;
   }
-  const path = joinPath(env.owner.path, name);
+  return { dtype, shape, declared };
+}
+
+/** Whether nothing else of this layer or model has the path; it is taken from then on. */
+function isFirstOfPath(
+  { role, name: { name, span } }: DeclareStatement,
+  path: string,
+  env: Environment,
+): boolean {
   const before = env.owner.declared.get(path);
   if (before !== undefined) {
     const labels = [{ span: before, text: "first declared here" }];
     report(env, diagnostics.duplicateParameter(span, { role, name }, { labels }));
-    return undefined;
+    return false;
   }
   env.owner.declared.set(path, span);
-  const known = env.session.persistent.get(path);
-  if (known !== undefined) {
-    if (sameShape(known.leaf.shape, shape)) {
-      const leaf = rememberStatistic(statement, known.leaf, env);
-      return leaf && { leaf, shape: asked };
-    }
-    report(
-      env,
-      diagnostics.sharedShape(span, {
-        path,
-        first: printTensorType(known.leaf.dtype, known.leaf.shape),
-        second: printTensorType(dtype, shape),
-      }),
-    );
-    return undefined;
-  }
-  const { context } = env.session;
-  const leaf = context.leaf(role === "param" ? "param" : "state", path, dtype, shape);
+  return true;
+}
+
+/** The leaf that a layer has when it is applied again. */
+function sharedLeaf(
+  { name }: DeclareStatement,
+  { leaf, path }: PersistentEntry,
+  { dtype, shape }: StoredType,
+  env: Environment,
+): GraphValue | undefined {
+  if (sameShape(leaf.shape, shape)) return leaf;
+  const first = printTensorType(leaf.dtype, leaf.shape);
+  const second = printTensorType(dtype, shape);
+  report(env, diagnostics.sharedShape(name.span, { path, first, second }));
+  return undefined;
+}
+
+function newLeaf(
+  statement: DeclareStatement,
+  path: string,
+  { dtype, shape }: StoredType,
+  env: Environment,
+): GraphValue | undefined {
+  const { role, value: initializer, name } = statement;
+  const leaf = env.session.context.leaf(role === "param" ? "param" : "state", path, dtype, shape);
   const initial =
     role === "statistic" || initializer === null
       ? filled(env, 0, dtype, shape)
@@ -207,11 +248,10 @@ function declareLeaf(statement: DeclareStatement, env: Environment): Declared | 
     ...(role === "param" ? { rate: rateOf(statement, env) } : {}),
     constraint: constraintOf(statement, env),
     finalOf: flag(statement, "final", false, env) ? env.stateShape : null,
-    span,
+    span: name.span,
     initial,
   });
-  const remembered = rememberStatistic(statement, leaf, env);
-  return remembered && { leaf: remembered, shape: asked };
+  return leaf;
 }
 
 function flag(
