@@ -99,28 +99,27 @@ export function matchArguments(
     }
   });
   if (!isSound) return undefined;
-  const isEmpty = given.length === 0 && callee.isFunction === true;
   const missing = slots.filter(({ name, isRequired }) => isRequired && !matched.has(name));
-  if (missing.length > 0) {
-    report(
-      env,
-      diagnostics.missingArgument(
-        callee.span,
-        {
-          names: missing.map(({ name }) => `\`${name}\``).join(", "),
-          callee: callee.name,
-          value: isEmpty ? callee.name : undefined,
-          made:
-            callee.isMade === true && given.length === 0
-              ? `${callee.name}(${missing.map(({ name }) => `${name} = …`).join(", ")})`
-              : undefined,
-        },
-        { labels },
-      ),
-    );
-    return undefined;
-  }
-  return matched;
+  if (missing.length === 0) return matched;
+  const names = missing.map(({ name }) => name);
+  const isEmpty = given.length === 0;
+  report(
+    env,
+    diagnostics.missingArgument(
+      callee.span,
+      {
+        names: names.map((name) => `\`${name}\``).join(", "),
+        callee: callee.name,
+        value: isEmpty && callee.isFunction ? callee.name : undefined,
+        made:
+          isEmpty && callee.isMade
+            ? `${callee.name}(${names.map((name) => `${name} = …`).join(", ")})`
+            : undefined,
+      },
+      { labels },
+    ),
+  );
+  return undefined;
 }
 
 function countArguments(count: number): string {

@@ -190,6 +190,54 @@ function matchDimensions(
   checked: Checked,
 ): (DimensionSource | null)[] | undefined {
   const { shape } = value.value;
+  const pairs = pairDimensions(env, value, type, checked);
+  if (pairs === undefined) return undefined;
+  const sources = [...value.sources];
+  // Bare names first: they bind what arithmetic on them, anywhere in the type, needs.
+  const isBare = ({ dimension }: DimensionPair) => dimension.kind === "identifier";
+  for (const { dimension, at } of [
+    ...pairs.filter(isBare),
+    ...pairs.filter((pair) => !isBare(pair)),
+  ]) {
+    const found = shape[at]!;
+    const own = value.sources[at] ?? checkedSource(checked);
+    const expected = dimensionExtent(env, dimension, found, own);
+    if (expected === undefined) return undefined;
+    if (sameExtent(expected.extent, found)) {
+      sources[at] ??= expected.source;
+      continue;
+    }
+    const size = printExtent(expected.extent);
+    const labels = [{ span: dimension.span, text: `declared here as ${size}` }];
+    if (expected.source)
+      labels.push({ span: expected.source.span, text: `${size} comes from here` });
+    report(
+      env,
+      diagnostics.dimensionMismatch(
+        { span: checked.span, text: withSource(value, value.sources[at]) },
+        { what: checked.what, expected: size, found: printExtent(found) },
+        { labels },
+      ),
+    );
+    return undefined;
+  }
+  return sources;
+}
+
+/** A dimension of a type, and which axis of the tensor it is of. */
+interface DimensionPair {
+  readonly dimension: Expression | KnownSize;
+  readonly at: number;
+}
+
+/** Axes by dimension, with the name of `...rest` bound to what it stands for; nothing where there are more or fewer. */
+function pairDimensions(
+  env: Environment,
+  value: TensorValue,
+  type: NamedType,
+  checked: Checked,
+): readonly DimensionPair[] | undefined {
+  const { shape } = value.value;
   const dimensions = expandDimensions(env, type.dimensions ?? []);
   if (dimensions === undefined) return undefined;
   const open = dimensions.findIndex(({ kind }) => kind === "ellipsis");
@@ -207,60 +255,16 @@ function matchDimensions(
     );
     return undefined;
   }
-  const pairs: { dimension: Expression | KnownSize; at: number }[] = [];
-  dimensions.forEach((dimension, d) => {
+  return dimensions.flatMap((dimension, d): DimensionPair[] => {
     if (dimension.kind === "ellipsis") {
       const { name } = dimension;
       const sizes = shape.slice(d, shape.length - fixedCount + d).map(extentValue);
       if (name !== null) env.scope.set(name, { value: listValue(sizes), span: dimension.span });
-      return;
+      return [];
     }
     const at = open >= 0 && d > open ? shape.length - dimensions.length + d : d;
-    pairs.push({ dimension, at });
+    return [{ dimension, at }];
   });
-  const sources = [...value.sources];
-  // Bare names first: they bind what arithmetic on them, anywhere in the type, needs.
-  const isBare = ({ dimension }: (typeof pairs)[number]) => dimension.kind === "identifier";
-  for (const { dimension, at } of [
-    ...pairs.filter(isBare),
-    ...pairs.filter((pair) => !isBare(pair)),
-  ]) {
-    const extent = shape[at]!;
-    const expected = dimensionExtent(
-      env,
-      dimension,
-      extent,
-      value.sources[at] ?? checkedSource(checked),
-    );
-    if (expected === undefined) return undefined;
-    if (sameExtent(expected.extent, extent)) {
-      sources[at] ??= expected.source;
-      continue;
-    }
-    const source = value.sources[at];
-    report(
-      env,
-      diagnostics.dimensionMismatch(
-        { span: checked.span, text: withSource(value, source) },
-        { what: checked.what, expected: printExtent(expected.extent), found: printExtent(extent) },
-        {
-          labels: [
-            { span: dimension.span, text: `declared here as ${printExtent(expected.extent)}` },
-            ...(expected.source
-              ? [
-                  {
-                    span: expected.source.span,
-                    text: `${printExtent(expected.extent)} comes from here`,
-                  },
-                ]
-              : []),
-          ],
-        },
-      ),
-    );
-    return undefined;
-  }
-  return sources;
 }
 
 /** An item of a list of sizes. */
