@@ -26,6 +26,10 @@ export class RecordedSources implements SourceHost {
     return this.#remember(`${stdPrefix}${name}`, this.#host.readStd(name));
   }
 
+  keptStd(name: string, text: string): readonly string[] | undefined {
+    return this.#host.keptStd?.(name, text);
+  }
+
   filesBeside(path: string): readonly string[] {
     return this.#host.filesBeside?.(path) ?? [];
   }

@@ -58,7 +58,9 @@ await Promise.all(
   }),
 );
 chmodSync(join(outdir, "main.js"), 0o755);
-if (!keepCode(outdir)) console.warn("The model whose run keeps compiled code did not train here.");
+if (!(await keepCode(outdir))) {
+  console.warn("The model whose run keeps compiled code did not train here.");
+}
 
 /**
  * A module whose imports from others of the bundle are variables of its own. As CommonJS they would be read through two

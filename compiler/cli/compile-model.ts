@@ -68,9 +68,10 @@ export function beginModel(request: CompileRequest, streams: Streams): BegunMode
   const { entry, batchSize, precision, fusion = true, verify = false } = request;
   const { clocks, candidates, parts } = request;
   const passes = new Set((request.print ?? []).map(passName));
+  const { std, trees } = findPackageFiles();
   const { program, lowered, diagnostics, sources } = beginToCompile(
     entry,
-    diskSources(findPackageFiles().std),
+    diskSources(std, trees),
     {
       target: describe(request),
       fusion,

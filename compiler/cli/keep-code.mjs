@@ -1,11 +1,12 @@
 /**
  * Lets the bundled program keep the code that V8 compiles of it, by training a small model from nothing: a run that goes
- * through all of the compiler. Without it, or with another version of Node, a start takes longer and does the same. So
- * it is done by who bundles, and again where the package is installed.
+ * through all of the compiler. After it the library's trees are kept, as that run is to parse. Without either, or with
+ * another version of Node, a start takes longer and does the same. So it is done by who bundles, and again where the
+ * package is installed.
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,10 +36,13 @@ train Sample on rows {
 `;
 
 /** `folder` is that of the bundle. Gives whether the model was trained. */
-export function keepCode(folder) {
+export async function keepCode(folder) {
   const program = join(folder, "keep-code.js");
   // Sources alone were installed: they are yet to be bundled.
   if (!existsSync(program)) return false;
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(".trees")) rmSync(join(folder, name));
+  }
   const scratch = mkdtempSync(join(tmpdir(), "nnc-"));
   try {
     writeFileSync(join(scratch, "sample.nn"), model);
@@ -52,6 +56,8 @@ export function keepCode(folder) {
       [program, "train", "sample.nn", "--target", "cpu", "--threads", "1"],
       { cwd: scratch, env: { ...process.env, XDG_CACHE_HOME: scratch }, encoding: "utf8" },
     );
+    const { keepTrees } = await import("../../dist/compiler/cli/keep-trees.js");
+    keepTrees(join(dirname(self), "..", "std"), folder);
     // Where kernels cannot be compiled or run, what came before is kept all the same.
     return run.status === 0;
   } finally {
@@ -60,4 +66,4 @@ export function keepCode(folder) {
 }
 
 const self = fileURLToPath(import.meta.url);
-if (process.argv[1] === self) keepCode(join(dirname(self), "..", "..", "dist", "cli"));
+if (process.argv[1] === self) await keepCode(join(dirname(self), "..", "..", "dist", "cli"));

@@ -14,6 +14,8 @@ export interface PackageFiles {
   readonly runtimeTypes: string;
   /** Identifies a build of the compiler: what it made may be kept. Absent in the source tree. */
   readonly buildId: string | undefined;
+  /** The folder of what a build keeps of the library, see keep-trees.ts. Absent in the source tree. */
+  readonly trees: string | undefined;
 }
 
 export function findPackageFiles(): PackageFiles {
@@ -33,5 +35,6 @@ export function findPackageFiles(): PackageFiles {
     runtime: join(root, "dist", "runtime.js"),
     runtimeTypes: join(root, "dist", "runtime.d.ts"),
     buildId: isBuilt ? readFileSync(buildId, "utf8") : undefined,
+    trees: isBuilt ? join(root, "dist", "cli") : undefined,
   };
 }

@@ -3,11 +3,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SourceHost } from "../semantics/modules.ts";
+import { readTrees } from "./kept-trees.ts";
 
-export function diskSources(std: string): SourceHost {
+/** `trees` is the folder that trees of the library were kept in. */
+export function diskSources(std: string, trees?: string): SourceHost {
   return {
     readFile: readText,
     readStd: (name) => readText(join(std, name)),
+    keptStd: (name, text) => (trees === undefined ? undefined : readTrees(trees, name, text)),
     filesBeside: (path) => {
       const folder = dirname(path);
       return listFiles(folder)

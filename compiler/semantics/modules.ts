@@ -15,6 +15,8 @@ import { LibraryDeclarations } from "./library-declarations.ts";
 export interface SourceHost {
   readFile(path: string): string | undefined;
   readStd(name: string): string | undefined;
+  /** Of a file of the library with this text the declarations, in their order and as JSON; none where they were not kept. */
+  keptStd?(name: string, text: string): readonly string[] | undefined;
   /** Paths of the `.nn` files in the folder of `path`, for hints; none where the host cannot tell. */
   filesBeside?(path: string): readonly string[];
 }
@@ -93,7 +95,7 @@ export class ModuleLoader {
     if (module === undefined) {
       const text = this.#host.readStd(file);
       if (text === undefined) return undefined;
-      module = this.#openStd({ name: path, text });
+      module = this.#openStd({ name: path, text }, this.#host.keptStd?.(file, text));
       this.#modules.set(path, module);
     }
     const declaration = module.declarations.get(name);
@@ -114,12 +116,12 @@ export class ModuleLoader {
     return [...module.declarations.keys(), ...module.imports.keys(), ...this.stdNames.keys()];
   }
 
-  #openStd(file: SourceFile): Module {
+  #openStd(file: SourceFile, kept: readonly string[] | undefined): Module {
     return {
       file: file.name,
       isStd: true,
       parsed: { file, declarations: [] },
-      declarations: new LibraryDeclarations(cutLibrary(file, this.#sink)),
+      declarations: new LibraryDeclarations(cutLibrary(file, this.#sink, kept)),
       imports: new Map(),
     };
   }

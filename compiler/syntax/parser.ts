@@ -62,13 +62,19 @@ const declarationStart = new RegExp(
 
 /**
  * `cut` of a file of the library, which has no faults: every declaration begins a line, and nothing else begins one with
- * its keyword. Texts of declarations that are not read are not looked at.
+ * its keyword. Texts of declarations that are not read are not looked at, nor are those whose trees were kept, as JSON.
  */
-export function cutLibrary(file: SourceFile, sink: DiagnosticSink): readonly UnreadDeclaration[] {
+export function cutLibrary(
+  file: SourceFile,
+  sink: DiagnosticSink,
+  kept?: readonly string[],
+): readonly UnreadDeclaration[] {
   const starts = [...file.text.matchAll(declarationStart)];
   return starts.map((start, i) => ({
     name: start[1]!,
     read: () => {
+      const tree = kept?.[i];
+      if (tree !== undefined) return JSON.parse(tree) as Declaration;
       // Blanks in place of what comes before keep every offset.
       const own = file.text.slice(start.index, starts[i + 1]?.index);
       const [declaration] = cut({ name: file.name, text: " ".repeat(start.index) + own }, sink);

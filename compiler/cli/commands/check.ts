@@ -24,7 +24,8 @@ export async function check(
   streams: Streams,
 ): Promise<number> {
   const sink = new DiagnosticSink();
-  const sources = new RecordedSources(diskSources(findPackageFiles().std));
+  const { std, trees } = findPackageFiles();
+  const sources = new RecordedSources(diskSources(std, trees));
   const program = lower(entry, sources, {}, sink);
   const checks = program === undefined ? [] : checkProgram(program, gradients, sink);
   const diagnostics = sink.sorted();
