@@ -56,6 +56,9 @@ const text: readonly ArgumentRow[] = [
 /** Texts that stand for the numbers of their places. */
 const classes: ArgumentRow = { name: "classes", kind: "fields" };
 
+/** What an element is whose field is empty. */
+const missing: ArgumentRow = { name: "missing", kind: "float" };
+
 export type ReaderName = ColumnSource["reader"];
 
 /** Readers of data files; the first argument is the file. */
@@ -69,6 +72,7 @@ export const readers: { readonly [R in ReaderName]: readonly ArgumentRow[] } = {
     { name: "header", kind: "bool" },
     { name: "quote", kind: "string" },
     classes,
+    missing,
     ...text,
   ],
   npy: [path, ...rows],
@@ -79,7 +83,7 @@ export const readers: { readonly [R in ReaderName]: readonly ArgumentRow[] } = {
     { name: "fill", kind: "float" },
     ...rows,
   ],
-  jsonl: [path, { name: "key", kind: "string" }, classes, ...text],
+  jsonl: [path, { name: "key", kind: "string" }, classes, missing, ...text],
   binary: [path, { name: "offset", kind: "int" }, { name: "stride", kind: "int" }, ...rows],
 };
 

@@ -24,6 +24,7 @@ import {
   fieldOption,
   fieldsOption,
   givesOption,
+  missingOption,
   stringOption,
 } from "./reader-options.ts";
 
@@ -37,6 +38,8 @@ interface Target {
   readonly encode: TextEncoding | undefined;
   /** Of a column of texts that stand for numbers. */
   readonly classes: ReadonlyMap<string, number> | undefined;
+  /** What stands where a field has no value. */
+  readonly missing: number | undefined;
 }
 
 /** Sources with the same key are read in one pass. */
@@ -202,7 +205,8 @@ function createTarget(
     list?.map((reference) => findField(source, reference, width, names)) ??
     adjacentFields(source, count, width, names);
   const classes = classesOption(source);
-  return { builder: new ColumnBuilder(source.column), fields, encode, classes };
+  const missing = missingOption(source);
+  return { builder: new ColumnBuilder(source.column), fields, encode, classes, missing };
 }
 
 function adjacentFields(
@@ -254,7 +258,7 @@ function findField(
 }
 
 function pushFields(
-  { builder, fields, encode, classes }: Target,
+  { builder, fields, encode, classes, missing }: Target,
   record: readonly string[],
   file: string,
   line: number,
@@ -266,7 +270,8 @@ function pushFields(
       pushText(builder, encode(text), file, `line ${line}`);
       continue;
     }
-    const value = classes === undefined ? parseNumber(text) : classes.get(text.trim());
+    const read = classes === undefined ? parseNumber(text) : classes.get(text.trim());
+    const value = read ?? (hasNoValue.test(text) ? missing : undefined);
     if (value !== undefined && builder.push(value)) continue;
     const column = names?.[field];
     throw new DataError({
@@ -286,14 +291,17 @@ function readable(classes: ReadonlyMap<string, number> | undefined): string {
   return classes === undefined ? "a finite number" : describeClasses(classes);
 }
 
-/** For a field that is no number where numbers are read. */
+/** For a field that has no value, or is no number where numbers are read. */
 function numberHint(
   text: string,
   classes: ReadonlyMap<string, number> | undefined,
 ): string | undefined {
+  if (hasNoValue.test(text)) {
+    return "say what to read for it, such as `missing = 0`, or correct the value";
+  }
   if (classes !== undefined) return undefined;
   if (/^\s*[+-]?\d+,\d+\s*$/.test(text)) return "write decimals with a point";
-  if (!/^\s*\p{L}{2}/u.test(text) || /^\s*(?:na|nan|inf|none|null)/i.test(text)) return undefined;
+  if (!/^\s*\p{L}{2}/u.test(text) || /^\s*inf/i.test(text)) return undefined;
   return `texts become numbers by \`classes = [${JSON.stringify(text.trim())}, …]\`, words by \`split = "whitespace"\``;
 }
 
@@ -303,6 +311,9 @@ function delimiterHint(text: string): string | undefined {
   if (delimiter === undefined) return undefined;
   return `give the file's delimiter: \`delimiter = ${JSON.stringify(delimiter)}\``;
 }
+
+/** What tables have where there is no value. */
+const hasNoValue = /^\s*(?:n\/?a|nan|null|none|\?)?\s*$/i;
 
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 

@@ -9,7 +9,7 @@ import type { Column } from "./column.ts";
 import { DataError, messageOf, shown } from "./data-error.ts";
 import type { DataFile } from "./data-file.ts";
 import { ColumnBuilder, describeElements, pushText } from "./element-values.ts";
-import { classesOption, describeClasses, stringOption } from "./reader-options.ts";
+import { classesOption, describeClasses, missingOption, stringOption } from "./reader-options.ts";
 import type { ReadTexts, TextEncoding, TextEncodings } from "./text/encodings.ts";
 
 interface Target {
@@ -17,8 +17,15 @@ interface Target {
   readonly key: string;
   /** Of a column of text. */
   readonly encode: TextEncoding | undefined;
-  /** Of a column of texts that stand for numbers. */
+  readonly numbers: Numbers;
+}
+
+/** How elements become numbers. */
+interface Numbers {
+  /** Of texts that stand for numbers. */
   readonly classes: ReadonlyMap<string, number> | undefined;
+  /** That of null. */
+  readonly missing: number | undefined;
 }
 
 /** The texts of one column, in order of the lines. */
@@ -40,11 +47,11 @@ export function readJsonLines(
     builder: new ColumnBuilder(source.column),
     key: stringOption(source, "key", source.column.name),
     encode: encodings.get(source),
-    classes: classesOption(source),
+    numbers: { classes: classesOption(source), missing: missingOption(source) },
   }));
   forEachLine(file, (text, line) => {
     const sample = parseObject(file.name, text, line);
-    for (const { builder, key, encode, classes } of targets) {
+    for (const { builder, key, encode, numbers } of targets) {
       const place = `line ${line}, key ${JSON.stringify(key)}`;
       if (!Object.hasOwn(sample, key)) {
         const found = Object.keys(sample).slice(0, 20).join(", ") || "an empty object";
@@ -52,7 +59,7 @@ export function readJsonLines(
         throw new DataError({ file: file.name, place, expected: "this key", found, hint });
       }
       const value = sample[key];
-      if (encode === undefined) pushNested(builder, value, 0, file.name, place, classes);
+      if (encode === undefined) pushNested(builder, value, 0, file.name, place, numbers);
       else if (typeof value === "string") pushText(builder, encode(value), file.name, place);
       else throw wrongValue(builder.plan, file.name, place, "a text", value);
     }
@@ -97,17 +104,20 @@ function pushNested(
   axis: number,
   file: string,
   place: string,
-  classes: ReadonlyMap<string, number> | undefined,
+  numbers: Numbers,
 ): void {
   const { shape } = builder.plan;
   const extent = shape[axis];
   if (extent === undefined) {
+    const { classes, missing } = numbers;
     const number =
-      classes !== undefined
-        ? classes.get(String(value))
-        : typeof value === "boolean"
-          ? Number(value)
-          : value;
+      value === null && missing !== undefined
+        ? missing
+        : classes !== undefined
+          ? classes.get(String(value))
+          : typeof value === "boolean"
+            ? Number(value)
+            : value;
     if (typeof number === "number" && builder.push(number)) return;
     const read = classes === undefined ? "a number" : describeClasses(classes);
     const expected = typeof number === "number" ? describeElements(builder.plan) : read;
@@ -116,7 +126,7 @@ function pushNested(
   if (!Array.isArray(value) || value.length !== extent) {
     throw wrongValue(builder.plan, file, place, `a list of ${extent}`, value);
   }
-  for (const element of value) pushNested(builder, element, axis + 1, file, place, classes);
+  for (const element of value) pushNested(builder, element, axis + 1, file, place, numbers);
 }
 
 function wrongValue(
@@ -128,7 +138,10 @@ function wrongValue(
 ): DataError {
   const type = `${plan.dtype}[${plan.shape.join(", ")}]`;
   const found = Array.isArray(value) ? `a list of ${value.length}, ${shown(value)}` : shown(value);
-  const hint = `correct the line, or the column's type ${type}`;
+  const hint =
+    value === null
+      ? "say what to read for it, such as `missing = 0`, or correct the line"
+      : `correct the line, or the column's type ${type}`;
   return new DataError({ file, place, expected, found, hint });
 }
 

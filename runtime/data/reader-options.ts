@@ -5,6 +5,7 @@
 
 import type { ColumnSource, OptionValue } from "../plan.ts";
 import { DataError, shown } from "./data-error.ts";
+import { accepts, describeElements } from "./element-values.ts";
 import { textOptionNames } from "./text/option-names.ts";
 
 /** A column of a text file: by its name in the header, or by its number from 0. */
@@ -13,10 +14,19 @@ export type FieldReference = string | number;
 /** The arguments of each reader; a new reader adds a row. */
 const optionsOf: { readonly [R in ColumnSource["reader"]]: readonly string[] } = {
   idx: ["start", "stop"],
-  csv: ["column", "columns", "delimiter", "header", "quote", "classes", ...textOptionNames],
+  csv: [
+    "column",
+    "columns",
+    "delimiter",
+    "header",
+    "quote",
+    "classes",
+    "missing",
+    ...textOptionNames,
+  ],
   npy: ["start", "stop"],
   npz: ["key", "row_starts", "start", "stop", "fill"],
-  jsonl: ["key", "classes", ...textOptionNames],
+  jsonl: ["key", "classes", "missing", ...textOptionNames],
   binary: ["offset", "stride", "start", "stop"],
 };
 
@@ -111,6 +121,20 @@ export function classesOption(source: ColumnSource): ReadonlyMap<string, number>
     shown(names),
     "correct the argument",
   );
+}
+
+/** The element whose field is empty; without it such a field is an error. */
+export function missingOption(source: ColumnSource): number | undefined {
+  const value = numberOption(source, "missing");
+  if (value === undefined) return undefined;
+  const { column, path, reader } = source;
+  if (givesOption(source, "split")) {
+    const expected = "fields that are not split: a text without words is empty";
+    throw problem(path, `${reader}, argument missing`, expected, "split", "leave one of them out");
+  }
+  if (!accepts(column, value))
+    throw wrongOption(source, "missing", describeElements(column), value);
+  return value;
 }
 
 /** The texts that stand for numbers, as in "expected …". */

@@ -95,6 +95,35 @@ describe("columns of a CSV file", () => {
     );
   });
 
+  test("may have no value where it is said what is read then", async () => {
+    const files = {
+      p: "age,seen\n,yes\n NA ,?\n30,no\nnan,\nNone,no\nn/a,no\n",
+      q: '{"age": [null, 3]}\n{"age": [1, null]}\n',
+    };
+    const [age] = await read(files, source("csv", "p", "age", "f32", [], { missing: -1.5 }));
+    expect([...age!.data]).toEqual([-1.5, -1.5, 30, -1.5, -1.5, -1.5]);
+    const classes = { classes: ["no", "yes"], missing: 2 };
+    const [seen] = await read(files, source("csv", "p", "seen", "u8", [], classes));
+    expect([...seen!.data]).toEqual([1, 2, 0, 2, 0, 0]);
+    const [ages] = await read(files, source("jsonl", "q", "age", "f32", [2], { missing: 0 }));
+    expect([...ages!.data]).toEqual([0, 3, 1, 0]);
+
+    const hint = "say what to read for it, such as `missing = 0`, or correct the";
+    expect(await problem(files, source("csv", "p", "age", "f32"))).toBe(
+      `p: line 2, column "age": expected a finite number, found an empty field (${hint} value)`,
+    );
+    expect(await problem(files, source("jsonl", "q", "age", "f32", [2]))).toBe(
+      `q: line 1, key "age": expected a number, found null (${hint} line)`,
+    );
+    expect(await problem(files, source("csv", "p", "age", "u8", [], { missing: -1 }))).toBe(
+      "p: csv, argument missing: expected an integer from 0 to 255, found -1 (correct the argument)",
+    );
+    const split = { missing: 0, split: "whitespace" };
+    expect(await problem(files, source("csv", "p", "age", "i32", [4], split))).toContain(
+      "p: csv, argument missing: expected fields that are not split",
+    );
+  });
+
   test("are as many as there are rows, however many", async () => {
     const rows = Array.from({ length: 5000 }, (_, row) => `${row},${row / 4}`);
     const [x] = await read({ p: `a,b\n${rows.join("\n")}` }, source("csv", "p", "b", "f32"));
