@@ -17,7 +17,7 @@ import {
 import { rangeOf } from "../graph/affine-range.ts";
 import { and, type Condition } from "../graph/condition.ts";
 import { isFixed } from "../graph/extent.ts";
-import { constant, max, min } from "../kernel/build.ts";
+import { constant, literalOf, max, min } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { differenceIndex, type Point } from "./indexes.ts";
 import { extentValue } from "./micro-kernel.ts";
@@ -41,7 +41,7 @@ export function clipLoop(
   let from: Expression = constant(0);
   let to = extentValue(extent);
   const rest: Condition[] = [];
-  for (const part of where.kind === "and" ? where.of : [where]) {
+  for (const part of partsOf(where)) {
     const bound = boundOf(part, axis, known);
     if (bound === undefined) {
       rest.push(part);
@@ -58,8 +58,40 @@ export function clipLoop(
 
 /** Whether a loop over an axis, inside of loops over those in `known`, has bounds by `where`. */
 export function isClipped(where: Condition, axis: number, known: ReadonlySet<number>): boolean {
-  const parts = where.kind === "and" ? where.of : [where];
-  return parts.some((part) => boundOf(part, axis, known) !== undefined);
+  return partsOf(where).some((part) => boundOf(part, axis, known) !== undefined);
+}
+
+/** What all holds where a condition does. */
+export function partsOf(where: Condition): readonly Condition[] {
+  return where.kind === "and" ? where.of : [where];
+}
+
+/** The places of an axis where `where` may hold for some of `points`, each run of them with those that it may hold for. */
+export function clipLoopForEach<P>(
+  where: Condition,
+  axis: number,
+  known: ReadonlySet<number>,
+  points: readonly { readonly of: P; readonly point: Point }[],
+): readonly (ClippedLoop & { readonly of: readonly P[] })[] {
+  const clipped = points.map(({ of, point }) => ({ of, ...clipLoop(where, axis, known, point) }));
+  const bounded = clipped.flatMap(({ of, from, to, rest }) => {
+    const [first, end] = [literalOf(from), literalOf(to)];
+    return first === undefined || end === undefined ? [] : [{ of, first, end, rest }];
+  });
+  if (bounded.length < clipped.length) {
+    // Bounds by other axes are the same for all.
+    const [first] = clipped;
+    return [{ ...first!, of: points.map(({ of }) => of) }];
+  }
+  const ends = [...new Set(bounded.flatMap(({ first, end }) => [first, end]))];
+  ends.sort((a, b) => a - b);
+  return ends.slice(1).flatMap((end, i) => {
+    const there = bounded.filter((each) => each.first <= ends[i]! && each.end >= end);
+    const [some] = there;
+    if (some === undefined) return [];
+    const of = there.map((each) => each.of);
+    return [{ from: constant(ends[i]!), to: constant(end), rest: some.rest, of }];
+  });
 }
 
 /** The first place of an axis where a condition holds, or the one after the last, by the axes in `known`. */

@@ -11,7 +11,9 @@ import { loadsOf, visitScalars } from "../graph/context.ts";
 import { type Extent, elementsAt, printShape, sizeAt } from "../graph/extent.ts";
 import type { Compute, LoadScalar, Value } from "../graph/node.ts";
 import { boxOf, linearAccess, stepAlong } from "../optimize/fusion/linear-access.ts";
+import type { TargetDescription } from "../optimize/target-description.ts";
 import { bodyCost } from "./cost.ts";
+import { type SumTile, tileOfSums } from "./sum-tiles.ts";
 
 /** What a stage does with the points of a sweep. */
 export type StageRole =
@@ -39,6 +41,8 @@ export interface Pass {
   readonly staysInRegisters: boolean;
   /** Vectors that one turn of a loop over the sweep does, on targets whose lanes run along it. */
   readonly block: number;
+  /** For so many points of each of as many axes before the last one, whole ones but for the first of them. */
+  readonly points: readonly number[];
 }
 
 /** How sweeps are written. */
@@ -46,8 +50,8 @@ export interface Writing {
   readonly isUnrolled: (sweep: readonly Extent[]) => boolean;
   /** Whether maps over the sweep are to stand there once, in a pass without sums of their own points. */
   readonly isOnce: (sweep: readonly Extent[]) => boolean;
-  /** Vectors of the sweep that one turn of a loop does where each point has a sum of its own. */
-  readonly block: (sweep: readonly Extent[]) => number;
+  /** What one turn of the loops over a sweep does where each point has a sum of its own. */
+  readonly tile: (sweep: readonly Extent[]) => SumTile;
 }
 
 export interface RowsPlan {
@@ -70,15 +74,17 @@ const piecedVectors = 16;
 /** Vectors that a column sum adds up side by side, so that one addition does not wait for the other. */
 const columnBlock = 4;
 
+const onePoint: SumTile = { points: [], vectors: 1 };
+
 export function planRows(
   stages: readonly Compute[],
   depth: number,
   batchMax: number,
   lanes: number,
-  { isUnrolled, isOnce, block }: Writing = {
+  { isUnrolled, isOnce, tile: tileOf }: Writing = {
     isUnrolled: shortSweeps(stages, depth, batchMax, lanes),
     isOnce: () => false,
-    block: () => columnBlock,
+    tile: () => ({ points: [], vectors: columnBlock }),
   },
 ): RowsPlan {
   const passes: (Pass & { readonly stages: RowStage[]; readonly isNested: boolean })[] = [];
@@ -104,12 +110,14 @@ export function planRows(
       sameSweep(pass.sweep, sweep) && (!isAlone || pass.isNested === isNested);
     while (at < passes.length && !isPass(passes[at]!)) at++;
     if (at === passes.length) {
+      const tile = isNested || !isAlone ? tileOf(sweep) : onePoint;
       passes.push({
         sweep,
         stages: [],
         isUnrolled: isUnrolled(sweep) && (isNested || !isAlone),
         staysInRegisters: isUnrolled(sweep) && !isAlone,
-        block: isNested || !isAlone ? block(sweep) : 1,
+        block: tile.vectors,
+        points: tile.points,
         isNested,
       });
     }
@@ -121,7 +129,7 @@ export function planRows(
   }
   const planned = passes.map(({ isNested: _, ...pass }) => ({
     ...pass,
-    block: pass.stages.some(({ role }) => role === "nested") ? pass.block : 1,
+    ...(pass.stages.some(({ role }) => role === "nested") ? {} : { block: 1, points: [] }),
   }));
   const buffered = new Set<Value>();
   for (const { stages: readers } of passes) {
@@ -202,9 +210,10 @@ export function writingOf(
   stages: readonly Compute[],
   depth: number,
   batchMax: number,
-  lanes: number,
+  target: Pick<TargetDescription, "vectorLanes" | "vectorRegisters">,
   times: number,
 ): Writing {
+  const lanes = target.vectorLanes;
   const isUnrolled = shortSweeps(stages, depth, batchMax, lanes);
   const described = stages.map((node) => describeStage(node, depth, batchMax));
   const rows = times * elementsAt(stages[0]!.parallel.slice(0, depth), batchMax);
@@ -231,12 +240,15 @@ export function writingOf(
       known.set(key, answer);
       return answer;
     },
-    // Lanes that are read one by one take longer than additions wait.
-    block: (sweep) => {
+    tile: (sweep) => {
       const sums = described.filter(
         (stage) => stage.role === "nested" && sameSweep(sweepOf(stage), sweep),
       );
-      return sums.every((stage) => readsLaneByLane(stage, batchMax)) ? 1 : columnBlock;
+      const tile = tileOfSums(sums, sweep, target, batchMax);
+      if (tile !== undefined) return tile;
+      // Lanes that are read one by one take longer than additions wait.
+      const isByLane = sums.every((stage) => readsLaneByLane(stage, batchMax));
+      return { points: [], vectors: isByLane ? 1 : columnBlock };
     },
   };
 }

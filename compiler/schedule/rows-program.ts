@@ -11,7 +11,7 @@ import { add, and, broadcast, constant, multiply, ramp } from "../kernel/build.t
 import type { Expression } from "../kernel/ir.ts";
 import type { Group } from "../optimize/group.ts";
 import { Accumulation } from "./accumulate.ts";
-import { clipLoop, isClipped } from "./clip-loop.ts";
+import { clipLoopForEach, isClipped } from "./clip-loop.ts";
 import { conditionValue, type Point } from "./indexes.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 import { extentValue } from "./micro-kernel.ts";
@@ -48,7 +48,7 @@ export class RowProgram {
   }
 
   #emitPass(
-    { sweep, stages, isUnrolled, staysInRegisters, block }: Pass,
+    { sweep, stages, isUnrolled, staysInRegisters, block, points }: Pass,
     given: readonly RowStage[],
   ): void {
     const lanes = sweep.length === 0 ? 1 : this.#plan.lanes;
@@ -61,6 +61,7 @@ export class RowProgram {
       lanes,
       isUnrolled,
       block,
+      points,
       scoped: (emit: () => void) => (staysInRegisters ? emit() : this.#values.scoped(emit)),
     };
     emitSweep(this.#builder, loops, (positions) => {
@@ -129,38 +130,48 @@ export class RowProgram {
       const rank = stage.node.parallel.length;
       return { ...outer, axes: [...outer.axes.slice(0, rank), ...axes] };
     };
-    const visit = (axes: readonly Expression[], where: Condition | null, side: number): void => {
+    type Sums = readonly (typeof sums)[number][];
+    const visit = (
+      axes: readonly Expression[],
+      where: Condition | null,
+      side: number,
+      of: Sums,
+    ): void => {
       const extent = reduction[axes.length];
       if (extent === undefined) {
-        for (const { stage, position, beside } of sums) {
+        for (const { stage, position, beside } of of) {
           const point = at(stage, position, axes);
           this.#accumulate(beside[side]!, stage, where ?? stage.node.where, point, position, null);
         }
       } else if (extent.batch === 0 && extent.constant === 1) {
-        visit([...axes, constant(0)], where, side);
+        visit([...axes, constant(0)], where, side, of);
       } else if (isStraight) {
         for (let place = 0; place < extent.constant; place++) {
-          visit([...axes, constant(place)], where, side);
+          visit([...axes, constant(place)], where, side, of);
         }
       } else {
         const step = axes.length === last ? sides : 1;
-        const { from, to, rest } =
+        const runs =
           where === null
-            ? { from: constant(0), to: extentValue(extent), rest: null }
-            : clipLoop(
+            ? [{ from: constant(0), to: extentValue(extent), rest: null, of }]
+            : clipLoopForEach(
                 where,
                 parallel.length + axes.length,
                 knownFor(first, axes.length),
-                at(first, positions[0]!, axes),
+                of.map((sum) => ({ of: sum, point: at(first, sum.position, axes) })),
               );
-        const each = (axis: Expression): void =>
-          this.#values.scoped(() => {
-            for (let i = 0; i < step; i++) visit([...axes, add(axis, constant(i))], rest, i);
-          });
-        this.#builder.loop("k", from, to, each, step);
+        for (const { from, to, rest, of: some } of runs) {
+          const each = (axis: Expression): void =>
+            this.#values.scoped(() => {
+              for (let i = 0; i < step; i++) {
+                visit([...axes, add(axis, constant(i))], rest, i, some);
+              }
+            });
+          this.#builder.loop("k", from, to, each, step);
+        }
       }
     };
-    visit([], shared, 0);
+    visit([], shared, 0, sums);
     for (const { stage, position, beside } of sums) {
       const results = finishBeside(beside, pointsOf(stage));
       this.#keepResults(stage, results, this.#values.pointOf(stage, position), position);

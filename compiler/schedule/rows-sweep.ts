@@ -49,6 +49,8 @@ export interface Sweep {
   readonly isUnrolled: boolean;
   /** Vectors that one turn of the loop over the last axis does. */
   readonly block: number;
+  /** Points that are done together of each of as many axes before the last one, whole ones but for the first of them. */
+  readonly points: readonly number[];
   /** Runs what it is given: the body of a loop so that nothing of it is known afterwards. */
   readonly scoped: (emit: () => void) => void;
 }
@@ -56,7 +58,7 @@ export interface Sweep {
 /** Emits the loops; `emit` gets the vectors that are done together. */
 export function emitSweep(
   builder: KernelBuilder,
-  { extents, lanes, isUnrolled, block, scoped }: Sweep,
+  { extents, lanes, isUnrolled, block, points, scoped }: Sweep,
   emit: (positions: readonly Position[]) => void,
 ): void {
   const last = extents.at(-1);
@@ -64,28 +66,32 @@ export function emitSweep(
     emit([numberPosition]);
     return;
   }
-  const emitRun = (axes: readonly Expression[]): void => {
-    const at = (
-      first: Expression,
-      slot: number,
-      active: number,
-      mask: Expression | null,
-    ): Position => ({
-      axes: [...axes, add(first, constant(slot * lanes))],
-      slot,
-      lanes,
-      active,
-      mask,
-    });
+  const emitRuns = (runs: readonly (readonly Expression[])[]): void => {
     const run = (first: Expression, vectors: number, active: number): void =>
       emit(
-        Array.from({ length: vectors }, (_, slot) =>
-          at(first, slot, slot === vectors - 1 ? active : lanes, null),
+        runs.flatMap((axes, i) =>
+          Array.from({ length: vectors }, (_, vector) => ({
+            axes: [...axes, add(first, constant(vector * lanes))],
+            slot: i * vectors + vector,
+            lanes,
+            active: vector === vectors - 1 ? active : lanes,
+            mask: null,
+          })),
         ),
       );
     if (last.batch !== 0) {
       emitOpenEnded(builder, extentValue(last), lanes, (first, mask) =>
-        scoped(() => emit([at(first, 0, lanes, mask)])),
+        scoped(() =>
+          emit(
+            runs.map((axes, slot) => ({
+              axes: [...axes, first],
+              slot,
+              lanes,
+              active: lanes,
+              mask,
+            })),
+          ),
+        ),
       );
       return;
     }
@@ -106,13 +112,33 @@ export function emitSweep(
   };
   const visit = (axes: readonly Expression[]): void => {
     if (axes.length === extents.length - 1) {
-      emitRun(axes);
+      emitRuns([axes]);
       return;
     }
-    const end = extentValue(extents[axes.length]!);
-    builder.loop("i", constant(0), end, (axis) => scoped(() => visit([...axes, axis])));
+    const extent = extents[axes.length]!;
+    const isTiled = axes.length === extents.length - 1 - points.length;
+    const tile = (first: Expression): void => emitRuns(tileFrom(axes, first, points));
+    if (isTiled && extent.constant === points[0]) {
+      tile(constant(0));
+      return;
+    }
+    const each = (axis: Expression): void =>
+      scoped(() => (isTiled ? tile(axis) : visit([...axes, axis])));
+    builder.loop("i", constant(0), extentValue(extent), each, isTiled ? points[0] : 1);
   };
   visit([]);
+}
+
+/** The points of a tile in reading order: `first` and so many from there on, of each the whole axes that follow. */
+function tileFrom(
+  axes: readonly Expression[],
+  first: Expression,
+  [own, ...others]: readonly number[],
+): readonly (readonly Expression[])[] {
+  if (own === undefined) return [axes];
+  return Array.from({ length: own }, (_, i) => [...axes, add(first, constant(i))]).flatMap(
+    (point) => tileFrom(point, constant(0), others),
+  );
 }
 
 /** Vectors up to an end that is only known at run time: whole ones, then one with a mask. */

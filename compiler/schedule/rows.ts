@@ -21,6 +21,7 @@ import { KernelBuilder, type ScheduledKernel, type Surroundings } from "./kernel
 import { extentValue } from "./micro-kernel.ts";
 import { planRows, writingOf } from "./rows-plan.ts";
 import { RowProgram } from "./rows-program.ts";
+import { tileOfSums } from "./sum-tiles.ts";
 
 /** The kernel of a group of kind `rows`, `map` or `reduction`. */
 export function scheduleRows(
@@ -30,13 +31,14 @@ export function scheduleRows(
 ): ScheduledKernel {
   const { batchMax, times } = surroundings;
   const builder = new KernelBuilder(surroundings);
-  const depth = group.kind === "rows" ? group.tileSpace.length : pointwiseDepth(group, batchMax);
+  const depth =
+    group.kind === "rows" ? group.tileSpace.length : pointwiseDepth(group, batchMax, target);
   const tiled = planOfGroup(group, batchMax, target);
   const { stages } = group;
   const lanes = target.vectorLanes;
   const plan = tiled
     ? planRows(stages, depth, batchMax, lanes)
-    : planRows(stages, depth, batchMax, lanes, writingOf(stages, depth, batchMax, lanes, times));
+    : planRows(stages, depth, batchMax, lanes, writingOf(stages, depth, batchMax, target, times));
   const program = new RowProgram(builder, group, plan);
   const tasks = tiled
     ? emitTiledRows(builder, tiled.plan, program)
@@ -44,14 +46,25 @@ export function scheduleRows(
   return builder.finish(nameOfGroup(group, surroundings), tasks, commentOf(group, surroundings));
 }
 
-/** The row of a map or column sum: all axes before the last long one; of a sum along its row: all axes. */
-function pointwiseDepth({ stages }: Group, batchMax: number): number {
+/**
+ * The row of a map or column sum: all axes before the last long one, or before those along which sums are added up side by
+ * side; of a sum along its row: all axes.
+ */
+function pointwiseDepth({ stages }: Group, batchMax: number, target: TargetDescription): number {
   const [first] = stages;
   const anchor = stages.find((stage) => stage.reducer !== null);
   const { parallel } = first!;
   if (anchor !== undefined && runsAlongReduction(anchor, batchMax)) return parallel.length;
-  const last = parallel.findLastIndex((extent) => sizeAt(extent, batchMax) > 1);
-  return Math.max(last, 0);
+  // Of the first axis tasks are made.
+  const sweepAxes = parallel.flatMap((extent, axis) =>
+    axis > 0 && sizeAt(extent, batchMax) > 1 ? [axis] : [],
+  );
+  const sums = stages
+    .filter(({ reducer }) => reducer !== null)
+    .map((node) => ({ node, sweepAxes }));
+  const sweep = sweepAxes.map((axis) => parallel[axis]!);
+  const tiled = tileOfSums(sums, sweep, target, batchMax)?.points.length ?? 0;
+  return sweepAxes.at(-1 - tiled) ?? 0;
 }
 
 /** Loops over rows, the outermost axis cut into tasks. */

@@ -147,6 +147,7 @@ function emitSums(
         lanes,
         isUnrolled: false,
         block: vectorsAtOnce,
+        points: [],
         scoped: (inner: () => void) => inner(),
       };
       emitSweep(builder, sweep, (positions) =>

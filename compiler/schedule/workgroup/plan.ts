@@ -106,7 +106,7 @@ export function planWorkgroup(
     isUnrolled: (sweep) =>
       isShort(sweep, perThread * (lanesAlong === "points" ? inRegisters : pointsInRegisters)),
     isOnce: () => false,
-    block: () => 1,
+    tile: () => ({ points: [], vectors: 1 }),
   });
   const enough = fewestRows(threadsPerRow, isAlong);
   let rowsPerGroup = most;
