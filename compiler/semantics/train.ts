@@ -318,7 +318,8 @@ function checkMonitor(
   if (!takesMonitor || (call.name === "ModelCheckpoint" && call.arguments.save_best_only !== true))
     return;
   const monitor = String(call.arguments.monitor ?? "val_loss");
-  if (monitored.includes(monitor)) return;
+  // Where nothing is reported, not even a loss, what is wrong with the model or the losses was said.
+  if (monitored.length === 0 || monitored.includes(monitor)) return;
   report(
     env,
     diagnostics.unknownMonitor(span, {

@@ -167,6 +167,13 @@ describe("a mistake in labels and losses", () => {
     expect(mistakes(['    label: u8 = idx("labels.gz")\n', ""])).toEqual([message, message]);
   });
 
+  it("a layer misspelt, of which what a callback monitors depends", () => {
+    const callbacks = "  callbacks EarlyStopping(patience = 2)\n  validation 0.1";
+    expect(mistakes(["Dense(10,", "Dens(10,"], ["  validation 0.1", callbacks])).toEqual([
+      "unknown-name at Dens: `Dens` is not defined (did you mean `Dense`?)",
+    ]);
+  });
+
   it("a forgotten Flatten, in loss and metric", () => {
     const found = mistakes(["|> Flatten ", ""]);
     expect(found).toHaveLength(2);
