@@ -283,5 +283,6 @@ function report(
   }
   if (test !== null) out.write(`Test  ${formatLogs(test)}\n`);
   const speed = rate === null ? "nothing was left to train" : `${formatLarge(rate)} samples/s`;
-  out.write(`${formatCount(state.t)} updates, ${speed}, saved to ${checkpoint}\n`);
+  const made = state.t === 1 ? "1 update" : `${formatCount(state.t)} updates`;
+  out.write(`${made}, ${speed}, saved to ${checkpoint}\n`);
 }
