@@ -233,6 +233,12 @@ export function outputNames({ body }: ModelDeclaration): string[] {
   return body.flatMap(names);
 }
 
+/** Whether a model returns what it gives, as functions do; what to write was said at that place. */
+export function returnsOutputs(declaration: ModelDeclaration): boolean {
+  const { body } = declaration;
+  return body.some(({ kind }) => kind === "return") && outputNames(declaration).length === 0;
+}
+
 export function runModelBody(
   declaration: ModelDeclaration,
   env: Environment,
@@ -242,7 +248,7 @@ export function runModelBody(
   runBody(declaration.body, { ...env, model });
   // An error may have kept the body from getting to its outputs.
   const isCutShort = env.session.sink.hasErrors && outputNames(declaration).length > 0;
-  if (model.outputs.size === 0 && !isCutShort) {
+  if (model.outputs.size === 0 && !isCutShort && !returnsOutputs(declaration)) {
     report(
       env,
       diagnostics.modelWithoutOutput(declaration.header, { name: declaration.name.name }),

@@ -6,6 +6,7 @@ import { pruneLoops } from "../graph/prune-loops.ts";
 import type { Identifier, TrainDeclaration } from "../syntax/ast.ts";
 import type { LoweredData } from "./data.ts";
 import { scheduleLowering } from "./epoch-schedule.ts";
+import { returnsOutputs } from "./instances.ts";
 import { checkLossNames } from "./loss-names.ts";
 import {
   distinctAssignments,
@@ -47,6 +48,8 @@ export function lowerTraining(
   options: TrainOverrides,
 ): { training: LoweredTraining; columns: readonly ColumnPlan[] } | null {
   const { train, entries, data, trained, evaluated } = parts;
+  // Losses and metrics name outputs, which will have names once they are none of a function.
+  if (returnsOutputs(trained.declaration)) return null;
   const { batchMax, context } = top.session;
   const updates = updatesOf(train, entries, top);
   const columns = trainingColumns(entries, data, trained, top);

@@ -174,6 +174,12 @@ describe("a mistake in labels and losses", () => {
     ]);
   });
 
+  it("what a model gives returned, as functions do", () => {
+    const [found, ...others] = mistakes(["output digit = h |> Dense(10, softmax)", "return h"]);
+    expect(found).toMatch(/^misplaced-statement at return h: .* \(mark what the model gives: `out/);
+    expect(others).toEqual([]);
+  });
+
   it("a forgotten Flatten, in loss and metric", () => {
     const found = mistakes(["|> Flatten ", ""]);
     expect(found).toHaveLength(2);
