@@ -21,6 +21,21 @@ export function predictedSeconds(
     : pipelinedSeconds(sizes, tile, stages, target);
 }
 
+/** A contraction in tiles: rows and columns of one, its threads, how many workgroups there are, and panels of each. */
+function cutInto(
+  { rows, columns, sum, outer }: ContractionSizes,
+  { threadRows, threadColumns, down, across, depth }: TileShape,
+) {
+  const [height, width] = [down * threadRows, across * threadColumns];
+  return {
+    height,
+    width,
+    threads: down * across,
+    groups: outer * Math.ceil(rows / height) * Math.ceil(columns / width),
+    panels: Math.ceil(sum / depth),
+  };
+}
+
 /** Threads that fill the arithmetic of one of the places where workgroups run, and workgroups that share it. */
 const fillingThreads = 128;
 const residentGroups = 4;
@@ -33,15 +48,13 @@ const panelSeconds = 0.5e-6;
 
 /** Its arithmetic or its copies, whichever takes longer, and waiting for panels. */
 function waitingSeconds(
-  { rows, columns, sum, outer }: ContractionSizes,
-  { threadRows, threadColumns, down, across, depth }: TileShape,
+  sizes: ContractionSizes,
+  tile: TileShape,
   elementBytes: number,
   { peakFlops, cacheBandwidth, workgroup }: WorkgroupTarget,
 ): number {
-  const [height, width] = [down * threadRows, across * threadColumns];
-  const threads = down * across;
-  const groups = outer * Math.ceil(rows / height) * Math.ceil(columns / width);
-  const panels = Math.ceil(sum / depth);
+  const { threadRows, threadColumns, depth } = tile;
+  const { height, width, threads, groups, panels } = cutInto(sizes, tile);
   const { concurrency } = workgroup;
   const busy = Math.min(1, (groups * threads) / (concurrency * fillingThreads));
   // In multiply-adds of a thread: those of its tile, or reading what they need from shared memory.
@@ -78,15 +91,14 @@ const copySeconds = 0.4e-6;
  * places evenly, so that the places with one more decide: 264 tiles take two rounds on 132 places, and 265 take three.
  */
 function pipelinedSeconds(
-  { rows, columns, sum, outer, copies = { left: 1, right: 1 } }: ContractionSizes,
-  { threadRows, threadColumns, down, across, depth }: TileShape,
+  sizes: ContractionSizes,
+  tile: TileShape,
   stages: number,
   { peakFlops, cacheBandwidth, workgroup }: WorkgroupTarget,
 ): number {
-  const [height, width] = [down * threadRows, across * threadColumns];
-  const threads = down * across;
-  const groups = outer * Math.ceil(rows / height) * Math.ceil(columns / width);
-  const panels = Math.ceil(sum / depth);
+  const { copies = { left: 1, right: 1 } } = sizes;
+  const { threadRows, threadColumns, depth } = tile;
+  const { height, width, threads, groups, panels } = cutInto(sizes, tile);
   const { concurrency, sharedBytes } = workgroup;
   const rounds = Math.ceil(groups / concurrency);
   const bytes = 4 * depth * (height + width);
