@@ -11,7 +11,15 @@ import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
 import { loadNativeAddon } from "../../runtime/devices/cpu/native-addon.ts";
 import { testCache } from "../targets/run-kernels.ts";
-import { type GraphCase, pathOf, roleOf, scheduleCase } from "./schedule-case.ts";
+import {
+  fillPersistent,
+  type GraphValues,
+  reversedColumn,
+  reversedRows,
+  scalarsOf,
+  valuesByName,
+} from "./graph-values.ts";
+import { type GraphCase, scheduleCase } from "./schedule-case.ts";
 
 export interface RunOptions {
   readonly cpu: CpuDescription;
@@ -23,10 +31,7 @@ export interface RunOptions {
   readonly cacheDirectory?: string;
 }
 
-export interface GraphOutcome {
-  readonly results: ReadonlyMap<string, ArrayLike<number>>;
-  /** By path of the target. */
-  readonly assignments: ReadonlyMap<string, ArrayLike<number>>;
+export interface GraphOutcome extends GraphValues {
   readonly source: string;
 }
 
@@ -43,10 +48,11 @@ function arrayType(dtype: DType) {
 }
 
 export async function runGraph(test: GraphCase, options: RunOptions): Promise<GraphOutcome> {
-  const { graph, n, leaf } = test;
+  const { graph, n } = test;
   const { cpu, fusion, threads = 1, seed = 0, batch = 0 } = options;
   const { cacheDirectory = testCache } = options;
-  const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, cpu, fusion);
+  const scheduled = scheduleCase(test, cpu, fusion);
+  const { program, inputs } = scheduled;
   const source = printC(program.module, { features: cpu.features, source: "test.nn" });
   const library = await compileLibrary(source, { ...cpu, cacheDirectory });
   const addon = loadNativeAddon();
@@ -58,33 +64,18 @@ export async function runGraph(test: GraphCase, options: RunOptions): Promise<Gr
     columns: inputs.length,
   });
   try {
-    const view = (arena: ArrayBuffer, value: Value, offset: number) =>
-      new (arrayType(value.dtype))(arena, offset, elementsAt(value.shape, graph.batchMax));
-    for (const value of persistent) {
-      const target = view(session.persistent, value, program.persistent.offsets.get(value)!);
-      const data = leaf(roleOf(value), pathOf(value));
-      target.set(Array.from({ length: Math.min(target.length, data.length) }, (_, i) => data[i]!));
-    }
-    // Rows of the batch in reverse order of the data, so that the gather is tested.
-    const rows = Int32Array.from({ length: n }, (_, i) => n - 1 - i);
-    inputs.forEach((value, slot) => {
-      const data = leaf("input", pathOf(value));
-      const rowElements = elementsAt(value.shape.slice(1), n);
-      const column = new (arrayType(value.dtype))(n * rowElements);
-      for (let row = 0; row < n; row++) {
-        for (let i = 0; i < rowElements; i++) {
-          column[(n - 1 - row) * rowElements + i] = data[row * rowElements + i]!;
-        }
-      }
-      session.bindColumn(slot, column);
-    });
-    const [scheduled] = program.graphs;
-    const scalars = leaves.flatMap((value) =>
-      roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],
+    const view = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
+      new (arrayType(value.dtype))(arena, offset, elementsAt(value.shape, rows));
+    fillPersistent(scheduled, test, (value, offset) =>
+      view(session.persistent, value, offset, graph.batchMax),
     );
+    inputs.forEach((value, slot) => {
+      session.bindColumn(slot, arrayType(value.dtype).from(reversedColumn(value, test)));
+    });
+    const scalars = scalarsOf(scheduled, test);
     await session.run({
-      symbol: scheduled!.symbol,
-      rows,
+      symbol: program.graphs[0]!.symbol,
+      rows: Int32Array.from(reversedRows(test)),
       batchSize: n,
       scalars: Float32Array.from(scalars),
       scalarsPerStep: scalars.length,
@@ -93,20 +84,9 @@ export async function runGraph(test: GraphCase, options: RunOptions): Promise<Gr
     });
     return {
       source,
-      results: new Map(
-        scheduled!.results.map(({ name, value, offset }) => [
-          name,
-          view(session.results, value, offset).slice(0, elementsAt(value.shape, n)),
-        ]),
-      ),
-      assignments: new Map(
-        grouped.graph.assignments.map(({ target }) => [
-          pathOf(target),
-          view(session.persistent, target, program.persistent.offsets.get(target)!).slice(
-            0,
-            elementsAt(target.shape, n),
-          ),
-        ]),
+      // The session's memory goes with it.
+      ...valuesByName(scheduled, (arena, value, offset) =>
+        view(session[arena], value, offset, n).slice(),
       ),
     };
   } finally {

@@ -12,7 +12,15 @@ import { describeCuda } from "../../../compiler/targets/cuda/description.ts";
 import type { ThreadOrder } from "../../cuda/launches.ts";
 import { narrowBits } from "../../graph/narrow-bits.ts";
 import { type KernelOutcome, runKernels } from "../../targets/cuda/run-kernels.ts";
-import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.ts";
+import {
+  fillPersistent,
+  type GraphValues,
+  reversedColumn,
+  reversedRows,
+  scalarsOf,
+  valuesByName,
+} from "../graph-values.ts";
+import { type GraphCase, scheduleCase } from "../schedule-case.ts";
 
 export interface CudaRunOptions {
   readonly fusion: boolean;
@@ -29,10 +37,7 @@ export interface CudaRunOptions {
   readonly batch?: number;
 }
 
-export interface CudaGraphOutcome {
-  readonly results: ReadonlyMap<string, ArrayLike<number>>;
-  /** By path of the target. */
-  readonly assignments: ReadonlyMap<string, ArrayLike<number>>;
+export interface CudaGraphOutcome extends GraphValues {
   readonly kernels: KernelOutcome;
 }
 
@@ -54,48 +59,31 @@ export async function runOnCuda(
   test: GraphCase,
   options: CudaRunOptions,
 ): Promise<CudaGraphOutcome> {
-  const { graph, n, leaf } = test;
+  const { graph, n } = test;
   const { fusion, target = describeCuda(), hopper, order, sanitized, isCooperative } = options;
-  const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, target, fusion);
+  const scheduled = scheduleCase(test, target, fusion);
+  const { program, inputs } = scheduled;
   const variant = hopper === undefined ? null : scheduleCase(test, hopper, fusion);
   const view = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
     new (arrayOf(value.dtype))(arena, offset, elementsAt(value.shape, rows));
   const given = new ArrayBuffer(program.arenas.persistent);
-  for (const value of persistent) {
-    const offset = program.persistent.offsets.get(value)!;
-    const to = view(given, value, offset, graph.batchMax);
-    const data = leaf(roleOf(value), pathOf(value));
-    const { dtype } = value;
-    const stored = (element: number) =>
-      isNarrowFloat(dtype) ? narrowBits(element, dtype) : element;
-    to.set(Array.from({ length: Math.min(to.length, data.length) }, (_, i) => stored(data[i]!)));
-  }
-  // Rows of the batch in reverse order of the data, so that the gather is tested.
-  const rows = Array.from({ length: n }, (_, i) => n - 1 - i);
-  const columns = inputs.map((value) => {
-    const data = leaf("input", pathOf(value));
-    const rowElements = elementsAt(value.shape.slice(1), n);
-    return arrayOf(value.dtype).from(
-      rows.flatMap((row) =>
-        Array.from({ length: rowElements }, (_, i) => data[row * rowElements + i]!),
-      ),
-    );
-  });
-  const scalars = leaves.flatMap((value) =>
-    roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],
+  fillPersistent(
+    scheduled,
+    test,
+    (value, offset) => view(given, value, offset, graph.batchMax),
+    (element, { dtype }) => (isNarrowFloat(dtype) ? narrowBits(element, dtype) : element),
   );
-  const [scheduled] = program.graphs;
   const temporaries = [program, ...(variant === null ? [] : [variant.program])];
   const kernels = await runKernels({
     module: program.module,
     ...(variant === null ? {} : { hopper: variant.program.module }),
-    symbol: scheduled!.symbol,
+    symbol: program.graphs[0]!.symbol,
     persistent: new Uint8Array(given),
     temporariesBytes: Math.max(...temporaries.map(({ arenas }) => arenas.temporaries)),
     resultsBytes: program.arenas.results,
-    columns,
-    rows,
-    scalars,
+    columns: inputs.map((value) => arrayOf(value.dtype).from(reversedColumn(value, test))),
+    rows: reversedRows(test),
+    scalars: scalarsOf(scheduled, test),
     seed: options.seed ?? 0,
     batch: options.batch ?? 0,
     batchMax: graph.batchMax,
@@ -105,17 +93,6 @@ export async function runOnCuda(
   });
   return {
     kernels,
-    results: new Map(
-      scheduled!.results.map(({ name, value, offset }) => [
-        name,
-        view(kernels.results, value, offset, n),
-      ]),
-    ),
-    assignments: new Map(
-      grouped.graph.assignments.map(({ target: to }) => [
-        pathOf(to),
-        view(kernels.persistent, to, program.persistent.offsets.get(to)!, n),
-      ]),
-    ),
+    ...valuesByName(scheduled, (arena, value, offset) => view(kernels[arena], value, offset, n)),
   };
 }

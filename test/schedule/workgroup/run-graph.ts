@@ -10,7 +10,15 @@ import { describeWgsl } from "../../../compiler/targets/wgsl/description.ts";
 import type { WgslProgram } from "../../../runtime/devices/webgpu/wgsl-program.ts";
 import type { OpenedDevice } from "../../dawn.ts";
 import { runKernels } from "../../targets/wgsl/run-kernels.ts";
-import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.ts";
+import {
+  fillPersistent,
+  type GraphValues,
+  reversedColumn,
+  reversedRows,
+  scalarsOf,
+  valuesByName,
+} from "../graph-values.ts";
+import { type GraphCase, scheduleCase } from "../schedule-case.ts";
 
 export interface RunOptions {
   readonly opened: OpenedDevice;
@@ -20,10 +28,7 @@ export interface RunOptions {
   readonly batch?: number;
 }
 
-export interface GraphOutcome {
-  readonly results: ReadonlyMap<string, ArrayLike<number>>;
-  /** By path of the target. */
-  readonly assignments: ReadonlyMap<string, ArrayLike<number>>;
+export interface GraphOutcome extends GraphValues {
   readonly program: WgslProgram;
 }
 
@@ -37,49 +42,26 @@ function narrow(dtype: DType): keyof typeof words {
 }
 
 export async function runOnWorkgroups(test: GraphCase, options: RunOptions): Promise<GraphOutcome> {
-  const { graph, n, leaf } = test;
+  const { graph, n } = test;
   const { opened, fusion, subgroups, seed = 0, batch = 0 } = options;
-  const { grouped, program, leaves, persistent, inputs } = scheduleCase(
-    test,
-    describeWgsl(),
-    fusion,
-  );
+  const scheduled = scheduleCase(test, describeWgsl(), fusion);
+  const { program, inputs } = scheduled;
   const variant = subgroups ? scheduleCase(test, describeWgsl({ subgroups }), fusion) : undefined;
   const view = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
     new words[narrow(value.dtype)](arena, offset, elementsAt(value.shape, rows));
   const given = new ArrayBuffer(program.arenas.persistent);
-  for (const value of persistent) {
-    const offset = program.persistent.offsets.get(value)!;
-    const target = view(given, value, offset, graph.batchMax);
-    const data = leaf(roleOf(value), pathOf(value));
-    target.set(Array.from({ length: Math.min(target.length, data.length) }, (_, i) => data[i]!));
-  }
-  // Rows of the batch in reverse order of the data, so that the gather is tested.
-  const rows = Array.from({ length: n }, (_, i) => n - 1 - i);
-  const columns = inputs.map((value) => {
-    const data = leaf("input", pathOf(value));
-    const rowElements = elementsAt(value.shape.slice(1), n);
-    return inFiles[narrow(value.dtype)].from(
-      rows.flatMap((row) =>
-        Array.from({ length: rowElements }, (_, i) => data[row * rowElements + i]!),
-      ),
-    );
-  });
-  const scalars = leaves.flatMap((value) =>
-    roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],
-  );
-  const [scheduled] = program.graphs;
+  fillPersistent(scheduled, test, (value, offset) => view(given, value, offset, graph.batchMax));
   const outcome = await runKernels({
     opened,
     module: program.module,
     ...(variant === undefined ? {} : { subgroups: variant.program.module }),
-    symbol: scheduled!.symbol,
+    symbol: program.graphs[0]!.symbol,
     persistent: new Uint8Array(given),
     temporariesBytes: program.arenas.temporaries,
     resultsBytes: program.arenas.results,
-    columns,
-    rows,
-    scalars,
+    columns: inputs.map((value) => inFiles[narrow(value.dtype)].from(reversedColumn(value, test))),
+    rows: reversedRows(test),
+    scalars: scalarsOf(scheduled, test),
     seed,
     batch,
     batchMax: graph.batchMax,
@@ -87,18 +69,7 @@ export async function runOnWorkgroups(test: GraphCase, options: RunOptions): Pro
   if (outcome === null) throw new Error("the device is gone");
   return {
     program: outcome.program,
-    results: new Map(
-      scheduled!.results.map(({ name, value, offset }) => [
-        name,
-        view(outcome.results, value, offset, n),
-      ]),
-    ),
-    assignments: new Map(
-      grouped.graph.assignments.map(({ target }) => [
-        pathOf(target),
-        view(outcome.persistent, target, program.persistent.offsets.get(target)!, n),
-      ]),
-    ),
+    ...valuesByName(scheduled, (arena, value, offset) => view(outcome[arena], value, offset, n)),
   };
 }
 

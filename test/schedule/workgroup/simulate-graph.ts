@@ -8,7 +8,8 @@ import type { Value } from "../../../compiler/graph/node.ts";
 import { removeDeadCode } from "../../../compiler/kernel/dead-code.ts";
 import { type Launch, type LaunchTree, launchTrees } from "../../../compiler/kernel/module.ts";
 import type { TargetDescription } from "../../../compiler/optimize/target-description.ts";
-import { type GraphCase, pathOf, roleOf, scheduleCase } from "../schedule-case.ts";
+import { fillPersistent, type GraphValues, scalarsOf, valuesByName } from "../graph-values.ts";
+import { type GraphCase, pathOf, scheduleCase } from "../schedule-case.ts";
 import { type Memory, simulateKernel } from "./simulate-kernel.ts";
 
 export interface SimulationOptions {
@@ -17,12 +18,6 @@ export interface SimulationOptions {
   readonly subgroup?: number;
   readonly seed?: number;
   readonly batch?: number;
-}
-
-export interface SimulatedOutcome {
-  readonly results: ReadonlyMap<string, ArrayLike<number>>;
-  /** By path of the target. */
-  readonly assignments: ReadonlyMap<string, ArrayLike<number>>;
 }
 
 const notANumber = 0x7fc00000;
@@ -38,10 +33,11 @@ const viewElements: View = (arena, dtype, offset, elements) =>
     ? new Uint8Array(arena, offset, elements)
     : viewWords(arena, dtype, offset, elements);
 
-export function simulateGraph(test: GraphCase, options: SimulationOptions): SimulatedOutcome {
+export function simulateGraph(test: GraphCase, options: SimulationOptions): GraphValues {
   const { graph, n, leaf } = test;
   const { target, fusion, subgroup = 1, seed = 0, batch = 0 } = options;
-  const { grouped, program, leaves, persistent, inputs } = scheduleCase(test, target, fusion);
+  const scheduled = scheduleCase(test, target, fusion);
+  const { program, inputs } = scheduled;
   const arenas = {
     persistent: new ArrayBuffer(program.arenas.persistent),
     temporaries: new ArrayBuffer(program.arenas.temporaries),
@@ -52,20 +48,15 @@ export function simulateGraph(test: GraphCase, options: SimulationOptions): Simu
   const mixesWidths = (target.workgroup?.accessBytes ?? 4) > 4;
   const valueAt = (arena: ArrayBuffer, value: Value, offset: number, rows: number) =>
     view(arena, value.dtype, offset, elementsAt(value.shape, rows));
-  for (const value of persistent) {
-    const offset = program.persistent.offsets.get(value)!;
-    const data = leaf(roleOf(value), pathOf(value));
-    const memory = valueAt(arenas.persistent, value, offset, graph.batchMax);
-    for (let i = 0; i < Math.min(memory.length, data.length); i++) memory[i] = data[i]!;
-  }
+  fillPersistent(scheduled, test, (value, offset) =>
+    valueAt(arenas.persistent, value, offset, graph.batchMax),
+  );
   const columns = inputs.map((value): Memory => {
     const data = leaf("input", pathOf(value));
     const elements = Array.from({ length: elementsAt(value.shape, n) }, (_, i) => data[i]!);
     return value.dtype === "f32" ? Float32Array.from(elements) : Int32Array.from(elements);
   });
-  const scalarValues = leaves.flatMap((value) =>
-    roleOf(value) === "scalar" ? [leaf("scalar", pathOf(value))[0]!] : [],
-  );
+  const scalarValues = scalarsOf(scheduled, test);
   const [fn] = program.module.functions;
   const runLaunch = (
     { kernel, placements }: Pick<Launch, "kernel" | "placements">,
@@ -97,19 +88,7 @@ export function simulateGraph(test: GraphCase, options: SimulationOptions): Simu
     }
   };
   runTrees(launchTrees(fn!), []);
-  const [scheduled] = program.graphs;
-  return {
-    results: new Map(
-      scheduled!.results.map(({ name, value, offset }) => [
-        name,
-        valueAt(arenas.results, value, offset, n),
-      ]),
-    ),
-    assignments: new Map(
-      grouped.graph.assignments.map(({ target: to }) => [
-        pathOf(to),
-        valueAt(arenas.persistent, to, program.persistent.offsets.get(to)!, n),
-      ]),
-    ),
-  };
+  return valuesByName(scheduled, (arena, value, offset) =>
+    valueAt(arenas[arena], value, offset, n),
+  );
 }
