@@ -14,6 +14,7 @@ import { gcd } from "../graph/gcd.ts";
 import type { Compute } from "../graph/node.ts";
 import { stepAlong } from "../optimize/fusion/linear-access.ts";
 import {
+  isAddedAlong,
   type StridedContraction,
   stridedContraction,
 } from "../optimize/fusion/strided-contraction.ts";
@@ -53,7 +54,7 @@ export function planOfGroup(
   if (target.workgroup !== null) return undefined;
   for (const stage of group.stages) {
     const contraction = stridedContraction(stage, batchMax);
-    if (contraction === undefined) continue;
+    if (contraction === undefined || isAddedAlong(contraction)) continue;
     const wholeRows = group.kind !== "contraction";
     return choosePlan(contraction, batchMax, target, {
       wholeRows,

@@ -199,6 +199,36 @@ test("lanes run along a sum's points that lie side by side, however its other ax
   expect(groups.map(({ kind }) => kind)).toEqual(["rows"]);
 });
 
+test("a sum of products without rows is added up along its points where they lie side by side", () => {
+  const context = new GraphContext();
+  const [places, taps, channels] = [fixed(16), fixed(3), fixed(16)];
+  const kindOf = (filters: number) => {
+    const x = context.leaf("param", "x", "f32", [batchExtent, fixed(18), channels]);
+    const w = context.leaf("param", "w", "f32", [taps, fixed(filters), channels]);
+    const [place, filter, tap, channel] = [1, 2, 3, 4].map(axisAffine) as [
+      Affine,
+      Affine,
+      Affine,
+      Affine,
+    ];
+    const sum = context.compute({
+      parallel: [batchExtent, places, fixed(filters)],
+      reduction: [taps, channels],
+      reducer: "sum",
+      body: context.call(
+        "multiply",
+        context.load(x, [axisAffine(0), addAffine(place, tap), channel]),
+        context.load(w, [tap, filter, channel]),
+      ),
+    });
+    const results = [{ name: "sum", value: sum.values[0]! }];
+    const graph: Graph = { name: "convolution", batchMax: 8, results, assignments: [] };
+    return formGroups(context, graph, cpu, { fusion: true }).groups.map(({ kind }) => kind);
+  };
+  expect(kindOf(1)).toEqual(["rows"]);
+  expect(kindOf(8)).toContain("contraction");
+});
+
 describe("every group is convex and in order", () => {
   test.each(["digits", "digits-512", "housing", "functional", "custom"])("%s.nn", (name) => {
     const { groups } = trainingStep(`dsl-examples/${name}.nn`, true);

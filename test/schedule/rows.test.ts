@@ -268,3 +268,27 @@ test.each([20, 64, 65, 100])(
     await check(builder, { first, y }, 5, 7);
   },
 );
+
+describe("a sum of products without rows, along points that lie side by side", () => {
+  test.each([16, 17, 40])("of %i channels, with what follows", async (channels) => {
+    const b = new Builder();
+    const [places, taps] = [9, 3];
+    const x = b.context.leaf("param", "x", "f32", [
+      batchExtent,
+      fixed(places + taps - 1),
+      fixed(channels),
+    ]);
+    const w = b.param("w", taps, channels);
+    const sum = b.context.compute({
+      parallel: [batchExtent, fixed(places)],
+      reduction: [fixed(taps), fixed(channels)],
+      reducer: "sum",
+      body: b.f.multiply(
+        b.context.load(x, [axisAffine(0), addAffine(axisAffine(1), axisAffine(2)), axisAffine(3)]),
+        b.context.load(w, [2, 3].map(axisAffine)),
+      ),
+    }).values[0]!;
+    const tanh = b.map(sum.shape, b.f.call("tanh", b.at(sum)));
+    for (const n of [5, 7]) await check(b, { sum, tanh }, n, 7);
+  });
+});

@@ -7,7 +7,11 @@ import type { TargetDescription } from "../target-description.ts";
 import { bytesOf } from "./gain.ts";
 import { axesOfNode, boxOf, isColumn, linearSteps, memorySteps } from "./linear-access.ts";
 import { identityDepth } from "./places.ts";
-import { type StridedContraction, stridedContraction } from "./strided-contraction.ts";
+import {
+  isAddedAlong,
+  type StridedContraction,
+  stridedContraction,
+} from "./strided-contraction.ts";
 import { tiledContraction } from "./tiled-contraction.ts";
 
 /** The facts of one compilation: its graphs share nodes, and so do those that a pass makes of one another. */
@@ -46,7 +50,10 @@ export class NodeFacts {
 
   /** Whether the target's schedule of contractions can run it. */
   isContraction(node: Compute): boolean {
-    if (!this.#byWorkgroups) return this.contraction(node) !== undefined;
+    if (!this.#byWorkgroups) {
+      const contraction = this.contraction(node);
+      return contraction !== undefined && !isAddedAlong(contraction);
+    }
     return remember(this.#tiled, node, () => tiledContraction(node, this.batchMax) !== undefined);
   }
 

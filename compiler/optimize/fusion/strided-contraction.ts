@@ -76,6 +76,34 @@ export function stridedContraction(
   };
 }
 
+/**
+ * Points of a sum that lie side by side in both operands, from which on it is added up along them where its columns do not:
+ * a vector of them.
+ */
+const fewestAlong = 16;
+
+/**
+ * Whether a sum had better be added up along its points than in tiles: it has no rows, so that nothing is used twice of what
+ * would be copied for columns to lie side by side.
+ */
+export function isAddedAlong({
+  node,
+  broadcast,
+  run,
+  vectorAxis,
+  rowAxes,
+  sumAxes,
+}: StridedContraction): boolean {
+  if (rowAxes.length > 0 || run.steps[vectorAxis] === 1 || broadcast.row !== null) return false;
+  const last = node.parallel.length + node.reduction.length - 1;
+  return (
+    sumAxes.includes(last) &&
+    broadcast.steps[last] === 1 &&
+    run.steps[last] === 1 &&
+    axesOfNode(node)[last]!.constant >= fewestAlong
+  );
+}
+
 function stride(access: LinearAccess, axis: number): number {
   return Math.abs(stepAlong(access, axis));
 }

@@ -167,7 +167,7 @@ function rowsStructure(
       return { refusal: "one reduces over the batch" };
     }
     const points = facts.pointsWithin(stage, depth);
-    const contraction = facts.contraction(stage);
+    const contraction = facts.isContraction(stage) ? facts.contraction(stage) : undefined;
     if (contraction !== undefined && stages.length > 1) {
       if (inner.some(({ reader }) => reader === stage)) {
         return { refusal: "a contraction reads what the others make" };
