@@ -6,25 +6,19 @@ import { hasEmulation, needsEmulation } from "../../../cuda/emulation.ts";
 import { testRefusals } from "../refusals.ts";
 import { request } from "../request.ts";
 import { bindAll, dataColumns, expectedTotal, longRequest, placements } from "../sum-data.ts";
+import { testSums } from "../sum-runs.ts";
 import { cleanUp, createDevice, openDevice } from "./emulated-device.ts";
 import { oneStep, plan, squares } from "./sum-model.ts";
 
 cleanUp();
 
 describe.runIf(hasEmulation)(`a CUDA device ${needsEmulation}`, () => {
-  test("tensors are written, updated by steps and read", async () => {
-    const device = await createDevice();
+  testSums(createDevice);
+
+  test("says which device it is", async () => {
+    const device = await openDevice();
     expect(device.kind).toBe("cuda");
     expect(device.description).toBe("cuda, NVIDIA emulation 0");
-    expect(await device.read("total")).toEqual(new Float32Array([0]));
-    await device.write("total", new Float32Array([0.5]));
-    await device.write("mask", new Uint8Array([1, 0, 1, 0, 1, 1]));
-    await device.run(request());
-    expect(await device.read("total")).toEqual(new Float32Array([0.5 + expectedTotal(request())]));
-    expect(await device.read("mask")).toEqual(new Uint8Array([1, 0, 1, 0, 1, 1]));
-    // The last step has one row; beyond it are those of the step before.
-    expect(await device.readResult("train", 0)).toEqual(new Float32Array([400, 30, 0, 0]));
-    expect(await device.readResult("train", 2)).toEqual(new Uint8Array([1, 0, 0, 0]));
   });
 
   test("steps know their rows, seed and batch", async () => {
@@ -38,12 +32,6 @@ describe.runIf(hasEmulation)(`a CUDA device ${needsEmulation}`, () => {
     await device.write("mask", new Uint8Array([1, 0, 0, 1, 0, 1]));
     await device.run(oneStep("flip"));
     expect(await device.read("mask")).toEqual(new Uint8Array([0, 1, 1, 0, 1, 0]));
-  });
-
-  test("a run of no rows does nothing", async () => {
-    const device = await createDevice();
-    await device.run(request({ rows: new Int32Array(0), scalars: new Float32Array(0) }));
-    expect(await device.read("total")).toEqual(new Float32Array([0]));
   });
 
   test("kernels that run at the same time come after what they read, and before what reads them", async () => {

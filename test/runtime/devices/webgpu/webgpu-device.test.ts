@@ -8,6 +8,7 @@ import {
 import type { TrainerPlan } from "../../../../runtime/plan.ts";
 import { request } from "../request.ts";
 import { bindAll, dataColumns, expectedTotal, longRequest, placements } from "../sum-data.ts";
+import { testSums } from "../sum-runs.ts";
 import { hasGpu, needsGpu, openSoftwareGpu } from "./software-gpu.ts";
 import { plan, program, weigh } from "./sum-model.ts";
 import { openWatchedGpu } from "./watched-gpu.ts";
@@ -29,18 +30,10 @@ async function createDevice(
 }
 
 describe.runIf(hasGpu)(`a WebGPU device ${needsGpu}`, () => {
-  test("tensors are written, updated by steps and read", async () => {
-    const device = await createDevice();
-    expect(device.kind).toBe("webgpu");
-    expect(await device.read("total")).toEqual(new Float32Array([0]));
-    await device.write("total", new Float32Array([0.5]));
-    await device.write("mask", new Uint8Array([1, 0, 1, 0, 1, 1]));
-    await device.run(request());
-    expect(await device.read("total")).toEqual(new Float32Array([0.5 + expectedTotal(request())]));
-    expect(await device.read("mask")).toEqual(new Uint8Array([1, 0, 1, 0, 1, 1]));
-    // The last step has one row; beyond it are those of the step before.
-    expect(await device.readResult("train", 0)).toEqual(new Float32Array([400, 30, 0, 0]));
-    expect(await device.readResult("train", 2)).toEqual(new Uint8Array([1, 0, 0, 0]));
+  testSums(createDevice);
+
+  test("says of which kind it is", async () => {
+    expect((await createDevice()).kind).toBe("webgpu");
   });
 
   test("steps know their rows, seed, batch, infinity and NaN", async () => {
@@ -56,12 +49,6 @@ describe.runIf(hasGpu)(`a WebGPU device ${needsGpu}`, () => {
     const rows = new Int32Array(1);
     await device.run(request({ graph: "flip", rows, scalars: new Float32Array(0) }));
     expect(await device.read("mask")).toEqual(new Uint8Array([0, 1, 1, 0, 1, 0]));
-  });
-
-  test("a run of no rows does nothing", async () => {
-    const device = await createDevice();
-    await device.run(request({ rows: new Int32Array(0), scalars: new Float32Array(0) }));
-    expect(await device.read("total")).toEqual(new Float32Array([0]));
   });
 
   test.each(placements)("many steps in flight, columns %s", async (_, residentBytes) => {
