@@ -103,7 +103,7 @@ nnc: the native addon could not be built, so models cannot be run here.
 It takes a C++17 compiler. On Debian or Ubuntu:
 
   apt-get install g++
-  npm ci
+  npm rebuild nnc        (in nnc's own repository: npm ci)
 
 What was tried:
 

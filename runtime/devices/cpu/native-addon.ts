@@ -105,7 +105,8 @@ export function loadNativeAddon(path = findNativeAddon()): NativeAddon {
   if (path === undefined) {
     throw new DeviceError(
       "the native addon was not built, so models cannot be run here: " +
-        "install a C++ compiler (Debian: apt-get install g++) and run npm ci again",
+        "install a C++ compiler (Debian: apt-get install g++) and run `npm rebuild nnc`, in nnc's own repository " +
+        "`npm ci`, with install scripts allowed",
     );
   }
   try {

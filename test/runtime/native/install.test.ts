@@ -38,6 +38,7 @@ test("without tools it succeeds, says what does not work and what to install", (
   const { status, output } = install({ PATH: "/nonexistent" });
   expect(status).toBe(0);
   expect(output).toContain("the native addon could not be built, so models cannot be run here");
+  expect(output).toContain("npm rebuild nnc");
   expect(output).toMatch(/Needs it: +nnc train/);
   expect(output).toContain("apt-get install g++");
 });
