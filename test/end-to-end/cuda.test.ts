@@ -6,9 +6,9 @@
 import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { readSafetensors } from "../../runtime/data/safetensors.ts";
 import { emulatedCuda, hasEmulation, needsEmulation } from "../cuda/emulation.ts";
 import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
+import { expectCloseWeights } from "./close-weights.ts";
 import {
   examples,
   lastJson,
@@ -41,20 +41,6 @@ function newRun(name: string): string {
 }
 
 const bytesOf = (run: string): Uint8Array => readFileSync(join(run, checkpoint));
-
-/** Finds the first number that is not as good as equal, relative to the largest of its tensor. */
-function expectClose(actual: Uint8Array, wanted: Uint8Array): void {
-  const [found, expected] = [readSafetensors(actual), readSafetensors(wanted)];
-  expect([...found.tensors.keys()]).toEqual([...expected.tensors.keys()]);
-  for (const [name, { shape, dtype, data }] of expected.tensors) {
-    const tensor = found.tensors.get(name)!;
-    expect(tensor, name).toMatchObject({ shape, dtype });
-    const values = Array.from(data as ArrayLike<number>);
-    const scale = Math.max(...values.map(Math.abs));
-    const error = Math.max(...values.map((value, i) => Math.abs(Number(tensor.data[i]) - value)));
-    expect(error, name).toBeLessThanOrEqual(BOUND * scale);
-  }
-}
 
 describe.runIf(hasEmulation)(`nnc on emulated CUDA ${needsEmulation}`, async () => {
   const emulation = hasEmulation ? await emulatedCuda() : null;
@@ -89,7 +75,7 @@ describe.runIf(hasEmulation)(`nnc on emulated CUDA ${needsEmulation}`, async () 
     for (const [name, value] of Object.entries(cpu.test))
       expect(cuda.test[name]).toBeCloseTo(value, 4);
     expect(readCheckpointState(join(unbroken.cuda, checkpoint))).toMatchObject({ t: UPDATES });
-    expectClose(bytesOf(unbroken.cuda), bytesOf(unbroken.cpu));
+    expectCloseWeights(bytesOf(unbroken.cuda), bytesOf(unbroken.cpu), BOUND);
   });
 
   test("training goes from the CPU to CUDA and back", async () => {
@@ -97,14 +83,14 @@ describe.runIf(hasEmulation)(`nnc on emulated CUDA ${needsEmulation}`, async () 
     await train(run, "cpu", ...epochs(4));
     await train(run, "cuda", ...epochs(10), "--resume");
     expect((await train(run, "cpu", ...epochs(EPOCHS), "--resume")).updates).toBe(UPDATES);
-    expectClose(bytesOf(run), bytesOf(unbroken.cpu));
+    expectCloseWeights(bytesOf(run), bytesOf(unbroken.cpu), BOUND);
   });
 
   test.runIf(hasGpu)(`training begun on CUDA continues on WebGPU ${needsGpu}`, async () => {
     const run = newRun("to-wgsl");
     await train(run, "cuda", ...epochs(EPOCHS / 2));
     expect((await train(run, "wgsl", ...epochs(EPOCHS), "--resume")).updates).toBe(UPDATES);
-    expectClose(bytesOf(run), bytesOf(unbroken.cpu));
+    expectCloseWeights(bytesOf(run), bytesOf(unbroken.cpu), BOUND);
   });
 
   test("SIGINT saves, and training resumes to the same bits", async () => {

@@ -6,8 +6,8 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { readSafetensors } from "../../runtime/data/safetensors.ts";
 import { hasGpu, needsGpu } from "../runtime/devices/webgpu/software-gpu.ts";
+import { expectCloseWeights } from "./close-weights.ts";
 import {
   examples,
   lastJson,
@@ -52,20 +52,6 @@ interface Outputs {
   readonly spread: readonly number[];
 }
 
-/** Finds the first number that is not as good as equal, relative to the largest of its tensor. */
-function expectClose(actual: Uint8Array, wanted: Uint8Array): void {
-  const [found, expected] = [readSafetensors(actual), readSafetensors(wanted)];
-  expect([...found.tensors.keys()]).toEqual([...expected.tensors.keys()]);
-  for (const [name, { shape, dtype, data }] of expected.tensors) {
-    const tensor = found.tensors.get(name)!;
-    expect(tensor, name).toMatchObject({ shape, dtype });
-    const values = Array.from(data as ArrayLike<number>);
-    const scale = Math.max(...values.map(Math.abs));
-    const error = Math.max(...values.map((value, i) => Math.abs(Number(tensor.data[i]) - value)));
-    expect(error, name).toBeLessThanOrEqual(BOUND * scale);
-  }
-}
-
 /** The same keys, and numbers that agree. */
 function expectCloseNumbers(
   actual: Readonly<Record<string, number | readonly number[]>>,
@@ -104,7 +90,7 @@ describe.runIf(hasGpu)(`nnc on WebGPU ${needsGpu}`, () => {
     expectCloseNumbers(wgsl.history, cpu.history);
     expectCloseNumbers(wgsl.test, cpu.test);
     expect(readCheckpointState(join(unbroken.wgsl, checkpoint))).toMatchObject({ t: UPDATES });
-    expectClose(bytesOf(unbroken.wgsl), bytesOf(unbroken.cpu));
+    expectCloseWeights(bytesOf(unbroken.wgsl), bytesOf(unbroken.cpu), BOUND);
   });
 
   test.each([
@@ -116,7 +102,7 @@ describe.runIf(hasGpu)(`nnc on WebGPU ${needsGpu}`, () => {
     const result = await train(run, second, ...epochs(EPOCHS), "--resume");
     expect(result.updates).toBe(UPDATES);
     expectCloseNumbers(result.history, results.cpu!.history);
-    expectClose(bytesOf(run), bytesOf(unbroken.cpu));
+    expectCloseWeights(bytesOf(run), bytesOf(unbroken.cpu), BOUND);
   });
 
   test.each([

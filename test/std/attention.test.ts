@@ -1,7 +1,7 @@
 /** Attention against sums written out: masks, causality, windows, groups of heads, several dimensions. */
 
 import { describe, expect, it } from "vitest";
-import { checkLayer, faultsOf, shapeOf, valuesOf } from "./layer-checks.ts";
+import { checkLayer, expectClose, faultsOf, shapeOf, valuesOf } from "./layer-checks.ts";
 
 type Matrix = readonly (readonly number[])[];
 
@@ -17,11 +17,6 @@ function softmax(scores: readonly number[]): number[] {
 }
 const mix = (shares: readonly number[], values: Matrix): number[] =>
   values[0]!.map((_, c) => shares.reduce((sum, share, s) => sum + share * values[s]![c]!, 0));
-
-function expectClose(found: readonly number[], wanted: readonly number[]): void {
-  expect(found.length).toBe(wanted.length);
-  for (const [i, value] of wanted.entries()) expect(found[i]).toBeCloseTo(value, 10);
-}
 
 const q = [1, 0.5, -0.25, 2, 0, 1];
 const v = [0.5, -1, 2, 0.25];

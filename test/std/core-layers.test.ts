@@ -3,12 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { lowerSound } from "../semantics/lowering.ts";
 import { run } from "../semantics/run-program.ts";
-import { checkLayer, faultsOf, modelOf, shapeOf, valuesOf } from "./layer-checks.ts";
-
-function expectClose(found: readonly number[], wanted: readonly number[]): void {
-  expect(found.length).toBe(wanted.length);
-  for (const [i, value] of wanted.entries()) expect(found[i]).toBeCloseTo(value, 10);
-}
+import { checkLayer, expectClose, faultsOf, modelOf, shapeOf, valuesOf } from "./layer-checks.ts";
 
 const x = [1, -2, 3, 4, 5, -6];
 const rows = { x: "f32[N, 2, 3]" };

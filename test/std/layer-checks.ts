@@ -42,6 +42,12 @@ export function valuesOf(
   return results.y!;
 }
 
+/** As many numbers, equal to ten digits behind the point. */
+export function expectClose(found: readonly number[] | undefined, wanted: readonly number[]): void {
+  expect(found).toHaveLength(wanted.length);
+  for (const [i, value] of wanted.entries()) expect(found![i]).toBeCloseTo(value, 10);
+}
+
 /** `[N, 3, 4]` */
 export function shapeOf(inputs: Inputs, expression: string): string {
   return `[${outputOf(inputs, expression).value.shape.map(printExtent).join(", ")}]`;

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { lowerSound } from "../semantics/lowering.ts";
 import { run } from "../semantics/run-program.ts";
-import { checkLayer, faultsOf, modelOf, valuesOf } from "./layer-checks.ts";
+import { checkLayer, expectClose, faultsOf, modelOf, valuesOf } from "./layer-checks.ts";
 
 const x = [1, 4, -2, 3, 0, 5, 7, -1, 2, 6, -3, 8];
 const rows = { x: "f32[N, 3, 2]" };
@@ -20,11 +20,6 @@ function normalized(keyOf: (i: number) => number, epsilon = 1e-3): number[] {
     const group = x.filter((_, j) => keyOf(j) === keyOf(i));
     return (item - mean(group)) / Math.sqrt(variance(group) + epsilon);
   });
-}
-
-function expectClose(found: readonly number[], wanted: readonly number[]): void {
-  expect(found.length).toBe(wanted.length);
-  for (const [i, value] of wanted.entries()) expect(found[i]).toBeCloseTo(value, 10);
 }
 
 describe("for each sample", () => {

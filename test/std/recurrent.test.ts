@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Value } from "../../compiler/graph/node.ts";
 import { lowerSound, lowerText, messages } from "../semantics/lowering.ts";
 import { graphsOf, predict, run } from "../semantics/run-program.ts";
+import { expectClose } from "./layer-checks.ts";
 import {
   type Cell,
   gruCell,
@@ -83,13 +84,6 @@ const model = (body: string) => `model M {
   real = with_mask(x, m)
 ${body}
 }`;
-
-function expectClose(found: readonly number[] | undefined, wanted: readonly number[]): void {
-  expect(found).toHaveLength(wanted.length);
-  found!.forEach((value, i) => {
-    expect(value).toBeCloseTo(wanted[i]!, 10);
-  });
-}
 
 describe.each(kinds)("$layer$more", (kind) => {
   const weights = weightsOf(kind);
