@@ -15,6 +15,7 @@ import type { Compute } from "../graph/node.ts";
 import { stepAlong } from "../optimize/fusion/linear-access.ts";
 import {
   isAddedAlong,
+  isAddedBeside,
   type StridedContraction,
   stridedContraction,
 } from "../optimize/fusion/strided-contraction.ts";
@@ -54,7 +55,8 @@ export function planOfGroup(
   if (target.workgroup !== null) return undefined;
   for (const stage of group.stages) {
     const contraction = stridedContraction(stage, batchMax);
-    if (contraction === undefined || isAddedAlong(contraction)) continue;
+    if (contraction === undefined || isAddedAlong(contraction) || isAddedBeside(contraction))
+      continue;
     const wholeRows = group.kind !== "contraction";
     return choosePlan(contraction, batchMax, target, {
       wholeRows,

@@ -107,7 +107,7 @@ function isShared({ node, sweepAxes }: SweptSum, i: number, batchMax: number): b
     each.slice(parallel.length).some((step) => step !== 0);
   return (
     steps.every((each) => each[last] === 1 || each[last] === 0) &&
-    steps.some((each) => each[last] === 1 && each[axis] === 0 && isMoving(each)) &&
+    steps.some((each) => each[axis] === 0 && isMoving(each)) &&
     steps.some((each) => each[axis] !== 0)
   );
 }

@@ -31,6 +31,8 @@ interface Sizes {
   readonly stride: number;
   /** Whether windows reach beyond the input by one place. */
   readonly padded: boolean;
+  /** Whether the derivative by the output, where taps are summed for, is one number for all channels. */
+  readonly isSingle?: boolean;
 }
 
 type Axes = readonly [Affine, Affine];
@@ -39,7 +41,10 @@ type Axes = readonly [Affine, Affine];
  * y[n, p, q, c] = Σ x[n, s·p + a − o, s·q + b − o, c]·w[a, b, c], or of the same products for each tap the sum over places,
  * where o is 1 if windows reach beyond the input.
  */
-function depthwise(of: "places" | "taps", { places, taps, channels, stride, padded }: Sizes) {
+function depthwise(
+  of: "places" | "taps",
+  { places, taps, channels, stride, padded, isSingle = false }: Sizes,
+) {
   const context = new GraphContext();
   const beyond = padded ? 1 : 0;
   const size = (i: 0 | 1) => fixed(stride * (places[i] - 1) + taps[i] - 2 * beyond);
@@ -49,7 +54,9 @@ function depthwise(of: "places" | "taps", { places, taps, channels, stride, padd
   const [outputs, kernel] = [places.map(fixed), taps.map(fixed)];
   const isOfPlaces = of === "places";
   const x = context.leaf("param", "x", "f32", inputs);
-  const other = context.leaf("param", "y", "f32", isOfPlaces ? [...kernel, c] : [n, ...outputs, c]);
+  const last = isSingle ? [] : [c];
+  const shape = isOfPlaces ? [...kernel, c] : [n, ...outputs, ...last];
+  const other = context.leaf("param", "y", "f32", shape);
   const [first, second]: readonly Axes[] = [
     [axisAffine(1), axisAffine(2)],
     [axisAffine(4), axisAffine(5)],
@@ -57,7 +64,9 @@ function depthwise(of: "places" | "taps", { places, taps, channels, stride, padd
   const [place, tap] = isOfPlaces ? [first!, second!] : [second!, first!];
   const at = (i: 0 | 1) => offsetAffine(addAffine(scaleAffine(place[i], stride), tap[i]), -beyond);
   const channel = axisAffine(3);
-  const otherIndex = isOfPlaces ? [...tap, channel] : [axisAffine(0), ...place, channel];
+  const otherIndex = isOfPlaces
+    ? [...tap, channel]
+    : [axisAffine(0), ...place, ...last.map(() => channel)];
   const sum = context.compute({
     parallel: [n, ...(isOfPlaces ? outputs : kernel), c],
     reduction: isOfPlaces ? kernel : outputs,
@@ -129,6 +138,27 @@ test("all taps of a place are added up while what they share is in a register", 
             sum_5[add(add(add(multiply(row, 16), multiply(row_2, 16)), 8), i)] = sum_3
             sum_5[add(add(add(multiply(row, 16), multiply(row_2, 16)), 8), add(i, 4))] = sum_4"
   `);
+});
+
+test("taps of a convolution to one channel are added up so, too", async () => {
+  const sizes = { places: [9, 9], taps: [3, 3], channels: 4, stride: 1, isSingle: true } as const;
+  expect(loopsOf(kernelOf("taps", { ...sizes, padded: false }))).toMatchInlineSnapshot(`
+    [
+      "loop row = 0 .. n step 1",
+      "loop i = 0 .. 4 step 4",
+      "loop k = 0 .. 9 step 1",
+      "loop k_2 = 0 .. 9 step 1",
+    ]
+  `);
+  for (const padded of [false, true]) {
+    for (const channels of [4, 16, 21]) {
+      const given = depthwise("taps", { ...sizes, channels, padded });
+      const n = batchMax;
+      const wanted = interpret(given.graph, { ...given, n }).results.get("sum")!;
+      const actual = await runGraph({ ...given, n }, { cpu: thisCpu(), fusion: true });
+      expectClose(actual.results.get("sum")!, wanted, "sum");
+    }
+  }
 });
 
 test("each run of places has the taps that do not reach beyond the input", () => {

@@ -9,6 +9,7 @@ import { axesOfNode, boxOf, isColumn, linearSteps, memorySteps } from "./linear-
 import { identityDepth } from "./places.ts";
 import {
   isAddedAlong,
+  isAddedBeside,
   type StridedContraction,
   stridedContraction,
 } from "./strided-contraction.ts";
@@ -52,7 +53,7 @@ export class NodeFacts {
   isContraction(node: Compute): boolean {
     if (!this.#byWorkgroups) {
       const contraction = this.contraction(node);
-      return contraction !== undefined && !isAddedAlong(contraction);
+      return contraction !== undefined && !isAddedAlong(contraction) && !isAddedBeside(contraction);
     }
     return remember(this.#tiled, node, () => tiledContraction(node, this.batchMax) !== undefined);
   }

@@ -54,7 +54,7 @@ function isLong(node: Compute, facts: NodeFacts, leastBytes: number): boolean {
   const inRow = elementsAt(reduction.filter(isFixed), 1);
   const read = elementsAt([...parallel, ...reduction], facts.batchMax) * elementBytes;
   if (inRow < fewestPoints || read < leastBytes) return false;
-  return facts.gathers(node).length === 0 && facts.contraction(node) === undefined;
+  return facts.gathers(node).length === 0 && !facts.isContraction(node);
 }
 
 function split(context: GraphContext, node: Compute): readonly Value[] {

@@ -104,6 +104,30 @@ export function isAddedAlong({
   );
 }
 
+/** Columns up to which a tile without rows has a single sum to wait for, with the widest vectors there are. */
+const mostAcross = 16;
+
+/**
+ * Whether a sum had better be added up beside those of its neighbours than in tiles: it has no rows and few columns, and
+ * there are others that read the same elements for all columns.
+ */
+export function isAddedBeside({
+  node,
+  broadcast,
+  run,
+  vectorAxis,
+  rowAxes,
+  outerAxes,
+}: StridedContraction): boolean {
+  return (
+    rowAxes.length === 0 &&
+    run.steps[vectorAxis] === 1 &&
+    broadcast.row === null &&
+    node.parallel[vectorAxis]!.constant <= mostAcross &&
+    outerAxes.some((axis) => axis < vectorAxis && broadcast.steps[axis] === 0)
+  );
+}
+
 function stride(access: LinearAccess, axis: number): number {
   return Math.abs(stepAlong(access, axis));
 }
