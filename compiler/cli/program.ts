@@ -111,7 +111,7 @@ function createProgram(streams: Streams, finish: (exitCode: number) => void): Co
     .option("--weights <file>", "weights or checkpoint; by default what training wrote")
     .option(
       "--input <file>",
-      "rows as .csv, .npy, .npz, .jsonl or idx; `name=file` for one of several inputs; may be repeated",
+      "rows as .csv, .npy, .npz, .jsonl or idx; `name=file` for one of several inputs; may be repeated; by default the test block",
       collect,
     )
     .option("--output <file>", "where to write: .csv, .npy or .jsonl; standard output by default");

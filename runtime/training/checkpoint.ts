@@ -101,7 +101,7 @@ export async function decodeWeights(
 /**
  * Those params and layer states that a file has under their paths, with their shapes; `parts` says by the path of a part
  * of the model what the file calls it.
- * @throws DataError if the file is damaged or has nothing of the model.
+ * @throws DataError if the file is damaged, has nothing of the model, or has a tensor of it in another element type.
  */
 export async function decodeMatchingWeights(
   plan: TensorLayout,
@@ -114,6 +114,7 @@ export async function decodeMatchingWeights(
   for (const tensor of weightTensors(plan)) {
     const value = contents.tensors.get(nameInFile(tensor.name, parts));
     if (fits(tensor, value)) found.set(tensor.name, value!.data as TensorData);
+    else if (hasShape(tensor, value)) throw misfitOf(tensor, value, file);
   }
   if (found.size > 0) return found;
   const [first] = contents.tensors.keys();
@@ -208,16 +209,26 @@ function anotherModel(
   file: string,
 ): DataError {
   const misfit = wanted.find((tensor) => !fits(tensor, tensors.get(tensor.name)));
-  const hint = "the file belongs to another model, or the model was changed since";
+  if (misfit !== undefined) return misfitOf(misfit, tensors.get(misfit.name), file);
   const { model } = metadata;
-  if (misfit === undefined) {
-    const others = `other tensors${model === undefined ? "" : ` (of model ${model})`}`;
-    return problem(file, `the tensors of model ${plan.model}`, others, hint);
-  }
-  const present = tensors.get(misfit.name);
+  const others = `other tensors${model === undefined ? "" : ` (of model ${model})`}`;
+  return problem(file, `the tensors of model ${plan.model}`, others, ofAnotherModel);
+}
+
+const ofAnotherModel = "the file belongs to another model, or the model was changed since";
+
+/** Programs in Python write float64 or half precision unless they convert. */
+function misfitOf(
+  tensor: PersistentTensor,
+  present: SafetensorsTensor | undefined,
+  file: string,
+): DataError {
+  const { name, dtype, shape } = tensor;
   const found = present === undefined ? "none" : `${present.dtype}[${present.shape.join(", ")}]`;
-  const expected = `${misfit.name}: ${fileTypes[misfit.dtype]}[${misfit.shape.join(", ")}]`;
-  return problem(file, `a tensor ${expected}`, found, hint);
+  const hint = hasShape(tensor, present)
+    ? "convert it where the file is written, in NumPy by `astype`"
+    : ofAnotherModel;
+  return problem(file, `a tensor ${name}: ${fileTypes[dtype]}[${shape.join(", ")}]`, found, hint);
 }
 
 const fileTypes = { f32: "F32", i32: "I32", u8: "U8", bool: "BOOL" } as const satisfies Record<
@@ -226,12 +237,11 @@ const fileTypes = { f32: "F32", i32: "I32", u8: "U8", bool: "BOOL" } as const sa
 >;
 
 function fits(tensor: PersistentTensor, found: SafetensorsTensor | undefined): boolean {
-  return (
-    found !== undefined &&
-    found.dtype === fileTypes[tensor.dtype] &&
-    found.shape.length === tensor.shape.length &&
-    found.shape.every((extent, axis) => extent === tensor.shape[axis])
-  );
+  return hasShape(tensor, found) && found!.dtype === fileTypes[tensor.dtype];
+}
+
+function hasShape(tensor: PersistentTensor, found: SafetensorsTensor | undefined): boolean {
+  return found !== undefined && `${found.shape}` === `${tensor.shape}`;
 }
 
 function take(
