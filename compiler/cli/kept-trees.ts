@@ -4,10 +4,10 @@
  * ASCII alone, which is read without being decoded.
  */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Keeps the declarations of a file of the library, which has this text. */
+/** Keeps the declarations of a file of the library, which has this text; whoever reads finds all of them or none. */
 export function writeTrees(
   folder: string,
   { name, text }: { readonly name: string; readonly text: string },
@@ -16,7 +16,9 @@ export function writeTrees(
   const lines = [text, ...declarations].map((of) =>
     JSON.stringify(of).replace(/[^\0-\x7f]/g, escaped),
   );
-  writeFileSync(pathOf(folder, name), lines.join("\n"));
+  const path = pathOf(folder, name);
+  writeFileSync(`${path}.unfinished`, lines.join("\n"));
+  renameSync(`${path}.unfinished`, path);
 }
 
 /** The declarations of a file, still as JSON; undefined if none were kept, or those of another text. */
