@@ -101,15 +101,15 @@ let built: Promise<void> | undefined;
 function ensureBuilt(): Promise<void> {
   built ??= (async () => {
     const lock = join(root, "node_modules", ".nnc-build-lock");
-    while (isOutdated()) {
+    // A build has its identifier before all of its files.
+    while (isOutdated() || existsSync(lock)) {
       if (makeFolder(lock)) {
         try {
           if (isOutdated()) build();
         } finally {
           rmSync(lock, { recursive: true, force: true });
         }
-      }
-      await setTimeout(100);
+      } else await setTimeout(100);
     }
   })();
   return built;
