@@ -81,6 +81,12 @@ export function or(...conditions: readonly Condition[]): Condition {
   return combine("or", conditions);
 }
 
+/** The conditions of which all hold where this one does, and only there. */
+export function conjuncts(c: Condition): readonly Condition[] {
+  if (c.kind === "true") return [];
+  return c.kind === "and" ? c.of : [c];
+}
+
 function combine(kind: "and" | "or", conditions: readonly Condition[]): Condition {
   const [unit, absorbing] = kind === "and" ? [always, never] : [never, always];
   const distinct = new Map<string, Condition>();

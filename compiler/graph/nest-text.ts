@@ -10,7 +10,7 @@
 
 import type { Affine, Term as AffineTerm } from "./affine.ts";
 import { rangeAt } from "./affine-range.ts";
-import type { Condition } from "./condition.ts";
+import { type Condition, conjuncts } from "./condition.ts";
 import { type Extent, sizeAt } from "./extent.ts";
 
 /** The text of a number, and where it is known. */
@@ -244,10 +244,4 @@ export class LoopNest {
 export function numberTerm(value: number): Term {
   if (Object.is(value, -0)) return { text: "(-0)", level: 0 };
   return { text: value < 0 ? `(${value})` : String(value), level: 0 };
-}
-
-/** The conditions that hold where the condition does. */
-export function conjuncts(condition: Condition): readonly Condition[] {
-  if (condition.kind === "true") return [];
-  return condition.kind === "and" ? condition.of : [condition];
 }

@@ -22,6 +22,7 @@ import {
   type Condition,
   conditionAxes,
   conditionLoops,
+  conjuncts,
   evaluateCondition,
   never,
   not,
@@ -58,14 +59,10 @@ export function implies(
   batchMax: number,
 ): boolean {
   // What is given needs no proof, which takes longer than all else here.
-  const known = new Set(partsOf(given).map(({ key }) => key));
-  return partsOf(then).every(
+  const known = new Set(conjuncts(given).map(({ key }) => key));
+  return conjuncts(then).every(
     (part) => known.has(part.key) || isNowhere(and(given, not(part)), box, batchMax),
   );
-}
-
-function partsOf(condition: Condition): readonly Condition[] {
-  return condition.kind === "and" ? condition.of : [condition];
 }
 
 /**
@@ -80,7 +77,7 @@ export function assuming(
 ): Condition {
   if (given.kind === "true" || condition.kind === "true") return condition;
   if (isNowhere(and(given, condition), box, batchMax)) return never;
-  const parts = partsOf(condition);
+  const parts = conjuncts(condition);
   const left = parts.filter((part) => !implies(given, part, box, batchMax));
   return left.length === parts.length ? condition : and(...left);
 }

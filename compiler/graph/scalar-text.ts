@@ -6,11 +6,11 @@
 import { invariant } from "../diagnostics/diagnostic.ts";
 import { type Affine, addAffine, scaleAffine, zeroAffine } from "./affine.ts";
 import { rangeAt } from "./affine-range.ts";
-import { type Condition, inRange } from "./condition.ts";
+import { type Condition, conjuncts, inRange } from "./condition.ts";
 import type { DType } from "./dtype.ts";
 import { printShape, type Shape, sizeAt } from "./extent.ts";
 import { isNarrowFloat, narrowRounder } from "./narrow-floats.ts";
-import { conjuncts, type Lane, type LoopNest, numberTerm, type Term } from "./nest-text.ts";
+import { type Lane, type LoopNest, numberTerm, type Term } from "./nest-text.ts";
 import type { GatherScalar, LoadScalar, Scalar, Value } from "./node.ts";
 import { castNumber } from "./number-algebra.ts";
 import { type Algebra, type ScalarFunctionName, scalarFunctions } from "./scalar-functions.ts";

@@ -15,7 +15,7 @@ import {
   subtractAffine,
 } from "../graph/affine.ts";
 import { rangeOf } from "../graph/affine-range.ts";
-import { and, type Condition } from "../graph/condition.ts";
+import { and, type Condition, conjuncts } from "../graph/condition.ts";
 import { isFixed } from "../graph/extent.ts";
 import { constant, literalOf, max, min } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
@@ -41,7 +41,7 @@ export function clipLoop(
   let from: Expression = constant(0);
   let to = extentValue(extent);
   const rest: Condition[] = [];
-  for (const part of partsOf(where)) {
+  for (const part of conjuncts(where)) {
     const bound = boundOf(part, axis, known);
     if (bound === undefined) {
       rest.push(part);
@@ -58,12 +58,7 @@ export function clipLoop(
 
 /** Whether a loop over an axis, inside of loops over those in `known`, has bounds by `where`. */
 export function isClipped(where: Condition, axis: number, known: ReadonlySet<number>): boolean {
-  return partsOf(where).some((part) => boundOf(part, axis, known) !== undefined);
-}
-
-/** What all holds where a condition does. */
-export function partsOf(where: Condition): readonly Condition[] {
-  return where.kind === "and" ? where.of : [where];
+  return conjuncts(where).some((part) => boundOf(part, axis, known) !== undefined);
 }
 
 /** The places of an axis where `where` may hold for some of `points`, each run of them with those that it may hold for. */
@@ -79,7 +74,7 @@ export function clipLoopForEach<P>(
     return first === undefined || end === undefined ? [] : [{ of, first, end, rest }];
   });
   if (bounded.length < clipped.length) {
-    // Bounds by other axes are the same for all.
+    // Those that are known only when the kernel runs are by axes along which the points do not differ.
     const [first] = clipped;
     return [{ ...first!, of: points.map(({ of }) => of) }];
   }

@@ -4,13 +4,12 @@
  * the derivative of its output once for several weights.
  */
 
-import { conditionAxes } from "../graph/condition.ts";
+import { conditionAxes, conjuncts } from "../graph/condition.ts";
 import { loadsOf } from "../graph/context.ts";
 import { type Extent, isFixed } from "../graph/extent.ts";
 import type { Compute } from "../graph/node.ts";
 import { boxOf, memorySteps } from "../optimize/fusion/linear-access.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
-import { partsOf } from "./clip-loop.ts";
 
 /** How many sums a turn of the loops over a sweep adds up. */
 export interface SumTile {
@@ -83,7 +82,7 @@ function pointsOfTile(
 function kindOf(sums: readonly SweptSum[], i: number, batchMax: number): AxisKind {
   if (!sums.every((sum) => isShared(sum, i, batchMax))) return "apart";
   const where = sums.flatMap(({ node, sweepAxes }) =>
-    partsOf(node.where)
+    conjuncts(node.where)
       .filter((part) => conditionAxes(part).has(sweepAxes[i]!))
       .map((part) => ({ part, node, axis: sweepAxes[i]! })),
   );
@@ -91,9 +90,25 @@ function kindOf(sums: readonly SweptSum[], i: number, batchMax: number): AxisKin
   // Where the points are numbers, so are the bounds of loops that depend on them.
   const isBound = where.every(({ part, node, axis }) => {
     const others = [...conditionAxes(part)].filter((other) => other !== axis);
-    return part.kind === "nonnegative" && others.length === 1 && others[0]! >= node.parallel.length;
+    return (
+      part.kind === "nonnegative" && others.length === 1 && isBoundedBy(axis, others[0]!, node)
+    );
   });
   return isBound ? "whole" : "apart";
+}
+
+/** Whether points along `axis` are all that bounds the places along another one, which is one that is summed over. */
+function isBoundedBy(
+  axis: number,
+  along: number,
+  { parallel, reduction, where }: Compute,
+): boolean {
+  const extent = reduction[along - parallel.length];
+  if (extent === undefined || !isFixed(extent)) return false;
+  return conjuncts(where).every((part) => {
+    const axes = conditionAxes(part);
+    return !axes.has(along) || [...axes].every((other) => other === along || other === axis);
+  });
 }
 
 /** Whether a sum reads vectors, some of them the same for all points along the axis that is the sweep's `i`th, others not. */

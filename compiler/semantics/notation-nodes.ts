@@ -14,6 +14,7 @@ import {
   and,
   type Condition,
   conditionAxes,
+  conjuncts,
   simplifyCondition,
   substituteCondition,
 } from "../graph/condition.ts";
@@ -42,12 +43,11 @@ export function reduceOver(
   const outer = [...used].filter((axis) => !own.includes(axis)).sort((a, b) => a - b);
   const space = numbering(session, [...outer, ...own]);
   const where = space.condition(term.inRange);
-  const parts = new Set((where.kind === "and" ? where.of : [where]).map(({ key }) => key));
+  const parts = new Set(conjuncts(where).map(({ key }) => key));
   // A load needs no guard of its own where the points that it would guard against are skipped.
-  const body = space.scalar(term.scalar, (guard) => {
-    const conjuncts = guard.kind === "and" ? guard.of : [guard];
-    return and(...conjuncts.filter(({ key }) => !parts.has(key)));
-  });
+  const body = space.scalar(term.scalar, (guard) =>
+    and(...conjuncts(guard).filter(({ key }) => !parts.has(key))),
+  );
   const { values } = session.context.compute({
     parallel: space.box.slice(0, outer.length),
     reduction: space.box.slice(outer.length),

@@ -7,10 +7,11 @@ import {
   axisAffine,
   offsetAffine,
   scaleAffine,
+  subtractAffine,
 } from "../../compiler/graph/affine.ts";
-import { always, and, inRange } from "../../compiler/graph/condition.ts";
+import { always, and, inRange, nonnegative } from "../../compiler/graph/condition.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
-import { batchExtent, elementsAt, fixed } from "../../compiler/graph/extent.ts";
+import { batchExtent, type Extent, elementsAt, fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph } from "../../compiler/graph/node.ts";
 import { printKernel } from "../../compiler/kernel/print.ts";
@@ -252,3 +253,38 @@ describe.each(["taps", "places"] as const)(
     );
   },
 );
+
+/** y[b, a, c] = Σ x[i + a - 1, c]·w[i, c] over the places i that have such an x, from b on. */
+function boundedTwice(places: Extent) {
+  const context = new GraphContext();
+  const [rows, taps, channels] = [fixed(4), fixed(3), fixed(8)];
+  const [b, a, c, i] = [0, 1, 2, 3].map(axisAffine) as [Affine, Affine, Affine, Affine];
+  const at = offsetAffine(addAffine(i, a), -1);
+  const x = context.leaf("param", "x", "f32", [places, channels]);
+  const w = context.leaf("param", "w", "f32", [places, channels]);
+  const sum = context.compute({
+    parallel: [rows, taps, channels],
+    reduction: [places],
+    where: and(inRange(at, places), nonnegative(subtractAffine(i, b))),
+    reducer: "sum",
+    body: context.call("multiply", context.load(x, [at, c]), context.load(w, [i, c])),
+  });
+  const results = [{ name: "sum", value: sum.values[0]! }];
+  const graph: Graph = { name: "bounded", batchMax: 9, results, assignments: [] };
+  const leaf = (_role: string, path: string) => randomNumbers(path, 9 * 8);
+  return { context, graph, leaf };
+}
+
+test.each([
+  ["fixed", fixed(9)],
+  ["of the batch", batchExtent],
+])("bounds of places, %s, by other axes than that of the tile are kept as well", async (_, of) => {
+  const given = boundedTwice(of);
+  for (const n of [9, 5]) {
+    const wanted = interpret(given.graph, { ...given, n }).results.get("sum")!;
+    for (const fusion of [false, true]) {
+      const actual = await runGraph({ ...given, n }, { cpu: thisCpu(), fusion });
+      expectClose(actual.results.get("sum")!, wanted, "sum");
+    }
+  }
+});

@@ -18,6 +18,7 @@ import {
   type Condition,
   conditionAxes,
   conditionLoops,
+  conjuncts,
   evaluateCondition,
   mapCondition,
   nonnegative,
@@ -68,7 +69,7 @@ function cropped(
   const box: Box = { axes: [...parallel, ...node.reduction], batchMax };
   const affine = (a: Affine): Affine => simplifyAffine(substituteAffine(a, replace), box);
   const condition = (c: Condition): Condition => mapCondition(c, affine);
-  const left = partsOf(node.where).filter((part) => !intervals.has(soleAxis(part) ?? -1));
+  const left = conjuncts(node.where).filter((part) => !intervals.has(soleAxis(part) ?? -1));
   const content = context.compute({
     parallel,
     reduction: node.reduction,
@@ -91,7 +92,7 @@ function cropped(
 /** The points of an axis that a sum has anything at, if they are some in a row and not all. */
 function intervalOf(node: Compute, axis: number, extent: Extent): Interval | undefined {
   if (!isFixed(extent) || extent.constant > longestAxis) return undefined;
-  const parts = partsOf(node.where).filter((part) => soleAxis(part) === axis);
+  const parts = conjuncts(node.where).filter((part) => soleAxis(part) === axis);
   if (parts.length === 0) return undefined;
   const point = axesOfNode(node).map(() => 0);
   const holds: number[] = [];
@@ -102,10 +103,6 @@ function intervalOf(node: Compute, axis: number, extent: Extent): Interval | und
   const [first] = holds;
   const isRun = first !== undefined && holds.at(-1) === first + holds.length - 1;
   return isRun && holds.length < extent.constant ? { first, length: holds.length } : undefined;
-}
-
-function partsOf(condition: Condition): readonly Condition[] {
-  return condition.kind === "and" ? condition.of : [condition];
 }
 
 /** The only thing that a condition depends on, if that is an axis. */
