@@ -13,6 +13,7 @@ import { type CommandEnvironment, processEnvironment } from "./training/command/
 import { endWithOutput } from "./training/command/output.ts";
 import { runStandalone } from "./training/command/standalone.ts";
 import { Model } from "./training/model.ts";
+import { checkCreation, type OptionNames } from "./training/model-options.ts";
 
 export { DataError } from "./data/data-error.ts";
 export type { CudaProgram } from "./devices/cuda/cuda-program.ts";
@@ -45,12 +46,16 @@ export interface CreateOptions {
   readonly threads?: number;
 }
 
+const createOptionNames: OptionNames<CreateOptions> = { device: true, seed: true, threads: true };
+
 /** A model whose kernels and addon lie in the folder of the module of `url`. */
 export async function openModel<Inputs, Data extends Inputs, Outputs, Metrics>(
   definition: TrainerDefinition,
   url: string,
-  { seed, threads }: CreateOptions,
+  options: CreateOptions,
 ): Promise<Model<Inputs, Data, Outputs, Metrics>> {
+  checkCreation(definition.plan.target, createOptionNames, options);
+  const { seed, threads } = options;
   const device = await deviceOpener(definition, url)(threads ?? availableParallelism());
   try {
     return await Model.create(definition, device, seed, nodeStorage);

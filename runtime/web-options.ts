@@ -1,6 +1,7 @@
 /** How a model for WebGPU is opened. */
 
 import type { FileStorage } from "./storage/file-storage.ts";
+import type { OptionNames } from "./training/model-options.ts";
 
 export interface WebGpuOptions {
   /** There is one device so far; `auto` takes the best one. */
@@ -14,3 +15,11 @@ export interface WebGpuOptions {
   /** Where files are kept: in Node the working folder, in browsers a folder private to the origin by default. */
   readonly storage?: FileStorage;
 }
+
+export const webGpuOptionNames: OptionNames<WebGpuOptions> = {
+  device: true,
+  seed: true,
+  powerPreference: true,
+  onProgress: true,
+  storage: true,
+};

@@ -21,7 +21,8 @@ import { openWebGpuDevice } from "./devices/webgpu/open-device.ts";
 import type { TrainerDefinition } from "./plan.ts";
 import { findSurroundings, importNode, isMain } from "./surroundings.ts";
 import { Model } from "./training/model.ts";
-import type { WebGpuOptions } from "./web-options.ts";
+import { checkCreation } from "./training/model-options.ts";
+import { type WebGpuOptions, webGpuOptionNames } from "./web-options.ts";
 
 export type {
   CallbackSpec,
@@ -60,8 +61,10 @@ export type { WebGpuOptions } from "./web-options.ts";
 export async function openModel<Inputs, Data extends Inputs, Outputs, Metrics>(
   definition: TrainerDefinition,
   url: string,
-  { seed, powerPreference, onProgress, storage }: WebGpuOptions,
+  options: WebGpuOptions,
 ): Promise<Model<Inputs, Data, Outputs, Metrics>> {
+  checkCreation("webgpu", webGpuOptionNames, options);
+  const { seed, powerPreference, onProgress, storage } = options;
   const found = await findSurroundings(url);
   const opened = await found.openGpu(powerPreference === undefined ? {} : { powerPreference });
   const device = await openWebGpuDevice(definition, opened, onProgress);

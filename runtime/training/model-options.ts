@@ -79,7 +79,7 @@ export const batchOptionNames: OptionNames<BatchOptions> = { batchSize: true };
 export const loadOptionNames: OptionNames<LoadOptions> = { skipMismatch: true, parts: true };
 
 /** A row for each option, so that none is forgotten. */
-type OptionNames<Options> = { readonly [K in keyof Required<Options>]: true };
+export type OptionNames<Options> = { readonly [K in keyof Required<Options>]: true };
 
 /** @throws TrainingError for an option that the method does not take. */
 export function checkOptions(
@@ -92,5 +92,23 @@ export function checkOptions(
   throw new TrainingError(
     `${method} has no option ${unknown}`,
     `it has ${Object.keys(names).join(", ")}`,
+  );
+}
+
+/**
+ * For `create` of a trainer that was built for `device`.
+ * @throws TrainingError for an option that it does not take, or another device.
+ */
+export function checkCreation(
+  device: string,
+  names: Readonly<Record<string, true>>,
+  given: { readonly device?: string },
+): void {
+  checkOptions("create", names, given);
+  const { device: wanted = "auto" } = given;
+  if (wanted === "auto" || wanted === device) return;
+  throw new TrainingError(
+    `this trainer was built for ${device}, not for ${wanted}`,
+    "leave device out, or build one with another --target",
   );
 }

@@ -180,6 +180,9 @@ await attempt(() => model.fit());
 // @ts-expect-error: another type's value
 await attempt(() => model.predict({ mean_cells: "cells.npy", worst_cells: features(2) }));
 await attempt(() => model.load("tumour.safetensors", { parts: { Tumour: "Old" } }));
+// @ts-expect-error: no such option
+await attempt(() => Tumour.create({ cores: 2 }));
+await attempt(() => Tumour.create({ device: "cuda" }));
 
 console.log(JSON.stringify({
   before, first, after, epochs: history.epoch.length, losses: history.history.loss,
@@ -237,6 +240,8 @@ function part(all: TumourData, from: number, to: number): TumourData {
       "model Tumour takes an object with its columns, found undefined",
       expect.stringContaining('found the text "cells.npy"'),
       expect.stringContaining("tumour.safetensors"),
+      "create has no option cores",
+      "this trainer was built for cpu, not for cuda",
     ]);
   });
 

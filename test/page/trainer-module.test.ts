@@ -47,12 +47,13 @@ export async function use() {
   const { prediction } = await model.predict({ x: [0.5] });
   const log = new TextDecoder().decode(await originStorage().read("runs/log.csv"));
   const missing = await model.load("nowhere.safetensors").catch((error) => error.message);
+  const elsewhere = await Line.create({ device: "cpu" }).catch((error) => error.message);
   const selfTest = await model.selfTest();
   for (const used of [whole, model, fromFile, inMemory]) used.dispose();
   return {
     device: model.device,
     rows: data.x.shape,
-    unbroken, paused, resumed, longer, same, missing,
+    unbroken, paused, resumed, longer, same, missing, elsewhere,
     progress: progress.length,
     prediction: prediction.data[0],
     log,
@@ -87,6 +88,7 @@ interface Seen {
   readonly longer: readonly number[];
   readonly same: readonly number[];
   readonly missing: string;
+  readonly elsewhere: string;
   readonly progress: number;
   readonly prediction: number;
   readonly log: string;
@@ -139,6 +141,7 @@ describe.runIf(hasChromium)(`in Chromium ${needsChromium}`, () => {
       expect(seen.log.split("\r\n")).toHaveLength(7);
       expect(seen.log).toMatch(/^epoch,loss\r\n0,/);
       expect(seen.missing).toContain("nowhere.safetensors: expected weights or a checkpoint");
+      expect(seen.elsewhere).toBe("this trainer was built for webgpu, not for cpu");
       expect(seen.deviations).toBe(0);
     }
     expect(problems).toEqual([]);

@@ -51,8 +51,8 @@ describe("runtime-web.js", () => {
   it("leaves room for the kernels of a small model in 40 KB", async () => {
     const bytes = gzipSync((await bundle("runtime-web.js")).text).length;
     console.log(`runtime.js: ${(bytes / 1000).toFixed(1)} KB gzipped`);
-    // Those of digits.nn take 9 KB.
-    expect(bytes).toBeLessThan(28_000);
+    // Those of digits.nn, with its trainer, take 10 KB.
+    expect(bytes).toBeLessThan(29_000);
   });
 
   it("does not use what only Node has, but to find out where it runs", async () => {
