@@ -14,6 +14,7 @@ import {
 } from "../data/safetensors.ts";
 import { sha256 } from "../data/sha256.ts";
 import type { ElementType, PersistentTensor, TrainerPlan } from "../plan.ts";
+import { TrainingError } from "./error.ts";
 import type { RunState } from "./run-state.ts";
 import { modelSignature } from "./signature.ts";
 import { stateFromJson, stateToJson } from "./state-json.ts";
@@ -101,6 +102,7 @@ export async function decodeWeights(
 /**
  * Those params and layer states that a file has under their paths, with their shapes; `parts` says by the path of a part
  * of the model what the file calls it.
+ * @throws TrainingError if `parts` names what is no part of the model.
  * @throws DataError if the file is damaged, has nothing of the model, or has a tensor of it in another element type.
  */
 export async function decodeMatchingWeights(
@@ -109,6 +111,7 @@ export async function decodeMatchingWeights(
   file: string,
   parts: Readonly<Record<string, string>>,
 ): Promise<TensorValues> {
+  checkParts(plan, parts);
   const contents = await decode(bytes, file);
   const found = new Map<string, TensorData>();
   for (const tensor of weightTensors(plan)) {
@@ -125,10 +128,25 @@ export async function decodeMatchingWeights(
   throw problem(file, expected, first === undefined ? "none" : `others, such as ${first}`, hint);
 }
 
+function checkParts(plan: TensorLayout, parts: Readonly<Record<string, string>>): void {
+  const names = weightTensors(plan).map(({ name }) => name);
+  const unknown = Object.keys(parts).find((part) => !names.some((name) => isIn(name, part)));
+  if (unknown === undefined) return;
+  const [first = "none"] = names;
+  throw new TrainingError(
+    `model ${plan.model} has no part ${unknown}`,
+    `parts are named as they begin the names of tensors, such as ${first}`,
+  );
+}
+
+function isIn(path: string, part: string): boolean {
+  return path === part || path.startsWith(`${part}/`);
+}
+
 /** The longest part that a path is in goes by its other name. */
 function nameInFile(path: string, parts: Readonly<Record<string, string>>): string {
   const part = Object.keys(parts)
-    .filter((name) => path === name || path.startsWith(`${name}/`))
+    .filter((name) => isIn(path, name))
     .sort((a, b) => b.length - a.length)[0];
   return part === undefined ? path : parts[part]! + path.slice(part.length);
 }

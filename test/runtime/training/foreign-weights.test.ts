@@ -1,4 +1,4 @@
-/** Weights that other programs wrote. */
+/** Weights that other programs wrote, and other models. */
 
 import { expect, it } from "vitest";
 import { writeSafetensors } from "../../../runtime/data/safetensors.ts";
@@ -18,4 +18,17 @@ it("weights in another element type are to be converted, not left out", async ()
     "(convert it where the file is written, in NumPy by `astype`)";
   await expect(trainer.setWeights(bytes, "w.safetensors")).rejects.toThrow(message);
   await expect(trainer.setMatchingWeights(bytes, "w.safetensors")).rejects.toThrow(message);
+});
+
+it("parts that the model does not have are not looked for", async () => {
+  const definition = lineDefinition();
+  const device = new FakeDevice(definition);
+  const trainer = await Trainer.create(definition, device, undefined, nodeStorage);
+  const bytes = await trainer.weights();
+  await expect(
+    trainer.setMatchingWeights(bytes, "w.safetensors", { Lines: "Old" }),
+  ).rejects.toMatchObject({
+    message: "model Line has no part Lines",
+    hint: expect.stringContaining("such as Line/"),
+  });
 });
