@@ -22,11 +22,11 @@ export function isFixed(extent: Extent): boolean {
 }
 
 export function sameExtent(a: Extent, b: Extent): boolean {
-  return a.batch === b.batch && a.constant === b.constant;
+  return a === b || (a.batch === b.batch && a.constant === b.constant);
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((extent, i) => sameExtent(extent, b[i]!));
+  return a === b || (a.length === b.length && a.every((extent, i) => sameExtent(extent, b[i]!)));
 }
 
 /** The shape of `length` tensors as one: the new dimension comes first, or second where N leads. */

@@ -223,7 +223,8 @@ class GroupFormer {
       this.#drafts.delete(second.id);
       this.#precedence.merge(first, second, merged);
       this.#add(merged);
-      const around = new Set([...neighbours.get(first)!, ...neighbours.get(second)!]);
+      const around = neighbours.get(first)!;
+      for (const other of neighbours.get(second)!) around.add(other);
       around.delete(first);
       around.delete(second);
       neighbours.set(merged, around);

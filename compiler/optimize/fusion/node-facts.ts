@@ -1,6 +1,6 @@
 /** What is asked of the same nodes again and again while groups are formed. */
 
-import { type GraphContext, gathersOf, loadsOf } from "../../graph/context.ts";
+import { type GraphContext, gathersOf, loadsOf, visitScalars } from "../../graph/context.ts";
 import { type Shape, sizeAt } from "../../graph/extent.ts";
 import type { Compute, GatherScalar, LoadScalar, Value } from "../../graph/node.ts";
 import type { TargetDescription } from "../target-description.ts";
@@ -28,14 +28,19 @@ export function factsOf(
   return facts;
 }
 
+/** What a body reads, each in order of first occurrence. */
+interface Reads {
+  readonly loads: LoadScalar[];
+  readonly gathers: GatherScalar[];
+}
+
 export class NodeFacts {
   readonly batchMax: number;
   readonly #byWorkgroups: boolean;
   readonly #contractions = new Map<Compute, StridedContraction | undefined>();
   readonly #tiled = new Map<Compute, boolean>();
   readonly #alongReduction = new Map<Compute, boolean>();
-  readonly #loads = new Map<Compute, readonly LoadScalar[]>();
-  readonly #gathers = new Map<Compute, readonly GatherScalar[]>();
+  readonly #reads = new Map<Compute, Reads>();
   readonly #points = new Map<Compute, readonly number[]>();
   readonly #identityDepths = new Map<LoadScalar, number>();
   readonly #bytes = new Map<Value, number>();
@@ -67,11 +72,22 @@ export class NodeFacts {
   }
 
   loads(node: Compute): readonly LoadScalar[] {
-    return remember(this.#loads, node, () => loadsOf(node.body));
+    return this.#readsOf(node).loads;
   }
 
   gathers(node: Compute): readonly GatherScalar[] {
-    return remember(this.#gathers, node, () => gathersOf(node.body));
+    return this.#readsOf(node).gathers;
+  }
+
+  #readsOf(node: Compute): Reads {
+    return remember(this.#reads, node, () => {
+      const reads: Reads = { loads: [], gathers: [] };
+      visitScalars(node.body, (scalar) => {
+        if (scalar.kind === "load") reads.loads.push(scalar);
+        else if (scalar.kind === "gather") reads.gathers.push(scalar);
+      });
+      return reads;
+    });
   }
 
   /** Points of all axes but the first `depth`, where those of the reduction come last. */
@@ -128,8 +144,11 @@ export class NodeFacts {
 }
 
 function remember<Key, T>(known: Map<Key, T>, key: Key, compute: () => T): T {
-  if (!known.has(key)) known.set(key, compute());
-  return known.get(key)!;
+  const before = known.get(key);
+  if (before !== undefined || known.has(key)) return before as T;
+  const found = compute();
+  known.set(key, found);
+  return found;
 }
 
 /** For each number of leading axes the points of the others. */

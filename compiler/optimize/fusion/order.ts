@@ -94,7 +94,8 @@ export class Precedence<Vertex> {
     this.#rankMerged(a, b, merged);
     for (const edges of [this.#successors, this.#predecessors]) {
       const back = edges === this.#successors ? this.#predecessors : this.#successors;
-      const all = new Set([...edges.get(a)!, ...edges.get(b)!]);
+      const all = edges.get(a)!;
+      for (const other of edges.get(b)!) all.add(other);
       all.delete(a);
       all.delete(b);
       edges.set(merged, all);

@@ -23,6 +23,8 @@ export interface StageSet {
   readonly makes: readonly Value[];
   /** All that its stages read. */
   readonly reads: ReadonlySet<Value>;
+  /** Those of them that data say where to read in; mostly none. */
+  readonly gathers: readonly Value[];
   readonly inner: readonly InnerLoad[];
   /** The parallel axes of all stages, or null where they differ. */
   readonly box: Shape | null;
@@ -49,12 +51,16 @@ export interface StageFacts {
   readonly position: ReadonlyMap<Work, number>;
 }
 
-export function setOfOne(node: Compute, { stored }: Pick<StageFacts, "stored">): StageSet {
+export function setOfOne(
+  node: Compute,
+  { stored, facts }: Pick<StageFacts, "stored" | "facts">,
+): StageSet {
   return {
     stages: [node],
     anchors: node.reducer === null ? [] : [node],
     makes: node.values,
     reads: new Set(node.operands),
+    gathers: facts.gathers(node).map(({ value }) => value),
     inner: [],
     box: node.parallel,
     rows: node.parallel,
@@ -76,15 +82,28 @@ export interface StagePair
   readonly between: readonly InnerLoad[];
 }
 
-/** Needs sets that can each be a group; undefined where one gathers from what the other makes. */
+/** Whether one gathers from what the other makes. */
+export function gathersBetween(first: StageSet, second: StageSet): boolean {
+  return (
+    first.gathers.some((value) => second.makes.includes(value)) ||
+    second.gathers.some((value) => first.makes.includes(value))
+  );
+}
+
+/** Whether stages run over the same points, or share the first of their axes at least. */
+export function shareAxes(first: StageSet, second: StageSet): boolean {
+  return isSameBox(first, second) || sharedAxes(first.rows, second.rows) > 0;
+}
+
+/** Needs sets that can each be a group, and neither of which gathers from what the other makes. */
 export function pairOf(
   first: StageSet,
   second: StageSet,
   { facts }: Pick<StageFacts, "facts">,
-): StagePair | undefined {
-  const between = loadsBetween(first, second, facts);
-  if (between === undefined) return undefined;
-  const { box } = first;
+): StagePair {
+  const between: InnerLoad[] = [];
+  addLoads(between, first, second, facts);
+  addLoads(between, second, first, facts);
   let depth = sharedAxes(first.rows, second.rows);
   let isAtOwnPoints = first.isAtOwnPoints && second.isAtOwnPoints;
   for (const { load } of between) {
@@ -96,7 +115,7 @@ export function pairOf(
     first,
     second,
     between,
-    box: box !== null && second.box !== null && sameShape(box, second.box) ? box : null,
+    box: isSameBox(first, second) ? first.box : null,
     rows: first.rows.slice(0, depth),
     isAtOwnPoints,
     overwritesOwn:
@@ -116,6 +135,7 @@ export function unionOf(pair: StagePair, order: Pick<StageFacts, "position">): S
     anchors: [...first.anchors, ...second.anchors],
     makes: stages.flatMap(({ values }) => values),
     reads: new Set(stages.flatMap(({ operands }) => operands)),
+    gathers: [...first.gathers, ...second.gathers],
     inner: innerOf(pair),
     box,
     rows,
@@ -135,32 +155,36 @@ export function stagesOf(
   { first, second }: Pick<StagePair, "first" | "second">,
   { position }: Pick<StageFacts, "position">,
 ): readonly Compute[] {
-  return [...first.stages, ...second.stages].sort((a, b) => position.get(a)! - position.get(b)!);
+  const stages: Compute[] = [];
+  let next = 0;
+  for (const stage of first.stages) {
+    const at = position.get(stage)!;
+    for (; next < second.stages.length; next++) {
+      const other = second.stages[next]!;
+      if (position.get(other)! > at) break;
+      stages.push(other);
+    }
+    stages.push(stage);
+  }
+  stages.push(...second.stages.slice(next));
+  return stages;
 }
 
-/** Loads of one set from values of the other; undefined where one gathers from what the other makes. */
-function loadsBetween(
-  first: StageSet,
-  second: StageSet,
-  facts: NodeFacts,
-): readonly InnerLoad[] | undefined {
-  const loads: InnerLoad[] = [];
-  for (const [makers, readers] of [
-    [first, second],
-    [second, first],
-  ] as const) {
-    for (const value of makers.makes) {
-      if (!readers.reads.has(value)) continue;
-      for (const reader of readers.stages) {
-        if (!reader.operands.includes(value)) continue;
-        if (facts.gathers(reader).some((gather) => gather.value === value)) return undefined;
-        for (const load of facts.loads(reader)) {
-          if (load.value === value) loads.push({ reader, load });
-        }
+/** Adds what the stages of one set load from those of another. */
+function addLoads(loads: InnerLoad[], makers: StageSet, readers: StageSet, facts: NodeFacts): void {
+  for (const value of makers.makes) {
+    if (!readers.reads.has(value)) continue;
+    for (const reader of readers.stages) {
+      if (!reader.operands.includes(value)) continue;
+      for (const load of facts.loads(reader)) {
+        if (load.value === value) loads.push({ reader, load });
       }
     }
   }
-  return loads;
+}
+
+function isSameBox({ box }: StageSet, other: StageSet): boolean {
+  return box !== null && other.box !== null && sameShape(box, other.box);
 }
 
 function overwritesRead({ overwrites }: StageSet, { reads }: StageSet): boolean {

@@ -16,11 +16,13 @@ import type { GroupKind } from "../group.ts";
 import type { TargetDescription } from "../target-description.ts";
 import type { NodeFacts } from "./node-facts.ts";
 import {
+  gathersBetween,
   innerOf,
   pairOf,
   type StageFacts,
   type StagePair,
   type StageSet,
+  shareAxes,
   stagesOf,
 } from "./stage-sets.ts";
 import { isWorthTiles, refuseWorkgroupRows } from "./workgroup-rows.ts";
@@ -74,8 +76,12 @@ export function jointOf(
   if (overwritesElsewhere(first, second, facts) || overwritesElsewhere(second, first, facts)) {
     return { refusal: "one reads elsewhere what the other overwrites" };
   }
+  if (gathersBetween(first, second)) {
+    return { refusal: "one reads what the other makes where data say" };
+  }
+  // So are a third of those that are tried, whatever they read.
+  if (!shareAxes(first, second)) return { refusal: `${otherPoints.refusal}; ${noRows.refusal}` };
   const pair = pairOf(first, second, options);
-  if (pair === undefined) return { refusal: "one reads what the other makes where data say" };
   const asPoints = pointwiseStructure(pair, options);
   if ("kind" in asPoints) return { pair, structure: asPoints };
   const asRows =
@@ -118,7 +124,7 @@ function pointwise(kind: GroupKind): Structure {
 
 function pointwiseStructure(pair: StagePair, { facts }: StructureOptions): Structure | Refusal {
   const { first, second, box, isAtOwnPoints, overwritesOwn } = pair;
-  if (box === null) return { refusal: "their iteration spaces differ" };
+  if (box === null) return otherPoints;
   if (!isAtOwnPoints) return { refusal: "one reads other points than its own" };
   const anchors = [...first.anchors, ...second.anchors];
   if (anchors.length === 0) return pointwise("map");
@@ -138,6 +144,7 @@ function pointwiseStructure(pair: StagePair, { facts }: StructureOptions): Struc
   return { kind: "rows", tileSpace: box };
 }
 
+const otherPoints: Refusal = { refusal: "their iteration spaces differ" };
 const noRows: Refusal = { refusal: "they share no leading axis" };
 
 function rowsStructure(
