@@ -190,12 +190,15 @@ export class GraphContext {
     const a = args[0];
     const b = args[1];
     if (a === undefined || args.length > 2) {
-      return this.#scalar(`${fn} ${args.map(({ id }) => id).join(",")}`, () => callOf(fn, args));
+      const dtype = typeOfCall(fn, args);
+      const ids = args.map(({ id }) => id).join(",");
+      return this.#scalar(`${fn} ${ids}`, () => ({ kind: "call", dtype, fn, args }));
     }
     const key = b === undefined ? a.id : pairOf(a.id + 1, b.id);
     const known = this.#calls.get(fn, key);
     if (known !== undefined) return known;
-    const scalar: Scalar = { ...callOf(fn, args), id: this.#scalarIds.next() };
+    const dtype = typeOfCall(fn, args);
+    const scalar: Scalar = { kind: "call", dtype, fn, args, id: this.#scalarIds.next() };
     this.#calls.set(fn, key, scalar);
     return scalar;
   }
@@ -277,9 +280,9 @@ export class GraphContext {
     const loops = this.#loopsAround(operands, [body], where);
     const content = { space, parallel, reduction, where, reducer, body };
     const node: Compute = { kind: "compute", id, loops, ...content, values, operands };
-    types.forEach((dtype, result) => {
-      values.push({ node, result, dtype, shape: parallel });
-    });
+    for (const dtype of types) {
+      values.push({ node, result: values.length, dtype, shape: parallel });
+    }
     this.#computes.set(key, node);
     return this.#made(node);
   }
@@ -433,13 +436,13 @@ export class GraphContext {
   }
 }
 
-function callOf(fn: ScalarFunctionName, args: readonly Scalar[]): Unnumbered<Scalar> {
+function typeOfCall(fn: ScalarFunctionName, args: readonly Scalar[]): DType {
   const row = scalarFunctions[fn];
   invariant(args.length === row.arity, `${fn} takes ${row.arity} arguments`);
   const types = args.map(({ dtype }) => dtype);
   const dtype = row.resultType(types);
   if (dtype === undefined) throw new InvariantError(`${fn} does not take (${types.join(", ")})`);
-  return { kind: "call", dtype, fn, args };
+  return dtype;
 }
 
 const valueKey = ({ node, result }: Value): string => `${node.id}.${result}`;

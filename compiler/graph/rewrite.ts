@@ -41,17 +41,20 @@ export function mapScalar(context: GraphContext, body: Scalar, mapping: ScalarMa
 /** `mapScalar` for several bodies that share scalars. */
 export function scalarMapper(
   context: GraphContext,
-  {
-    affine = (a) => a,
-    condition = (c) => c,
-    load = (l) => l,
-    gather = (g) => g,
-    call = (c) => c,
-  }: ScalarMapping,
+  { affine, condition, load, gather, call }: ScalarMapping,
 ): (body: Scalar) => Scalar {
   const mapped = new Map<Scalar, Scalar>();
+  const moved = (scalar: LoadScalar): LoadScalar => {
+    const index = affine === undefined ? scalar.index : mapItems(scalar.index, affine);
+    const guard = condition === undefined ? scalar.guard : condition(scalar.guard);
+    const isSame = guard === scalar.guard && index === scalar.index;
+    return isSame ? scalar : context.load(scalar.value, index, guard);
+  };
+  const isInPlace = affine === undefined && condition === undefined;
   const visit = (scalar: Scalar): Scalar => {
-    if (scalar.kind === "constant") return scalar;
+    const { kind } = scalar;
+    if (kind === "constant") return scalar;
+    if (isInPlace && (kind === "index" || kind === "condition" || kind === "random")) return scalar;
     const known = mapped.get(scalar);
     if (known !== undefined) return known;
     const result = rebuild(scalar);
@@ -63,26 +66,25 @@ export function scalarMapper(
       case "constant":
         return scalar;
       case "index": {
-        const index = affine(scalar.index);
+        const index = affine === undefined ? scalar.index : affine(scalar.index);
         return index === scalar.index ? scalar : context.index(index);
       }
       case "condition": {
-        const other = condition(scalar.condition);
+        const other = condition === undefined ? scalar.condition : condition(scalar.condition);
         return other === scalar.condition ? scalar : context.condition(other);
       }
       case "load": {
-        const index = mapItems(scalar.index, affine);
-        const guard = condition(scalar.guard);
-        const isSame = guard === scalar.guard && index === scalar.index;
-        return load(isSame ? scalar : context.load(scalar.value, index, guard));
+        const there = moved(scalar);
+        return load === undefined ? there : load(there);
       }
       case "random": {
-        const index = affine(scalar.index);
+        const index = affine === undefined ? scalar.index : affine(scalar.index);
         return index === scalar.index ? scalar : context.random(scalar.stream, index);
       }
       case "gather": {
         const index = mapItems(scalar.index, visit);
-        return gather(index === scalar.index ? scalar : context.gather(scalar.value, index));
+        const there = index === scalar.index ? scalar : context.gather(scalar.value, index);
+        return gather === undefined ? there : gather(there);
       }
       case "cast": {
         const of = visit(scalar.of);
@@ -91,7 +93,7 @@ export function scalarMapper(
       case "call": {
         const args = mapItems(scalar.args, visit);
         const rebuilt = args === scalar.args ? scalar : context.apply(scalar.fn, args);
-        return rebuilt.kind === "call" ? call(rebuilt) : rebuilt;
+        return rebuilt.kind === "call" && call !== undefined ? call(rebuilt) : rebuilt;
       }
     }
   };

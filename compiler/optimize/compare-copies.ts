@@ -43,7 +43,7 @@ export function compareCopies(context: GraphContext, graph: Graph): Graph {
         return context.call(call.fn, ...call.args.map(narrowed));
       },
     });
-    return body === node.body ? undefined : context.compute({ ...node, body }).values;
+    return body === node.body ? undefined : context.computeLike(node, body).values;
   });
 }
 

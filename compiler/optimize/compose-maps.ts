@@ -24,7 +24,7 @@ export function composeMaps(context: GraphContext, graph: Graph): Graph {
     const body = mapScalar(context, node.body, {
       load: (load) => (once.has(load) ? composed(context, load) : load),
     });
-    return context.compute({ ...node, body }).values;
+    return context.computeLike(node, body).values;
   });
 }
 

@@ -27,7 +27,7 @@ export function hoistInvariants(context: GraphContext, graph: Graph): Graph {
   const hoist = (node: Node): readonly Value[] | undefined => {
     if (node.kind !== "compute") return undefined;
     const body = hoistFromBody(node, scope);
-    return body === node.body ? undefined : context.compute({ ...node, body }).values;
+    return body === node.body ? undefined : context.computeLike(node, body).values;
   };
   return rewriteGraph(context, graph, hoist, known);
 }

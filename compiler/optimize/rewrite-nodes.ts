@@ -68,9 +68,7 @@ export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet
     if (open.length === 0) return node;
     const lists = open.length === ofScalars.length ? rules.scalars : open.map((o) => o.indexed);
     const body = rewriteScalar(node.body, bodyScope(node, scope), rules.scalars, lists);
-    const { parallel, reduction, where, reducer } = node;
-    const simpler =
-      body === node.body ? node : context.compute({ parallel, reduction, where, reducer, body });
+    const simpler = body === node.body ? node : context.computeLike(node, body);
     for (const { leftAlone } of ofScalars) leftAlone.add(simpler);
     return simpler;
   };

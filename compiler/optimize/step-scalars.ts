@@ -38,7 +38,7 @@ export function hoistStepScalars(context: GraphContext, graph: Graph): HoistedSt
     }
     if (node.kind !== "compute" || stepNodes.has(node)) return undefined;
     const body = rewrite(node.body);
-    return body === node.body ? undefined : context.compute({ ...node, body }).values;
+    return body === node.body ? undefined : context.computeLike(node, body).values;
   });
   return {
     graph:

@@ -52,8 +52,7 @@ export function replaceLoads(
 ): Compute {
   const body = mapScalar(context, node.body, { load: replace });
   if (body === node.body) return node;
-  const { parallel, reduction, where, reducer } = node;
-  const made = context.compute({ parallel, reduction, where, reducer, body });
+  const made = context.computeLike(node, body);
   context.inheritOrigins(made, node);
   return made;
 }

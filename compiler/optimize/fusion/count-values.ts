@@ -30,7 +30,7 @@ export function countValues(context: GraphContext, graph: Graph): Graph {
       return undefined;
     }
     const body = rewrite(node.body);
-    return body === node.body ? undefined : context.compute({ ...node, body }).values;
+    return body === node.body ? undefined : context.computeLike(node, body).values;
   });
 }
 

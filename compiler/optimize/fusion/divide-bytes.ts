@@ -14,9 +14,7 @@ export function divideBytes(context: GraphContext, graph: Graph): Graph {
   return rewriteGraph(context, graph, (node) => {
     if (node.kind !== "compute") return undefined;
     const body = mapScalar(context, node.body, { call: (call) => quotient(context, call) });
-    if (body === node.body) return undefined;
-    const { parallel, reduction, where, reducer } = node;
-    return context.compute({ parallel, reduction, where, reducer, body }).values;
+    return body === node.body ? undefined : context.computeLike(node, body).values;
   });
 }
 

@@ -46,11 +46,16 @@ export function inlineMaps(context: GraphContext, graph: Graph, target: TargetDe
       if (stored.has(load.value)) return load;
       return inlined(context, load, node, graph.batchMax, target) ?? load;
     };
-    const replaced = replaceLoads(context, node, replace);
+    const readsMaps = node.operands.some((value) => isMap(value.node));
+    const replaced = readsMaps ? replaceLoads(context, node, replace) : node;
     const isFactor = original.values.some((value) => factors.has(value));
     if (isFactor && replaced.body.kind !== "load") stored.add(replaced.values[0]!);
     return replaced.values;
   });
+}
+
+function isMap(node: Node): node is Compute {
+  return node.kind === "compute" && node.reducer === null;
 }
 
 function isProduct(node: Node): node is Compute {
@@ -62,7 +67,7 @@ function inlinedIntoScatter(context: GraphContext, node: Scatter): Scatter {
   const map = scalarMapper(context, {
     load: (load) => {
       const { node: maker } = load.value;
-      if (maker.kind !== "compute" || maker.reducer !== null || !isCheap(maker.body)) return load;
+      if (!isMap(maker) || !isCheap(maker.body)) return load;
       return guarded(context, load, bodyAt(context, maker.body, load));
     },
   });
@@ -78,7 +83,7 @@ function inlined(
   { workgroup }: TargetDescription,
 ): Scalar | undefined {
   const map = load.value.node;
-  if (map.kind !== "compute" || map.reducer !== null) return undefined;
+  if (!isMap(map)) return undefined;
   const { body } = map;
   if (isProductSum(reader)) {
     // The operands of a contraction stay bare loads of memory; in even steps where register tiles read them, in any

@@ -77,6 +77,9 @@ function rereadOperands(
   joined: ReadonlyMap<Value, Joined>,
   replaced: ReadonlyMap<Value, Value>,
 ): Compute {
+  if (!node.operands.some((value) => joined.has(value))) {
+    return replaceOperands(context, node, (value) => replaced.get(value) ?? value);
+  }
   const box = boxOf(node, batchMax);
   const body = mapScalar(context, node.body, {
     load: (load) => {
@@ -86,12 +89,10 @@ function rereadOperands(
         return context.load(other.value, index, load.guard);
       }
       const value = replaced.get(load.value);
-      return value === undefined ? load : context.load(value, load.index, load.guard);
+      return value === undefined ? load : context.loadFrom(load, value);
     },
   });
-  if (body === node.body) return node;
-  const { parallel, reduction, where, reducer } = node;
-  const made = context.compute({ parallel, reduction, where, reducer, body });
+  const made = context.computeLike(node, body);
   context.inheritOrigins(made, node);
   return made;
 }

@@ -45,11 +45,13 @@ export function moveIntoShifts(context: GraphContext, graph: Graph): Graph {
   };
   return rewriteGraph(context, graph, (node, original) => {
     if (node.kind !== "compute" || node.reducer !== null) return undefined;
-    const made = replaceLoads(context, node, (load) =>
-      movable.has(load.value) && isShift(load, node, graph.batchMax)
-        ? guarded(context, load, elementAt(load))
-        : load,
-    );
+    const made = node.operands.some((value) => movable.has(value))
+      ? replaceLoads(context, node, (load) =>
+          movable.has(load.value) && isShift(load, node, graph.batchMax)
+            ? guarded(context, load, elementAt(load))
+            : load,
+        )
+      : node;
     if (readOnce.has(original.values[0]!) && gathersOf(made.body).length === 0) {
       movable.set(made.values[0]!, made);
     }
@@ -78,11 +80,11 @@ function valuesReadOnce(graph: Graph): ReadonlySet<Value> {
 }
 
 /** Whether a map's own points are those that a load reads, moved along some dimensions but the last. */
-function isShift({ value, index }: LoadScalar, { parallel }: Compute, batchMax: number): boolean {
-  if (index.length !== parallel.length || index.length === 0) return false;
+function isShift(load: LoadScalar, { parallel }: Compute, batchMax: number): boolean {
+  const { value, index } = load;
+  if (index.length !== parallel.length || isIdentity(load)) return false;
   const moves = index.map((place, d) => subtractAffine(place, axisAffine(d)));
   if (!moves.every(({ terms, batch }) => terms.length === 0 && batch === 0)) return false;
-  if (moves.every(({ constant }) => constant === 0)) return false;
   if (moves.at(-1)!.constant !== 0 || !sameExtent(value.shape.at(-1)!, parallel.at(-1)!)) {
     return false;
   }

@@ -30,8 +30,7 @@ export function recomputeMaps(
   const choice = new Choice(context, graph, target);
   const now = new Map<Value, Value>();
   const current = (value: Value): Value => now.get(value) ?? value;
-  const reload = ({ value, index, guard }: LoadScalar) =>
-    context.load(current(value), index, guard);
+  const reload = (load: LoadScalar) => context.loadFrom(load, current(load.value));
   const recomputed = (load: LoadScalar): Scalar => {
     const { body } = load.value.node as Compute;
     const element = mapScalar(context, bodyAt(context, body, load), {
@@ -51,7 +50,7 @@ export function recomputeMaps(
   return rewriteGraph(context, graph, (node, original) => {
     const made =
       original.kind === "compute" && choice.recomputes(original)
-        ? context.compute({ ...original, body: bodyOf(original) })
+        ? context.computeLike(original, bodyOf(original))
         : node;
     original.values.forEach((value, i) => {
       now.set(value, made.values[i]!);

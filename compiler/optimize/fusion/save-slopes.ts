@@ -34,8 +34,7 @@ export function saveSlopes(context: GraphContext, graph: Graph, target: TargetDe
   const slopes = new Slopes(context, graph, target).find();
   if (slopes.size === 0) return graph;
   const now = new Map<Value, Value>();
-  const current = (load: LoadScalar) =>
-    context.load(now.get(load.value) ?? load.value, load.index, load.guard);
+  const current = (load: LoadScalar) => context.loadFrom(load, now.get(load.value) ?? load.value);
   return rewriteGraph(context, graph, (node, original) => {
     const linear = slopes.get(original);
     const values = linear === undefined ? node.values : scaled(original, linear);

@@ -9,7 +9,7 @@ import { type Affine, axisAffine, offsetAffine, subtractAffine } from "../../gra
 import { and, inRange } from "../../graph/condition.ts";
 import { type GraphContext, gathersOf, graphNodes } from "../../graph/context.ts";
 import { elementsAt, isFixed, sameExtent } from "../../graph/extent.ts";
-import type { Compute, Graph, LoadScalar, Value } from "../../graph/node.ts";
+import type { Compute, Graph, LoadScalar, Node, Value } from "../../graph/node.ts";
 import { implies } from "../../graph/prove.ts";
 import { mapScalar, rewriteGraph } from "../../graph/rewrite.ts";
 
@@ -25,18 +25,19 @@ export function sharePadding(context: GraphContext, graph: Graph): Graph {
   const paddings = sharedPaddings(graph);
   if (paddings.size === 0) return graph;
   const copies = new Map<Value, { readonly copy: Value; readonly before: readonly number[] }>();
-  const moved = ({ value, index, guard }: LoadScalar): LoadScalar => {
-    const { copy, before } = copies.get(value) ?? { copy: value, before: index.map(() => 0) };
-    const places = index.map((place, d): Affine => offsetAffine(place, before[d]!));
-    return context.load(copy, places, guard);
+  const made = new Set<Node>();
+  const moved = (load: LoadScalar): LoadScalar => {
+    const known = copies.get(load.value);
+    if (known === undefined) return load;
+    const places = load.index.map((place, d): Affine => offsetAffine(place, known.before[d]!));
+    return context.load(known.copy, places, load.guard);
   };
   return rewriteGraph(context, graph, (node, original) => {
     if (node.kind !== "compute") return undefined;
-    const isCopy = [...copies.values()].some(({ copy }) => copy.node === node);
     const readsCopied = node.operands.some((value) => copies.has(value));
     const rebuilt =
-      readsCopied && !isCopy
-        ? context.compute({ ...node, body: mapScalar(context, node.body, { load: moved }) })
+      readsCopied && !made.has(node)
+        ? context.computeLike(node, mapScalar(context, node.body, { load: moved }))
         : node;
     const padding = paddings.get(original.values[0]!);
     if (padding !== undefined) {
@@ -45,6 +46,7 @@ export function sharePadding(context: GraphContext, graph: Graph): Graph {
       const copy = context.compute({ parallel: shape, body });
       context.inheritOrigins(copy, node);
       copies.set(rebuilt.values[0]!, { copy: copy.values[0]!, before });
+      made.add(copy);
     }
     return rebuilt.values;
   });

@@ -44,7 +44,7 @@ export const indexMapRules = namedNodeRules({
         return composed !== undefined && isReadable(composed, node, within) ? composed : load;
       },
     });
-    return body === node.body ? undefined : scope.context.compute({ ...node, body }).values;
+    return body === node.body ? undefined : scope.context.computeLike(node, body).values;
   },
   // Σ over k of f(k div d, k mod d) = Σ over i, j of f(i, j), in a sum of products
   splitReductionAxis: (node, scope) => {

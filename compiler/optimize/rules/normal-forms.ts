@@ -26,7 +26,7 @@ export const normalFormRules = namedNodeRules({
       const terms = argsOf(node.body, fn);
       if (terms === undefined || !terms.some((term) => isContraction(term, node))) continue;
       const [a, b] = terms.map((body) => {
-        const sum = scope.context.compute({ ...node, body }).values[0]!;
+        const sum = scope.context.computeLike(node, body).values[0]!;
         return loadWhole(scope, sum);
       });
       return [mapValue(scope, node.parallel, scope.context.call(fn, a!, b!))];
@@ -53,7 +53,7 @@ export const normalFormRules = namedNodeRules({
     if ((outer.length === 0 && !negative) || inner.length === 0) return undefined;
     const { context } = scope;
     const body = productOf(context, inner, node.body.dtype);
-    const sum = context.compute({ ...node, body }).values[0]!;
+    const sum = context.computeLike(node, body).values[0]!;
     return mapOver(scope, sum, (element) => {
       const scaled =
         outer.length === 0
@@ -92,7 +92,7 @@ export const normalFormRules = namedNodeRules({
     if (summed !== undefined) return summed.values;
     if (operands.length > 2) return contractPair(operands, node, scope).values;
     const body = scope.context.call("multiply", operands[0]!.load, operands[1]!.load);
-    return scope.context.compute({ ...node, body }).values;
+    return scope.context.computeLike(node, body).values;
   },
 });
 
