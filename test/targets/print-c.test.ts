@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { BlockBuilder } from "../../compiler/kernel/block-builder.ts";
 import {
   add,
+  broadcast,
   call,
   ceilQuotient,
   constant,
@@ -319,6 +320,47 @@ test.each([4, 8, 16])("choices by comparison are those of C, %i at a time", asyn
       });
     });
   });
+});
+
+test("a choice by one bool for all lanes is by that bool, others are by the mask", async () => {
+  const lanes = 16;
+  const type = vectorOf("f32", lanes);
+  const x = load(place("x", constant(0)), type);
+  const isFirst = operation("less", task, constant(1));
+  const isEven = operation(
+    "equal",
+    operation("and", ramp(lanes), constant(1, "i32", lanes)),
+    constant(0, "i32", lanes),
+  );
+  const chosen = [broadcast(isFirst, lanes), isEven].map((where, i) =>
+    store(
+      place("y", add(multiply(task, constant(2 * lanes)), constant(i * lanes))),
+      operation("select", where, x, operation("negate", x)),
+    ),
+  );
+  expect(textOf(chosen).match(/select\w*_f32x16\((task|\().*/g)).toEqual([
+    "select_if_f32x16(task < 1, load_f32x16(x), -load_f32x16(x)));",
+    expect.stringMatching(/^select_f32x16\(\(\(i32x16\)\{0, 1, .*\} & 1\) == 0, /),
+  ]);
+  const numbers = Float32Array.from({ length: lanes }, (_, i) => i + 1);
+  const { results } = await runKernels({
+    module: smallModule(
+      launch([input("x", "f32", lanes, 0), output("y", "f32", 4 * lanes)], chosen, {
+        tasks: constant(2),
+      }),
+    ),
+    symbol: "nnc_predict",
+    persistent: new Uint8Array(numbers.buffer),
+    resultsBytes: 4 * lanes * 4,
+  });
+  const everySecond = numbers.map((value, i) => (i % 2 === 0 ? value : -value));
+  const negated = numbers.map((value) => -value);
+  expect([...new Float32Array(results)]).toEqual([
+    ...numbers,
+    ...everySecond,
+    ...negated,
+    ...everySecond,
+  ]);
 });
 
 test("no name of a model meets a function of C", async () => {

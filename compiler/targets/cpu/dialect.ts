@@ -29,8 +29,8 @@ import {
   prefix,
   primary,
 } from "../c-like-printer.ts";
+import type { ComparingSelect } from "./instructions.ts";
 import {
-  type ComparingSelect,
   type Helper,
   type HelperKind,
   helperName,
@@ -344,7 +344,7 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
             return helper(compared.select, type, all);
           }
         }
-        return helper("select", isBool ? { ...type, dtype: "i32" } : type, args.map(print));
+        return choice(isBool ? { ...type, dtype: "i32" } : type, args as Choice, print);
       case "min":
       case "max":
       case "absolute":
@@ -360,7 +360,16 @@ export function cDialect(use: (helper: Helper) => void): Dialect {
         throw new InvariantError(`${name} was not rewritten for C`);
     }
   }
+
+  /** By a mask, or by one bool for all lanes. */
+  function choice(type: Type, [where, a, b]: Choice, print: Print): Printed {
+    return where.kind === "broadcast"
+      ? helper("select_if", type, [print(where.of), print(a), print(b)])
+      : helper("select", type, [print(where), print(a), print(b)]);
+  }
 }
+
+type Choice = readonly [where: Expression, whenTrue: Expression, whenFalse: Expression];
 
 interface Comparison {
   /** The choice by it. */

@@ -6,6 +6,14 @@
 
 import { assertExhaustive } from "../../diagnostics/diagnostic.ts";
 import type { ElementType, Type } from "../../kernel/ir.ts";
+import {
+  type ComparingSelect,
+  comparisonOf,
+  hasBuiltin,
+  instructionOf,
+  maskedMoves,
+  whereKnown,
+} from "./instructions.ts";
 
 export type HelperKind =
   | "splat"
@@ -24,6 +32,7 @@ export type HelperKind =
   | "scatter_where"
   | "widen"
   | "select"
+  | "select_if"
   | ComparingSelect
   | "min"
   | "max"
@@ -35,19 +44,6 @@ export type HelperKind =
   | "trunc"
   | "rint"
   | "scale";
-
-/** A choice by a comparison of two other vectors: machines with registers of masks compare right into one. */
-export type ComparingSelect = `select_${keyof typeof comparisons}`;
-
-/** In C, and what the instruction of AVX-512 calls them; like C's, none but == and != takes a NaN quietly. */
-const comparisons = {
-  equal: ["==", 0],
-  not_equal: ["!=", 4],
-  less: ["<", 1],
-  less_equal: ["<=", 2],
-  greater: [">", 14],
-  greater_equal: [">=", 13],
-} as const;
 
 export type Helper =
   /** A vector type. */
@@ -163,50 +159,6 @@ function needs(helper: Helper): Helper[] {
   ];
 }
 
-function comparisonOf(kind: string): readonly [string, number] | null {
-  const name = kind.replace(/^select_/, "");
-  return kind !== name && name in comparisons
-    ? comparisons[name as keyof typeof comparisons]
-    : null;
-}
-
-/** The masked moves of AVX-512 for 16 lanes; without them partial accesses go lane by lane. */
-function maskedMoves({ dtype, lanes }: Type, features: ReadonlySet<string>): string | null {
-  if (lanes !== 16 || !features.has("avx512f")) return null;
-  if (dtype === "f32") return "ups512";
-  if (dtype === "i32") return "dqusi512";
-  const hasBytes = features.has("avx512bw") && features.has("avx512vl");
-  return dtype === "u8" && hasBytes ? "dquqi128" : null;
-}
-
-/**
- * The instruction for vectors `a`, `b` and `c` (and `x` and `y`, which are compared) that GCC otherwise has to find in a
- * loop over lanes at every place: half of its time. Clang, whose names differ, finds them soon enough.
- */
-function instructionOf(kind: HelperKind, type: Type, features: ReadonlySet<string>): string | null {
-  const { dtype, lanes } = type;
-  if (dtype !== "f32") return null;
-  const comparison = comparisonOf(kind);
-  if (lanes === 16 && features.has("avx512f")) {
-    const all = "(uint16_t)-1, 4";
-    if (comparison !== null) {
-      const where = `__builtin_ia32_cmpps512_mask(x, y, ${comparison[1]}, ${all})`;
-      return `__builtin_ia32_blendmps_512_mask(b, a, ${where})`;
-    }
-    if (kind === "fma") return `__builtin_ia32_vfmaddps512_mask(a, b, c, ${all})`;
-    if (kind === "sqrt") return `__builtin_ia32_sqrtps512_mask(a, a, ${all})`;
-    return kind === "min" || kind === "max"
-      ? `__builtin_ia32_${kind}ps512_mask(a, b, a, ${all})`
-      : null;
-  }
-  if (lanes !== 8 && lanes !== 4) return null;
-  const width = lanes === 8 ? "256" : "";
-  if (kind === "fma" && features.has("fma")) return `__builtin_ia32_vfmaddps${width}(a, b, c)`;
-  return (kind === "min" || kind === "max") && features.has("avx")
-    ? `__builtin_ia32_${kind}ps${width}(a, b)`
-    : null;
-}
-
 function vectorType(type: Type): string[] {
   const name = typeName(type);
   const size = bytes[type.dtype] * type.lanes;
@@ -217,16 +169,6 @@ function vectorType(type: Type): string[] {
     `typedef ${scalar} ${name}_unaligned __attribute__((vector_size(${size}), aligned(${alignment}), may_alias));`,
   ];
 }
-
-/** Names of instructions are a compiler's own, and may be others in the next version of it. */
-function whereKnown(instruction: string, also = ""): string {
-  const names = new Set(instruction.match(/__builtin_ia32_\w+/g));
-  const known = [...names].map((name) => `__has_builtin(${name})`).join(" && ");
-  return `#if ${also}${known}`;
-}
-
-/** Where the compiler cannot say what it knows, it is taken to know nothing. */
-const hasBuiltin = ["#ifndef __has_builtin", "#define __has_builtin(name) 0", "#endif"];
 
 function printHelper(
   helper: Exclude<Helper, { readonly kind: "type" }>,
@@ -241,19 +183,20 @@ function printHelper(
   const header = (result: string, parameters: string): string =>
     `static inline __attribute__((always_inline)) ${result} ${name}(${parameters})`;
   const each = (body: string): string => `for (int l = 0; l < ${lanes}; l++) ${body}`;
-  const laneByLane = (parameters: string, value: string): string[] => {
-    const loop = `${t} v; ${each(`v[l] = ${value};`)} return v;`;
+  const laneByLane = (parameters: string, value: string): string[] =>
+    byInstruction(parameters, `${t} v; ${each(`v[l] = ${value};`)} return v;`);
+  const byInstruction = (parameters: string, otherwise: string): string[] => {
     const instruction =
       helper.kind === "bitcast" || helper.kind === "picked"
         ? null
         : instructionOf(helper.kind, type, features);
-    if (instruction === null) return [`${header(t, parameters)} { ${loop} }`];
+    if (instruction === null) return [`${header(t, parameters)} { ${otherwise} }`];
     return [
       `${header(t, parameters)} {`,
       whereKnown(instruction, "!defined(__clang__) && "),
       `  return (${t})${instruction};`,
       "#else",
-      `  ${loop}`,
+      `  ${otherwise}`,
       "#endif",
       "}",
     ];
@@ -360,6 +303,8 @@ function printHelper(
       ];
     case "select":
       return laneByLane(`${index} where, ${t} a, ${t} b`, "where[l] ? a[l] : b[l]");
+    case "select_if":
+      return byInstruction(`int32_t where, ${t} a, ${t} b`, "return where ? a : b;");
     case "select_equal":
     case "select_not_equal":
     case "select_less":
