@@ -35,7 +35,10 @@ export class BlockBuilder {
   readonly #bases = new Map<string, string>();
   /** The last number that each base was given: all lower ones are taken. */
   readonly #taken = new Map<string, number>();
+  readonly #mutables = new Set<string>();
   #block: Statement[] = [];
+  /** Names of values in this block and those around it, by what they are. */
+  #once: ReadonlyMap<string, Expression> = new Map();
 
   /** A name not used before in this kernel: `hint`, or `hint_2`, `hint_3`, … */
   name(hint: string): string {
@@ -68,9 +71,39 @@ export class BlockBuilder {
     return variable(name, value.type);
   }
 
+  /** Names a value, by the name that it has where the block or one around it named the same before. */
+  once(hint: string, value: Expression): Expression {
+    const key = this.#keyOf(value);
+    if (key === null) return this.let(hint, value);
+    const known = this.#once.get(key);
+    if (known !== undefined) return known;
+    const named = this.let(hint, value);
+    this.#once = new Map([...this.#once, [key, named]]);
+    return named;
+  }
+
+  /** Tells values that stay what they are from others: null where that takes more than arithmetic. */
+  #keyOf(e: Expression): string | null {
+    switch (e.kind) {
+      case "constant":
+        return `${e.value}:${e.type.dtype}${e.type.lanes}`;
+      case "symbol":
+        return e.symbol;
+      case "variable":
+        return this.#mutables.has(e.name) ? null : e.name;
+      case "operation": {
+        const args = e.args.map((arg) => this.#keyOf(arg));
+        return args.includes(null) ? null : `${e.operation}(${args.join()})`;
+      }
+      default:
+        return null;
+    }
+  }
+
   /** A named accumulator. */
   mutable(hint: string, value: Expression): { readonly name: string; readonly value: Expression } {
     const name = this.name(hint);
+    this.#mutables.add(name);
     this.emit({ kind: "mutable", name, value });
     return { name, value: variable(name, value.type) };
   }
@@ -109,13 +142,14 @@ export class BlockBuilder {
 
   /** The statements that `fill` emits, instead of emitting them here. */
   block(fill: () => void): Statement[] {
-    const outer = this.#block;
+    const [outer, once] = [this.#block, this.#once];
     this.#block = [];
     try {
       fill();
       return this.#block;
     } finally {
       this.#block = outer;
+      this.#once = once;
     }
   }
 }

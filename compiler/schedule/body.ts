@@ -48,6 +48,8 @@ export interface BodyOptions {
   readonly mask?: Expression | null;
 }
 
+type CallScalar = Extract<Scalar, { kind: "call" }>;
+
 /** The value of a body at a point: one lane where it is the same in all lanes of the vector. */
 export function lowerBody(
   builder: KernelBuilder,
@@ -71,7 +73,10 @@ export function lowerBody(
       case "index":
         return builder.let("index", indexValue(builder, scalar.index, point));
       case "condition":
-        return builder.let("holds", conditionValue(scalar.condition, point) ?? constant(1, "bool"));
+        return builder.once(
+          "holds",
+          conditionValue(scalar.condition, point) ?? constant(1, "bool"),
+        );
       case "load":
         return options.fromRegister?.(scalar) ?? lowerLoad(builder, scalar, point, options);
       case "gather":
@@ -81,16 +86,22 @@ export function lowerBody(
       case "random":
         return builder.let("uniform", random(scalar.stream, vectorIndex(scalar.index, point)));
       case "cast":
-        return builder.let("cast", convert(visit(scalar.of), dtype));
+        return builder.let("cast", convert(decision(scalar.of), dtype));
       case "call":
-        return builder.let(
-          scalar.fn,
-          knownCall(scalar) ?? call(scalar.fn, ...scalar.args.map(visit)),
-        );
+        return builder.let(scalar.fn, knownCall(scalar) ?? call(scalar.fn, ...argsOf(scalar)));
     }
   };
+  const argsOf = ({ fn, args }: CallScalar): readonly Expression[] => {
+    const [first, ...rest] = args;
+    return fn === "select" ? [decision(first!), ...rest.map(visit)] : args.map(visit);
+  };
+  /** Comparisons of floats are written where something is chosen by them: machines do both at once. */
+  const decision = (scalar: Scalar): Expression =>
+    scalar.kind === "call" && scalar.dtype === "bool" && scalar.args[0]!.dtype === "f32"
+      ? call(scalar.fn, ...scalar.args.map(visit))
+      : visit(scalar);
   /** What a call comes to where its point decides a condition: of parts set side by side the one that is there. */
-  const knownCall = ({ fn, args }: Extract<Scalar, { kind: "call" }>): Expression | undefined => {
+  const knownCall = ({ fn, args }: CallScalar): Expression | undefined => {
     const [a, b, c] = args as [Scalar, Scalar, Scalar];
     if (fn === "select" && a.kind === "condition") {
       const chosen = literalOf(visit(a));
@@ -151,7 +162,8 @@ export function lowerLoad(
     row: at.row && (isRowUniform ? scalarIndex(at.row, point) : vectorIndex(at.row, point)),
   };
   const type = { dtype, lanes };
-  return builder.let(hint, load(place, type, { mask: condition, active: active ?? lanes }));
+  const kept = condition && maskLanes === 1 ? builder.once("within", condition) : condition;
+  return builder.let(hint, load(place, type, { mask: kept, active: active ?? lanes }));
 }
 
 /** Whether a vector of memory from where lane 0 is has all lanes. */
