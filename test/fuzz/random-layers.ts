@@ -113,6 +113,8 @@ const images: readonly Rule[] = [
     shape: [height!, width!, channels!],
     work: 1,
   }),
+  keeping("RandomFlip"),
+  keeping("RandomRotation(0.1)"),
   ([, , channels]) => ({ use: "GlobalMaxPooling2D", shape: [channels!], work: 1 }),
   ([height, width, channels]) => ({
     use: `Reshape([${height! * width!}, ${channels}])`,

@@ -71,7 +71,8 @@ function testSamples(samples: Readonly<Record<string, Sample>>, names: readonly 
 
 /** Files of this folder whose tests hold values to formulas or references that are written again. */
 const valueTests = [
-  ...["activations", "attention", "convolution", "core-layers", "ctc", "initializers"],
+  ...["activations", "attention", "augmentation", "convolution", "core-layers", "ctc"],
+  ...["initializers"],
   ...["layer-values", "layers", "loss-values", "loss-weights", "losses", "masked-layers"],
   ...["metric-functions", "metrics", "multi-optimizer", "normalization", "optimizers"],
   ...["pooling", "recurrent", "renormalization", "reshaping", "training-functions"],
