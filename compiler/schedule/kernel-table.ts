@@ -5,7 +5,7 @@ import type { Kernel } from "../kernel/ir.ts";
 import { printKernelContent } from "../kernel/print.ts";
 import { walkStatements } from "../kernel/rewrite.ts";
 import type { TargetDescription } from "../optimize/target-description.ts";
-import { GroupCosts } from "./group-costs.ts";
+import { GroupCosts, withoutTasks } from "./group-costs.ts";
 import { GroupForms } from "./group-forms.ts";
 import { libraryFunctions } from "./names.ts";
 import { ScheduledOnce } from "./scheduled-once.ts";
@@ -14,6 +14,7 @@ export class KernelTable {
   readonly #forms = new GroupForms();
   readonly once = new ScheduledOnce(this.#forms);
   readonly #costs = new Map<TargetDescription, GroupCosts>();
+  readonly #withinTask = new Map<TargetDescription, TargetDescription>();
   /** By their outlines, which few have in common: what they compute is compared only for those. */
   readonly #alike = new Map<string, Entry[]>();
   readonly #names = new Set(libraryFunctions);
@@ -27,6 +28,13 @@ export class KernelTable {
   costs(target: TargetDescription): GroupCosts {
     const known = this.#costs.get(target) ?? new GroupCosts(this.#forms, target);
     this.#costs.set(target, known);
+    return known;
+  }
+
+  /** The target as kernels see it that a task runs by itself; the same object for the same target. */
+  withinTask(target: TargetDescription): TargetDescription {
+    const known = this.#withinTask.get(target) ?? withoutTasks(target);
+    this.#withinTask.set(target, known);
     return known;
   }
 

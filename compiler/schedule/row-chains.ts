@@ -3,10 +3,10 @@
  * some rows through all of them, as it does through the iterations of a loop (`row-loops.ts`). What one makes is still in
  * the second-level cache when the next reads it, where results for the whole batch would not be, and threads meet once.
  *
- * Which of them make a chain is a question of cost: chains are chosen so that together they save the most. What is read
- * again before a task has touched more than the cache holds need not come from memory, or from the cache that threads
- * share, which saves little; but each task packs panels of weights for itself, fills its tiles less well, and reads
- * weights again that do not stay near. What stands between, is for all rows alike and touches little, such as the mean of
+ * Which of them make a chain is a question of cost: chains are chosen so that together they save the most. The less a task
+ * has touched before it reads something again, the less of that must come from memory, or from the cache that threads
+ * share, which saves little; but each task packs panels and transforms filters for itself, fills its tiles less well, and
+ * reads weights again that do not stay near. What stands between, is for all rows alike and touches little, such as the mean of
  * the loss, waits until the chain is done.
  */
 
@@ -24,6 +24,9 @@ const sharedShare = 0.5;
 
 /** Tasks that a chain has at least: so many give any small number of threads about as much to do each. */
 const fewestTasks = 8;
+
+/** How much more twice as many tasks must be predicted to save: that there are more of them costs something, too. */
+const worthOfTasks = 1.1;
 
 /** Runs that tasks take no rows through with their chains as runs that tasks do. */
 export function withChains(
@@ -109,7 +112,7 @@ function bestChains(
   const members = membersOf(run, batchMax, costs);
   for (let tasks = fewestTasks; tasks <= most; tasks *= 2) {
     const found = chainsOfRows(members, Math.ceil(batchMax / tasks), batchMax, costs);
-    if (found.saved > best.saved) best = found;
+    if (found.saved > worthOfTasks * best.saved) best = found;
   }
   return best.chains;
 }
@@ -199,21 +202,25 @@ function linksOf(
   const { cacheBytes, cacheBandwidth } = target;
   const inTask = run.map(({ group }) => costs.bytes(group, rows));
   const inAll = run.map(({ bytes }) => bytes);
-  // Between the touches of an element there is the rest of the one group before it, or of the other after it.
-  const isNear = (bytes: readonly number[], from: number, to: number) => {
-    return Math.max(bytes[from]!, bytes[to]!) + between(bytes, from, to) <= cacheBytes[1];
+  // Between the touches of an element there is the rest of the one group before it, or of the other after it. Pages lie
+  // where they happen to in the cache: what is touched pushes out a like share of all that is there.
+  const nearShare = (bytes: readonly number[], from: number, to: number) => {
+    const touched = Math.max(bytes[from]!, bytes[to]!) + between(bytes, from, to);
+    return Math.max(0, 1 - touched / cacheBytes[1]);
   };
   // Without tasks of a chain all else of the batch is touched before the reader touches an element.
   const bandwidthOf = (from: number, to: number) =>
     bandwidthAt((between(inAll, from, to) + inAll[to]!) / sharedShare, target);
   return run.map(({ group, touchedAgain, productSeconds: whole }, at) => {
     const passed = touchedAgain.flatMap(({ value, next }) => {
-      if (!isNear(inTask, at, next) || isNear(inAll, at, next)) return [];
-      const seconds = sizeOf(value, batchMax) * (1 / bandwidthOf(at, next) - 1 / cacheBandwidth);
-      return [{ reader: next, seconds }];
+      const nearer = nearShare(inTask, at, next) - nearShare(inAll, at, next);
+      const perByte = 1 / bandwidthOf(at, next) - 1 / cacheBandwidth;
+      return nearer > 0
+        ? [{ reader: next, seconds: nearer * sizeOf(value, batchMax) * perByte }]
+        : [];
     });
     return {
-      saved: whole - (batchMax / rows) * costs.productSeconds(group, rows),
+      saved: whole - (batchMax / rows) * costs.productSecondsWithinTask(group, rows),
       passed,
       bytes: inTask[at]!,
       shared: group.reads.filter((value) => !hasRows(value)),

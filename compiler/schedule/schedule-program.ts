@@ -200,7 +200,13 @@ function scheduleGraph(
     rowsPerTask(loop, batchMax, predicted.target),
   );
   const scheduled = groups.map((leveled) => ({
-    ...scheduleKernel(context, leveled, target, options, kernels),
+    ...scheduleKernel(
+      context,
+      leveled,
+      isTaskOfRows(leveled.around) ? kernels.withinTask(target) : target,
+      options,
+      kernels,
+    ),
     around: leveled.around,
   }));
 

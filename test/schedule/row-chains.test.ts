@@ -6,6 +6,7 @@ import { GraphContext } from "../../compiler/graph/context.ts";
 import { batchExtent, type Extent, fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
 import type { Graph, LoadScalar, Scalar, Value } from "../../compiler/graph/node.ts";
+import { printExpression } from "../../compiler/kernel/print.ts";
 import type { TargetDescription } from "../../compiler/optimize/target-description.ts";
 import { baselineCpu } from "../../compiler/targets/cpu/description.ts";
 import { describeWgsl } from "../../compiler/targets/wgsl/description.ts";
@@ -19,7 +20,7 @@ const batchMax = 16;
 const [length, width] = [24, 20];
 
 /** Caches that hold the rows of a task, but not those of the batch. */
-const narrow = { taskSeconds: 1e-9, cacheBytes: [2048, 32768] as const };
+const narrow = { taskSeconds: 1e-9, cacheBytes: [2048, 1 << 17] as const };
 /** Everything stays near anyway, and threads meet for nothing. */
 const wide = { ...narrow, cacheBytes: [1 << 20, 1 << 24] as const, launchSeconds: 0 };
 
@@ -86,14 +87,30 @@ function chainsOf(
   kind: Parameters<typeof attention>[0],
   target: TargetDescription = { ...baseline, ...narrow },
 ) {
-  const [fn] = scheduleCase(attention(kind), target, true).program.module.functions;
-  return fn!.loops.map(({ first, end, count, tasks }) => [first, end, count, tasks?.rows]);
+  const { loops } = functionOf(kind, target);
+  return loops.map(({ first, end, count, tasks }) => [first, end, count, tasks?.rows]);
+}
+
+function functionOf(kind: Parameters<typeof attention>[0], target: TargetDescription) {
+  return scheduleCase(attention(kind), target, true).program.module.functions[0]!;
 }
 
 describe("tasks take rows through", () => {
   test("all kernels of a part of the net that nothing else comes into", () => {
     expect(chainsOf("plain")).toEqual([[0, 3, 1, 2]]);
-    expect(chainsOf("with weights")).toEqual([[0, 4, 1, 1]]);
+    expect(chainsOf("with weights")).toEqual([[0, 4, 1, 2]]);
+  });
+
+  test("fewer rows where a cache keeps less of what many touch", () => {
+    const narrower = { ...baseline, ...narrow, cacheBytes: [2048, 1 << 15] as const };
+    expect(chainsOf("plain", narrower)).toEqual([[0, 3, 1, 1]]);
+  });
+
+  test("kernels that are cut into no parts, however little is worth one", () => {
+    const tasksOf = (target: TargetDescription) =>
+      functionOf("plain", target).launches.map(({ kernel }) => printExpression(kernel.tasks));
+    expect(tasksOf({ ...baseline, ...narrow })).toEqual(["multiply(3, n)", "1", "multiply(2, n)"]);
+    expect(tasksOf({ ...baseline, ...wide })).toEqual(["multiply(3, n)", "n", "multiply(2, n)"]);
   });
 
   test("what is before and after a sum over the batch by itself", () => {
