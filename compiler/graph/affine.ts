@@ -5,6 +5,9 @@
  * Affines are plain values in a canonical form: terms are merged, without zero coefficients and sorted by
  * key, so two affines are the same function (up to identities on div and mod that are not applied) when
  * their keys are equal.
+ *
+ * All passes make affines, by the ten thousands, in code that is not yet optimized when a model is compiled: loops over terms
+ * go by index, as V8 allocates for every step of an iterator there.
  */
 
 import type { Extent } from "./extent.ts";
@@ -36,7 +39,7 @@ export interface Affine {
 function atomKey(atom: Atom): string {
   switch (atom.kind) {
     case "axis":
-      return `i${atom.axis}`;
+      return firstAxisKeys[atom.axis] ?? `i${atom.axis}`;
     case "step":
       return `t${atom.loop}`;
     case "div":
@@ -46,46 +49,54 @@ function atomKey(atom: Atom): string {
   }
 }
 
+/** Of more axes than most iteration spaces have. */
+const firstAxisKeys: readonly string[] = Array.from({ length: 8 }, (_, axis) => `i${axis}`);
+
 export function make(constant: number, batch: number, unmerged: readonly Term[]): Affine {
-  if (unmerged.length < 2) {
-    return canonical(
-      constant,
-      batch,
-      unmerged.filter(({ coefficient }) => coefficient !== 0),
-    );
+  const count = unmerged.length;
+  if (count === 0) return canonical(constant, batch, unmerged);
+  if (count === 1) {
+    return canonical(constant, batch, unmerged[0]!.coefficient === 0 ? [] : unmerged);
   }
   const keys: string[] = [];
   const merged: Term[] = [];
-  for (const term of unmerged) {
+  let cancels = false;
+  for (let i = 0; i < count; i++) {
+    const term = unmerged[i]!;
     const key = atomKey(term.atom);
     let at = keys.length;
     while (at > 0 && key < keys[at - 1]!) at--;
     if (at > 0 && keys[at - 1] === key) {
       const { coefficient, atom } = merged[at - 1]!;
       merged[at - 1] = { coefficient: coefficient + term.coefficient, atom };
+      cancels ||= coefficient + term.coefficient === 0;
+    } else if (at === keys.length) {
+      keys.push(key);
+      merged.push(term);
     } else {
       keys.splice(at, 0, key);
       merged.splice(at, 0, term);
     }
+    cancels ||= term.coefficient === 0;
   }
   return canonical(
     constant,
     batch,
-    merged.filter(({ coefficient }) => coefficient !== 0),
+    cancels ? merged.filter(({ coefficient }) => coefficient !== 0) : merged,
   );
 }
 
 /** Of terms that are merged, without zero coefficients and sorted. */
 function canonical(constant: number, batch: number, terms: readonly Term[]): Affine {
   let key = "";
-  const add = (part: string): void => {
-    key = key === "" ? part : `${key}+${part}`;
-  };
-  for (const { coefficient, atom } of terms) {
-    add(coefficient === 1 ? atomKey(atom) : `${coefficient}*${atomKey(atom)}`);
+  for (let i = 0; i < terms.length; i++) {
+    const { coefficient, atom } = terms[i]!;
+    if (i > 0) key += "+";
+    if (coefficient !== 1) key += `${coefficient}*`;
+    key += atomKey(atom);
   }
-  if (batch !== 0) add(batch === 1 ? "N" : `${batch}*N`);
-  if (constant !== 0 || key === "") add(String(constant));
+  if (batch !== 0) key += `${key === "" ? "" : "+"}${batch === 1 ? "" : `${batch}*`}N`;
+  if (constant !== 0 || key === "") key += `${key === "" ? "" : "+"}${constant}`;
   // + 0 turns −0, from scaling by a negative number, into 0
   return { constant: constant + 0, batch: batch + 0, terms, key };
 }
@@ -161,11 +172,8 @@ export function constantValue(a: Affine): number | undefined {
 
 /** The axis, if the affine is that axis alone. */
 export function bareAxis(a: Affine): number | undefined {
-  const [term] = a.terms;
-  if (a.terms.length !== 1 || a.constant !== 0 || a.batch !== 0 || term === undefined) {
-    return undefined;
-  }
-  return term.coefficient === 1 && term.atom.kind === "axis" ? term.atom.axis : undefined;
+  const atom = soleAtom(a);
+  return atom?.kind === "axis" ? atom.axis : undefined;
 }
 
 /** floor(a / divisor), simplified where terms are multiples of the divisor. */
@@ -256,13 +264,18 @@ function substituteAtoms(
 
 /** The sum with each atom replaced by an affine. */
 export function mapAtoms(a: Affine, replace: (atom: Atom) => Affine): Affine {
+  if (a.terms.length === 0) return a;
+  const sole = soleAtom(a);
+  if (sole !== undefined) return replace(sole);
   let { constant, batch } = a;
   const terms: Term[] = [];
-  for (const { coefficient, atom } of a.terms) {
+  for (let i = 0; i < a.terms.length; i++) {
+    const { coefficient, atom } = a.terms[i]!;
     const replaced = replace(atom);
     constant += coefficient * replaced.constant;
     batch += coefficient * replaced.batch;
-    for (const term of replaced.terms) {
+    for (let j = 0; j < replaced.terms.length; j++) {
+      const term = replaced.terms[j]!;
       terms.push({ coefficient: coefficient * term.coefficient, atom: term.atom });
     }
   }
@@ -298,7 +311,8 @@ function evaluateAtom(atom: Atom, point: ArrayLike<number>, n: number, steps: St
 
 /** Every axis that occurs, div and mod looked through. */
 export function axesOf(a: Affine, into: Set<number> = new Set()): Set<number> {
-  for (const { atom } of a.terms) {
+  for (let i = 0; i < a.terms.length; i++) {
+    const { atom } = a.terms[i]!;
     if (atom.kind === "axis") into.add(atom.axis);
     else if (atom.kind !== "step") axesOf(atom.base, into);
   }
@@ -316,7 +330,7 @@ export function loopsOf(a: Affine, into: Set<number> = new Set()): Set<number> {
 
 /** The atom, if the affine is that atom alone. */
 export function soleAtom(a: Affine): Atom | undefined {
-  const [term] = a.terms;
-  const isSole = a.terms.length === 1 && a.constant === 0 && a.batch === 0;
-  return isSole && term?.coefficient === 1 ? term.atom : undefined;
+  if (a.terms.length !== 1 || a.constant !== 0 || a.batch !== 0) return undefined;
+  const term = a.terms[0]!;
+  return term.coefficient === 1 ? term.atom : undefined;
 }

@@ -88,17 +88,22 @@ export function conjuncts(c: Condition): readonly Condition[] {
 }
 
 function combine(kind: "and" | "or", conditions: readonly Condition[]): Condition {
-  const [unit, absorbing] = kind === "and" ? [always, never] : [never, always];
-  const distinct = new Map<string, Condition>();
+  const unit = kind === "and" ? always : never;
+  const absorbing = kind === "and" ? never : always;
+  const others: Condition[] = [];
   for (const condition of conditions) {
-    const parts = condition.kind === kind ? condition.of : [condition];
-    for (const part of parts) {
-      if (part.kind === absorbing.kind) return absorbing;
-      if (part.kind !== unit.kind) distinct.set(part.key, part);
-    }
+    if (condition.kind === absorbing.kind) return absorbing;
+    if (condition.kind !== unit.kind) others.push(condition);
+  }
+  if (others.length === 0) return unit;
+  // Mostly so.
+  if (others.length === 1) return others[0]!;
+  const distinct = new Map<string, Condition>();
+  for (const condition of others) {
+    if (condition.kind !== kind) distinct.set(condition.key, condition);
+    else for (const part of condition.of) distinct.set(part.key, part);
   }
   const of = [...distinct.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-  if (of.length === 0) return unit;
   if (of.length === 1) return of[0]!;
   return { kind, of, key: `${kind}(${of.map((part) => part.key).join(",")})` };
 }
@@ -207,9 +212,19 @@ export function conditionAxes(c: Condition, into: Set<number> = new Set()): Set<
 
 /** Every loop whose step a condition depends on. */
 export function conditionLoops(c: Condition, into: Set<number> = new Set()): Set<number> {
-  mapCondition(c, (value) => {
-    loopsOf(value, into);
-    return value;
-  });
-  return into;
+  switch (c.kind) {
+    case "true":
+    case "false":
+      return into;
+    case "nonnegative":
+    case "zero":
+    case "divides":
+      return loopsOf(c.value, into);
+    case "not":
+      return conditionLoops(c.of, into);
+    case "and":
+    case "or":
+      for (const part of c.of) conditionLoops(part, into);
+      return into;
+  }
 }

@@ -34,6 +34,8 @@ import { gcd } from "./gcd.ts";
 
 /** Points tried one by one at most. */
 const enumerationLimit = 20_000;
+/** Axes of which all corners are tried at most. */
+const mostCornerAxes = 4;
 /** Inequalities kept during elimination at most; alternatives followed at most. */
 const inequalityLimit = 600;
 const alternativeLimit = 64;
@@ -43,6 +45,7 @@ export function isNowhere(condition: Condition, box: readonly Extent[], batchMax
   const simple = simplifyCondition(condition, box, batchMax);
   if (simple.kind === "false") return true;
   if (simple.kind === "true") return false;
+  if (holdsAtCorner(simple, box, batchMax)) return false;
   const alternatives = alternativesOf(simple);
   if (alternatives !== undefined) {
     const isEmpty = (parts: readonly Condition[]) => new System(box, batchMax).isEmpty(parts);
@@ -331,6 +334,48 @@ function eliminate(system: readonly Inequality[], variable: string): Inequality[
 /** Whether the numbers are far from where float64 would round them. */
 function isExact({ constant, coefficients }: Inequality): boolean {
   return [constant, ...coefficients.values()].every((x) => Math.abs(x) < 2 ** 45);
+}
+
+/** Parts of a condition, and the axes that no other part depends on. */
+interface Separate {
+  readonly parts: readonly Condition[];
+  readonly axes: ReadonlySet<number>;
+}
+
+/**
+ * Tries the corners of the box: what holds somewhere mostly holds at one of them, and needs no search for a proof. Parts that
+ * depend on different axes are tried by themselves.
+ */
+function holdsAtCorner(condition: Condition, box: readonly Extent[], batchMax: number): boolean {
+  if (conditionLoops(condition).size > 0) return false;
+  const point: number[] = box.map(() => 0);
+  return separated(condition).every(({ parts, axes }) => {
+    if (axes.size > mostCornerAxes) return false;
+    const ends = [...axes].map((axis) => ({ axis, last: sizeAt(box[axis]!, batchMax) - 1 }));
+    for (let corner = 0; corner < 1 << ends.length; corner++) {
+      ends.forEach(({ axis, last }, bit) => {
+        point[axis] = (corner >> bit) % 2 === 0 ? 0 : last;
+      });
+      if (parts.every((part) => evaluateCondition(part, point, batchMax))) return true;
+    }
+    return false;
+  });
+}
+
+function separated(condition: Condition): readonly Separate[] {
+  let found: readonly Separate[] = [];
+  for (const part of conjuncts(condition)) {
+    const own = conditionAxes(part);
+    const joined = found.filter(({ axes }) => [...axes].some((axis) => own.has(axis)));
+    found = [
+      ...found.filter((other) => !joined.includes(other)),
+      {
+        parts: [...joined.flatMap(({ parts }) => parts), part],
+        axes: new Set([...joined.flatMap(({ axes }) => [...axes]), ...own]),
+      },
+    ];
+  }
+  return found;
 }
 
 /** Tries every value of the axes that the condition depends on, and of N; false if these are too many. */

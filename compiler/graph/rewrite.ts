@@ -252,7 +252,8 @@ export function rewriteGraph(
       known?.set(node, values);
     }
     if (values === node.values) continue;
-    for (const value of node.values) {
+    for (let i = 0; i < node.values.length; i++) {
+      const value = node.values[i]!;
       const other = values[value.result]!;
       if (other === value) continue;
       replacements.set(value, other);

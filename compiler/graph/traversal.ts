@@ -79,7 +79,11 @@ export function reachableNodes(roots: readonly Value[]): Node[] {
     if (node === undefined) continue;
     nodes.push(node);
     if (node.kind === "leaf") continue;
-    for (const { node: operand } of node.operands) reached[operand.id] = operand;
+    const { operands } = node;
+    for (let i = 0; i < operands.length; i++) {
+      const operand = operands[i]!.node;
+      reached[operand.id] = operand;
+    }
   }
   return nodes.reverse();
 }

@@ -319,9 +319,9 @@ class GroupFormer {
   #gain(first: Draft, second: Draft): Gain {
     const { facts } = this.#options;
     const gain = new Gain(this.#target);
-    for (const value of first.reads) {
+    first.reads.forEach((value) => {
       if (second.reads.has(value)) gain.add(facts.bytesOf(value), false);
-    }
+    });
     const isInside = (reader: Work): boolean => {
       const draft = this.#draftOf.get(reader);
       return draft === first || draft === second;
@@ -333,7 +333,9 @@ class GroupFormer {
 
   /** Adds what one draft makes and the other reads. */
   #addPassing(gain: Gain, from: Draft, to: Draft, isInside: (reader: Work) => boolean): void {
-    for (const value of from.makes) {
+    const { makes } = from;
+    for (let i = 0; i < makes.length; i++) {
+      const value = makes[i]!;
       if (!to.reads.has(value)) continue;
       gain.add(this.#options.facts.bytesOf(value), !this.#isGlobal(value, isInside));
     }

@@ -48,8 +48,8 @@ export function onCall(
     roots: typeof fns === "string" ? [fns] : fns,
     apply: (scalar, scope) => {
       if (scalar.kind !== "call") return undefined;
-      const [x, y, z] = scalar.args;
-      return apply(scope, { x: x!, y: y!, z: z! }, scalar);
+      const { args } = scalar;
+      return apply(scope, { x: args[0]!, y: args[1]!, z: args[2]! }, scalar);
     },
   };
 }
