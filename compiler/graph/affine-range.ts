@@ -62,25 +62,26 @@ function at({ batch, constant }: Bound, n: number): number {
  * in N, so they are, too; those of a quotient are where the divisor divides their part in N, and numbers elsewhere.
  */
 function boundsOf(a: Affine, axes: readonly Extent[], first: number, last: number): Bounds {
-  let min: Bound = { batch: a.batch, constant: a.constant };
-  let max = min;
-  const plus = (bound: Bound, factor: number, { batch, constant }: Bound): Bound => ({
-    batch: bound.batch + factor * batch,
-    constant: bound.constant + factor * constant,
-  });
-  for (const { coefficient, atom } of a.terms) {
+  const min = { batch: a.batch, constant: a.constant };
+  const max = { batch: a.batch, constant: a.constant };
+  for (let i = 0; i < a.terms.length; i++) {
+    const { coefficient, atom } = a.terms[i]!;
     const inner = atomBounds(atom, axes, first, last);
-    min = plus(min, coefficient, coefficient > 0 ? inner.min : inner.max);
-    max = plus(max, coefficient, coefficient > 0 ? inner.max : inner.min);
+    const low = coefficient > 0 ? inner.min : inner.max;
+    const high = coefficient > 0 ? inner.max : inner.min;
+    min.batch += coefficient * low.batch;
+    min.constant += coefficient * low.constant;
+    max.batch += coefficient * high.batch;
+    max.constant += coefficient * high.constant;
   }
   return { min, max };
 }
 
+function fromZero(batch: number, constant: number): Bounds {
+  return { min: { batch: 0, constant: 0 }, max: { batch, constant } };
+}
+
 function atomBounds(atom: Atom, axes: readonly Extent[], first: number, last: number): Bounds {
-  const fromZero = (batch: number, constant: number): Bounds => ({
-    min: { batch: 0, constant: 0 },
-    max: { batch, constant },
-  });
   if (atom.kind === "step") return fromZero(0, atom.length - 1);
   if (atom.kind === "axis") {
     const { batch, constant } = axes[atom.axis]!;

@@ -280,8 +280,8 @@ export class GraphContext {
     const loops = this.#loopsAround(operands, [body], where);
     const content = { space, parallel, reduction, where, reducer, body };
     const node: Compute = { kind: "compute", id, loops, ...content, values, operands };
-    for (const dtype of types) {
-      values.push({ node, result: values.length, dtype, shape: parallel });
+    for (let result = 0; result < types.length; result++) {
+      values.push({ node, result, dtype: types[result]!, shape: parallel });
     }
     this.#computes.set(key, node);
     return this.#made(node);

@@ -64,8 +64,8 @@ export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet
     for (const { leftAlone } of ofNodes) if (leftAlone.has(original)) leftAlone.add(node);
   };
   const simplifyBody = (node: Compute): Compute => {
+    if (ofScalars.every(({ leftAlone }) => leftAlone.has(node))) return node;
     const open = ofScalars.filter(({ leftAlone }) => !leftAlone.has(node));
-    if (open.length === 0) return node;
     const lists = open.length === ofScalars.length ? rules.scalars : open.map((o) => o.indexed);
     const body = rewriteScalar(node.body, bodyScope(node, scope), rules.scalars, lists);
     const simpler = body === node.body ? node : context.computeLike(node, body);
@@ -86,7 +86,8 @@ export function rewriteNodes(context: GraphContext, graph: Graph, rules: RuleSet
     if (simpler !== node) fired.add("scalar rules");
     for (const { list, leftAlone } of ofNodes) {
       if (leftAlone.has(simpler)) continue;
-      for (const rule of list) {
+      for (let i = 0; i < list.length; i++) {
+        const rule = list[i]!;
         const values = rule.apply(simpler, scope);
         if (values === undefined || isSame(values, simpler)) continue;
         fired.add(rule.name);

@@ -82,10 +82,11 @@ function applyFirst(
   fired: string[],
 ): Scalar | undefined {
   const root: Root = scalar.kind === "call" ? scalar.fn : scalar.kind;
-  for (const { byRoot } of rules) {
-    const ofRoot = byRoot.get(root);
+  for (let list = 0; list < rules.length; list++) {
+    const ofRoot = rules[list]!.byRoot.get(root);
     if (ofRoot === undefined) continue;
-    for (const rule of ofRoot) {
+    for (let i = 0; i < ofRoot.length; i++) {
+      const rule = ofRoot[i]!;
       const next = rule.apply(scalar, scope);
       if (next === undefined || next === scalar) continue;
       fired.push(rule.name);

@@ -194,11 +194,11 @@ function reachable<Vertex>(
   const seen = new Set<Vertex>();
   const pending = [from];
   for (let vertex = pending.pop(); vertex !== undefined; vertex = pending.pop()) {
-    for (const next of edges.get(vertex)!) {
-      if (seen.has(next) || !isWithin(next)) continue;
+    edges.get(vertex)!.forEach((next) => {
+      if (seen.has(next) || !isWithin(next)) return;
       seen.add(next);
       pending.push(next);
-    }
+    });
   }
   return seen;
 }

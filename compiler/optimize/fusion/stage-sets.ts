@@ -172,7 +172,9 @@ export function stagesOf(
 
 /** Adds what the stages of one set load from those of another. */
 function addLoads(loads: InnerLoad[], makers: StageSet, readers: StageSet, facts: NodeFacts): void {
-  for (const value of makers.makes) {
+  const { makes } = makers;
+  for (let i = 0; i < makes.length; i++) {
+    const value = makes[i]!;
     if (!readers.reads.has(value)) continue;
     for (const reader of readers.stages) {
       if (!reader.operands.includes(value)) continue;
