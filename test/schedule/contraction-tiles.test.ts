@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { axisAffine } from "../../compiler/graph/affine.ts";
+import { addAffine, axisAffine } from "../../compiler/graph/affine.ts";
 import { GraphContext } from "../../compiler/graph/context.ts";
 import { fixed } from "../../compiler/graph/extent.ts";
 import { interpret } from "../../compiler/graph/interpret.ts";
@@ -217,6 +217,33 @@ test("a sum that goes on in parts, asking for memory in between, has its steps i
       "tile_2x3x8_by11_11x1x24_ask",
     ]
   `);
+});
+
+test("a sum of few steps in two loops has them in its text", () => {
+  /** y[m, n] = Σ over a < 3 and b < `steps` of x[a, m + b] · w[a, b, n]. */
+  const tileOf = (steps: number) => {
+    const context = new GraphContext();
+    const leaf = (path: string, ...sizes: number[]) =>
+      context.leaf("param", path, "f32", sizes.map(fixed));
+    const place = addAffine(axisAffine(0), axisAffine(3));
+    const { values } = context.compute({
+      parallel: [fixed(24), fixed(32)],
+      reduction: [fixed(3), fixed(steps)],
+      reducer: "sum",
+      body: context.call(
+        "multiply",
+        context.load(leaf("x", 3, 40), [axisAffine(2), place]),
+        context.load(leaf("w", 3, steps + 1, 32), [axisAffine(2), axisAffine(3), axisAffine(1)]),
+      ),
+    });
+    const results = [{ name: "y", value: values[0]! }];
+    const graph: Graph = { name: "sums", batchMax: 1, results, assignments: [] };
+    const { program } = scheduleCase({ context, graph }, cpuOf(16), true);
+    const c = printC(program.module, { features: [], source: "test.nn" });
+    return c.match(/^static .* void (tile_\w+)/m)![1];
+  };
+  expect(tileOf(3)).toMatchInlineSnapshot(`"tile_12x2x16_by1_3x40x128_3x1x32"`);
+  expect(tileOf(11)).toMatchInlineSnapshot(`"tile_12x2x16_by1_n_n"`);
 });
 
 test("rows of a tile that lie in one line are asked for once", () => {
