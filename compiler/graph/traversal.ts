@@ -12,9 +12,11 @@ export function scalarChildren(scalar: Scalar): readonly Scalar[] {
     case "gather":
       return scalar.index;
     default:
-      return [];
+      return noScalars;
   }
 }
+
+const noScalars: readonly Scalar[] = [];
 
 /** The items mapped; the same list if none changed. */
 export function mapItems<T>(items: readonly T[], map: (item: T) => T): readonly T[] {
@@ -57,6 +59,10 @@ export function operandsOf(body: Scalar): Value[] {
 
 /** Visits every scalar of a body once, users before children. */
 export function visitScalars(body: Scalar, visit: (scalar: Scalar) => void): void {
+  if (scalarChildren(body).length === 0) {
+    visit(body);
+    return;
+  }
   const seen = new Set<Scalar>();
   const descend = (scalar: Scalar): void => {
     if (seen.has(scalar)) return;

@@ -239,7 +239,9 @@ class GroupFormer {
   }
 
   #candidate(a: Draft, b: Draft): Candidate {
-    const [first, second] = a.position < b.position ? [a, b] : [b, a];
+    const isInOrder = a.position < b.position;
+    const first = isInOrder ? a : b;
+    const second = isInOrder ? b : a;
     return { first, second, gain: this.#gain(first, second) };
   }
 
@@ -279,7 +281,10 @@ class GroupFormer {
       [...this.#drafts.values()].map((draft) => [draft, new Set<Draft>()]),
     );
     const join = (drafts: readonly Draft[]): void => {
-      for (const a of drafts) for (const b of drafts) if (a !== b) neighbours.get(a)!.add(b);
+      for (const a of drafts) {
+        const ofA = neighbours.get(a)!;
+        for (let i = 0; i < drafts.length; i++) if (drafts[i] !== a) ofA.add(drafts[i]!);
+      }
     };
     join([...this.#drafts.values()].filter(isOfNumbers));
     for (const [value, readers] of this.#readers) {

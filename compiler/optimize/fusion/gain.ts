@@ -14,8 +14,7 @@ export function bytesOf(value: Value, batchMax: number): number {
 
 /** Seconds to move so many bytes of one tensor. */
 function secondsToMove(bytes: number, target: TargetDescription): number {
-  const [, second] = target.cacheBytes;
-  return bytes / (bytes <= second ? target.cacheBandwidth : target.memoryBandwidth);
+  return bytes / (bytes <= target.cacheBytes[1] ? target.cacheBandwidth : target.memoryBandwidth);
 }
 
 /** What passes between two groups, and what of it would be saved if they were one. */

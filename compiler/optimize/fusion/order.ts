@@ -130,7 +130,9 @@ export class Precedence<Vertex> {
   /** Whether no path leads from one vertex to the other through a third. */
   canMerge(a: Vertex, b: Vertex): boolean {
     const ranks = this.#rank();
-    const [first, last] = ranks.get(a)! < ranks.get(b)! ? [a, b] : [b, a];
+    const isInOrder = ranks.get(a)! < ranks.get(b)!;
+    const first = isInOrder ? a : b;
+    const last = isInOrder ? b : a;
     const to = ranks.get(last)!;
     const seen = new Set<Vertex>();
     const pending = [first];
@@ -169,9 +171,10 @@ export class Precedence<Vertex> {
       return from < rank && rank < to;
     };
     const byRank = (x: Vertex, y: Vertex): number => ranks.get(x)! - ranks.get(y)!;
-    const before = [...reachable(last, this.#predecessors, isBetween)].sort(byRank);
-    const behind = [...reachable(first, this.#successors, isBetween)].sort(byRank);
-    const places = [from, ...[...before, ...behind].map((v) => ranks.get(v)!), to];
+    const before = reachable(last, this.#predecessors, isBetween).sort(byRank);
+    const behind = reachable(first, this.#successors, isBetween).sort(byRank);
+    const places = [...before, ...behind].map((vertex) => ranks.get(vertex)!);
+    places.push(from, to);
     places.sort((x, y) => x - y);
     before.forEach((vertex, i) => {
       ranks.set(vertex, places[i]!);
@@ -190,15 +193,17 @@ function reachable<Vertex>(
   from: Vertex,
   edges: ReadonlyMap<Vertex, ReadonlySet<Vertex>>,
   isWithin: (vertex: Vertex) => boolean,
-): ReadonlySet<Vertex> {
+): Vertex[] {
   const seen = new Set<Vertex>();
+  const found: Vertex[] = [];
   const pending = [from];
   for (let vertex = pending.pop(); vertex !== undefined; vertex = pending.pop()) {
     edges.get(vertex)!.forEach((next) => {
       if (seen.has(next) || !isWithin(next)) return;
       seen.add(next);
+      found.push(next);
       pending.push(next);
     });
   }
-  return seen;
+  return found;
 }
