@@ -22,7 +22,7 @@ import {
   when,
 } from "../kernel/build.ts";
 import { askFor, pointer, value } from "../kernel/intrinsics.ts";
-import type { Expression, KernelFunction } from "../kernel/ir.ts";
+import type { Expression, KernelFunction, Place } from "../kernel/ir.ts";
 import type { LastPanel } from "./contraction-last-panel.ts";
 import type { SumLoop } from "./contraction-sums.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
@@ -68,7 +68,13 @@ export function packPanel(
   const width = vectors * lanes;
   const sizes = sums.map(({ extent }) => sizeAt(extent, batchMax));
   const steps = sums.length;
-  const panel = builder.local("panel", "f32", width * sizes.reduce((a, b) => a * b, 1));
+  const inner = sums.at(-1)!;
+  const isTransposed =
+    inner.runStep === 1 && inner.extent.batch === 0 && inner.rest !== null && lanes > 1;
+  // The last square is written whole: what it has beside the rest of the sum is written over by what follows.
+  const beyond = isTransposed ? (lanes - restOf(inner, lanes)) % lanes : 0;
+  const rows = sizes.reduce((a, b) => a * b, 1) + beyond;
+  const panel = builder.local("panel", "f32", width * rows);
   const packed = sums.map((loop, i) => ({
     ...loop,
     runStep: width * sizes.slice(i + 1).reduce((a, b) => a * b, 1),
@@ -78,13 +84,7 @@ export function packPanel(
     const loop = sums[depth]!;
     const end = countOf(loop);
     const isInnermost = depth === steps - 1;
-    if (
-      isInnermost &&
-      loop.runStep === 1 &&
-      loop.extent.batch === 0 &&
-      loop.rest !== null &&
-      lanes > 1
-    ) {
+    if (isInnermost && isTransposed) {
       transposeBlocks(builder, part, panel, loop, from, to);
       return;
     }
@@ -136,6 +136,11 @@ function gatherRow(
   }
 }
 
+/** Steps of a sum that are no whole square at its end. */
+function restOf({ count, rest, extent }: SumLoop, lanes: number): number {
+  return (count === undefined ? extent.constant : rest!) % lanes;
+}
+
 /** The whole panel in blocks of lanes × lanes: read along the sum, written along the columns. */
 function transposeBlocks(
   builder: KernelBuilder,
@@ -146,55 +151,62 @@ function transposeBlocks(
   to: Expression,
 ): void {
   const type = vectorOf("f32", lanes);
-  /** A square whose first column is `column`, of which `used` are columns of the operand. */
-  const square = (k: Expression, steps: number, column: Expression, used: number): void => {
-    const corner = builder.let("corner", add(add(from, k), multiply(column, constant(columnStep))));
-    const rows = Array.from({ length: lanes }, (_, j) => {
-      if (j >= used) return constant(0, "f32", lanes);
-      const at = add(corner, constant(j * columnStep));
-      if (steps === lanes) builder.emit(askFor(buffer, add(at, constant(blocksAhead * lanes))));
-      return builder.let("row", load(place(buffer, at), type, { active: steps }));
-    });
-    const target = builder.let("target", add(add(to, multiply(k, constant(width))), column));
-    transpose(builder, rows).forEach((column, j) => {
-      if (j >= steps) return;
-      builder.emit(store(place(panel, add(target, constant(j * width))), column));
+  const squares = (at: Place, step: number, steps: Expression, to: Expression): void => {
+    builder.emit({
+      kind: "invoke",
+      function: transposeFunction(lanes),
+      args: [
+        { kind: "address", place: at },
+        constant(step),
+        steps,
+        { kind: "address", place: place(panel, to) },
+        constant(width),
+      ],
     });
   };
-  const run = (column: Expression, used: number): void => {
-    const squares = (whole: Expression): void => {
-      if (used < lanes) {
-        builder.loop("k", constant(0), whole, (k) => square(k, lanes, column, used), lanes);
-        return;
-      }
-      const corner = builder.let("corner", add(from, multiply(column, constant(columnStep))));
-      builder.emit({
-        kind: "invoke",
-        function: transposeFunction(lanes),
-        args: [
-          { kind: "address", place: place(buffer, corner) },
-          constant(columnStep),
-          whole,
-          { kind: "address", place: place(panel, add(to, column)) },
-          constant(width),
-        ],
+  /** A square at the end of the columns or of the sum, of which there are so many, filled up with zeros beside the panel. */
+  const partial = (corner: Expression, steps: number, used: number, to: Expression): void => {
+    const square = builder.local("square", "f32", lanes * lanes);
+    const fill = (first: number, end: number, row: (j: Expression) => Expression): void => {
+      if (first === end) return;
+      builder.loop("j", constant(first), constant(end), (j) => {
+        builder.emit(store(place(square, multiply(j, constant(lanes))), row(j)));
       });
     };
-    const { count, rest, extent } = loop;
+    fill(0, used, (j) => {
+      const at = add(corner, multiply(j, constant(columnStep)));
+      if (steps === lanes) builder.emit(askFor(buffer, add(at, constant(blocksAhead * lanes))));
+      return load(place(buffer, at), type, { active: steps });
+    });
+    fill(used, lanes, () => constant(0, "f32", lanes));
+    squares(place(square, constant(0)), lanes, constant(lanes), to);
+  };
+  const run = (column: Expression, used: number): void => {
+    const corner = builder.let("corner", add(from, multiply(column, constant(columnStep))));
+    const rowAt = (k: Expression) => add(add(to, multiply(k, constant(width))), column);
+    const whole = (steps: Expression): void => {
+      if (used === lanes) {
+        squares(place(buffer, corner), columnStep, steps, rowAt(constant(0)));
+        return;
+      }
+      const each = (k: Expression) => partial(add(corner, k), lanes, used, rowAt(k));
+      builder.loop("k", constant(0), steps, each, lanes);
+    };
+    const rest = (k: Expression, steps: number) => partial(add(corner, k), steps, used, rowAt(k));
+    const { count, extent } = loop;
+    const steps = restOf(loop, lanes);
     if (count !== undefined) {
       // Blocks of a sum are of whole squares, but for the last.
-      const whole = builder.let("whole", multiply(quotient(count, lanes), constant(lanes)));
-      squares(whole);
-      const steps = rest! % lanes;
+      const end = builder.let("whole", multiply(quotient(count, lanes), constant(lanes)));
+      whole(end);
       if (steps === 0) return;
-      const last = builder.block(() => square(whole, steps, column, used));
-      builder.emit(when(less(whole, count), last));
+      const last = builder.block(() => rest(end, steps));
+      builder.emit(when(less(end, count), last));
       return;
     }
-    const length = extent.constant;
-    const whole = length - (length % lanes);
-    if (whole > 0) squares(constant(whole));
-    if (whole < length) square(constant(whole), length - whole, column, used);
+    const end = extent.constant - steps;
+    if (end > 0) whole(constant(end));
+    if (steps > 0) rest(constant(end), steps);
   };
   const full = active === lanes ? vectors : vectors - 1;
   if (full > 0) {
