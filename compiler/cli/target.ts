@@ -16,7 +16,7 @@ export async function resolveTarget(flag = "auto", errors?: TextSink): Promise<T
   if (flag !== "auto") {
     throw new CommandError(
       `unknown target ${flag}`,
-      `--target takes ${targetNames.join(", ")} or auto, which is the best of them here`,
+      "--target takes cpu, wgsl, which is WebGPU, cuda, or auto, which is the best of them here",
     );
   }
   const { findCudaDevice } = await import("../../runtime/devices/cuda/find-cuda.ts");
