@@ -137,8 +137,9 @@ test("parts make the library that one file makes", async () => {
   expect(partsOf(source, 1000)).toEqual([whole]);
   const parts = partsOf(source, 1);
   const driver = [
-    ...["take_part", "take_slot", "give_slot"],
-    ...["launch_sum", "launch_other", "nnc_train_3_by_rows", "launch_product", "launch_sum_2"],
+    ...["find_arguments", "nnc_train_3_by_rows"],
+    ...["begin_step", "call_kernel", "launch", "take_launch", "launch_together"],
+    ...["take_slot", "give_slot", "take_rows", "prepare_rows"],
     ...["nnc_abi", "nnc_train", "nnc_predict"],
   ];
   expect(parts.map(definedIn)).toEqual([["run_sum"], ["run_product"], ["run_other"], driver]);
@@ -150,20 +151,19 @@ test("parts make the library that one file makes", async () => {
   expect(await run(parts, 1)).toEqual(values);
 });
 
-test("tasks are compiled without optimization, unless loops of a step repeat them", () => {
-  const unoptimized = (source: KernelModule): readonly string[] => {
+test("what launches kernels is compiled without optimization, unless loops of a step repeat it", () => {
+  const optimized = (source: KernelModule): readonly string[] => {
     const library = printLibrary(source, new KernelPrinter([]), { source: "test.nn" });
-    return definedIn(partsOf(library, 1).at(-1)!.split('#pragma GCC optimize ("O0")')[1]!);
+    const [before, after] = partsOf(library, 1).at(-1)!.split('#pragma GCC optimize ("O0")');
+    expect(definedIn(after!)).toEqual(expect.arrayContaining(["launch", "nnc_train"]));
+    return definedIn(before!);
   };
-  const exported = ["nnc_abi", "nnc_train", "nnc_predict"];
-  expect(unoptimized(module)).toEqual(["launch_product", "launch_sum_2", ...exported]);
+  expect(optimized(module)).toEqual(["find_arguments", "nnc_train_3_by_rows"]);
 
   const [train, predict] = module.functions;
   const loops = train!.loops.map((loop) => ({ ...loop, count: 1 }));
-  expect(unoptimized({ ...module, functions: [{ ...train!, loops }, predict!] })).toEqual([
-    ...["launch_sum", "launch_product", "launch_other", "nnc_train_3_by_rows", "launch_sum_2"],
-    ...exported,
-  ]);
+  const once = { ...module, functions: [{ ...train!, loops }, predict!] };
+  expect(optimized(once)).toEqual(["find_arguments"]);
 });
 
 test("kernels that are too little for a part of their own are beside what calls them", () => {
@@ -171,7 +171,7 @@ test("kernels that are too little for a part of their own are beside what calls 
   const [stage] = source.stages;
   const { work } = stage!.functions.find(({ kind }) => kind === "kernel")!;
   const functions = stage!.functions.map((fn) =>
-    fn.kind === "kernel" && fn.kernel === "other" ? { ...fn, work: work / 4 } : fn,
+    fn.kind === "kernel" && fn.kernels[0] === "other" ? { ...fn, work: work / 4 } : fn,
   );
   const stages = [{ ...stage!, functions }];
   const [first, last, ...more] = partsOf({ ...source, stages }, 2 * work);
@@ -222,7 +222,7 @@ test("the parts that are taken while a model is compiled are those that it has i
   const wanted = c.stages.flatMap(({ functions }) =>
     functions.filter((fn) => fn.kind === "kernel"),
   );
-  expect(kernels.sort()).toEqual(wanted.map((fn) => `run_${fn.kernel}`).sort());
+  expect(kernels.sort()).toEqual(wanted.map((fn) => `run_${fn.kernels[0]}`).sort());
 });
 
 test("what training begins with is the first stage", () => {
@@ -259,10 +259,8 @@ test("the parts up to the end of a stage make a library of its graphs", async ()
   expect(texts).toHaveLength(5);
   expect(partsOf(begun, 1)).toEqual(texts.slice(0, 4));
   expect(definedIn(texts[3]!)).toContain("nnc_train");
-  // Launches of a stage share tasks, but not with those of another.
-  expect(definedIn(texts[4]!).filter((name) => !/_slot|_part/.test(name))).toEqual([
-    ...["launch_sum_2", "launch_product_2", "launch_sum_3", "nnc_predict"],
-  ]);
+  expect(definedIn(texts[4]!)).toContain("nnc_predict");
+  expect(definedIn(texts[4]!)).not.toContain("take_rows");
 
   const options = { ...cpu, cacheDirectory: testCache, partWork: 1 };
   const addon = loadNativeAddon();
@@ -291,7 +289,7 @@ test("kernels of a stage that have no part of their own can be called by the nex
   const source = library.print({ ...module, functions: [train!, last] });
   const [stage, ...more] = source.stages;
   const functions = stage!.functions.map((fn) =>
-    fn.kind === "kernel" && fn.kernel === "other" ? { ...fn, work: work / 4 } : fn,
+    fn.kind === "kernel" && fn.kernels[0] === "other" ? { ...fn, work: work / 4 } : fn,
   );
   const stages = [{ ...stage!, functions }, ...more];
   const texts = partsOf({ ...source, stages }, 2 * work);
@@ -311,11 +309,23 @@ test("a part is complete as soon as its kernels are there, with what they are wr
     "#include <stddef.h>
     #include <stdint.h>
 
+    typedef struct {
+      int32_t n;       /* rows of the batch, or those that a task takes through a loop as if they were it */
+      int32_t whole;   /* rows of the batch */
+      uint32_t seed;
+      uint32_t batch;
+    } nnc_batch;
+
 
     /* sum: what is tested
        From test.nn:1.
        1 flops, 2 bytes. */
-    __attribute__((visibility("hidden"))) void run_sum(int32_t task, const float *restrict x, float *restrict y) {
+    __attribute__((visibility("hidden"))) void run_sum(
+        const nnc_batch *step,
+        int32_t task,
+        const float *restrict x,
+        float *restrict y) {
+      (void)step;
       (void)task;
       y[0] = y[0] + x[0];
     }
@@ -323,7 +333,12 @@ test("a part is complete as soon as its kernels are there, with what they are wr
     /* product: what is tested
        From test.nn:1.
        1 flops, 2 bytes. */
-    __attribute__((visibility("hidden"))) void run_product(int32_t task, const float *restrict x, float *restrict y) {
+    __attribute__((visibility("hidden"))) void run_product(
+        const nnc_batch *step,
+        int32_t task,
+        const float *restrict x,
+        float *restrict y) {
+      (void)step;
       (void)task;
       y[0] = y[0] * x[0];
     }
@@ -331,17 +346,45 @@ test("a part is complete as soon as its kernels are there, with what they are wr
   `);
 });
 
-test("launches of a kernel whose places differ in numbers alone share a task", () => {
+test("launches are kernels with the places of their arguments, which are found once before loops", () => {
   const text = wholeText(printed([]));
-  expect(text.match(/(?<=static void )launch_\w+/g)).toEqual([
-    "launch_sum",
-    "launch_product",
-    "launch_other",
-    "launch_sum_2",
-  ]);
-  expect(text).toContain("(float *)(step->persistent + places[0])");
-  expect(text).toContain("(float *)(step->results + 0)");
-  expect(text).toContain("static const size_t places_1[] = {64};");
-  expect(text).toContain("static const size_t places_3[] = {224};");
-  expect(text).toContain("{launch_product, 0, 1}, {launch_sum, places_3, 1}}");
+  expect(text.slice(text.indexOf("static void nnc_train_3_by_rows"))).toMatchInlineSnapshot(`
+    "static void nnc_train_3_by_rows(nnc_running_step *running) {
+      static const nnc_place places_3[] = {{persistent, 0}, {persistent, 64}};
+      void *at_3[2];
+      find_arguments(running, places_3, 2, at_3);
+      static const nnc_place places_4[] = {{persistent, 0}, {persistent, 192}};
+      void *at_4[2];
+      find_arguments(running, places_4, 2, at_4);
+      for (running->at[0] = 0; running->at[0] < 3; running->at[0]++) {
+        run_sum(&running->batch, 0, at_3[0], at_3[1]);
+        run_other(&running->batch, 0, at_4[0], at_4[1]);
+      }
+    }
+
+    void nnc_train(const nnc_step *step) {
+      const int32_t n = step->n;
+      nnc_running_step running[1];
+      begin_step(running, step, 0);
+      uint64_t taken = 0;
+      running->taken = &taken;
+      static const nnc_place places_1[] = {{persistent, 0}, {persistent, 64}};
+      static const nnc_place places_2[] = {{persistent, 0}, {persistent, 128}};
+      launch_together(running, (const nnc_launch[]){{run_sum, places_1, 2, 1}, {run_product, places_2, 2, 1}}, 2);
+      prepare_rows(running, nnc_train_3_by_rows, 8, 4);
+      step->parallel(&running->step, take_rows, (n + 7) / 8);
+    }
+
+    void nnc_predict(const nnc_step *step) {
+      nnc_running_step running[1];
+      begin_step(running, step, 0);
+      static const nnc_place places_1[] = {{persistent, 0}, {persistent, 64}};
+      static const nnc_place places_2[] = {{persistent, 0}, {persistent, 128}};
+      static const nnc_place places_3[] = {{persistent, 0}, {persistent, 224}};
+      launch_together(running, (const nnc_launch[]){{run_sum, places_1, 2, 1}, {run_product, places_2, 2, 1}, {run_sum, places_3, 2, 1}}, 3);
+      static const nnc_place places_4[] = {{persistent, 0}, {results, 0}};
+      launch(running, run_sum, places_4, 2, 1);
+    }
+    "
+  `);
 });

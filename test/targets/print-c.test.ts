@@ -32,7 +32,7 @@ import { CLikePrinter } from "../../compiler/targets/c-like-printer.ts";
 import { cDialect } from "../../compiler/targets/cpu/dialect.ts";
 import { printC } from "../../compiler/targets/cpu/print-module.ts";
 import { compileLibrary } from "../../compiler/targets/cpu/toolchain.ts";
-import { input, launch, output, moduleOf as smallModule } from "./kernels.ts";
+import { column, input, launch, output, scalar, moduleOf as smallModule } from "./kernels.ts";
 import { runKernels, testCache, thisCpu } from "./run-kernels.ts";
 
 const task = symbol("task");
@@ -112,14 +112,16 @@ test("a kernel, its task and its graph", () => {
        From digits.nn:5:3.
        24 flops, 60 bytes. */
     static void run_scale(
+        const nnc_batch *step,
         int32_t task,
-        int32_t n,
         const int32_t *restrict rows,
         const uint8_t *restrict image,
-        float rate,
+        const float *restrict rate_,
         float *restrict y,
         float *restrict last) {
       enum { image_row = 12 };
+      const int32_t n = step->n;
+      const float rate = *rate_;
       const int32_t first_row = task * 16;
       const int32_t row_end = min_i32(first_row + 16, n);
       for (int32_t row = first_row; row < row_end; row++) {
@@ -131,22 +133,12 @@ test("a kernel, its task and its graph", () => {
       }
     }
 
-    static void launch_scale(const nnc_step *step, int32_t task, const size_t *places) {
-      run_scale(task,
-        step->n,
-        step->rows,
-        step->columns[0],
-        step->scalars[1],
-        (float *)(step->results + 64),
-        (float *)(step->persistent + 128));
-    }
-
     void nnc_predict(const nnc_step *step) {
       const int32_t n = step->n;
-      nnc_running_step running = {*step};
-      step = &running.step;
-      running.parts = (const nnc_part[]){{launch_scale, 0, (n + 15) / 16}};
-      step->parallel(step, take_part, (n + 15) / 16);
+      nnc_running_step running[1];
+      begin_step(running, step, 1);
+      static const nnc_place places_1[] = {{rows, 0, 4}, {columns + 0}, {scalars, 4}, {results, 64}, {persistent, 128}};
+      launch_together(running, (const nnc_launch[]){{run_scale, places_1, 5, (n + 15) / 16}}, 1);
     }
     "
   `);
@@ -166,25 +158,86 @@ test("clocks are read after each launch, those in loops and those that would run
   expect(text.slice(text.indexOf("void nnc_predict(const"))).toMatchInlineSnapshot(`
     "void nnc_predict(const nnc_step *step) {
       const int32_t n = step->n;
-      nnc_running_step running = {*step};
-      step = &running.step;
+      nnc_running_step running[1];
+      begin_step(running, step, 1);
       int64_t spent[3] = {0};
       time_reading();
       int64_t since = 0, before = 0;
       charge(&before, &since);
-      running.parts = (const nnc_part[]){{launch_scale, 0, (n + 15) / 16}};
-      step->parallel(step, take_part, (n + 15) / 16);
+      static const nnc_place places_1[] = {{rows, 0, 4}, {columns + 0}, {scalars, 4}, {results, 64}, {persistent, 128}};
+      launch_together(running, (const nnc_launch[]){{run_scale, places_1, 5, (n + 15) / 16}}, 1);
       charge(&spent[0], &since);
-      running.parts = (const nnc_part[]){{launch_scale, 0, (n + 15) / 16}};
-      step->parallel(step, take_part, (n + 15) / 16);
+      static const nnc_place places_2[] = {{rows, 0, 4}, {columns + 0}, {scalars, 4}, {results, 64}, {persistent, 128}};
+      launch_together(running, (const nnc_launch[]){{run_scale, places_2, 5, (n + 15) / 16}}, 1);
       charge(&spent[1], &since);
-      for (running.at[0] = 0; running.at[0] < 5; running.at[0]++) {
-        running.parts = (const nnc_part[]){{launch_scale, 0, (n + 15) / 16}};
-        step->parallel(step, take_part, (n + 15) / 16);
+      for (running->at[0] = 0; running->at[0] < 5; running->at[0]++) {
+        static const nnc_place places_3[] = {{rows, 0, 4}, {columns + 0}, {scalars, 4}, {results, 64}, {persistent, 128}};
+        launch_together(running, (const nnc_launch[]){{run_scale, places_3, 5, (n + 15) / 16}}, 1);
         charge(&spent[2], &since);
       }
       float *nanoseconds = (float *)(step->results + 192);
       for (int32_t i = 0; i < 3; i++) nanoseconds[i] = spent[i] > 0 ? (float)spent[i] : 0.0f;
+    }
+    "
+  `);
+});
+
+test("kernels get columns, numbers of the step and of iterations through pointers", async () => {
+  const t = variable("t");
+  const x = load(place("x", constant(0), subtract(n, constant(1))), f32);
+  const sum = add(multiply(x, variable("rate", f32)), convert(add(t, n), "f32"));
+  const taking = launch(
+    [
+      column("x", "f32", 1, 1),
+      scalar("rate", 2),
+      output("y", "f32", 3),
+      [
+        { kind: "step", name: "t" },
+        { kind: "step", depth: 0 },
+      ],
+    ],
+    [store(place("y", t), sum)],
+  );
+  const loops = [{ first: 0, end: 1, count: 3 }];
+  const fn = { graph: "predict", symbol: "nnc_predict", launches: [taking], loops };
+  const module = { model: "Test", functions: [fn] };
+  verifyModule(module);
+  const { results, source } = await runKernels({
+    module,
+    symbol: fn.symbol,
+    columns: [new Float32Array(1), Float32Array.of(1, 10, 100)],
+    rows: [2, 1],
+    scalars: [3, 4, 5],
+    resultsBytes: 12,
+  });
+  expect([...new Float32Array(results)]).toEqual([52, 53, 54]);
+  const start = source.indexOf("static void run_test(");
+  expect(source.slice(start)).toMatchInlineSnapshot(`
+    "static void run_test(
+        const nnc_batch *step,
+        int32_t task,
+        const int32_t *restrict rows,
+        const float *restrict x,
+        const float *restrict rate_,
+        float *restrict y,
+        const int32_t *restrict t_) {
+      enum { x_row = 1 };
+      (void)task;
+      const int32_t n = step->n;
+      const float rate = *rate_;
+      const int32_t t = *t_;
+      y[t] = x[(size_t)rows[n - 1] * x_row] * rate + (float)(t + n);
+    }
+
+    void nnc_predict(const nnc_step *step) {
+      nnc_running_step running[1];
+      begin_step(running, step, 2);
+      static const nnc_place places_1[] = {{rows, 0, 4}, {columns + 1}, {scalars, 8}, {results, 0}, {iterations, 0}};
+      void *at_1[5];
+      find_arguments(running, places_1, 5, at_1);
+      for (running->at[0] = 0; running->at[0] < 3; running->at[0]++) {
+        run_test(&running->batch, 0, at_1[0], at_1[1], at_1[2], at_1[3], at_1[4]);
+      }
     }
     "
   `);

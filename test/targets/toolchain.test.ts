@@ -150,7 +150,7 @@ test("a compiler that is not urgent leaves the processors to others, where the s
 
 /** A kernel that returns a number, as a part of its own, and what calls it. */
 function parted(result: string) {
-  const common = { comment: [], kernel: "seven", uses: noUses };
+  const common = { comment: [], kernels: ["seven"], uses: noUses };
   const kernel: CFunction = {
     ...common,
     lines: ["int run_seven(void) {", `  return ${result};`, "}"],
@@ -163,8 +163,8 @@ function parted(result: string) {
     kind: "exported",
     work: 1,
   };
-  const stages = [{ opening: [], functions: [kernel, caller] }];
-  return { opening: [], stages, definitions: () => [] };
+  const stages = [{ opening: [], launching: [], functions: [kernel, caller] }];
+  return { opening: [], launching: [], stages, definitions: () => [] };
 }
 
 test("a part that was begun early is not compiled again, and leaves no files", async () => {

@@ -5,7 +5,10 @@ import { lineDefinition } from "../runtime/training/fake-model.ts";
 
 export const smallProgram: CompiledProgram = {
   plan: lineDefinition().plan,
-  code: { target: "cpu", c: { opening: ["/* kernels */"], stages: [], definitions: () => [] } },
+  code: {
+    target: "cpu",
+    c: { opening: ["/* kernels */"], launching: [], stages: [], definitions: () => [] },
+  },
   functions: {
     prelude: `function half(x) {
   return x / 2;

@@ -1,12 +1,13 @@
 /**
  * Generated C as its functions: in one file for people to read, or in parts, which compilers take side by side. Parts are
  * filled with kernels in the order in which those are made, so that one can be compiled while the next are not made yet.
- * Graphs come in stages: what binds kernels to memory and runs them is in the last part of each, so that the parts up to
- * there make a library of the graphs so far.
+ * Graphs come in stages: what launches kernels is in the last part of each, so that the parts up to there make a library of
+ * the graphs so far.
  */
 
 import type { KernelFunction } from "../../kernel/ir.ts";
 import type { Helper } from "./prelude.ts";
+import { batchType } from "./step-header.ts";
 
 /** What a function is written with: helpers, and functions that it calls itself. */
 export interface CUses {
@@ -21,12 +22,12 @@ export interface CFunction {
   /** From the type of its result to the closing brace. */
   readonly lines: readonly string[];
   /**
-   * A kernel is called by its tasks alone and a task by functions of graphs, each in the text before its callers, and those
-   * that loops of a step repeat before others; what is exported is called from outside of the library.
+   * A task is what launches kernels for functions of graphs, which are exported: called from outside of the library. What loops
+   * of a step repeat calls no other task, and stands before those.
    */
   readonly kind: "kernel" | "repeatedTask" | "task" | "exported";
-  /** The kernel that it is or calls; null for what calls no kernel. */
-  readonly kernel: string | null;
+  /** The kernel that it is, or those that it launches. */
+  readonly kernels: readonly string[];
   readonly uses: CUses;
   /** How much there is to compile: lines, with those of functions that the compiler puts in their place. */
   readonly work: number;
@@ -42,12 +43,15 @@ export type Definitions = (uses: readonly CUses[], elsewhere?: Set<string>) => r
 export interface CStage {
   /** Types and functions for all that is no kernel. */
   readonly opening: readonly string[];
+  /** What its graphs call to launch kernels. */
+  readonly launching: readonly CFunction[];
   readonly functions: readonly CFunction[];
 }
 
 export interface CSource {
-  /** Types and functions for all that is no kernel, in all stages. */
+  /** The same for all stages. */
   readonly opening: readonly string[];
+  readonly launching: readonly CFunction[];
   readonly stages: readonly CStage[];
   readonly definitions: Definitions;
   /** All of its stages, where they were put into parts as they were made. */
@@ -61,8 +65,8 @@ export interface MadeParts {
 }
 
 /** All of it as one file. */
-export function wholeText({ opening, stages, definitions }: CSource): string {
-  const functions = stages.flatMap((stage) => stage.functions);
+export function wholeText({ opening, launching, stages, definitions }: CSource): string {
+  const functions = [...launching, ...stages.flatMap((stage) => stage.functions)];
   return textOf(
     [...opening, ...definitions(functions.map(({ uses }) => uses))],
     functions.flatMap((fn) => linesOf(fn, fn.kind === "exported" ? "" : "static ")),
@@ -99,22 +103,24 @@ export class LibraryParts {
   }
 
   /** What else there is of a stage whose kernels were added: gives the texts that complete it. */
-  addGraphs({ opening, functions }: CStage): readonly string[] {
+  addGraphs({ opening, launching, functions }: CStage): readonly string[] {
     const from = this.#texts.length;
     // Too few for a part of their own stay with what calls them.
     if (workOf(this.#open) > this.#work / 4) this.#closeKernels();
     const kernels = this.#open;
     this.#open = [];
-    const calling = functions.filter(({ kind }) => kind !== "kernel");
+    const calling = [...launching, ...functions.filter(({ kind }) => kind !== "kernel")];
     const linesOfKind = (kind: CFunction["kind"], prefix: string): string[] =>
       calling.flatMap((fn) => (fn.kind === kind ? linesOf(fn, prefix) : []));
-    const called = new Set(calling.map(({ kernel }) => kernel));
-    const declared = this.#kernels.filter((fn) => called.has(fn.kernel) && !kernels.includes(fn));
+    const launched = new Set(calling.flatMap((fn) => fn.kernels));
+    const declared = this.#kernels.filter(
+      (fn) => launched.has(fn.kernels[0]!) && !kernels.includes(fn),
+    );
     this.#close(
       [...opening],
       [...kernels, ...calling],
       [
-        ...declared.flatMap(declarationOf),
+        ...declared.map(declarationOf),
         "",
         ...kernels.flatMap((kernel) => linesOf(kernel, hidden)),
         ...linesOfKind("repeatedTask", "static "),
@@ -130,7 +136,7 @@ export class LibraryParts {
     const kernels = this.#open;
     this.#open = [];
     return this.#close(
-      ["#include <stddef.h>", "#include <stdint.h>", ""],
+      ["#include <stddef.h>", "#include <stdint.h>", "", ...batchType],
       kernels,
       kernels.flatMap((kernel) => linesOf(kernel, hidden)),
     );
@@ -171,12 +177,12 @@ export function partsOf(source: CSource, work: number): readonly string[] {
 /** What only other parts of the library see. */
 export const hidden = '__attribute__((visibility("hidden"))) ';
 
-/** Graphs go from call to call once a step, as tasks do: they gain nothing of what takes a compiler the longest. */
+/** Graphs go from launch to launch once a step, as tasks do: they gain nothing of what takes a compiler the longest. */
 const unoptimized = '#pragma GCC optimize ("O0")';
 
-function declarationOf({ lines }: CFunction): string[] {
-  const [first, ...rest] = lines.slice(0, 1 + lines.findIndex((line) => line.endsWith(" {")));
-  return [`${hidden}${first}`, ...rest].map((line) => line.replace(/ \{$/, ";"));
+/** Kernels are launched without knowing what they take. */
+function declarationOf({ lines: [first] }: CFunction): string {
+  return `${hidden}${first!.slice(0, first!.indexOf("("))}();`;
 }
 
 function workOf(functions: readonly CFunction[]): number {

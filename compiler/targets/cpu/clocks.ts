@@ -101,7 +101,7 @@ export function printStart(): string {
 /** Follows the launch of that number; `inTask` where a task takes rows through a loop around it. */
 export function printCharge(launch: number, inTask: boolean): string {
   return inTask
-    ? `  charge(&running.busy[${launch}], &since);`
+    ? `  charge(&running->busy[${launch}], &since);`
     : `  charge(&spent[${launch}], &since);`;
 }
 
@@ -129,7 +129,7 @@ export function printClocks(
 ): string[] {
   const count = launches.length;
   if (count === 0) return [...steps];
-  const busy = [`  int64_t busy[${count}] = {0};`, "  running.busy = busy;"];
+  const busy = [`  int64_t busy[${count}] = {0};`, "  running->busy = busy;"];
   return [
     `  int64_t spent[${count}] = {0};`,
     ...(haveRowTasks ? busy : []),

@@ -20,15 +20,14 @@ import { cDialect } from "./dialect.ts";
 import { cLegalizer } from "./legalize.ts";
 import { type Helper, memoryTypeName, printHelpers, typeName } from "./prelude.ts";
 
-/** What a kernel reads besides its parameters, in the order in which it takes them. */
-type Ambient = "n" | "whole" | "seed" | "batch" | "rows";
+/** What a kernel reads of the step. */
+type Ambient = "n" | "whole" | "seed" | "batch";
 
 const ambientTypes: { readonly [K in Ambient]: string } = {
-  n: "int32_t n",
-  whole: "int32_t whole",
-  seed: "uint32_t seed",
-  batch: "uint32_t batch",
-  rows: "const int32_t *restrict rows",
+  n: "int32_t",
+  whole: "int32_t",
+  seed: "uint32_t",
+  batch: "uint32_t",
 };
 
 /** A kernel that is ready to be called. */
@@ -37,7 +36,6 @@ export interface PrintedKernel {
   readonly kernel: Kernel;
   readonly fn: CFunction;
   readonly symbol: string;
-  readonly ambient: readonly Ambient[];
   /** Its number of tasks. */
   readonly count: { readonly text: string; readonly uses: CUses };
 }
@@ -69,7 +67,6 @@ export class KernelPrinter {
     if (known !== undefined) return known;
     const legal = this.#legalizer.kernel(kernel);
     const symbols = symbolsIn(legal.body);
-    const ambient = ambientOf(legal, symbols);
     const body = this.#noting(() => this.#printer.block(legal.body, "  "));
     const count = this.#noting(() => this.#printer.expression(legal.tasks));
     const called = functionsCalled(legal.body, null);
@@ -78,14 +75,13 @@ export class KernelPrinter {
       kernel: legal,
       fn: {
         comment: commentOf(legal),
-        lines: linesOf(legal, ambient, symbols.has("task"), body.printed),
+        lines: linesOf(legal, symbols, body.printed),
         kind: "kernel",
-        kernel: legal.name,
+        kernels: [legal.name],
         work: body.printed.length + this.#calledWork(called),
         uses: { helpers: body.helpers, functions: [...called, ...inCount] },
       },
       symbol: functionName(legal),
-      ambient,
       count: { text: count.printed, uses: { helpers: count.helpers, functions: inCount } },
     };
     this.#kernels.set(kernel, printed);
@@ -182,11 +178,9 @@ function symbolsIn(body: readonly Statement[]): ReadonlySet<KernelSymbol> {
   return symbols;
 }
 
-function ambientOf({ parameters }: Kernel, symbols: ReadonlySet<KernelSymbol>): Ambient[] {
-  const hasColumns = parameters.some((parameter) => parameter.kind === "column");
-  return (["n", "whole", "seed", "batch", "rows"] as const).filter((name) =>
-    name === "rows" ? hasColumns : symbols.has(name),
-  );
+/** Whether a kernel takes the numbers of rows before its parameters. */
+export function takesRows({ parameters }: Kernel): boolean {
+  return parameters.some((parameter) => parameter.kind === "column");
 }
 
 function commentOf({ name, comment: { lines, sources, flops, bytes } }: Kernel): string[] {
@@ -195,27 +189,39 @@ function commentOf({ name, comment: { lines, sources, flops, bytes } }: Kernel):
   return blockComment([`${name}: ${lines.join("\n   ")}`, ...from, work].join("\n").split("\n"));
 }
 
+/** All kernels take the step and a task, then pointers alone: whoever calls them need not know them. */
 function linesOf(
   kernel: Kernel,
-  ambient: readonly Ambient[],
-  usesTask: boolean,
+  symbols: ReadonlySet<KernelSymbol>,
   body: readonly string[],
 ): string[] {
   const parameters = [
+    "const nnc_batch *step",
     "int32_t task",
-    ...ambient.map((name) => ambientTypes[name]),
+    ...(takesRows(kernel) ? ["const int32_t *restrict rows"] : []),
     ...kernel.parameters.map(parameterText),
   ];
+  const ambient = (["n", "whole", "seed", "batch"] as const).filter((name) => symbols.has(name));
   const rows = kernel.parameters.flatMap((parameter) =>
     parameter.kind === "column" ? [`${parameter.name}_row = ${parameter.rowElements}`] : [],
   );
   return [
     ...signature(`void ${functionName(kernel)}`, parameters),
     ...(rows.length === 0 ? [] : [`  enum { ${rows.join(", ")} };`]),
-    ...(usesTask ? [] : ["  (void)task;"]),
+    ...(ambient.length > 0 ? [] : ["  (void)step;"]),
+    ...(symbols.has("task") ? [] : ["  (void)task;"]),
+    ...ambient.map((name) => `  const ${ambientTypes[name]} ${name} = step->${name};`),
+    ...kernel.parameters.flatMap((parameter) => {
+      if (parameter.kind !== "scalar" && parameter.kind !== "step") return [];
+      return [`  const ${numberType(parameter)} ${parameter.name} = *${parameter.name}_;`];
+    }),
     ...body,
     "}",
   ];
+}
+
+function numberType({ kind }: KernelParameter & { readonly kind: "scalar" | "step" }): string {
+  return typeName({ dtype: kind === "scalar" ? "f32" : "i32", lanes: 1 });
 }
 
 /** On one line, or one line a parameter. */
@@ -243,9 +249,9 @@ function parameterText(parameter: KernelParameter): string {
     case "column":
       return `const ${memoryTypeName(parameter.dtype)} *restrict ${parameter.name}`;
     case "scalar":
-      return `${typeName({ dtype: "f32", lanes: 1 })} ${parameter.name}`;
     case "step":
-      return `${typeName({ dtype: "i32", lanes: 1 })} ${parameter.name}`;
+      // No name of a kernel ends like this.
+      return `const ${numberType(parameter)} *restrict ${parameter.name}_`;
     case "tensorMap":
       throw new InvariantError("the CPU copies no boxes by itself");
     default:

@@ -1,13 +1,12 @@
 /**
  * A kernel library as one C file: what it is written with (types, helpers, functions), then for each graph its
- * kernels, a task function that binds each launch to memory, and the function that runs the step.
+ * kernels, and the function that launches them.
  */
 
 import type { Kernel } from "../../kernel/ir.ts";
 import {
   type GraphFunction,
   type KernelModule,
-  type Launch,
   type LaunchTree,
   launchTrees,
 } from "../../kernel/module.ts";
@@ -29,9 +28,22 @@ import {
   printShares,
   printStart,
 } from "./clocks.ts";
-import { LaunchTasks, type TaskCall } from "./launch-tasks.ts";
+import {
+  type BoundLaunch,
+  columnCount,
+  printFound,
+  printWave,
+  repeatedLaunches,
+  wavesOf,
+} from "./launch-places.ts";
 import { KernelPrinter } from "./print-kernel.ts";
-import { haveRowTasks, noSlotTaken, printRowTask, printRunningStep } from "./row-tasks.ts";
+import {
+  haveRowTasks,
+  launchingFunctions,
+  noSlotTaken,
+  printRowTasks,
+  printRunningStep,
+} from "./running-step.ts";
 import { stepHeader } from "./step-header.ts";
 
 export interface PrintOptions {
@@ -65,7 +77,7 @@ export interface PartTaker {
   readonly take: (text: string, stage: number) => void;
 }
 
-/** Prints a library stage by stage; graphs of several stages share kernels, but no tasks. */
+/** Prints a library stage by stage; graphs of several stages share kernels. */
 export class LibraryPrinter {
   readonly #printer: KernelPrinter;
   readonly #options: PrintOptions;
@@ -74,7 +86,6 @@ export class LibraryPrinter {
   readonly #stages: CStage[] = [];
   readonly #graphs: GraphFunction[] = [];
   readonly #printed = new Set<Kernel>();
-  readonly #taskNames = new Set<string>();
 
   /** With `parts`, every kernel must be added before the first graph that launches it. */
   constructor(printer: KernelPrinter, options: PrintOptions, parts?: PartTaker) {
@@ -92,11 +103,11 @@ export class LibraryPrinter {
   #addStage(graphs: readonly GraphFunction[]): void {
     const number = this.#stages.length;
     const { clocks } = this.#options;
-    const tasks = new LaunchTasks(graphs, this.#taskNames);
-    const printing = { printed: this.#printed, printer: this.#printer, tasks, clocks };
+    const printing = { printed: this.#printed, printer: this.#printer, clocks };
     const functions = graphs.flatMap((fn) => printGraph(fn, printing));
     const stage = {
       opening: this.#opening(graphs),
+      launching: launchingFunctions(graphs),
       functions: number === 0 ? [abi, ...functions] : functions,
     };
     this.#stages.push(stage);
@@ -116,6 +127,7 @@ export class LibraryPrinter {
         ]),
         ...this.#opening(this.#graphs),
       ],
+      launching: launchingFunctions(this.#graphs),
       stages: [...this.#stages],
       definitions: (...of) => this.#printer.definitions(...of),
       parts: this.#parts?.soFar(),
@@ -139,7 +151,7 @@ const abi: CFunction = {
   comment: [],
   lines: ["int32_t nnc_abi(void) { return NNC_ABI; }"],
   kind: "exported",
-  kernel: null,
+  kernels: [],
   uses: noUses,
   work: 1,
 };
@@ -148,27 +160,21 @@ interface GraphPrinting extends Pick<PrintOptions, "clocks"> {
   /** Kernels that an earlier graph has printed. */
   readonly printed: Set<Kernel>;
   readonly printer: KernelPrinter;
-  readonly tasks: LaunchTasks;
 }
 
-function printGraph(
-  fn: GraphFunction,
-  { printed, printer, tasks, clocks }: GraphPrinting,
-): CFunction[] {
+function printGraph(fn: GraphFunction, { printed, printer, clocks }: GraphPrinting): CFunction[] {
   const functions: CFunction[] = [];
   const counts: CUses[] = [];
+  const repeated = repeatedLaunches(fn);
   const bound = fn.launches.map((launch, i): BoundLaunch => {
-    const { kernel, symbol, ambient: names, fn: text, count } = printer.print(launch.kernel);
+    const { symbol, fn: text, count } = printer.print(launch.kernel);
     if (!printed.has(launch.kernel)) {
       printed.add(launch.kernel);
       functions.push(text);
     }
-    const ambient = names.map((name) =>
-      name === "whole" ? "((const nnc_running_step *)step)->whole" : `step->${name}`,
-    );
-    functions.push(...tasks.take(launch, { kernel, symbol, ambient }));
     counts.push(count.uses);
-    return { ...tasks.call(launch), number: i + 1, count: count.text, launch };
+    const isRepeated = repeated.has(launch);
+    return { number: i + 1, symbol, count: count.text, launch, isRepeated };
   });
   const uses: CUses = {
     helpers: counts.flatMap(({ helpers }) => helpers),
@@ -177,6 +183,9 @@ function printGraph(
   const calls = new Map<BoundLaunch, string[]>();
   const waves = clocks === undefined ? wavesOf(bound) : bound.map((launch) => [launch]);
   for (const wave of waves) calls.set(wave[0]!, printWave(wave));
+  const inTasks = new Set<readonly BoundLaunch[]>();
+  const wavesBetween = (first: number, last: number) =>
+    waves.filter((wave) => first < wave[0]!.number && wave[0]!.number <= last + 1);
   const printTrees = (trees: readonly LaunchTree[], depth: number, inTask: boolean): string[] =>
     trees.flatMap((tree) => {
       if (tree.kind === "launch") {
@@ -184,29 +193,33 @@ function printGraph(
         const call = calls.get(bound[tree.launch]!) ?? [];
         return clocks === undefined ? call : [...call, printCharge(tree.launch, inTask)];
       }
-      const at = `running.at[${depth}]`;
-      const loop = [
-        `  for (${at} = 0; ${at} < ${tree.count}; ${at}++) {`,
-        ...printTrees(tree.body, depth + 1, inTask || tree.tasks !== null).map(
-          (line) => `  ${line}`,
-        ),
-        "  }",
-      ];
+      const at = `running->at[${depth}]`;
+      const body = printTrees(tree.body, depth + 1, inTask || tree.tasks !== null);
+      const head = `  for (${at} = 0; ${at} < ${tree.count}; ${at}++) {`;
+      const loop =
+        tree.count === 1
+          ? [`  ${at} = 0;`, ...body]
+          : [head, ...body.map((line) => `  ${line}`), "  }"];
       if (tree.tasks === null) return loop;
-      const task = `${fn.symbol}_${firstLaunch(tree) + 1}_by_rows`;
-      const count = `(n + ${tree.tasks.rows - 1}) / ${tree.tasks.rows}`;
-      const call = tree.tasks.isParallel
-        ? [`  step->parallel(step, ${task}, ${count});`]
-        : [`  for (int32_t task = 0; task < ${count}; task++) ${task}(step, task);`];
+      const [first, last] = [firstLaunch(tree), lastLaunch(tree)];
+      const task = `${fn.symbol}_${first + 1}_by_rows`;
       const isTimed = clocks !== undefined;
-      const body = printRowTask(tree.tasks, isTimed ? [printStart(), ...loop] : loop);
-      const header = `void ${task}(const nnc_step *whole, int32_t task) {`;
-      const lines = [header, ...body, "}"];
-      const isRepeated = tasks.areRepeated([fn.launches[firstLaunch(tree)]!]);
-      const kind = isRepeated ? "repeatedTask" : "task";
+      const own = wavesBetween(first, last);
+      for (const wave of own) inTasks.add(wave);
+      const lines = [
+        `void ${task}(nnc_running_step *running) {`,
+        ...(mentionsN(loop) ? ["  const int32_t n = running->batch.n;"] : []),
+        ...printFound(own),
+        ...(isTimed ? [printStart()] : []),
+        ...loop,
+        "}",
+      ];
+      const kernels = kernelsOf(bound.slice(first, last + 1));
       const work = lines.length;
-      functions.push({ comment: [], lines, kind, kernel: null, uses, work });
-      return isTimed ? [...call, printShares(firstLaunch(tree), lastLaunch(tree))] : call;
+      const kind = bound[first]!.isRepeated ? "repeatedTask" : "task";
+      functions.push({ comment: [], lines, kind, kernels, uses: noUses, work });
+      const taking = printRowTasks(task, tree.tasks);
+      return isTimed ? [...taking, printShares(first, last)] : taking;
     });
   const trees = launchTrees(fn);
   const launched = printTrees(trees, 0, false);
@@ -214,66 +227,28 @@ function printGraph(
     clocks === undefined
       ? launched
       : printClocks(fn, launched, { ...clocks, haveRowTasks: haveRowTasks(trees) });
-  const running =
-    haveRowTasks(trees) || steps.some((step) => /\brunning\b/.test(step))
-      ? ["  nnc_running_step running = {*step};", "  step = &running.step;"]
-      : [];
-  const usesN = steps.some((step) => /\bn\b/.test(step));
   const lines = [
     `void ${fn.symbol}(const nnc_step *step) {`,
-    ...(usesN ? ["  const int32_t n = step->n;"] : []),
-    ...running,
+    ...(mentionsN(steps) ? ["  const int32_t n = step->n;"] : []),
+    ...(steps.length === 0
+      ? ["  (void)step;"]
+      : ["  nnc_running_step running[1];", `  begin_step(running, step, ${columnCount(fn)});`]),
     ...(haveRowTasks(trees) ? noSlotTaken : []),
-    ...(steps.length === 0 ? ["  (void)step;"] : steps),
+    ...printFound(waves.filter((wave) => !inTasks.has(wave))),
+    ...steps,
     "}",
   ];
   const work = lines.length;
-  return [...functions, { comment: [], lines, kind: "exported", kernel: null, uses, work }];
+  const kernels = kernelsOf(bound);
+  return [...functions, { comment: [], lines, kind: "exported", kernels, uses, work }];
 }
 
-/** A launch with what it calls and its number of tasks, as C. */
-interface BoundLaunch extends TaskCall {
-  /** Among those of its graph, from 1 on. */
-  readonly number: number;
-  readonly count: string;
-  readonly launch: Launch;
+function kernelsOf(launches: readonly BoundLaunch[]): string[] {
+  return [...new Set(launches.map(({ launch }) => launch.kernel.name))];
 }
 
-/** Launches that run together. */
-function wavesOf(launches: readonly BoundLaunch[]): BoundLaunch[][] {
-  const waves: BoundLaunch[][] = [];
-  for (const bound of launches) {
-    if (bound.launch.withPrevious) waves.at(-1)!.push(bound);
-    else waves.push([bound]);
-  }
-  return waves;
-}
-
-/** Small work runs at once; the rest goes to the threads, that of several launches one after the other as one. */
-function printWave(wave: readonly BoundLaunch[]): string[] {
-  const tables = wave.flatMap(({ places, number }) =>
-    places.length === 0
-      ? []
-      : [`  static const size_t places_${number}[] = {${places.join(", ")}};`],
-  );
-  const table = ({ places, number }: BoundLaunch) =>
-    places.length === 0 ? "0" : `places_${number}`;
-  const [first] = wave;
-  const { task, count, launch } = first!;
-  if (wave.length === 1 && (count === "1" || !launch.isParallel)) {
-    const call = (at: string) => `${task}(step, ${at}, ${table(first!)});`;
-    const loop = `for (int32_t task = 0; task < ${count}; task++) `;
-    return [...tables, `  ${count === "1" ? call("0") : loop + call("task")}`];
-  }
-  const parts = wave.map((part) => `{${part.task}, ${table(part)}, ${part.count}}`);
-  const total = wave.map((part) => part.count).join(" + ");
-  return [
-    ...tables,
-    `  running.parts = (const nnc_part[]){${parts.join(", ")}};`,
-    launch.isParallel
-      ? `  step->parallel(step, take_part, ${total});`
-      : `  for (int32_t task = 0; task < ${total}; task++) take_part(step, task);`,
-  ];
+function mentionsN(lines: readonly string[]): boolean {
+  return lines.some((line) => /\bn\b/.test(line));
 }
 
 function firstLaunch(tree: LaunchTree): number {

@@ -33,3 +33,14 @@ struct nnc_step {
 
 #endif
 `;
+
+/** What kernels know of a step: their first argument. */
+export const batchType = [
+  "typedef struct {",
+  "  int32_t n;       /* rows of the batch, or those that a task takes through a loop as if they were it */",
+  "  int32_t whole;   /* rows of the batch */",
+  "  uint32_t seed;",
+  "  uint32_t batch;",
+  "} nnc_batch;",
+  "",
+] as const;
