@@ -3,17 +3,19 @@
  */
 
 import type { Affine } from "../graph/affine.ts";
-import { loadsOf } from "../graph/context.ts";
+import { always, conditionAxes } from "../graph/condition.ts";
+import { loadsOf, visitScalars } from "../graph/context.ts";
 import { bytesPerElement } from "../graph/dtype.ts";
 import { elementsAt } from "../graph/extent.ts";
 import type { Compute, LoadScalar } from "../graph/node.ts";
 import { printAffine } from "../graph/print.ts";
-import { add, constant, load, multiply, place, vectorOf } from "../kernel/build.ts";
+import { add, constant, load, multiply, place, select, vectorOf } from "../kernel/build.ts";
 import type { Expression } from "../kernel/ir.ts";
 import { axesOfNode } from "../optimize/fusion/linear-access.ts";
 import type { Group } from "../optimize/group.ts";
 import { forVectors, type LastPanel } from "./contraction-last-panel.ts";
 import type { ContractionPlan } from "./contraction-plan.ts";
+import { bodyCost } from "./cost.ts";
 import {
   type EpilogueOptions,
   evaluateMaps,
@@ -117,26 +119,55 @@ class Epilogue {
   }
 
   emit(): void {
-    forVectors(this.#builder, this.#tile, this.#plan.lanes, (from, to, active) => {
-      this.#emitVectors(from, to, active);
+    const { lanes } = this.#plan;
+    const { vectors, active, last } = this.#tile;
+    const isWhole = active === lanes && last?.active === lanes;
+    if (isWhole && isOneText(this.#maps, this.#plan)) {
+      const [others, ofLast] = [vectors, last.vectors].map((v) => constant(v * lanes));
+      this.#emitLoop(constant(0), select(last.isOther, others!, ofLast!));
+      return;
+    }
+    forVectors(this.#builder, this.#tile, lanes, (from, to, lastActive) => {
+      this.#emitVectors(from, to, lastActive);
     });
   }
 
   #emitVectors(firstVector: number, end: number, active: number): void {
-    const builder = this.#builder;
-    const { lanes, rowAxis } = this.#plan;
-    const { sums, start, axes, from, to, vectors } = this.#tile;
-    const numbers = Array.from({ length: end - firstVector }, (_, i) => firstVector + i);
-    const options = new Map(
-      numbers.map((v) => [v, this.#optionsOf(v, v === end - 1 ? active : lanes)]),
+    const { lanes } = this.#plan;
+    const columnAt = (v: number) => constant(v * lanes);
+    const whole = active === lanes ? end : end - 1;
+    const inLoop =
+      whole - firstVector > 1 && isOneText(this.#maps, this.#plan) ? whole : firstVector;
+    if (inLoop > firstVector) this.#emitLoop(columnAt(firstVector), columnAt(inLoop));
+    const rest = Array.from({ length: end - inLoop }, (_, i) => inLoop + i);
+    this.#emitRows(
+      rest.map((v) => ({ column: columnAt(v), active: v === end - 1 ? active : lanes })),
     );
+  }
+
+  /** Whole vectors from one column of the tile to another. */
+  #emitLoop(from: Expression, to: Expression): void {
+    const { lanes } = this.#plan;
+    const each = (column: Expression) => this.#emitRows([{ column, active: lanes }]);
+    this.#builder.loop("v", from, to, each, lanes);
+  }
+
+  /** The rows of vectors at some columns of the tile, one after the other. */
+  #emitRows(vectors: readonly { readonly column: Expression; readonly active: number }[]): void {
+    if (vectors.length === 0) return;
+    const builder = this.#builder;
+    const { rowAxis, lanes } = this.#plan;
+    const { sums, start, axes, from, to, vectors: width } = this.#tile;
+    const columns = vectors.map(({ column, active }) => ({
+      column,
+      options: this.#optionsOf(column, active),
+    }));
     const emitRow = (r: Expression): void => {
-      const at = rowAxis === null ? null : builder.let("row", add(axes[rowAxis]!, r));
-      for (const v of numbers) {
-        const vector = add(multiply(r, constant(vectors * lanes)), constant(v * lanes));
-        const offset = add(start, vector);
+      const row = rowAxis === null ? null : builder.let("row", add(axes[rowAxis]!, r));
+      for (const { column, options } of columns) {
+        const offset = add(start, add(multiply(r, constant(width * lanes)), column));
         const sum = builder.let("sum", load(place(sums, offset), vectorOf("f32", lanes)));
-        this.#emitVector(v, at, sum, options.get(v)!);
+        this.#emitVector(this.#pointAt(column, row), sum, options);
       }
     };
     if (rowAxis === null) emitRow(constant(0));
@@ -144,7 +175,7 @@ class Epilogue {
   }
 
   /** What the rows of one vector share: loads that do not depend on the row are made here. */
-  #optionsOf(v: number, active: number): EpilogueOptions {
+  #optionsOf(column: Expression, active: number): EpilogueOptions {
     const { rowAxis } = this.#plan;
     const shared = new SharedLoads();
     const options = { active, shared };
@@ -152,15 +183,15 @@ class Epilogue {
     const loads = this.#maps
       .flatMap((map) => loadsOf(map.body))
       .filter((load) => !this.#group.scopes.has(load.value));
-    shared.prepare(this.#builder, loads, [rowAxis], this.#pointAt(v, null), options);
+    shared.prepare(this.#builder, loads, [rowAxis], this.#pointAt(column, null), options);
     return options;
   }
 
-  #pointAt(v: number, row: Expression | null): Point {
+  #pointAt(columnOfTile: Expression, row: Expression | null): Point {
     const { contraction, rowAxis, lanes } = this.#plan;
     const { vectorAxis } = contraction;
     const { axes } = this.#tile;
-    const column = add(axes[vectorAxis]!, constant(v * lanes));
+    const column = add(axes[vectorAxis]!, columnOfTile);
     const rows = row === null ? axes : axes.with(rowAxis!, row);
     return {
       extents: axesOfNode(contraction.node),
@@ -170,10 +201,33 @@ class Epilogue {
     };
   }
 
-  #emitVector(v: number, row: Expression | null, sum: Expression, options: EpilogueOptions): void {
-    const point = this.#pointAt(v, row);
+  #emitVector(point: Point, sum: Expression, options: EpilogueOptions): void {
     const registers: Registers = new Map([[this.#plan.contraction.node.values[0]!, sum]]);
     evaluateMaps(this.#builder, this.#maps, point, registers, options);
     storeGlobals(this.#builder, this.#group, this.#group.stages, point, registers, options);
   }
+}
+
+/** Operations of maps beside which a turn of a loop is nothing. */
+const manyOperations = 8;
+
+/**
+ * Whether vectors of a tile go through one text of the maps, in a loop: compilers take as long for each further text as for
+ * the first. Where something is decided by the column it is known of a vector that is written out.
+ */
+function isOneText(maps: readonly Compute[], { contraction }: ContractionPlan): boolean {
+  let isByColumn = false;
+  for (const { body } of maps) {
+    visitScalars(body, (scalar) => {
+      const condition =
+        scalar.kind === "condition"
+          ? scalar.condition
+          : scalar.kind === "load"
+            ? scalar.guard
+            : always;
+      if (conditionAxes(condition).has(contraction.vectorAxis)) isByColumn = true;
+    });
+  }
+  const operations = maps.reduce((sum, { body }) => sum + bodyCost(body), 0);
+  return !isByColumn && operations >= manyOperations;
 }
