@@ -145,33 +145,37 @@ class Epilogue {
     );
   }
 
-  /** Whole vectors from one column of the tile to another. */
+  /** Whole vectors from one column of the tile to another, row by row: what they read and write is far apart in memory. */
   #emitLoop(from: Expression, to: Expression): void {
     const { lanes } = this.#plan;
-    const each = (column: Expression) => this.#emitRows([{ column, active: lanes }]);
-    this.#builder.loop("v", from, to, each, lanes);
+    this.#forRows((r, row) => {
+      const each = (column: Expression) => this.#emitVector(column, r, row, { active: lanes });
+      this.#builder.loop("v", from, to, each, lanes);
+    });
   }
 
-  /** The rows of vectors at some columns of the tile, one after the other. */
   #emitRows(vectors: readonly { readonly column: Expression; readonly active: number }[]): void {
     if (vectors.length === 0) return;
-    const builder = this.#builder;
-    const { rowAxis, lanes } = this.#plan;
-    const { sums, start, axes, from, to, vectors: width } = this.#tile;
     const columns = vectors.map(({ column, active }) => ({
       column,
       options: this.#optionsOf(column, active),
     }));
-    const emitRow = (r: Expression): void => {
-      const row = rowAxis === null ? null : builder.let("row", add(axes[rowAxis]!, r));
-      for (const { column, options } of columns) {
-        const offset = add(start, add(multiply(r, constant(width * lanes)), column));
-        const sum = builder.let("sum", load(place(sums, offset), vectorOf("f32", lanes)));
-        this.#emitVector(this.#pointAt(column, row), sum, options);
-      }
-    };
-    if (rowAxis === null) emitRow(constant(0));
-    else builder.loop("r", from, to, emitRow);
+    this.#forRows((r, row) => {
+      for (const { column, options } of columns) this.#emitVector(column, r, row, options);
+    });
+  }
+
+  /** Gives the rows of the tile, and where they are along the axis of rows if there is one. */
+  #forRows(emitRow: (r: Expression, row: Expression | null) => void): void {
+    const { rowAxis } = this.#plan;
+    const { axes, from, to } = this.#tile;
+    if (rowAxis === null) {
+      emitRow(constant(0), null);
+      return;
+    }
+    this.#builder.loop("r", from, to, (r) => {
+      emitRow(r, this.#builder.let("row", add(axes[rowAxis]!, r)));
+    });
   }
 
   /** What the rows of one vector share: loads that do not depend on the row are made here. */
@@ -201,7 +205,17 @@ class Epilogue {
     };
   }
 
-  #emitVector(point: Point, sum: Expression, options: EpilogueOptions): void {
+  #emitVector(
+    column: Expression,
+    r: Expression,
+    row: Expression | null,
+    options: EpilogueOptions,
+  ): void {
+    const { lanes } = this.#plan;
+    const { sums, start, vectors } = this.#tile;
+    const offset = add(start, add(multiply(r, constant(vectors * lanes)), column));
+    const sum = this.#builder.let("sum", load(place(sums, offset), vectorOf("f32", lanes)));
+    const point = this.#pointAt(column, row);
     const registers: Registers = new Map([[this.#plan.contraction.node.values[0]!, sum]]);
     evaluateMaps(this.#builder, this.#maps, point, registers, options);
     storeGlobals(this.#builder, this.#group, this.#group.stages, point, registers, options);

@@ -61,8 +61,8 @@ test("few operations are written for each vector, many once for all whole ones",
   expect(await writtenWith(4, 48)).toMatchInlineSnapshot(`
     [
       "for (int32_t row = 0; row < 64; row += 8)",
-      "for (int32_t v = 0; v < 48; v += 16)",
       "for (int32_t r = 0; r < 8; r++)",
+      "for (int32_t v = 0; v < 48; v += 16)",
       "store_f32x16",
     ]
   `);
@@ -70,8 +70,8 @@ test("few operations are written for each vector, many once for all whole ones",
   expect(await writtenWith(4, 38)).toMatchInlineSnapshot(`
     [
       "for (int32_t row = 0; row < 64; row += 8)",
-      "for (int32_t v = 0; v < 32; v += 16)",
       "for (int32_t r = 0; r < 8; r++)",
+      "for (int32_t v = 0; v < 32; v += 16)",
       "store_f32x16",
       "for (int32_t r_2 = 0; r_2 < 8; r_2++)",
       "store_first_f32x16",
@@ -83,8 +83,8 @@ test("panels of three vectors and the last one of two go through one text", asyn
   expect(await writtenWith(4, 80)).toMatchInlineSnapshot(`
     [
       "for (int32_t row = 0; row < 64; row += 8)",
-      "for (int32_t v = 0; v < (panel < 1 ? 48 : 32)",
       "for (int32_t r = 0; r < 8; r++)",
+      "for (int32_t v = 0; v < (panel < 1 ? 48 : 32)",
       "store_f32x16",
     ]
   `);
@@ -94,8 +94,8 @@ test("panels of three vectors and the last one of two go through one text", asyn
       "for (int32_t row = 0; row < 64; row += 8)",
       "for (int32_t r = 0; r < 8; r++)",
       "store_f32x16",
-      "for (int32_t v = 16; v < 48; v += 16)",
       "for (int32_t r_2 = 0; r_2 < 8; r_2++)",
+      "for (int32_t v = 16; v < 48; v += 16)",
       "store_f32x16",
       "for (int32_t r_3 = 0; r_3 < 8; r_3++)",
       "store_first_f32x16",
