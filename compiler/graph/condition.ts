@@ -193,38 +193,31 @@ export function simplifyCondition(c: Condition, axes: readonly Extent[], nmax: n
 
 /** Every axis that a condition depends on. */
 export function conditionAxes(c: Condition, into: Set<number> = new Set()): Set<number> {
-  switch (c.kind) {
-    case "true":
-    case "false":
-      return into;
-    case "nonnegative":
-    case "zero":
-    case "divides":
-      return axesOf(c.value, into);
-    case "not":
-      return conditionAxes(c.of, into);
-    case "and":
-    case "or":
-      for (const part of c.of) conditionAxes(part, into);
-      return into;
-  }
+  forAffines(c, (value) => axesOf(value, into));
+  return into;
 }
 
 /** Every loop whose step a condition depends on. */
 export function conditionLoops(c: Condition, into: Set<number> = new Set()): Set<number> {
+  forAffines(c, (value) => loopsOf(value, into));
+  return into;
+}
+
+function forAffines(c: Condition, visit: (value: Affine) => void): void {
   switch (c.kind) {
     case "true":
     case "false":
-      return into;
+      return;
     case "nonnegative":
     case "zero":
     case "divides":
-      return loopsOf(c.value, into);
+      visit(c.value);
+      return;
     case "not":
-      return conditionLoops(c.of, into);
+      forAffines(c.of, visit);
+      return;
     case "and":
     case "or":
-      for (const part of c.of) conditionLoops(part, into);
-      return into;
+      for (const part of c.of) forAffines(part, visit);
   }
 }
